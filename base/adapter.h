@@ -1,0 +1,118 @@
+/* What an adapter implements: a source, a sink, or both. An adapter knows one protocol and nothing of queues, flows
+ * or stores; the roles in services/ drive it. */
+#ifndef FERRULE_BASE_ADAPTER_H
+#define FERRULE_BASE_ADAPTER_H
+
+#include "base/effect.h"
+#include "base/endpoint.h"
+#include "base/vault.h"
+
+/* ---- sources -------------------------------------------------------------------------------------------------- */
+/* A document as a source found it. Made by the adapter, freed with its ops' `forget`. */
+struct document {
+	struct span name;          /* the file's name, the event's id */
+	struct span media_type;    /* may be empty */
+	struct id identity;        /* as the endpoint declares it (duplicates.by: content or envelope); see document_identity */
+	struct span identity_text; /* what makes it itself for the source: "name" for files, the event id for webhooks */
+	int64_t time_ms;           /* the source's own time: mtime, event time */
+	struct vault_entry stored; /* filled by the role after vault_put */
+	struct attr *attrs;        /* header facts, visible as $envelope.headers */
+	size_t attrs_count;
+	bool failed;               /* the adapter could not read it; `error` says why; it is reported and left alone */
+	struct error error;
+	void *adapter;             /* the adapter's own */
+};
+
+enum settlement { SETTLE_ACCEPTED, SETTLE_DUPLICATE, SETTLE_DUPLICATE_OF_DEAD, SETTLE_REFUSED };
+
+struct source_ops {
+	const char *name, *help;
+	const struct option *options;
+	size_t settings_size;
+	void *(*open)(const struct endpoint *, struct error *);
+	void (*close)(void *);
+	/* Up to max documents that are ready, oldest first as configured; may block on its own endpoint. -1: RETRY (endpoint) or FATAL. */
+	int (*poll)(void *, struct document **into, size_t max, size_t *found, struct error *);
+	/* Puts the document's bytes into the vault (which is not synced here). RETRY: try at the next poll. REJECT: too large. */
+	int (*fetch)(void *, struct document *, struct vault *, struct error *);
+	/* After it was accepted durably (or recognised): archive, move, delete. May be called again for the same document. */
+	int (*settle)(void *, struct document *, enum settlement, struct error *);
+	void (*forget)(void *, struct document *);
+	int64_t (*interval_ms)(const void *settings); /* between polls */
+	bool (*pending)(void *); /* after a poll: something lies there that is not ready yet (in progress) */
+};
+
+/* ---- a listener: documents that are pushed (the gateway drives it) ---------------------------------------------- */
+struct arrival;       /* one request that waits for its answer */
+struct server_events {
+	void *arg;
+	/* A complete request for this endpoint, its signature checked. The body is in the document's stored entry or `body`.
+	 * Answer later with server_ops.answer, exactly once. */
+	void (*arrived)(void *arg, const struct endpoint *, struct document *, struct reader *body, struct arrival *);
+	/* GET /livez, /readyz, /metrics, /healthz: fill status, type and body at once. */
+	void (*ask)(void *arg, const char *path, bool verbose, int *status, const char **type, struct buf *body);
+	bool (*accepting)(void *arg);
+};
+
+struct server_ops {
+	const char *name, *help;
+	const struct option *options; /* of an endpoint: `webhook:` */
+	size_t settings_size;
+	const struct option *listen_options; /* of site.yaml's `listen:` */
+	size_t listen_settings_size;
+	void *(*open)(const void *listen_settings, const struct endpoint *const *, size_t n, const struct server_events *, struct error *);
+	void (*close)(void *);
+	int (*fd)(void *);              /* an epoll descriptor: readable means call work */
+	void (*work)(void *);
+	int (*timeout_ms)(void *);      /* -1: none */
+	/* 202 with the message id; a duplicate likewise with its first id; an error becomes problem details. */
+	void (*answer)(void *, struct arrival *, const struct id *message, bool duplicate, const struct error *);
+	void (*stop)(void *); /* no new connections; those under way may finish */
+	unsigned (*busy)(void *); /* requests under way */
+};
+
+/* ---- sinks ---------------------------------------------------------------------------------------------------------- */
+enum sink_trait {
+	SINK_WITNESS = 1, /* an interrupted effect is found by something of our own (the temporary file) */
+	SINK_MATCH = 2,   /* … by looking at the target */
+	SINK_KEY = 4,     /* … by the same idempotency key */
+};
+
+/* One delivery under way. The role owns it; `adapter` is the sink's own until finished. */
+struct attempt {
+	const struct endpoint *endpoint;
+	const struct message *message; /* final bytes (message->body) and headers (attrs) */
+	struct id key;                 /* effect key */
+	struct span idempotency_key;   /* text to send, where effect is {key: …} */
+	int64_t first_ms;              /* of the intent */
+	bool prepared;
+	void *adapter;
+	void *user;                    /* the role's own */
+	/* set when reaped */
+	struct error error;            /* class NONE: it took effect */
+	struct buf receipt;            /* JSON object for people and replays: status, remote id, path, digest */
+};
+
+struct sink_ops {
+	const char *name, *help;
+	const struct option *options; /* of a flow's `to:` */
+	size_t settings_size;
+	unsigned traits;
+	enum effect_kind natural;     /* which `effect:` fits without further words; check explains others */
+	bool shared;                  /* one process serves all endpoints of this adapter (deliver); else one process each */
+	/* Which headers this sink takes and how they come from the settings: called in the transform role for each message. Fills attrs such as
+	 * "path" by rendering the settings' templates; refuses unsafe values with REJECT. */
+	int (*address)(const struct endpoint *, const struct expression_input *, struct message *, struct error *);
+	void *(*open)(struct error *);
+	void (*close)(void *);
+	int (*endpoint)(void *, const struct endpoint *, struct error *); /* announces one; again after reload */
+	int (*prepare)(void *, struct attempt *, struct error *); /* before the intent: durable but invisible. May block for files */
+	int (*start)(void *, struct attempt *, struct error *);   /* after the intent. Does not wait for the other side. -1: finished at once */
+	/* Finished attempts; waits up to wait_ms, or until `wake` (a descriptor) is readable. */
+	int (*reap)(void *, struct attempt **into, size_t max, size_t *count, int wake, int wait_ms, struct error *);
+	/* After a crash or an unclear answer. Without means: UNKNOWN. May block for files. */
+	int (*resolve)(void *, struct attempt *, enum resolved *, struct error *);
+	void (*abandon)(void *, struct attempt *); /* frees what it holds; a prepared temporary file goes unless it is an intent's */
+};
+
+#endif

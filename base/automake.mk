@@ -1,0 +1,31 @@
+noinst_LIBRARIES += base/libbase.a
+base_libbase_a_SOURCES = \
+  %D%/adapter.h \
+  %D%/broker.h \
+  %D%/buf.c %D%/buf.h \
+  %D%/clock.c %D%/clock.h \
+  %D%/crypto.c %D%/crypto.h \
+  %D%/db.h \
+  %D%/effect.c %D%/effect.h \
+  %D%/endpoint.h \
+  %D%/error.c %D%/error.h \
+  %D%/expression.c %D%/expression.h \
+  %D%/fault.c %D%/fault.h \
+  %D%/finding.c %D%/finding.h \
+  %D%/id.c %D%/id.h \
+  %D%/log.c %D%/log.h \
+  %D%/loop.c %D%/loop.h \
+  %D%/mem.c %D%/mem.h \
+  %D%/message.c %D%/message.h \
+  %D%/node.c %D%/node.h \
+  %D%/option.c %D%/option.h \
+  %D%/queue.c %D%/queue.h \
+  %D%/reader.c %D%/reader.h \
+  %D%/secret.c %D%/secret.h \
+  %D%/span.h \
+  %D%/template.c \
+  %D%/topology.c %D%/topology.h \
+  %D%/transformer.h \
+  %D%/vault.c %D%/vault.h \
+  %D%/vault_collect.c \
+  %D%/wire.c %D%/wire.h

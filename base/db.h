@@ -1,0 +1,74 @@
+/* A connection to a relational database: the few calls that the store and the spool need, so that their SQL is
+ * written once. broker-adapters/sqlite.c and postgresql.c implement it.
+ *
+ * SQL is common to both: parameters are $1, $2 … and first appear in ascending order; `ON CONFLICT DO NOTHING`, `RETURNING` and `LIMIT` are fine.
+ * In schema text `{int}` stands for a 64-bit integer, `{blob}` for bytes, `{text}` for text. Statements are prepared once and cached
+ * by the address of their text: pass literals. Calls block. Errors: RETRY `db.busy`, `db.full` (disk), `db.gone` (connection lost, scope SITE), FATAL
+ * `db.error` for anything that is our own mistake. */
+#ifndef FERRULE_BASE_DB_H
+#define FERRULE_BASE_DB_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/option.h"
+#include "base/span.h"
+
+enum value_type { VALUE_NULL, VALUE_INT, VALUE_TEXT, VALUE_BLOB };
+
+struct value {
+	enum value_type type;
+	int64_t number;
+	struct span bytes;
+};
+
+#define VALUE_OF_INT(n) ((struct value){VALUE_INT, (n), {NULL, 0}})
+#define VALUE_OF_TEXT(s) ((struct value){VALUE_TEXT, 0, (s)})
+#define VALUE_OF_BLOB(s) ((struct value){VALUE_BLOB, 0, (s)})
+#define VALUE_OF_NULL ((struct value){VALUE_NULL, 0, {NULL, 0}})
+
+/* A row: values are borrowed for the call. Returns non-zero to stop early (not an error). */
+typedef int db_row_fn(void *arg, const struct value *row, size_t columns);
+
+struct db_ops;
+struct db {
+	const struct db_ops *ops;
+	void *self;
+};
+
+struct db_ops {
+	const char *name; /* "sqlite", "postgresql" */
+	const char *help;
+	const struct option *options; /* of site.yaml's `store:` */
+	size_t settings_size;
+	/* path: where a file database lives. password: revealed by the caller, may be empty. */
+	void *(*open)(const void *settings, const char *path, struct span password, struct error *);
+	void (*close)(void *);
+	/* Runs one statement. each may be NULL. changed (may be NULL) gets the number of rows changed. On PostgreSQL a statement
+	 * without `each` and `changed` may be pipelined: its error then comes from db_commit. */
+	int (*run)(void *, const char *sql, const struct value *parameters, size_t n, db_row_fn *each, void *arg,
+		   int64_t *changed, struct error *);
+	int (*script)(void *, const char *sql, struct error *); /* several statements; after {int}… are replaced */
+	int (*begin)(void *, struct error *);
+	int (*commit)(void *, struct error *); /* durable when it returns 0 */
+	void (*rollback)(void *);
+	/* Locks of the connection's life, for leases among several machines. held: by this call or before. On SQLite the file
+	 * has one owner, so any lock is granted. */
+	int (*lock)(void *, int64_t key, bool *held, struct error *);
+	void (*unlock)(void *, int64_t key);
+	bool (*alive)(void *); /* false after db.gone: reconnect with close and open */
+};
+
+static inline int db_run(struct db *db, const char *sql, const struct value *parameters, size_t n, db_row_fn *each,
+			 void *arg, struct error *error)
+{
+	return db->ops->run(db->self, sql, parameters, n, each, arg, NULL, error);
+}
+
+static inline int db_change(struct db *db, const char *sql, const struct value *parameters, size_t n, int64_t *changed,
+			    struct error *error)
+{
+	return db->ops->run(db->self, sql, parameters, n, NULL, NULL, changed, error);
+}
+
+#endif

@@ -1,0 +1,24 @@
+/* An effect: what one delivery does to a target. Its key is the identity of "this message at this endpoint, this
+ * generation"; the intent is stored before it is tried, the receipt after. */
+#ifndef FERRULE_BASE_EFFECT_H
+#define FERRULE_BASE_EFFECT_H
+
+#include "base/message.h"
+
+enum intent { INTENT_GO, INTENT_DONE, INTENT_BUSY, INTENT_DOUBT };
+
+/* What the store says of an intent: */
+struct intention {
+	enum intent answer;     /* GO: yours, do it. DONE: a receipt exists. BUSY: a live session is at it. DOUBT: a dead
+				   session's or an unresolved one, now yours to resolve */
+	bool same_request;      /* DONE, DOUBT: the stored request digest equals this one */
+	int64_t first_ms;       /* when it was first intended */
+	uint32_t attempts;      /* intents so far, this one included */
+};
+
+enum resolved { RESOLVED_HAPPENED, RESOLVED_NOT, RESOLVED_UNKNOWN };
+
+/* SHA-256 over endpoint, message id and generation; the revision is left out on purpose. */
+struct id effect_key(const char *endpoint, const struct message *);
+
+#endif

@@ -1,0 +1,85 @@
+/* Fault points. See fault.h. */
+#include "config.h"
+#include "base/fault.h"
+
+#ifdef FERRULE_FAULTS
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define POINTS_MAX 64
+
+struct point {
+	char name[48];
+	char action[12];
+	long nth, one_in; /* one of them is 0 */
+	long passed;
+};
+
+static struct {
+	bool read;
+	pid_t pid;
+	unsigned random;
+	size_t count;
+	struct point points[POINTS_MAX];
+} faults;
+
+static void read_points(void)
+{
+	const char *text = getenv("FERRULE_FAULTS"), *seed = getenv("FERRULE_FAULT_SEED");
+
+	faults.read = true;
+	faults.pid = getpid();
+	faults.count = 0;
+	faults.random = (unsigned)(seed ? strtoul(seed, NULL, 10) : 1) * 2654435761u ^ (unsigned)faults.pid;
+	while (text && *text && faults.count < POINTS_MAX) {
+		struct point *point = &faults.points[faults.count];
+		char mode;
+		long n;
+
+		memset(point, 0, sizeof *point);
+		if (sscanf(text, "%47[^:%%=]%c%ld=%11[a-z]", point->name, &mode, &n, point->action) == 4) {
+			if (mode == '%')
+				point->one_in = n;
+			else
+				point->nth = n;
+			faults.count++;
+		}
+		text += strcspn(text, ",");
+		text += *text == ',';
+	}
+}
+
+static bool due(struct point *point)
+{
+	if (point->nth)
+		return ++point->passed == point->nth;
+	faults.random = faults.random * 1103515245u + 12345u;
+	return point->one_in && (faults.random >> 8) % (unsigned)point->one_in == 0;
+}
+
+bool fault_hit(const char *name)
+{
+	if (!faults.read || faults.pid != getpid())
+		read_points();
+	for (size_t i = 0; i < faults.count; i++) {
+		struct point *point = &faults.points[i];
+
+		if (strcmp(point->name, name) || !due(point))
+			continue;
+		if (!strcmp(point->action, "fail"))
+			return true;
+		if (!strcmp(point->action, "stop"))
+			_exit(1);
+		if (!strcmp(point->action, "hang"))
+			for (;;)
+				pause();
+		kill(getpid(), SIGKILL);
+	}
+	return false;
+}
+#else
+typedef int fault_nothing_here; /* ISO C forbids an empty translation unit */
+#endif

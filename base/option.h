@@ -1,0 +1,79 @@
+/* Option tables. Every module that can be configured declares one beside its code; from it come the parsing of the
+ * YAML into the module's own struct, check's messages, the editors' schema and the manual. */
+#ifndef FERRULE_BASE_OPTION_H
+#define FERRULE_BASE_OPTION_H
+
+#include <stdint.h>
+
+#include "base/node.h"
+
+enum option_type {        /* the C type of the field */
+	OPTION_TEXT,      /* const char * */
+	OPTION_INT,       /* int64_t; range "1..65535" */
+	OPTION_SIZE,      /* uint64_t bytes; "64KiB", "10MB", "512"; range as for INT */
+	OPTION_DURATION,  /* int64_t milliseconds; "90s", "5d" */
+	OPTION_BOOL,      /* bool; true, false, yes, no, on, off */
+	OPTION_ENUM,      /* int, the index in range "first|second|third" */
+	OPTION_EXPRESSION,  /* struct expression *, jq */
+	OPTION_EXPRESSIONS, /* struct expression_list, a list of jq, or one */
+	OPTION_TEMPLATE,  /* struct template *, text with $(.jq) */
+	OPTION_TEMPLATES, /* struct template_map, a map of names to templates */
+	OPTION_TEXTS,     /* struct text_list, a list of texts, or one */
+	OPTION_SECRET,    /* const char *, the secret's name, from {secret: NAME} */
+	OPTION_MAPPING,   /* struct expression *, the file of that name under mappings/ */
+	OPTION_TABLE,     /* a struct described by `table`, embedded at the offset; the node is a map */
+	OPTION_NODE,      /* const struct node *, for the module to read itself */
+};
+
+enum option_flag {
+	OPTION_REQUIRED = 1,
+	OPTION_MAIN = 2, /* the one a bare scalar stands for: `encode: xml` is `encode: {format: xml}` */
+};
+
+struct option {
+	const char *name;
+	enum option_type type;
+	size_t offset;
+	const char *fallback;       /* the default as it would be written, or NULL: the field stays zero */
+	const char *range;          /* as the type says, or NULL */
+	const char *help;           /* one line, a sentence without a full stop */
+	unsigned flags;
+	const struct option *table; /* OPTION_TABLE */
+};
+
+#define OPTION_END {.name = NULL}
+
+struct text_list {
+	const char **items;
+	size_t count;
+};
+
+struct expression_list {
+	struct expression **items;
+	size_t count;
+};
+
+struct template_map {
+	struct named_template {
+		const char *name;
+		struct template *template;
+	} *items;
+	size_t count;
+};
+
+/* What filling needs from its surroundings: memory, where findings go, and how a mapping's text is found. */
+struct option_context {
+	struct arena *arena;
+	struct findings *findings;
+	/* The text of mappings/NAME, or NULL; `file` becomes its path in the site. */
+	const struct span *(*mapping)(void *site, const char *name, const char **file);
+	void *site;
+};
+
+/* Fills `into` (zeroed by the caller) from a map or a bare scalar. Every mistake becomes a finding; returns -1 when
+ * there was any error, and then `into` is only partly filled. Keys named in `also` (NULL-terminated, or NULL) are
+ * left to the caller. Nothing is compiled: expressions are compiled when first run, or by expression_check. */
+int option_fill(struct option_context *, const struct node *, const struct option *table, const char *const *also,
+		void *into);
+
+#endif

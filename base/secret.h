@@ -1,0 +1,18 @@
+/* Secrets: referred to by name, kept outside the site, read only by the process that needs them, never printed.
+ * NAME is a file NAME in the secrets directory (mode 0700 or it is refused), else the environment variable
+ * FERRULE_SECRET_NAME (name in upper case, - as _). */
+#ifndef FERRULE_BASE_SECRET_H
+#define FERRULE_BASE_SECRET_H
+
+#include "base/buf.h"
+#include "base/error.h"
+
+struct secret; /* its bytes are wiped when freed */
+
+struct secret *secret_new(const char *directory, const char *name, struct error *); /* NULL: FATAL `secret.missing`, `secret.mode` */
+struct secret *secret_from(struct span value); /* tests, and values that were handed over */
+struct span secret_reveal(const struct secret *); /* borrowed; a trailing newline of the file is not part of it */
+void secret_free(struct secret *);
+bool secret_exists(const char *directory, const char *name); /* for check: without reading it */
+
+#endif

@@ -1,0 +1,53 @@
+/* The vault keeps documents: originals, large bodies, configuration revisions, what was delivered. A directory:
+ *
+ *   packs/<day>/<writer>-<n>.pack   documents up to 64 KiB, appended by one process each; synced as a batch
+ *   files/<aa>/<sha256>             larger ones, a file each, named by content
+ *   trash/                          what the collector took away, for 24 h; get and put restore from it
+ *   tmp/                            half-written files, removed when older than a day
+ *
+ * A reference is text and says where to look: "p:<day>/<writer>-<n>:<offset>:<length>:<sha256>" or "f:<sha256>:<length>".
+ * It is worth nothing before vault_sync. There are no reference counts: the collector moves away what is older
+ * than the retention and not pinned. Calls block on local disk. */
+#ifndef FERRULE_BASE_VAULT_H
+#define FERRULE_BASE_VAULT_H
+
+#include "base/id.h"
+#include "base/reader.h"
+
+#define VAULT_REF_MAX 200
+#define VAULT_PACK_LIMIT (64u * 1024)
+
+struct vault;
+
+struct vault_entry {
+	char ref[VAULT_REF_MAX];
+	struct id digest;
+	uint64_t size;
+};
+
+/* Opens the directory, which is made if it is missing. Each process opens its own and writes packs of its own. */
+struct vault *vault_open(const char *directory, struct error *);
+void vault_close(struct vault *);
+
+/* Stores all of the reader's bytes (streaming; digest computed on the way). Not durable yet. RETRY on a full disk. */
+int vault_put(struct vault *, struct reader *, struct vault_entry *, struct error *);
+/* The same from a descriptor read to its end, at most `limit` bytes (REJECT `document.too-large` past it). */
+int vault_put_fd(struct vault *, int fd, uint64_t limit, struct vault_entry *, struct error *);
+/* Makes everything put so far durable. */
+int vault_sync(struct vault *, struct error *);
+
+/* A reader over a stored document. RETRY when the disk fails; REJECT `vault.missing` when it is not there (retention
+ * has passed), `vault.damaged` when a pack's entry does not hold what the reference says. */
+struct reader *vault_get_new(struct vault *, struct span ref, struct error *);
+
+/* The collector. `pinned` says whether a pack or file (the name as in a ref, "p:<day>/<writer>-<n>" or "f:<sha256>") must
+ * stay. Counts what was moved to the trash and what was removed from it. */
+struct vault_collected {
+	unsigned moved, removed;
+	uint64_t bytes;
+};
+typedef bool vault_pinned_fn(void *arg, const char *name);
+int vault_collect(struct vault *, int64_t older_than_ms, vault_pinned_fn *, void *arg, struct vault_collected *,
+		  struct error *);
+
+#endif

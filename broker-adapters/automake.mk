@@ -1,0 +1,17 @@
+noinst_LIBRARIES += broker-adapters/libadapters.a
+broker_adapters_libadapters_a_SOURCES =
+broker_adapters_libadapters_a_SOURCES += %D%/sqlite.c
+
+broker_adapters_libadapters_a_SOURCES += %D%/postgresql.c
+
+broker_adapters_libadapters_a_SOURCES += %D%/spool.c
+
+broker_adapters_libadapters_a_SOURCES += %D%/amqp.c
+
+broker_adapters_libadapters_a_SOURCES += %D%/file_source.c
+
+broker_adapters_libadapters_a_SOURCES += %D%/file_sink.c
+
+broker_adapters_libadapters_a_SOURCES += %D%/http_source.c
+
+broker_adapters_libadapters_a_SOURCES += %D%/http_sink.c

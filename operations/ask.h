@@ -1,0 +1,45 @@
+/* Questions and changes by name: what verbs (and later the console) want of a running site, as JSON. The queue process answers them
+ * between units; changes run inside a unit's transaction. One table, operations/ask.c; the lists below are its contract.
+ *
+ * Questions (queue_ask)                         answers
+ *   status {}                                   {site, revision, since, queues:[{name, kind, flow, endpoint, system, owner, runbook, ready, unsettled, parked, oldest_ms, consumers, held}],
+ *                                                endpoints:{NAME:{state, since, error, next}}, workers:[{role, since, unsettled}], dead, doubt, parked, broker:{connected, consuming, blocked, text},
+ *                                                accepting, problems:[{what, since, keys:[…], owner, runbook, next}], counters:{…}}
+ *   dead.list {flow?, cause?, key?, since?, limit?, after?}   {groups:[{cause, step, flow, count, first_ms, last_ms, example}], letters:[{number, id, step, flow, cause, reason, position, at_ms, keys, state}], next?}
+ *   dead.get {number | id}                      {…all of one letter, envelope and body in base64, content, origin…}
+ *   doubt.list {endpoint?, limit?}              {doubts:[{key, endpoint, message, keys, first_ms, attempts, reason}]}
+ *   doubt.get {key}                             {… envelope, body}
+ *   holds {}                                    {holds:[…]}
+ *   effect.find {message, endpoint?}            {effects:[{key, endpoint, state, first_ms, done_ms, receipt, request}]}
+ *   parks {queue?, limit?}                      {parks:[…]}
+ *   idle {}                                     {idle: bool, ready, unsettled, parked, unrecorded}
+ *   revision {revision}                         {ref}
+ *   pins {}                                     {refs:[…]}
+ * Changes (unit_change)
+ *   dead.replayed {number} · dead.discarded {number, reason} · dead.edited {number, body(base64)}
+ *   doubt.confirmed {key, note} · doubt.resend {key}
+ *   hold.set {name, until_ms, reason, by} · hold.release {name}
+ *   revision.put {revision, ref}
+ */
+#ifndef FERRULE_OPERATIONS_ASK_H
+#define FERRULE_OPERATIONS_ASK_H
+
+#include <jansson.h>
+
+#include "operations/store.h"
+
+struct ask_context {
+	struct store *store;
+	int64_t now;
+	/* What only the queue engine knows: fills "status" and "idle" answers. NULL in tests of the store alone. */
+	void *engine;
+	int (*live)(void *engine, const char *question, json_t *answer, struct error *);
+	void (*holds_changed)(void *engine);
+	void (*parks_changed)(void *engine); /* a held order key was released */
+};
+
+/* -1 REJECT `ask.unknown` or `ask.request` (names the field). *answer is a new reference. */
+int ask_question(struct ask_context *, const char *name, json_t *request, json_t **answer, struct error *);
+int ask_change(struct ask_context *, const char *name, json_t *request, struct error *);
+
+#endif

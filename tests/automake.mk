@@ -1,0 +1,21 @@
+# Every test prints TAP; the driver counts each test point. Fragments, one for each area, add their programs.
+TEST_LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
+LOG_DRIVER = $(TEST_LOG_DRIVER)
+AM_TESTS_ENVIRONMENT = CMOCKA_MESSAGE_OUTPUT=TAP; export CMOCKA_MESSAGE_OUTPUT; \
+  FERRULE_SRCDIR='$(abs_top_srcdir)'; export FERRULE_SRCDIR; FERRULE_BUILDDIR='$(abs_top_builddir)'; export FERRULE_BUILDDIR;
+CHECK_LIBS = $(LAYERS) $(LIBS_FOREIGN) $(CMOCKA_LIBS)
+
+include tests/base.mk
+include tests/transformers.mk
+include tests/config.mk
+include tests/queue.mk
+include tests/store.mk
+include tests/amqp.mk
+include tests/file.mk
+include tests/http.mk
+include tests/services.mk
+include tests/cli.mk
+include tests/crash.mk
+include tests/bench.mk
+include tests/lint.mk
+include tests/fuzz.mk
