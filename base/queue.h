@@ -61,7 +61,8 @@ struct dead {
 int unit_dead(struct unit *, const struct dead *);
 int unit_seen(struct unit *, const struct id *source, const struct id *message, int64_t keep_until_ms);
 /* The outcome of an effect that was intended: a receipt, or what became of it. */
-enum outcome { OUTCOME_DELIVERED, OUTCOME_NOT_DONE /* RETRY, REJECT: intent withdrawn */, OUTCOME_DOUBT /* a person must say */ };
+enum outcome { OUTCOME_DELIVERED, OUTCOME_NOT_DONE /* RETRY, REJECT: intent withdrawn */, OUTCOME_DOUBT, /* a person must say */
+	OUTCOME_UNCLEAR /* it may have happened, the intent stays open but no session holds it: the next is told DOUBT */ };
 int unit_effect(struct unit *, const struct id *key, enum outcome, const struct message *, const char *endpoint, struct span receipt /* JSON */);
 /* Lineage. stage: received, accepted, published, filtered, delivered, recognised, parked, dead, doubt, resolved, replayed. */
 struct record {
