@@ -19,6 +19,7 @@ base_libbase_a_SOURCES = \
   %D%/message.c %D%/message.h \
   %D%/node.c %D%/node.h \
   %D%/option.c %D%/option.h \
+  %D%/option_value.c %D%/option_value.h \
   %D%/queue.c %D%/queue.h \
   %D%/reader.c %D%/reader.h \
   %D%/secret.c %D%/secret.h \

@@ -1,1 +1,128 @@
-typedef int to_be_written;
+/* Findings and suggestions. See finding.h. */
+#include "config.h"
+#include "base/finding.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define WORD_MAX 64 /* longer words have no near name */
+
+void findings_init(struct findings *findings)
+{
+	memset(findings, 0, sizeof *findings);
+	findings->arena = arena_new();
+}
+
+void findings_free(struct findings *findings)
+{
+	free(findings->list);
+	arena_free(findings->arena);
+	memset(findings, 0, sizeof *findings);
+}
+
+void finding_add(struct findings *findings, struct place place, enum severity severity, const char *code,
+		 const char *format, ...)
+{
+	va_list args;
+	char *text;
+	int n;
+
+	va_start(args, format);
+	n = vsnprintf(NULL, 0, format, args);
+	va_end(args);
+	text = arena_alloc(findings->arena, (size_t)n + 1);
+	va_start(args, format);
+	vsnprintf(text, (size_t)n + 1, format, args);
+	va_end(args);
+	findings->list = mem_grow(findings->list, &findings->capacity, findings->count + 1, sizeof *findings->list);
+	findings->list[findings->count++] =
+		(struct finding){place, severity, arena_strdup(findings->arena, code), text};
+	findings->errors += severity == SEVERITY_ERROR;
+}
+
+static int compare_text(const char *a, const char *b)
+{
+	return strcmp(a ? a : "", b ? b : "");
+}
+
+/* Code and text come last only to make the order the same every time: qsort is not stable. */
+static int compare(const void *left, const void *right)
+{
+	const struct finding *a = left, *b = right;
+	int file = compare_text(a->place.file, b->place.file), code;
+
+	if (file)
+		return file;
+	if (a->place.line != b->place.line)
+		return a->place.line < b->place.line ? -1 : 1;
+	if (a->place.column != b->place.column)
+		return a->place.column < b->place.column ? -1 : 1;
+	if (a->severity != b->severity)
+		return a->severity < b->severity ? -1 : 1;
+	code = strcmp(a->code, b->code);
+	return code ? code : strcmp(a->text, b->text);
+}
+
+void findings_sort(struct findings *findings)
+{
+	if (findings->count)
+		qsort(findings->list, findings->count, sizeof *findings->list, compare);
+}
+
+const char *severity_name(enum severity severity)
+{
+	return severity == SEVERITY_ERROR ? "error" : "warning";
+}
+
+static size_t least(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Optimal string alignment: an insertion, a deletion, a change or two letters swapped cost one each. */
+static size_t distance(struct span a, struct span b)
+{
+	size_t rows[3][WORD_MAX + 1];
+	size_t *before = rows[0], *last = rows[1], *row = rows[2];
+
+	for (size_t j = 0; j <= b.len; j++)
+		last[j] = j;
+	for (size_t i = 1; i <= a.len; i++) {
+		size_t *oldest = before;
+
+		row[0] = i;
+		for (size_t j = 1; j <= b.len; j++) {
+			bool same = a.data[i - 1] == b.data[j - 1];
+
+			row[j] = least(least(last[j], row[j - 1]) + 1, last[j - 1] + !same);
+			if (i > 1 && j > 1 && a.data[i - 1] == b.data[j - 2] && a.data[i - 2] == b.data[j - 1])
+				row[j] = least(row[j], before[j - 2] + 1);
+		}
+		before = last;
+		last = row;
+		row = oldest;
+	}
+	return last[b.len];
+}
+
+const char *nearest_name(struct span word, const char *const *candidates, size_t n)
+{
+	size_t limit = least(3, word.len / 2) + 1;
+	const char *found = NULL;
+
+	if (word.len > WORD_MAX)
+		return NULL;
+	for (size_t i = 0; i < n; i++) {
+		struct span candidate = span_of(candidates[i]);
+		size_t d;
+
+		if (candidate.len > WORD_MAX)
+			continue;
+		d = distance(word, candidate);
+		if (d < limit) {
+			limit = d;
+			found = candidates[i];
+		}
+	}
+	return found;
+}

@@ -2,6 +2,8 @@
 #ifndef FERRULE_BASE_TOPOLOGY_H
 #define FERRULE_BASE_TOPOLOGY_H
 
+#include <stdint.h>
+
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/mem.h"
@@ -31,15 +33,19 @@ struct topology {
 	struct arena *arena;
 	struct topology_queue *queues;
 	size_t count;
+	size_t room, slots_count; /* topology.c's own: how many fit, and an index by name */
+	uint32_t *slots;
 };
 
 #define QUEUE_RECORDS "sys.records" /* lineage on its way to the record role */
 
 struct topology *topology_new(void);
 void topology_free(struct topology *);
-struct topology_queue *topology_add(struct topology *, const char *name); /* strings are copied by the caller into the arena */
+/* The name is copied and stays; other strings are copied by the caller into the arena, and are "" until set. Names are unique. What is
+ * returned is good until the next topology_add. */
+struct topology_queue *topology_add(struct topology *, const char *name);
 const struct topology_queue *topology_find(const struct topology *, struct span name);
 void topology_encode(const struct topology *, struct buf *); /* to hand to the queue process on reload */
-struct topology *topology_decode_new(struct span, struct error *);
+struct topology *topology_decode_new(struct span, struct error *); /* NULL: REJECT `topology.unreadable` */
 
 #endif
