@@ -3,7 +3,8 @@ TEST_LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-d
 LOG_DRIVER = $(TEST_LOG_DRIVER)
 AM_TESTS_ENVIRONMENT = CMOCKA_MESSAGE_OUTPUT=TAP; export CMOCKA_MESSAGE_OUTPUT; \
   FERRULE_SRCDIR='$(abs_top_srcdir)'; export FERRULE_SRCDIR; FERRULE_BUILDDIR='$(abs_top_builddir)'; export FERRULE_BUILDDIR;
-CHECK_LIBS = $(LAYERS) $(LIBS_FOREIGN) $(CMOCKA_LIBS)
+CHECK_LIBS = tests/support/libsupport.a $(LAYERS) $(LIBS_FOREIGN) $(CMOCKA_LIBS)
+check_LIBRARIES =
 
 include tests/base.mk
 include tests/transformers.mk
