@@ -5,7 +5,7 @@ base_libbase_a_SOURCES = \
   %D%/buf.c %D%/buf.h \
   %D%/clock.c %D%/clock.h \
   %D%/crypto.c %D%/crypto.h \
-  %D%/db.h \
+  %D%/db.c %D%/db.h \
   %D%/effect.c %D%/effect.h \
   %D%/endpoint.h \
   %D%/error.c %D%/error.h \

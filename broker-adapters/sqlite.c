@@ -1,1 +1,443 @@
-typedef int to_be_written;
+/* SQLite behind base/db.h: the store and the spool of one machine, and lineage in a file of its own. The fence around libsqlite3.
+ *
+ * One process writes (the queue process; for lineage the record role); others may read beside it through open_reader. Every commit is synced:
+ * WAL with synchronous=FULL. Page size and journal are set when the file is made. */
+#include "config.h"
+#include "base/db.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fault.h"
+#include "base/mem.h"
+
+#define BUSY_MS 2000 /* only a checkpoint or a reader's recovery is ever in the way */
+#define COLUMNS_MAX 64
+#define CACHE_DEFAULT (8u << 20)
+
+struct settings {
+	uint64_t cache;
+};
+
+struct statement {
+	const char *sql; /* the literal; NULL: a free slot */
+	sqlite3_stmt *prepared;
+	bool busy;       /* its rows are being read: a nested use gets a statement of its own */
+};
+
+struct sqlite {
+	sqlite3 *handle;
+	char *path;
+	bool in_transaction;
+	struct error spoiled;         /* the first failure inside the transaction */
+	struct statement *statements; /* a hash table by address; slots is a power of two */
+	size_t slots, used;
+};
+
+/* ---- errors */
+
+static const char *advice(int code)
+{
+	switch (code) {
+	case SQLITE_FULL:
+		return "the disk is full: make room, work goes on by itself";
+	case SQLITE_IOERR:
+		return "the disk does not read or write: look at dmesg and at the mount";
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+		return "the file is damaged: stop the site, keep a copy of the file with its -wal, then restore a backup or try `sqlite3 FILE .recover`";
+	case SQLITE_READONLY:
+		return "the file is not writable: look at its owner and mode";
+	default:
+		return "";
+	}
+}
+
+static int fail(struct sqlite *db, int rc, struct error *error)
+{
+	const char *text = db->handle ? sqlite3_errmsg(db->handle) : sqlite3_errstr(rc), *hint = advice(rc & 0xff);
+	const char *between = *hint ? "; " : "";
+	struct error own;
+
+	switch (rc & 0xff) {
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		error_set(&own, ERROR_RETRY, "db.busy", "%s: %s: another process holds the file", db->path, text);
+		break;
+	case SQLITE_FULL:
+	case SQLITE_IOERR:
+		error_set(&own, ERROR_RETRY, "db.full", "%s: %s%s%s", db->path, text, between, hint);
+		own.scope = SCOPE_SITE;
+		break;
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+		error_set(&own, ERROR_FATAL, "db.corrupt", "%s: %s%s%s", db->path, text, between, hint);
+		break;
+	case SQLITE_CANTOPEN:
+	case SQLITE_READONLY:
+	case SQLITE_PERM:
+		error_set(&own, ERROR_FATAL, "db.open", "%s: %s%s%s", db->path, text, between, hint);
+		break;
+	default:
+		error_set(&own, ERROR_FATAL, "db.error", "%s: %s", db->path, text);
+	}
+	if (db->in_transaction && db->spoiled.class == ERROR_NONE)
+		db->spoiled = own;
+	if (error)
+		*error = own;
+	return -1;
+}
+
+/* A full disk may have rolled the transaction back by itself; what followed would be committed alone. */
+static int spoiled(struct sqlite *db, struct error *error)
+{
+	if (!db->in_transaction || db->spoiled.class == ERROR_NONE)
+		return 0;
+	if (error)
+		*error = db->spoiled;
+	return -1;
+}
+
+/* ---- statements */
+
+static struct statement *slot_find(struct sqlite *db, const char *sql)
+{
+	size_t at = ((uintptr_t)sql >> 3) * 0x9e3779b97f4a7c15ull >> 20 & (db->slots - 1);
+
+	while (db->statements[at].sql && db->statements[at].sql != sql)
+		at = (at + 1) & (db->slots - 1);
+	return &db->statements[at];
+}
+
+static void slots_double(struct sqlite *db)
+{
+	struct statement *old = db->statements;
+	size_t n = db->slots;
+
+	db->slots = n ? 2 * n : 64;
+	db->statements = mem_alloc(db->slots * sizeof *db->statements);
+	for (size_t i = 0; i < n; i++)
+		if (old[i].sql)
+			*slot_find(db, old[i].sql) = old[i];
+	free(old);
+}
+
+/* $1 … must be numbered as they first appear, because positions are what is bound. */
+static void names_check(sqlite3_stmt *prepared)
+{
+	for (int i = 1; i <= sqlite3_bind_parameter_count(prepared); i++) {
+		const char *name = sqlite3_bind_parameter_name(prepared, i);
+
+		assert(name && name[0] == '$' && atoi(name + 1) == i);
+		(void)name;
+	}
+}
+
+static int prepare(struct sqlite *db, const char *sql, unsigned flags, sqlite3_stmt **prepared, struct error *error)
+{
+	int rc = sqlite3_prepare_v3(db->handle, sql, -1, flags, prepared, NULL);
+
+	if (rc != SQLITE_OK) {
+		fail(db, rc, error);
+		return error_wrap(error, "preparing %.100s", sql);
+	}
+	names_check(*prepared);
+	return 0;
+}
+
+/* The cached statement, or one of its own (*slot stays NULL) for a use inside the reading of its rows. The slot is given as a position:
+ * the table may grow meanwhile. */
+static int acquire(struct sqlite *db, const char *sql, sqlite3_stmt **prepared, bool *cached, struct error *error)
+{
+	struct statement *slot;
+
+	if (2 * db->used >= db->slots)
+		slots_double(db);
+	slot = slot_find(db, sql);
+	*cached = !slot->busy;
+	if (slot->busy)
+		return prepare(db, sql, 0, prepared, error);
+	if (!slot->sql) {
+		if (prepare(db, sql, SQLITE_PREPARE_PERSISTENT, &slot->prepared, error))
+			return -1;
+		slot->sql = sql;
+		db->used++;
+	}
+	assert(!strcmp(sqlite3_sql(slot->prepared), sql)); /* the text must be a literal */
+	slot->busy = true;
+	*prepared = slot->prepared;
+	return 0;
+}
+
+static void release(struct sqlite *db, const char *sql, sqlite3_stmt *prepared, bool cached)
+{
+	if (!cached) {
+		sqlite3_finalize(prepared);
+		return;
+	}
+	sqlite3_reset(prepared);
+	sqlite3_clear_bindings(prepared);
+	slot_find(db, sql)->busy = false;
+}
+
+/* A NULL pointer would bind NULL: empty bytes and text are values. */
+static int bind_value(sqlite3_stmt *prepared, int at, const struct value *value)
+{
+	switch (value->type) {
+	case VALUE_NULL:
+		return sqlite3_bind_null(prepared, at);
+	case VALUE_INT:
+		return sqlite3_bind_int64(prepared, at, value->number);
+	case VALUE_TEXT:
+		return sqlite3_bind_text64(prepared, at, value->bytes.len ? value->bytes.data : "", value->bytes.len, SQLITE_STATIC, SQLITE_UTF8);
+	case VALUE_BLOB:
+		return sqlite3_bind_blob64(prepared, at, value->bytes.len ? value->bytes.data : "", value->bytes.len, SQLITE_STATIC);
+	}
+	return SQLITE_MISUSE;
+}
+
+static void column_read(sqlite3_stmt *prepared, int at, struct value *value)
+{
+	*value = VALUE_OF_NULL;
+	switch (sqlite3_column_type(prepared, at)) {
+	case SQLITE_INTEGER:
+	case SQLITE_FLOAT:
+		*value = VALUE_OF_INT(sqlite3_column_int64(prepared, at));
+		break;
+	case SQLITE_TEXT:
+		value->type = VALUE_TEXT;
+		value->bytes.data = (const char *)sqlite3_column_text(prepared, at);
+		value->bytes.len = (size_t)sqlite3_column_bytes(prepared, at);
+		break;
+	case SQLITE_BLOB:
+		value->type = VALUE_BLOB;
+		value->bytes.data = sqlite3_column_blob(prepared, at);
+		value->bytes.len = (size_t)sqlite3_column_bytes(prepared, at);
+		break;
+	}
+}
+
+static int rows_read(struct sqlite *db, sqlite3_stmt *prepared, db_row_fn *each, void *arg, struct error *error)
+{
+	struct value row[COLUMNS_MAX];
+	int columns = sqlite3_column_count(prepared), rc;
+
+	assert(columns <= COLUMNS_MAX);
+	while ((rc = sqlite3_step(prepared)) == SQLITE_ROW) {
+		for (int i = 0; i < columns; i++)
+			column_read(prepared, i, &row[i]);
+		if (each && each(arg, row, (size_t)columns))
+			return 0;
+	}
+	return rc == SQLITE_DONE ? 0 : fail(db, rc, error);
+}
+
+static int sqlite_run(void *self, const char *sql, const struct value *parameters, size_t n, db_row_fn *each, void *arg,
+		      int64_t *changed, struct error *error)
+{
+	struct sqlite *db = self;
+	sqlite3_stmt *prepared = NULL;
+	int rc = SQLITE_OK, status = -1;
+	bool cached;
+
+	if (spoiled(db, error) || acquire(db, sql, &prepared, &cached, error))
+		return -1;
+	assert((size_t)sqlite3_bind_parameter_count(prepared) == n);
+	for (size_t i = 0; i < n && rc == SQLITE_OK; i++)
+		rc = bind_value(prepared, (int)i + 1, &parameters[i]);
+	if (rc == SQLITE_OK && FAULT_FAILS("db.run.full"))
+		rc = SQLITE_FULL;
+	if (rc != SQLITE_OK)
+		fail(db, rc, error);
+	else
+		status = rows_read(db, prepared, each, arg, error);
+	if (changed)
+		*changed = status || sqlite3_stmt_readonly(prepared) ? 0 : sqlite3_changes64(db->handle);
+	release(db, sql, prepared, cached);
+	return status;
+}
+
+static int plain(struct sqlite *db, const char *sql, struct error *error)
+{
+	int rc = sqlite3_exec(db->handle, sql, NULL, NULL, NULL);
+
+	return rc == SQLITE_OK ? 0 : fail(db, rc, error);
+}
+
+static int sqlite_script(void *self, const char *sql, struct error *error)
+{
+	static const char *const types[4] = {"INTEGER", "BLOB", "TEXT", "INTEGER PRIMARY KEY AUTOINCREMENT"};
+	struct sqlite *db = self;
+	char *text;
+	int status;
+
+	if (spoiled(db, error))
+		return -1;
+	text = db_types_dup(sql, types);
+	status = plain(db, text, error);
+	free(text);
+	return status;
+}
+
+/* ---- transactions */
+
+static int sqlite_begin(void *self, struct error *error)
+{
+	struct sqlite *db = self;
+
+	assert(!db->in_transaction);
+	if (plain(db, "BEGIN IMMEDIATE", error))
+		return -1;
+	db->in_transaction = true;
+	error_clear(&db->spoiled);
+	return 0;
+}
+
+static int sqlite_commit(void *self, struct error *error)
+{
+	struct sqlite *db = self;
+
+	assert(db->in_transaction);
+	if (spoiled(db, error))
+		return -1;
+	FAULT("db.commit");
+	if (FAULT_FAILS("db.commit.full"))
+		return fail(db, SQLITE_FULL, error);
+	if (plain(db, "COMMIT", error))
+		return -1;
+	db->in_transaction = false;
+	FAULT("db.committed");
+	return 0;
+}
+
+static void sqlite_rollback(void *self)
+{
+	struct sqlite *db = self;
+
+	if (!sqlite3_get_autocommit(db->handle))
+		sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
+	db->in_transaction = false;
+	error_clear(&db->spoiled);
+}
+
+static int sqlite_lock(void *self, int64_t key, bool *held, struct error *error)
+{
+	*held = true;
+	return 0;
+}
+
+static void sqlite_unlock(void *self, int64_t key)
+{
+}
+
+static bool sqlite_alive(void *self)
+{
+	return true;
+}
+
+/* ---- opening */
+
+static void sqlite_close_db(void *self)
+{
+	struct sqlite *db = self;
+
+	if (!db)
+		return;
+	for (size_t i = 0; i < db->slots; i++)
+		sqlite3_finalize(db->statements[i].prepared);
+	sqlite3_close(db->handle);
+	free(db->statements);
+	free(db->path);
+	free(db);
+}
+
+/* Messages and partners' documents are in it: nobody else's to read. The -wal and -shm files take the same mode. A file that exists is not
+ * opened here: closing it would drop the locks that this process may hold on it. */
+static int file_secure(const char *path, struct error *error)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	if (fd >= 0) {
+		close(fd);
+		return 0;
+	}
+	if (errno == EEXIST && chmod(path, 0600) == 0)
+		return 0;
+	return error_errno(error, ERROR_FATAL, "db.open", "%s cannot be created or is not ours: look at the directory's owner and mode", path);
+}
+
+static int cache_set(struct sqlite *db, const struct settings *settings, struct error *error)
+{
+	uint64_t bytes = settings && settings->cache ? settings->cache : CACHE_DEFAULT;
+	char *text = mem_printf("PRAGMA cache_size=-%llu", (unsigned long long)(bytes / 1024));
+	int status = plain(db, text, error);
+
+	free(text);
+	return status;
+}
+
+static struct sqlite *handle_open(const char *path, int flags, const struct settings *settings, const char *pragmas, struct error *error)
+{
+	struct sqlite *db = mem_alloc(sizeof *db);
+	int rc;
+
+	db->path = mem_strdup(path);
+	rc = sqlite3_open_v2(path, &db->handle, flags | SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
+	if (rc != SQLITE_OK)
+		fail(db, rc, error);
+	else if (!sqlite3_busy_timeout(db->handle, BUSY_MS) && !plain(db, pragmas, error) && !cache_set(db, settings, error))
+		return db;
+	sqlite_close_db(db);
+	return NULL;
+}
+
+static void *sqlite_open(const void *settings, const char *path, struct span password, struct error *error)
+{
+	if (file_secure(path, error))
+		return NULL;
+	return handle_open(path, SQLITE_OPEN_CREATE, settings,
+			   "PRAGMA page_size=8192; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=1000;"
+			   "PRAGMA journal_size_limit=67108864; PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF",
+			   error);
+}
+
+/* Read-write underneath, because a reader of a WAL file takes part in its shared memory and may have to recover it. */
+static void *sqlite_open_reader(const void *settings, const char *path, struct span password, struct error *error)
+{
+	struct stat st;
+
+	if (stat(path, &st)) {
+		error_errno(error, ERROR_FATAL, "db.missing", "%s: there is no database yet", path);
+		return NULL;
+	}
+	return handle_open(path, 0, settings, "PRAGMA query_only=ON; PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF", error);
+}
+
+static const struct option options[] = {
+	{.name = "cache", .type = OPTION_SIZE, .offset = offsetof(struct settings, cache), .fallback = "8MiB", .range = "1048576..4294967296",
+	 .help = "Memory for pages of the database"},
+	OPTION_END,
+};
+
+const struct db_ops sqlite_ops = {
+	.name = "sqlite",
+	.help = "One file beside the spool's messages, for one machine",
+	.options = options,
+	.settings_size = sizeof(struct settings),
+	.open = sqlite_open,
+	.open_reader = sqlite_open_reader,
+	.close = sqlite_close_db,
+	.run = sqlite_run,
+	.script = sqlite_script,
+	.begin = sqlite_begin,
+	.commit = sqlite_commit,
+	.rollback = sqlite_rollback,
+	.lock = sqlite_lock,
+	.unlock = sqlite_unlock,
+	.alive = sqlite_alive,
+};
