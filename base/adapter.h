@@ -46,10 +46,14 @@ struct source_ops {
 struct arrival;       /* one request that waits for its answer */
 struct server_events {
 	void *arg;
+	/* What a listener needs of the site when it opens; each may be NULL or 0. Borrowed during open only, `spool` longer. */
+	const char *root, *secrets; /* where a certificate's path starts; NULL: those of the first endpoint */
+	const char *spool;          /* directory for bodies that do not fit into memory (unlinked files); NULL: TMPDIR or /tmp */
+	int inherited;              /* a socket that listens already, taken over; 0: make one */
 	/* A complete request for this endpoint, its signature checked. The body is in the document's stored entry or `body`.
-	 * Answer later with server_ops.answer, exactly once. */
+	 * Answer with server_ops.answer, exactly once, now or later. Document and body are the adapter's and live until then. */
 	void (*arrived)(void *arg, const struct endpoint *, struct document *, struct reader *body, struct arrival *);
-	/* GET /livez, /readyz, /metrics, /healthz: fill status, type and body at once. */
+	/* GET /livez, /readyz, /metrics, /healthz: fill status, type (static text) and body at once. NULL: no such paths. */
 	void (*ask)(void *arg, const char *path, bool verbose, int *status, const char **type, struct buf *body);
 	bool (*accepting)(void *arg);
 };
@@ -61,7 +65,8 @@ struct server_ops {
 	const struct option *listen_options; /* of site.yaml's `listen:` */
 	size_t listen_settings_size;
 	void *(*open)(const void *listen_settings, const struct endpoint *const *, size_t n, const struct server_events *, struct error *);
-	void (*close)(void *);
+	void (*close)(void *);          /* whoever still waits is told to come again (503) */
+	unsigned (*port)(void *);       /* the one that was given when the settings say 0 */
 	int (*fd)(void *);              /* an epoll descriptor: readable means call work */
 	void (*work)(void *);
 	int (*timeout_ms)(void *);      /* -1: none */
@@ -107,11 +112,13 @@ struct sink_ops {
 	void (*close)(void *);
 	int (*endpoint)(void *, const struct endpoint *, struct error *); /* announces one; again after reload */
 	int (*prepare)(void *, struct attempt *, struct error *); /* before the intent: durable but invisible. May block for files */
-	int (*start)(void *, struct attempt *, struct error *);   /* after the intent. Does not wait for the other side. -1: finished at once */
+	/* After the intent. Does not wait for the other side. -1: finished at once with this error (also in attempt->error); it is not reaped. */
+	int (*start)(void *, struct attempt *, struct error *);
 	/* Finished attempts; waits up to wait_ms, or until `wake` (a descriptor) is readable. */
 	int (*reap)(void *, struct attempt **into, size_t max, size_t *count, int wake, int wait_ms, struct error *);
 	/* After a crash or an unclear answer. Without means: UNKNOWN. May block for files. */
 	int (*resolve)(void *, struct attempt *, enum resolved *, struct error *);
+	unsigned (*parallel)(const struct endpoint *); /* attempts that make sense at once; NULL: 1. More may be started: they queue inside */
 	void (*abandon)(void *, struct attempt *); /* frees what it holds; a prepared temporary file goes unless it is an intent's */
 };
 

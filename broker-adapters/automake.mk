@@ -15,3 +15,5 @@ broker_adapters_libadapters_a_SOURCES += %D%/file_sink.c
 broker_adapters_libadapters_a_SOURCES += %D%/http_source.c
 
 broker_adapters_libadapters_a_SOURCES += %D%/http_sink.c
+
+broker_adapters_libadapters_a_SOURCES += %D%/http.h %D%/http_webhook.c %D%/http_problem.c

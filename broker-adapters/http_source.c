@@ -1,1 +1,909 @@
-typedef int to_be_written;
+/* The listener: webhooks and health questions over HTTP (libmicrohttpd), one thread, one epoll descriptor.
+ *
+ * A request is routed when its headers are there, its body kept in memory or (larger) in an unlinked file. When it is
+ * complete and its proof checked, `arrived` gets it and the connection sleeps until `answer`: a client sees 202 only
+ * for what is durable. libmicrohttpd does not notice a client that goes away meanwhile; answering such a one is
+ * harmless, and it will send the same id again. */
+#include "config.h"
+#include "broker-adapters/http.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <microhttpd.h>
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/log.h"
+
+#define MEMORY_MAX (64u * 1024)         /* of a body, before it goes into a file */
+#define CONNECTION_MEMORY (64u * 1024)  /* libmicrohttpd's pool for each: headers must fit */
+#define HEADERS_MAX 100
+#define HEADERS_KEPT 32
+#define KEPT_VALUE_MAX 1024u
+#define IDENTITY_MAX 256u
+#define DISCARD_MAX (1024u * 1024)      /* of a refused body, so that the client gets to read why */
+#define ANSWER_MAX (1024u * 1024)
+#define RETRY_AFTER_S 5
+
+struct hook {
+	const struct endpoint *endpoint;
+	const struct http_webhook *settings;
+	struct http_keys keys;
+	uint64_t max;
+};
+
+/* A connection, for its deadline: libmicrohttpd's own time limit starts again with every byte. */
+struct link {
+	struct link *previous, *next;
+	struct MHD_Connection *connection;
+	int64_t deadline; /* clock_tick_ms; INT64_MAX while it waits for us */
+};
+
+struct server {
+	struct MHD_Daemon *daemon;
+	struct http_listen settings;
+	struct hook *hooks;
+	size_t hooks_count;
+	struct server_events events;
+	char *spool;
+	struct link *links;
+	struct arrival *waiting;
+	unsigned busy, port;
+	uint64_t spooled;      /* bytes in files, all requests together */
+	int64_t next_sweep;
+	bool stopped;
+};
+
+struct arrival {
+	struct server *server;
+	struct MHD_Connection *connection;
+	struct link *link;
+	struct hook *hook;        /* NULL: a question, or refused */
+	struct arrival *previous, *next; /* while waiting */
+	struct arena *arena;
+	bool question, waits;
+	const char *allow;        /* 405: what would do */
+	struct buf body;
+	int fd;                   /* of a larger body, or -1 */
+	uint64_t size, gone;      /* bytes kept, bytes thrown away */
+	struct document document;
+	struct reader *reader;
+	struct error error;       /* why it is refused */
+	unsigned status;          /* with it; 0: not refused */
+	struct MHD_Response *response;
+};
+
+/* ---- header fields ---------------------------------------------------------------------------------------------- */
+static struct span header(const struct arrival *arrival, const char *name)
+{
+	return span_of(MHD_lookup_connection_value(arrival->connection, MHD_HEADER_KIND, name));
+}
+
+static enum MHD_Result keep_header(void *arg, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+	struct arrival *arrival = arg;
+	struct document *document = &arrival->document;
+	char *lower;
+
+	if (!http_header_kept(span_of(name)) || document->attrs_count == HEADERS_KEPT || strlen(name) > 64)
+		return MHD_YES;
+	lower = arena_strdup(arrival->arena, name);
+	for (char *c = lower; *c; c++)
+		if (*c >= 'A' && *c <= 'Z')
+			*c = (char)(*c - 'A' + 'a');
+	document->attrs[document->attrs_count].name = span_of(lower);
+	document->attrs[document->attrs_count].value =
+		arena_span(arrival->arena, span_make(value, value ? strnlen(value, KEPT_VALUE_MAX) : 0));
+	document->attrs_count++;
+	return MHD_YES;
+}
+
+/* ---- refusing and answering ---------------------------------------------------------------------------------------- */
+static int refuse(struct arrival *arrival, unsigned status, const char *code, const char *why)
+{
+	if (!arrival->status) {
+		error_set(&arrival->error, status >= 500 ? ERROR_RETRY : ERROR_REJECT, code, "%s", why);
+		arrival->status = status;
+	}
+	return -1;
+}
+
+static void response_header(struct MHD_Response *response, const char *name, const char *value)
+{
+	MHD_add_response_header(response, name, value);
+}
+
+static struct MHD_Response *response_new(struct server *server, struct buf *body, const char *type)
+{
+	size_t len = body->len;
+	char *bytes = len ? buf_take(body) : NULL;
+	struct MHD_Response *response = MHD_create_response_from_buffer(len, bytes, bytes ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
+
+	buf_free(body);
+	response_header(response, "Content-Type", type);
+	response_header(response, "Cache-Control", "no-store");
+	response_header(response, "X-Content-Type-Options", "nosniff");
+	if (server->stopped)
+		response_header(response, "Connection", "close");
+	return response;
+}
+
+static void problem(struct arrival *arrival, unsigned status, const struct error *error)
+{
+	struct buf body;
+	char text[24];
+	int64_t wait_s = error->retry_after_ms > 0 ? (error->retry_after_ms + 999) / 1000 : RETRY_AFTER_S;
+
+	buf_init(&body, ANSWER_MAX);
+	http_problem(&body, status, error);
+	arrival->response = response_new(arrival->server, &body, "application/problem+json");
+	arrival->status = status;
+	if (status == 503) {
+		snprintf(text, sizeof text, "%lld", (long long)wait_s);
+		response_header(arrival->response, "Retry-After", text);
+	}
+	if (status == 401)
+		response_header(arrival->response, "WWW-Authenticate",
+				arrival->hook && arrival->hook->settings->verify == HTTP_VERIFY_BEARER ? "Bearer" : "Webhook-Signature");
+	if (arrival->allow)
+		response_header(arrival->response, "Allow", arrival->allow);
+}
+
+static void accepted(struct arrival *arrival, const struct id *message, bool duplicate)
+{
+	struct buf body;
+	char hex[ID_TEXT];
+
+	id_hex(message, hex);
+	buf_init(&body, 256);
+	buf_printf(&body, "{\"id\":\"%s\"%s}\n", hex, duplicate ? ",\"duplicate\":true" : "");
+	arrival->response = response_new(arrival->server, &body, "application/json");
+	arrival->status = 202;
+}
+
+static enum MHD_Result respond(struct arrival *arrival)
+{
+	return MHD_queue_response(arrival->connection, arrival->status, arrival->response);
+}
+
+static void answer_question(struct arrival *arrival, const char *path)
+{
+	struct server *server = arrival->server;
+	const char *type = "text/plain; charset=utf-8", *value = NULL;
+	struct buf body;
+	int status = 503;
+	bool verbose = MHD_lookup_connection_value_n(arrival->connection, MHD_GET_ARGUMENT_KIND, "verbose", 7, &value, NULL) == MHD_YES;
+
+	buf_init(&body, ANSWER_MAX);
+	server->events.ask(server->events.arg, path, verbose, &status, &type, &body);
+	arrival->response = response_new(server, &body, type);
+	arrival->status = (unsigned)status;
+}
+
+/* ---- routing --------------------------------------------------------------------------------------------------------- */
+static bool is_question(const char *path)
+{
+	static const char *const paths[] = {"/livez", "/readyz", "/healthz", "/metrics"};
+
+	for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
+		if (strcmp(path, paths[i]) == 0)
+			return true;
+	return false;
+}
+
+static bool type_fits(const struct hook *hook, struct span type)
+{
+	for (size_t i = 0; i < hook->settings->types.count; i++)
+		if (http_type_is(type, hook->settings->types.items[i]))
+			return true;
+	return hook->settings->types.count == 0;
+}
+
+/* What can be refused before the body is read. */
+static int route_webhook(struct arrival *arrival, const char *method)
+{
+	struct span length = header(arrival, "content-length"), encoding = header(arrival, "content-encoding");
+
+	if (strcmp(method, "POST")) {
+		arrival->allow = "POST";
+		return refuse(arrival, 405, "request.method", "this address takes POST");
+	}
+	if (arrival->server->stopped || !arrival->server->events.accepting(arrival->server->events.arg))
+		return refuse(arrival, 503, "site.full", "not accepting");
+	if (!type_fits(arrival->hook, header(arrival, "content-type")))
+		return refuse(arrival, 415, "request.media-type", "this address does not take such a media type");
+	if (encoding.len && !http_type_is(encoding, "identity"))
+		return refuse(arrival, 415, "request.media-type", "compressed bodies are not taken");
+	if (length.len && strtoull(length.data, NULL, 10) > arrival->hook->max)
+		return refuse(arrival, 413, "document.too-large", "the body is larger than this address takes");
+	return 0;
+}
+
+static int route(struct arrival *arrival, const char *path, const char *method)
+{
+	struct server *server = arrival->server;
+
+	if (MHD_get_connection_values(arrival->connection, MHD_HEADER_KIND, NULL, NULL) > HEADERS_MAX)
+		return refuse(arrival, 431, "request.headers", "too many header fields");
+	if (server->events.ask && is_question(path)) {
+		arrival->question = true;
+		if (strcmp(method, "HEAD") == 0 || strcmp(method, "GET") == 0)
+			return 0;
+		arrival->allow = "GET, HEAD";
+		return refuse(arrival, 405, "request.method", "this address takes GET");
+	}
+	for (size_t i = 0; i < server->hooks_count; i++) {
+		if (strcmp(server->hooks[i].settings->webhook, path))
+			continue;
+		arrival->hook = &server->hooks[i];
+		return route_webhook(arrival, method);
+	}
+	return refuse(arrival, 404, "request.path", "nothing is received at this address");
+}
+
+/* ---- the body ------------------------------------------------------------------------------------------------------- */
+static int spool_open(struct server *server)
+{
+	int fd = open(server->spool, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+	if (fd < 0) { /* a file system without O_TMPFILE */
+		char *name = mem_printf("%s/ferrule-http-XXXXXX", server->spool);
+
+		fd = mkostemp(name, O_CLOEXEC);
+		if (fd >= 0)
+			unlink(name);
+		free(name);
+	}
+	return fd;
+}
+
+static int write_all(int fd, const char *data, size_t len)
+{
+	while (len) {
+		ssize_t n = write(fd, data, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return -1;
+		data += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+/* Out of memory into a file, once. */
+static int spill(struct arrival *arrival)
+{
+	if (arrival->fd >= 0)
+		return 0;
+	arrival->fd = spool_open(arrival->server);
+	if (arrival->fd < 0 || write_all(arrival->fd, arrival->body.data, arrival->body.len))
+		return -1;
+	arrival->server->spooled += arrival->body.len;
+	buf_free(&arrival->body);
+	return 0;
+}
+
+static void body_drop(struct arrival *arrival)
+{
+	reader_unref(arrival->reader);
+	arrival->reader = NULL;
+	if (arrival->fd >= 0) {
+		arrival->server->spooled -= arrival->size;
+		close(arrival->fd);
+		arrival->fd = -1;
+	}
+	buf_free(&arrival->body);
+	arrival->size = 0;
+}
+
+static int body_keep(struct arrival *arrival, const char *data, size_t len)
+{
+	struct server *server = arrival->server;
+
+	if (arrival->size + len > arrival->hook->max)
+		return refuse(arrival, 413, "document.too-large", "the body is larger than this address takes");
+	if (arrival->size + len <= MEMORY_MAX) {
+		arrival->size += len;
+		return buf_append(&arrival->body, data, len);
+	}
+	if (server->spooled + arrival->body.len + len > server->settings.spool_max)
+		return refuse(arrival, 503, "site.full", "too many large bodies at once");
+	if (spill(arrival) || write_all(arrival->fd, data, len)) {
+		log_error("http", SPAN_NONE, "a body cannot be kept directory=%s error=\"%s\"", server->spool, strerror(errno));
+		return refuse(arrival, 503, "site.disk", "the body cannot be kept");
+	}
+	server->spooled += len;
+	arrival->size += len;
+	return 0;
+}
+
+/* MHD_NO closes the connection without an answer: nobody is obliged to read gigabytes of a refused body. */
+static enum MHD_Result body_take(struct arrival *arrival, const char *data, size_t len)
+{
+	if (!arrival->status && arrival->hook)
+		body_keep(arrival, data, len);
+	if (!arrival->status && arrival->hook)
+		return MHD_YES;
+	if (arrival->size)
+		body_drop(arrival);
+	arrival->gone += len;
+	return arrival->gone > DISCARD_MAX ? MHD_NO : MHD_YES;
+}
+
+static struct reader *body_reader(struct arrival *arrival)
+{
+	if (arrival->fd < 0)
+		return reader_new_copy(buf_view(&arrival->body));
+	return reader_new_fd(fcntl(arrival->fd, F_DUPFD_CLOEXEC, 0), 0, arrival->size);
+}
+
+/* ---- a complete request ------------------------------------------------------------------------------------------------ */
+static int check_proof(struct arrival *arrival)
+{
+	const struct hook *hook = arrival->hook;
+	struct http_proof proof = {
+		.id = header(arrival, "webhook-id"),
+		.timestamp = header(arrival, "webhook-timestamp"),
+		.signature = header(arrival, "webhook-signature"),
+		.authorization = header(arrival, "authorization"),
+	};
+	int result = 0;
+
+	if (hook->settings->verify == HTTP_VERIFY_STANDARD) {
+		if (reader_view(arrival->reader, &proof.body, &arrival->error)) {
+			arrival->status = 503;
+			return -1;
+		}
+		result = http_webhook_verify(&hook->keys, &proof, clock_now_ms(), &arrival->error);
+	} else if (hook->settings->verify == HTTP_VERIFY_BEARER) {
+		result = http_bearer_verify(&hook->keys, &proof, &arrival->error);
+	}
+	if (result)
+		arrival->status = 401;
+	return result;
+}
+
+static int identify(struct arrival *arrival)
+{
+	const struct http_webhook *settings = arrival->hook->settings;
+	struct span id = SPAN_NONE, stamp = header(arrival, "webhook-timestamp");
+	struct document *document = &arrival->document;
+
+	if (settings->id) {
+		id = http_string(header(arrival, settings->id));
+		if (!id.len)
+			return refuse(arrival, 400, "request.id", "the header that names the event is missing");
+	} else {
+		id = header(arrival, "webhook-id");
+		if (!id.len)
+			id = http_string(header(arrival, "idempotency-key"));
+	}
+	if (id.len > IDENTITY_MAX)
+		return refuse(arrival, 400, "request.id", "the event's id is longer than 256 characters");
+	document->identity_text = arena_span(arrival->arena, id);
+	document->name = id.len ? document->identity_text : arena_span(arrival->arena, span_of(settings->webhook));
+	document->media_type = arena_span(arrival->arena, header(arrival, "content-type"));
+	document->time_ms = stamp.len && stamp.len <= 12 && settings->verify == HTTP_VERIFY_STANDARD ? strtoll(stamp.data, NULL, 10) * 1000
+											     : clock_now_ms();
+	document->attrs = arena_alloc(arrival->arena, HEADERS_KEPT * sizeof *document->attrs);
+	MHD_get_connection_values(arrival->connection, MHD_HEADER_KIND, keep_header, arrival);
+	return 0;
+}
+
+static enum MHD_Result hand_over(struct arrival *arrival)
+{
+	struct server *server = arrival->server;
+
+	arrival->reader = body_reader(arrival);
+	if (check_proof(arrival) || identify(arrival)) {
+		problem(arrival, arrival->status, &arrival->error);
+		return respond(arrival);
+	}
+	arrival->waits = true;
+	arrival->link->deadline = INT64_MAX;
+	arrival->next = server->waiting;
+	if (arrival->next)
+		arrival->next->previous = arrival;
+	server->waiting = arrival;
+	FAULT("http.arrived");
+	server->events.arrived(server->events.arg, arrival->hook->endpoint, &arrival->document, arrival->reader, arrival);
+	if (arrival->response)
+		return respond(arrival);
+	MHD_suspend_connection(arrival->connection);
+	return MHD_YES;
+}
+
+static enum MHD_Result complete(struct arrival *arrival, const char *path)
+{
+	if (arrival->response) /* resumed */
+		return respond(arrival);
+	if (arrival->status)
+		problem(arrival, arrival->status, &arrival->error);
+	else if (arrival->question)
+		answer_question(arrival, path);
+	else
+		return hand_over(arrival);
+	return respond(arrival);
+}
+
+/* ---- what libmicrohttpd calls -------------------------------------------------------------------------------------------- */
+static struct arrival *arrival_new(struct server *server, struct MHD_Connection *connection)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	struct arrival *arrival = mem_alloc(sizeof *arrival);
+
+	arrival->server = server;
+	arrival->connection = connection;
+	arrival->link = info ? info->socket_context : NULL;
+	arrival->arena = arena_new();
+	arrival->fd = -1;
+	buf_init(&arrival->body, MEMORY_MAX);
+	server->busy++;
+	return arrival;
+}
+
+static void deadline_set(struct server *server, struct link *link, int64_t in_ms)
+{
+	link->deadline = clock_tick_ms() + in_ms;
+	if (link->deadline < server->next_sweep)
+		server->next_sweep = link->deadline;
+}
+
+static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, const char *path, const char *method, const char *version,
+				  const char *data, size_t *len, void **state)
+{
+	struct server *server = arg;
+	struct arrival *arrival = *state;
+
+	if (!arrival) {
+		struct span length;
+
+		*state = arrival = arrival_new(server, connection);
+		deadline_set(server, arrival->link, server->settings.body_timeout_ms);
+		route(arrival, path, method);
+		length = header(arrival, "content-length");
+		if (arrival->status && length.len && strtoull(length.data, NULL, 10) > DISCARD_MAX) {
+			problem(arrival, arrival->status, &arrival->error); /* before the body: it is not worth reading */
+			return respond(arrival);
+		}
+		return MHD_YES;
+	}
+	if (*len) {
+		size_t n = *len;
+
+		*len = 0;
+		return body_take(arrival, data, n);
+	}
+	return complete(arrival, path);
+}
+
+static void unwait(struct arrival *arrival)
+{
+	if (!arrival->waits)
+		return;
+	arrival->waits = false;
+	if (arrival->next)
+		arrival->next->previous = arrival->previous;
+	if (arrival->previous)
+		arrival->previous->next = arrival->next;
+	else
+		arrival->server->waiting = arrival->next;
+	arrival->next = arrival->previous = NULL;
+}
+
+static void on_completed(void *arg, struct MHD_Connection *connection, void **state, enum MHD_RequestTerminationCode why)
+{
+	struct server *server = arg;
+	struct arrival *arrival = *state;
+
+	if (!arrival)
+		return;
+	*state = NULL;
+	deadline_set(server, arrival->link, server->settings.timeout_ms);
+	unwait(arrival);
+	body_drop(arrival);
+	if (arrival->response)
+		MHD_destroy_response(arrival->response);
+	arena_free(arrival->arena);
+	free(arrival);
+	server->busy--;
+}
+
+static void on_connection(void *arg, struct MHD_Connection *connection, void **context, enum MHD_ConnectionNotificationCode what)
+{
+	struct server *server = arg;
+	struct link *link = *context;
+
+	if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+		*context = link = mem_alloc(sizeof *link);
+		link->connection = connection;
+		link->next = server->links;
+		if (link->next)
+			link->next->previous = link;
+		server->links = link;
+		deadline_set(server, link, server->settings.timeout_ms);
+		return;
+	}
+	if (!link)
+		return;
+	if (link->next)
+		link->next->previous = link->previous;
+	if (link->previous)
+		link->previous->next = link->next;
+	else
+		server->links = link->next;
+	free(link);
+	*context = NULL;
+}
+
+static void on_log(void *arg, const char *format, va_list args)
+{
+	char line[400];
+
+	vsnprintf(line, sizeof line, format, args);
+	line[strcspn(line, "\r\n")] = '\0';
+	log_debug("http", SPAN_NONE, "libmicrohttpd text=\"%s\"", line);
+}
+
+/* Whoever sends its request a byte at a time ends here. */
+static void sweep(struct server *server)
+{
+	int64_t now = clock_tick_ms();
+
+	if (now < server->next_sweep)
+		return;
+	server->next_sweep = INT64_MAX;
+	for (struct link *link = server->links; link; link = link->next) {
+		if (link->deadline <= now) {
+			const union MHD_ConnectionInfo *info = MHD_get_connection_info(link->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+
+			if (info)
+				shutdown(info->connect_fd, SHUT_RDWR);
+			link->deadline = INT64_MAX;
+		} else if (link->deadline < server->next_sweep) {
+			server->next_sweep = link->deadline;
+		}
+	}
+}
+
+/* ---- opening --------------------------------------------------------------------------------------------------------------- */
+static int listen_on(const struct http_listen *settings, struct error *error)
+{
+	struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE, .ai_socktype = SOCK_STREAM}, *found = NULL;
+	char port[16];
+	int fd, one = 1, result;
+
+	snprintf(port, sizeof port, "%lld", (long long)settings->port);
+	result = getaddrinfo(settings->address, port, &hints, &found);
+	if (result)
+		return error_set(error, ERROR_FATAL, "listen.address", "listen: %s is not an IP address; write 127.0.0.1, 0.0.0.0 or ::",
+				 settings->address);
+	fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd >= 0)
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+	if (fd < 0 || bind(fd, found->ai_addr, found->ai_addrlen) || listen(fd, 256)) {
+		error_errno(error, ERROR_RETRY, "listen.busy", "cannot listen on %s port %s (is another site using it? see listen.port)",
+			    settings->address, port);
+		if (fd >= 0)
+			close(fd);
+		fd = -1;
+	}
+	freeaddrinfo(found);
+	return fd;
+}
+
+static unsigned port_of(int fd)
+{
+	struct sockaddr_storage address = {0};
+	socklen_t len = sizeof address;
+
+	if (getsockname(fd, (struct sockaddr *)&address, &len))
+		return 0;
+	if (address.ss_family == AF_INET6)
+		return ntohs(((struct sockaddr_in6 *)&address)->sin6_port);
+	return ntohs(((struct sockaddr_in *)&address)->sin_port);
+}
+
+static int hook_open(struct server *server, const struct endpoint *endpoint, struct error *error)
+{
+	struct hook *hook = &server->hooks[server->hooks_count];
+	const struct http_webhook *settings = endpoint->settings;
+	bool standard = settings->verify == HTTP_VERIFY_STANDARD;
+
+	if (settings->webhook[0] != '/' || is_question(settings->webhook))
+		return error_set(error, ERROR_FATAL, "webhook.path", "webhook %s: choose a path that starts with / and is not one of "
+				 "/livez, /readyz, /healthz, /metrics", settings->webhook);
+	for (size_t i = 0; i < server->hooks_count; i++)
+		if (strcmp(server->hooks[i].settings->webhook, settings->webhook) == 0)
+			return error_set(error, ERROR_FATAL, "webhook.path", "webhook %s belongs to flow %s and to flow %s; a path has one",
+					 settings->webhook, server->hooks[i].endpoint->flow, endpoint->flow);
+	server->hooks_count++;
+	hook->endpoint = endpoint;
+	hook->settings = settings;
+	hook->max = settings->max ? settings->max : server->settings.max;
+	if (settings->verify == HTTP_VERIFY_NONE)
+		return 0;
+	if (!settings->secret)
+		return error_set(error, ERROR_FATAL, "webhook.secret", "webhook %s: say secret: {secret: NAME}, or verify: none",
+				 settings->webhook);
+	if (http_keys_load(&hook->keys, endpoint->secrets, settings->secret, standard, error))
+		return -1;
+	return settings->previous ? http_keys_load(&hook->keys, endpoint->secrets, settings->previous, standard, error) : 0;
+}
+
+static int file_read(const char *root, const char *path, struct buf *into, struct error *error)
+{
+	char *whole = path[0] == '/' ? mem_strdup(path) : mem_printf("%s/%s", root, path);
+	int fd = open(whole, O_RDONLY | O_CLOEXEC);
+	char *room = buf_room(into, 256 * 1024);
+	ssize_t n = fd < 0 ? -1 : read(fd, room, 256 * 1024);
+
+	if (n <= 0)
+		error_errno(error, ERROR_FATAL, "listen.certificate", "cannot read the certificate %s", whole);
+	else
+		buf_added(into, (size_t)n);
+	if (fd >= 0)
+		close(fd);
+	free(whole);
+	return n > 0 ? 0 : -1;
+}
+
+static struct MHD_Daemon *daemon_start(struct server *server, int fd, const char *certificate, const char *key)
+{
+	unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | (certificate ? MHD_USE_TLS : 0);
+	struct MHD_OptionItem tls[] = {
+		{MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)certificate},
+		{MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)key},
+		{MHD_OPTION_END, 0, NULL},
+	};
+
+	return MHD_start_daemon(flags, 0, NULL, NULL, on_request, server,
+				MHD_OPTION_EXTERNAL_LOGGER, on_log, server,
+				MHD_OPTION_LISTEN_SOCKET, fd,
+				MHD_OPTION_CONNECTION_LIMIT, (unsigned)server->settings.connections,
+				MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)((server->settings.timeout_ms + 999) / 1000),
+				MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+				MHD_OPTION_STRICT_FOR_CLIENT, 1,
+				MHD_OPTION_NOTIFY_COMPLETED, on_completed, server,
+				MHD_OPTION_NOTIFY_CONNECTION, on_connection, server,
+				MHD_OPTION_ARRAY, certificate ? tls : tls + 2,
+				MHD_OPTION_END);
+}
+
+/* Where the site keeps files and secrets: from the role, else from any endpoint. */
+static int tls_open(struct server *server, int fd, const char *root, const char *secrets, struct error *error)
+{
+	struct secret *key = NULL;
+	struct buf certificate;
+	char *key_text = NULL;
+	int result = -1;
+
+	buf_init(&certificate, 512 * 1024);
+	if (!server->settings.tls.key || !root || !secrets) {
+		error_set(error, ERROR_FATAL, "listen.tls", "listen: tls needs a certificate and a key: {secret: NAME}");
+		goto done;
+	}
+	if (file_read(root, server->settings.tls.certificate, &certificate, error))
+		goto done;
+	key = secret_new(secrets, server->settings.tls.key, error);
+	if (!key)
+		goto done;
+	key_text = mem_span_dup(secret_reveal(key));
+	server->daemon = daemon_start(server, fd, certificate.data, key_text);
+	if (!server->daemon)
+		error_set(error, ERROR_FATAL, "listen.tls", "the listener cannot start with the certificate %s and its key",
+			  server->settings.tls.certificate);
+	else
+		result = 0;
+done:
+	if (key_text)
+		explicit_bzero(key_text, strlen(key_text));
+	free(key_text);
+	secret_free(key);
+	buf_free(&certificate);
+	return result;
+}
+
+static void server_close(void *opaque);
+
+static void *server_open(const void *settings, const struct endpoint *const *endpoints, size_t n, const struct server_events *events,
+			 struct error *error)
+{
+	struct server *server = mem_alloc(sizeof *server);
+	const char *spool = events->spool ? events->spool : getenv("TMPDIR");
+	const char *root = events->root, *secrets = events->secrets;
+	int fd = -1;
+
+	server->settings = *(const struct http_listen *)settings;
+	server->events = *events;
+	server->spool = mem_strdup(spool && *spool ? spool : "/tmp");
+	server->next_sweep = INT64_MAX;
+	server->hooks = mem_alloc((n + 1) * sizeof *server->hooks);
+	for (size_t i = 0; i < n; i++) {
+		root = root ? root : endpoints[i]->root;
+		secrets = secrets ? secrets : endpoints[i]->secrets;
+		if (hook_open(server, endpoints[i], error))
+			goto fail;
+	}
+	fd = events->inherited > 0 ? events->inherited : listen_on(&server->settings, error);
+	if (fd < 0)
+		goto fail;
+	server->port = port_of(fd);
+	if (server->settings.tls.certificate) {
+		if (tls_open(server, fd, root, secrets, error))
+			goto fail;
+	} else {
+		server->daemon = daemon_start(server, fd, NULL, NULL);
+		if (!server->daemon) {
+			error_set(error, ERROR_FATAL, "listen.start", "the listener cannot start on %s port %u", server->settings.address,
+				  server->port);
+			goto fail;
+		}
+	}
+	return server;
+fail:
+	if (fd >= 0)
+		close(fd);
+	server_close(server);
+	return NULL;
+}
+
+/* ---- what the role calls ---------------------------------------------------------------------------------------------------- */
+static unsigned server_port(void *opaque)
+{
+	return ((struct server *)opaque)->port;
+}
+
+static int server_fd(void *opaque)
+{
+	return MHD_get_daemon_info(((struct server *)opaque)->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+}
+
+static void server_work(void *opaque)
+{
+	struct server *server = opaque;
+
+	sweep(server);
+	MHD_run(server->daemon);
+}
+
+static int server_timeout_ms(void *opaque)
+{
+	struct server *server = opaque;
+	MHD_UNSIGNED_LONG_LONG theirs = 0;
+	int64_t ms = -1;
+
+	if (MHD_get_timeout(server->daemon, &theirs) == MHD_YES)
+		ms = theirs > 60000 ? 60000 : (int64_t)theirs;
+	if (server->next_sweep != INT64_MAX) {
+		int64_t left = server->next_sweep - clock_tick_ms();
+
+		left = left < 0 ? 0 : left > 60000 ? 60000 : left;
+		if (ms < 0 || left < ms)
+			ms = left;
+	}
+	return (int)ms;
+}
+
+static void server_answer(void *opaque, struct arrival *arrival, const struct id *message, bool duplicate, const struct error *error)
+{
+	bool slept = MHD_get_connection_info(arrival->connection, MHD_CONNECTION_INFO_CONNECTION_SUSPENDED)->suspended == MHD_YES;
+
+	FAULT("http.answered");
+	unwait(arrival);
+	body_drop(arrival);
+	if (error && error->class != ERROR_NONE)
+		problem(arrival, http_error_status(error), error);
+	else
+		accepted(arrival, message, duplicate);
+	deadline_set(arrival->server, arrival->link, arrival->server->settings.timeout_ms);
+	if (slept)
+		MHD_resume_connection(arrival->connection);
+}
+
+static void server_stop(void *opaque)
+{
+	struct server *server = opaque;
+	int fd;
+
+	if (server->stopped)
+		return;
+	MHD_run(server->daemon); /* whoever is in the listening queue already shall not be cut off */
+	server->stopped = true;
+	fd = MHD_quiesce_daemon(server->daemon);
+	if (fd >= 0)
+		close(fd);
+}
+
+static unsigned server_busy(void *opaque)
+{
+	return ((struct server *)opaque)->busy;
+}
+
+static void server_close(void *opaque)
+{
+	struct server *server = opaque;
+	struct error late;
+
+	if (!server)
+		return;
+	if (server->daemon) {
+		server->stopped = true;
+		error_set(&late, ERROR_RETRY, "site.stopping", "this site is stopping");
+		while (server->waiting)
+			server_answer(server, server->waiting, NULL, false, &late);
+		MHD_run(server->daemon);
+		MHD_stop_daemon(server->daemon);
+	}
+	for (size_t i = 0; i < server->hooks_count; i++)
+		http_keys_free(&server->hooks[i].keys);
+	free(server->hooks);
+	free(server->spool);
+	free(server);
+}
+
+static const struct option tls_options[] = {
+	{"certificate", OPTION_TEXT, offsetof(struct http_tls, certificate), NULL, NULL, "PEM file with the certificate and its chain",
+	 OPTION_REQUIRED, NULL},
+	{"key", OPTION_SECRET, offsetof(struct http_tls, key), NULL, NULL, "Secret that holds the private key (PEM)", OPTION_REQUIRED, NULL},
+	OPTION_END,
+};
+
+const struct option http_listen_options[] = {
+	{"address", OPTION_TEXT, offsetof(struct http_listen, address), "127.0.0.1", NULL, "IP address to listen on", 0, NULL},
+	{"port", OPTION_INT, offsetof(struct http_listen, port), "8080", "0..65535", "Port to listen on; 0 takes any that is free", OPTION_MAIN, NULL},
+	{"tls", OPTION_TABLE, offsetof(struct http_listen, tls), NULL, NULL, "Certificate and key; without them plain HTTP", 0, tls_options},
+	{"connections", OPTION_INT, offsetof(struct http_listen, connections), "256", "1..65536", "Connections at once", 0, NULL},
+	{"timeout", OPTION_DURATION, offsetof(struct http_listen, timeout_ms), "30s", NULL,
+	 "How long a client may take for a request's headers, and stay silent", 0, NULL},
+	{"body-timeout", OPTION_DURATION, offsetof(struct http_listen, body_timeout_ms), "5m", NULL, "How long a client may take for a body", 0,
+	 NULL},
+	{"max", OPTION_SIZE, offsetof(struct http_listen, max), "10MiB", NULL, "Largest body, where a webhook does not say its own", 0, NULL},
+	{"spool-max", OPTION_SIZE, offsetof(struct http_listen, spool_max), "1GiB", NULL, "Disk for bodies that are being received, together", 0,
+	 NULL},
+	OPTION_END,
+};
+
+const struct option http_webhook_options[] = {
+	{"webhook", OPTION_TEXT, offsetof(struct http_webhook, webhook), NULL, NULL, "Path that receives, such as /crm/opportunities",
+	 OPTION_REQUIRED | OPTION_MAIN, NULL},
+	{"verify", OPTION_ENUM, offsetof(struct http_webhook, verify), "standard-webhooks", "standard-webhooks|bearer|none",
+	 "How a sender proves itself", 0, NULL},
+	{"secret", OPTION_SECRET, offsetof(struct http_webhook, secret), NULL, NULL,
+	 "The signing secret (whsec_…) or the bearer key; several in one file are all accepted", 0, NULL},
+	{"previous", OPTION_SECRET, offsetof(struct http_webhook, previous), NULL, NULL, "A second one, accepted while it is being replaced", 0,
+	 NULL},
+	{"max", OPTION_SIZE, offsetof(struct http_webhook, max), NULL, NULL, "Largest body; default is the listener's", 0, NULL},
+	{"id", OPTION_TEXT, offsetof(struct http_webhook, id), NULL, NULL,
+	 "Header that names the event; default is webhook-id, then idempotency-key, then the content", 0, NULL},
+	{"types", OPTION_TEXTS, offsetof(struct http_webhook, types), NULL, NULL, "Media types that are taken; default is any", 0, NULL},
+	OPTION_END,
+};
+
+const struct server_ops http_server_ops = {
+	.name = "http",
+	.help = "Receives webhooks over HTTP and answers health questions",
+	.options = http_webhook_options,
+	.settings_size = sizeof(struct http_webhook),
+	.listen_options = http_listen_options,
+	.listen_settings_size = sizeof(struct http_listen),
+	.open = server_open,
+	.close = server_close,
+	.port = server_port,
+	.fd = server_fd,
+	.work = server_work,
+	.timeout_ms = server_timeout_ms,
+	.answer = server_answer,
+	.stop = server_stop,
+	.busy = server_busy,
+};
