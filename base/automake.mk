@@ -10,6 +10,8 @@ base_libbase_a_SOURCES = \
   %D%/endpoint.h \
   %D%/error.c %D%/error.h \
   %D%/expression.c %D%/expression.h \
+  %D%/expression_path.c %D%/expression_path.h \
+  %D%/expression_scan.c %D%/expression_scan.h \
   %D%/fault.c %D%/fault.h \
   %D%/finding.c %D%/finding.h \
   %D%/id.c %D%/id.h \
@@ -27,6 +29,7 @@ base_libbase_a_SOURCES = \
   %D%/template.c \
   %D%/topology.c %D%/topology.h \
   %D%/transformer.h \
+  %D%/tree.c %D%/tree.h \
   %D%/vault.c %D%/vault.h \
   %D%/vault_collect.c \
   %D%/wire.c %D%/wire.h
