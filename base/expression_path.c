@@ -161,7 +161,7 @@ static int follow_step(const struct path_step *step, json_t **at, struct error *
 		return 0;
 	if (step->key) {
 		if (!json_is_object(*at))
-			return error_set(error, ERROR_REJECT, "jq.error", "Cannot index %s with \"%s\"", kind_name(*at), step->key);
+			return error_set(error, ERROR_REJECT, "jq.error", "Cannot index %s with string \"%s\"", kind_name(*at), step->key);
 		next = json_object_get(*at, step->key);
 	} else {
 		long index = step->index;
