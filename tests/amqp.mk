@@ -1,1 +1,2 @@
 # tests of amqp
+EXTRA_DIST += tests/lab/rabbitmq.sh
