@@ -33,9 +33,11 @@ struct source_ops {
 	void (*close)(void *);
 	/* Up to max documents that are ready, oldest first as configured; may block on its own endpoint. -1: RETRY (endpoint) or FATAL. */
 	int (*poll)(void *, struct document **into, size_t max, size_t *found, struct error *);
-	/* Puts the document's bytes into the vault (which is not synced here). RETRY: try at the next poll. REJECT: too large. */
+	/* Puts the document's bytes into the vault (which is not synced here) and fills `stored`. RETRY: try at the next poll (it vanished or is still
+	 * being written: nothing to tell anybody). REJECT: too large. */
 	int (*fetch)(void *, struct document *, struct vault *, struct error *);
-	/* After it was accepted durably (or recognised): archive, move, delete. May be called again for the same document. */
+	/* After it was accepted durably (or recognised): archive, move, delete. May be called again for the same document. One that changed
+	 * since it was fetched is left where it is (0): it comes again as another document. */
 	int (*settle)(void *, struct document *, enum settlement, struct error *);
 	void (*forget)(void *, struct document *);
 	int64_t (*interval_ms)(const void *settings); /* between polls */
@@ -89,8 +91,10 @@ struct attempt {
 	const struct message *message; /* final bytes (message->body) and headers (attrs) */
 	struct id key;                 /* effect key */
 	struct span idempotency_key;   /* text to send, where effect is {key: …} */
-	int64_t first_ms;              /* of the intent */
-	bool prepared;
+	int64_t first_ms;              /* of the intent; 0: the store was not asked yet */
+	bool prepared;                 /* by the sink: prepare succeeded in this process */
+	bool settled;                  /* by the role, before abandon: the outcome is committed (delivered, recognised, dead, withdrawn), so
+					* nothing that was kept for finding out is needed any more. Stays false for busy, doubt, unclear */
 	void *adapter;
 	void *user;                    /* the role's own */
 	/* set when reaped */
@@ -111,7 +115,9 @@ struct sink_ops {
 	void *(*open)(struct error *);
 	void (*close)(void *);
 	int (*endpoint)(void *, const struct endpoint *, struct error *); /* announces one; again after reload */
-	int (*prepare)(void *, struct attempt *, struct error *); /* before the intent: durable but invisible. May block for files */
+	/* Before the intent: durable but invisible. May block for files. Also called for a delivery that was interrupted: it must leave
+	 * what resolve will look for as it is. */
+	int (*prepare)(void *, struct attempt *, struct error *);
 	/* After the intent. Does not wait for the other side. -1: finished at once with this error (also in attempt->error); it is not reaped. */
 	int (*start)(void *, struct attempt *, struct error *);
 	/* Finished attempts; waits up to wait_ms, or until `wake` (a descriptor) is readable. */
@@ -119,7 +125,13 @@ struct sink_ops {
 	/* After a crash or an unclear answer. Without means: UNKNOWN. May block for files. */
 	int (*resolve)(void *, struct attempt *, enum resolved *, struct error *);
 	unsigned (*parallel)(const struct endpoint *); /* attempts that make sense at once; NULL: 1. More may be started: they queue inside */
-	void (*abandon)(void *, struct attempt *); /* frees what it holds; a prepared temporary file goes unless it is an intent's */
+	/* The end of every attempt: frees what it holds. What was prepared or kept as a witness goes when `settled` says that the outcome is
+	 * committed, or when this attempt made it and first_ms is still 0; else it stays for a later resolve. */
+	void (*abandon)(void *, struct attempt *);
+	/* What interrupted attempts left at the target and nobody needs. `needed` is asked for each effect key (is its effect open?).
+	 * Younger than older_than_ms: left alone. Called before the first delivery. May be NULL. May block for files. */
+	int (*sweep)(void *, const struct endpoint *, int64_t older_than_ms, bool (*needed)(void *arg, const struct id *key), void *arg,
+		     unsigned *removed, struct error *);
 };
 
 #endif
