@@ -33,4 +33,5 @@ base_libbase_a_SOURCES = \
   %D%/tree.c %D%/tree.h \
   %D%/vault.c %D%/vault.h \
   %D%/vault_collect.c \
-  %D%/wire.c %D%/wire.h
+  %D%/queue_unit.c %D%/queue_private.h \
+  %D%/wire.c %D%/wire_channel.c %D%/wire.h

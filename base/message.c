@@ -304,3 +304,34 @@ unreadable:
 		  envelope.len);
 	return NULL;
 }
+
+static void peek_order(struct span value, struct span flow, uint64_t *key)
+{
+	struct span name;
+	uint64_t found;
+
+	if (take_field(&value, &name) && span_equal(name, flow) && take_u64(&value, &found))
+		*key = found;
+}
+
+bool message_peek(struct span envelope, struct span flow, struct id *id, uint64_t *order_key)
+{
+	uint8_t version, tag;
+	struct span value;
+
+	*id = (struct id){{0}};
+	*order_key = 0;
+	if (!take_u8(&envelope, &version) || version != ENVELOPE_VERSION)
+		return false;
+	while (envelope.len) {
+		if (!take_u8(&envelope, &tag) || !take_field(&envelope, &value))
+			return false;
+		if (tag == 1 && id_from_span(id, value))
+			return false;
+		if (!flow.len && tag == 1)
+			return true;
+		if (tag == TAG_ORDER)
+			peek_order(value, flow, order_key);
+	}
+	return !id_is_none(id);
+}

@@ -95,5 +95,8 @@ int message_body_sign(struct message *, struct error *);
 int message_encode(const struct message *, struct buf *, struct error *);
 /* A new message without body; REJECT `envelope.unreadable`. Fields unknown to this version are skipped. */
 struct message *message_decode_new(struct span envelope, struct error *);
+/* What the queue process needs of an envelope, without decoding all of it: the id, and the order key for a flow (0: none; `flow`
+ * may be empty). False when the envelope is damaged. */
+bool message_peek(struct span envelope, struct span flow, struct id *id, uint64_t *order_key);
 
 #endif

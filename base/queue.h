@@ -78,8 +78,8 @@ int unit_change(struct unit *, const char *name, json_t *request);
 /* Sends the unit. done is called once from queue_pump, with NULL when committed, else the error (RETRY: nothing was settled, the deliveries of
  * the unit are still the worker's; do it again). The unit is freed after done. */
 typedef void unit_done_fn(void *arg, const struct error *);
-int unit_commit(struct unit *, unit_done_fn *, void *arg, struct error *);
-int unit_commit_wait(struct unit *, struct error *); /* the same, waiting */
+int unit_commit(struct unit *, unit_done_fn *, void *arg, struct error *); /* -1: done will not be called, the unit is still the caller's */
+int unit_commit_wait(struct unit *, struct error *); /* the same, waiting; frees the unit in any case */
 
 /* ---- asking ------------------------------------------------------------------------------------------------ */
 enum seen { SEEN_NEW, SEEN_BEFORE, SEEN_DIED };
@@ -93,5 +93,13 @@ int queue_intend(struct queue *, const struct id *key, const char *endpoint, con
 int queue_state(struct queue *, const char *endpoint, json_t *state);
 /* Waits. One of the questions of operations/ask.h by name; *answer is a new reference. */
 int queue_ask(struct queue *, const char *name, json_t *request, json_t **answer, int wait_ms, struct error *);
+
+/* ---- what only the supervisor (role "supervisor") may say and hear -------------------------------------------- */
+/* A worker died with this message in hand. From now on it comes alone; its third death alone makes it a dead letter with this cause. */
+int queue_suspect(struct queue *, const struct id *message, const char *cause);
+int queue_topology(struct queue *, const char *revision, struct span encoded); /* the queues of a new revision */
+int queue_drain(struct queue *); /* nothing is handed out any more; what is in hand may be finished */
+typedef void queue_want_fn(void *arg, const char *worker); /* messages wait that only this role takes: "sink:erp-drop" */
+void queue_on_want(struct queue *, queue_want_fn *, void *arg);
 
 #endif
