@@ -24,6 +24,7 @@ base_libbase_a_SOURCES = \
   %D%/option.c %D%/option.h \
   %D%/option_value.c %D%/option_value.h \
   %D%/queue.c %D%/queue.h \
+  %D%/queue_unit.c %D%/queue_private.h \
   %D%/reader.c %D%/reader.h \
   %D%/secret.c %D%/secret.h \
   %D%/span.h \
@@ -33,5 +34,5 @@ base_libbase_a_SOURCES = \
   %D%/tree.c %D%/tree.h \
   %D%/vault.c %D%/vault.h \
   %D%/vault_collect.c \
-  %D%/queue_unit.c %D%/queue_private.h \
+  %D%/vault_get.c %D%/vault_private.h \
   %D%/wire.c %D%/wire_channel.c %D%/wire.h

@@ -6,6 +6,7 @@
 
 #include "base/expression.h"
 #include "base/option_value.h"
+#include "base/secret.h"
 
 #define SUGGESTIONS_MAX 128
 
@@ -149,18 +150,6 @@ static int fill_templates(struct option_context *context, const struct option *o
 }
 
 /* ---- what refers to something else --------------------------------------------------------------------------------- */
-static bool secret_name(struct span name)
-{
-	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
-
-	if (!name.len || name.len > 64 || name.data[0] == '.')
-		return false;
-	for (size_t i = 0; i < name.len; i++)
-		if (!name.data[i] || !strchr(letters, name.data[i]))
-			return false;
-	return true;
-}
-
 /* What stands in place of {secret: NAME} may be the secret itself: it is never shown. */
 static int fill_secret(struct option_context *context, const struct option *option, const struct node *node,
 		       const char **name)
@@ -171,7 +160,7 @@ static int fill_secret(struct option_context *context, const struct option *opti
 		return option_fault(context, node->place, "option.secret",
 				    "`%s` must be {secret: NAME}: secrets are kept outside the site and named here",
 				    option->name);
-	if (!secret_name(value->text))
+	if (!secret_name_fits(value->text))
 		return option_fault(context, value->place, "option.secret",
 				    "the name of a secret has 1 to 64 letters, digits, `-`, `_` and `.`, not `.` first");
 	*name = arena_span(context->arena, value->text).data;

@@ -1,6 +1,6 @@
 /* Secrets: referred to by name, kept outside the site, read only by the process that needs them, never printed.
  * NAME is a file NAME in the secrets directory (mode 0700 or it is refused), else the environment variable
- * FERRULE_SECRET_NAME (name in upper case, - as _). */
+ * FERRULE_SECRET_NAME (name in upper case, - and . as _). */
 #ifndef FERRULE_BASE_SECRET_H
 #define FERRULE_BASE_SECRET_H
 
@@ -13,6 +13,7 @@ struct secret *secret_new(const char *directory, const char *name, struct error 
 struct secret *secret_from(struct span value); /* tests, and values that were handed over */
 struct span secret_reveal(const struct secret *); /* borrowed; a trailing newline of the file is not part of it */
 void secret_free(struct secret *);
+bool secret_name_fits(struct span); /* 1 to 64 letters, digits, - _ and ., not . first */
 bool secret_exists(const char *directory, const char *name); /* for check: without reading it */
 
 #endif
