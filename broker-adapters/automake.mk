@@ -16,4 +16,4 @@ broker_adapters_libadapters_a_SOURCES += %D%/http_source.c
 
 broker_adapters_libadapters_a_SOURCES += %D%/http_sink.c
 
-broker_adapters_libadapters_a_SOURCES += %D%/http.h %D%/http_webhook.c %D%/http_problem.c
+broker_adapters_libadapters_a_SOURCES += %D%/http.h %D%/http_webhook.c %D%/http_problem.c %D%/http_target.c

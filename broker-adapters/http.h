@@ -106,7 +106,7 @@ struct http_answer {
 	bool begun;          /* something of the request may have left this machine */
 	bool broken;         /* the transfer failed: before, while or after the answer began */
 	bool cut;            /* … because the answer passed the limit: its status counts */
-	const char *why;     /* for people, when broken */
+	const char *code, *why; /* when broken: "http.connect", and for people */
 	struct span retry_after, location, request_id, body;
 	int64_t now_ms, first_ms, took_ms;
 };

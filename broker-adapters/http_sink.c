@@ -1,1 +1,761 @@
-typedef int to_be_written;
+/* Deliveries over HTTP (libcurl): one multi handle for all endpoints of the process, so that a target that hangs
+ * costs its own few connections and nobody else anything.
+ *
+ * The line that matters is the one between "certainly nothing was sent" and "something may have arrived"; libcurl is
+ * kept from crossing it by itself: no redirects, and a second try of a transfer (it makes one when a kept connection
+ * turns out dead) is stopped. Secrets are read here, put into header lists while they are sent, and wiped. */
+#include "config.h"
+#include "broker-adapters/http.h"
+
+#include <assert.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+#include <sys/types.h>
+
+#include <curl/curl.h>
+
+#include "base/clock.h"
+#include "base/fault.h"
+
+#define ACTIVE_MAX 256u            /* transfers at once, all endpoints together */
+#define EASY_KEPT 64u              /* handles kept for reuse */
+#define KEPT_OF_ANSWER 4096u       /* of its body, for the reason of a refusal */
+#define ANSWER_HEADERS_MAX (64u * 1024)
+#define FIELD_MAX 512u
+#define FRESH_S 1L                 /* idle connections older than this are not used where a lost one means doubt */
+#define IDLE_S 50L
+
+/* An endpoint as announced; everything is copied, because a reload frees the site that it came from. */
+struct target {
+	struct target *next;
+	char *name, *ca, *proxy, *idempotency, *auth_header;
+	struct secret *auth; /* the header's value */
+	int64_t timeout_ms, connect_ms;
+	uint64_t max;
+	unsigned parallel, active;
+	bool keyed;
+};
+
+struct transfer {
+	struct transfer *next; /* in the sink's queue, or among the finished */
+	struct attempt *attempt;
+	struct target *target;
+	CURL *easy;            /* NULL while it queues */
+	struct curl_slist *headers;
+	char *url;
+	struct reader *body;
+	uint64_t offset, size;
+	uint64_t received, header_bytes;
+	struct buf answer, retry_after, location, request_id;
+	bool asked, again, cut, read_failed;
+	int64_t started_ms;
+	char why[CURL_ERROR_SIZE];
+};
+
+struct sink {
+	CURLM *multi;
+	struct target *targets;
+	struct transfer *queue, **queue_end;
+	struct transfer *finished, **finished_end;
+	unsigned active;
+	CURL *kept[EASY_KEPT];
+	size_t kept_count;
+};
+
+/* ---- header lists ------------------------------------------------------------------------------------------------------ */
+static void headers_wipe(struct curl_slist *list)
+{
+	for (struct curl_slist *item = list; item; item = item->next)
+		explicit_bzero(item->data, strlen(item->data));
+	curl_slist_free_all(list);
+}
+
+static void header_add(struct transfer *transfer, struct span name, struct span value)
+{
+	struct buf line;
+	struct curl_slist *longer;
+
+	buf_init(&line, 16 * 1024);
+	buf_room(&line, name.len + value.len + 8); /* so that growing leaves no copy of a secret behind */
+	buf_span(&line, name);
+	buf_text(&line, value.len ? ": " : ";"); /* libcurl's way to write an empty field */
+	buf_span(&line, value);
+	longer = curl_slist_append(transfer->headers, line.data);
+	if (longer)
+		transfer->headers = longer;
+	explicit_bzero(line.data, line.capacity);
+	buf_free(&line);
+}
+
+/* A structured field's string (RFC 9651), as the Idempotency-Key draft wants it; other names get the bare key. */
+static int idempotency_add(struct transfer *transfer, struct error *error)
+{
+	const struct attempt *attempt = transfer->attempt;
+	char hex[ID_TEXT];
+	struct span key = attempt->idempotency_key;
+	struct buf value;
+
+	id_hex(&attempt->key, hex);
+	if (!key.len)
+		key = span_of(hex);
+	if (key.len > 255 || !http_header_value(key))
+		return error_set(error, ERROR_REJECT, "http.key", "the idempotency key is longer than 255 bytes or has control characters");
+	buf_init(&value, 600);
+	if (strcasecmp(transfer->target->idempotency, "Idempotency-Key") == 0) {
+		buf_char(&value, '"');
+		for (size_t i = 0; i < key.len; i++) {
+			if (key.data[i] == '"' || key.data[i] == '\\')
+				buf_char(&value, '\\');
+			buf_char(&value, key.data[i]);
+		}
+		buf_char(&value, '"');
+	} else {
+		buf_span(&value, key);
+	}
+	header_add(transfer, span_of(transfer->target->idempotency), buf_view(&value));
+	buf_free(&value);
+	return 0;
+}
+
+static int headers_build(struct transfer *transfer, struct error *error)
+{
+	const struct message *message = transfer->attempt->message;
+	const struct target *target = transfer->target;
+	bool typed = false;
+
+	for (size_t i = 0; i < message->attrs_count; i++) {
+		struct span name = message->attrs[i].name, value = message->attrs[i].value;
+
+		if (!span_starts(name, "header."))
+			continue;
+		name = span_make(name.data + 7, name.len - 7);
+		if (!http_header_name(name) || !http_header_value(value))
+			return error_set(error, ERROR_REJECT, "http.header", "header %.*s cannot be sent", name.len > 64 ? 64 : (int)name.len,
+					 name.data);
+		typed = typed || (name.len == 12 && strncasecmp(name.data, "Content-Type", 12) == 0);
+		header_add(transfer, name, value);
+	}
+	if (!typed && transfer->size)
+		header_add(transfer, span_of("Content-Type"),
+			   message->datacontenttype.len && http_header_value(message->datacontenttype) ? message->datacontenttype
+													: span_of("application/octet-stream"));
+	if (message->traceparent.len && http_header_value(message->traceparent))
+		header_add(transfer, span_of("traceparent"), message->traceparent);
+	header_add(transfer, span_of("User-Agent"), span_of(PACKAGE_NAME "/" PACKAGE_VERSION));
+	/* Not sent, and not waited for: a target without support would cost a second each. */
+	transfer->headers = curl_slist_append(transfer->headers, "Expect:");
+	if (target->auth)
+		header_add(transfer, span_of(target->auth_header), secret_reveal(target->auth));
+	return idempotency_add(transfer, error);
+}
+
+/* ---- what libcurl calls -------------------------------------------------------------------------------------------------- */
+static size_t on_read(char *into, size_t size, size_t n, void *arg)
+{
+	struct transfer *transfer = arg;
+	ssize_t got = transfer->body ? reader_read(transfer->body, transfer->offset, into, size * n, NULL) : 0;
+
+	if (got < 0) {
+		transfer->read_failed = true;
+		return CURL_READFUNC_ABORT;
+	}
+	transfer->offset += (uint64_t)got;
+	return (size_t)got;
+}
+
+static size_t on_answer(char *data, size_t size, size_t n, void *arg)
+{
+	struct transfer *transfer = arg;
+	size_t len = size * n, room = KEPT_OF_ANSWER - transfer->answer.len;
+
+	transfer->received += len;
+	buf_append(&transfer->answer, data, len < room ? len : room);
+	if (transfer->received <= transfer->target->max)
+		return len;
+	transfer->cut = true;
+	return 0; /* ends the transfer */
+}
+
+static void field_keep(struct buf *into, struct span value)
+{
+	buf_reset(into);
+	value = http_string(value);
+	buf_append(into, value.data, value.len < FIELD_MAX ? value.len : FIELD_MAX);
+}
+
+static bool field_is(struct span name, const char *wanted)
+{
+	return name.len == strlen(wanted) && strncasecmp(name.data, wanted, name.len) == 0;
+}
+
+static size_t on_header(char *data, size_t size, size_t n, void *arg)
+{
+	struct transfer *transfer = arg;
+	size_t len = size * n;
+	const char *colon = memchr(data, ':', len);
+	struct span name, value;
+
+	transfer->header_bytes += len;
+	if (transfer->header_bytes > ANSWER_HEADERS_MAX)
+		return 0;
+	if (!colon)
+		return len;
+	name = span_make(data, (size_t)(colon - data));
+	value = span_make(colon + 1, len - name.len - 1);
+	if (field_is(name, "Retry-After"))
+		field_keep(&transfer->retry_after, value);
+	else if (field_is(name, "Location"))
+		field_keep(&transfer->location, value);
+	else if (field_is(name, "X-Request-Id") || field_is(name, "Request-Id") || field_is(name, "X-Correlation-Id"))
+		field_keep(&transfer->request_id, value);
+	return len;
+}
+
+/* Called when a connection stands and before the first byte goes out. */
+static int on_connected(void *arg, char *remote, char *local, int remote_port, int local_port)
+{
+	struct transfer *transfer = arg;
+
+	if (transfer->asked) {
+		transfer->again = true;
+		return CURL_PREREQFUNC_ABORT;
+	}
+	transfer->asked = true;
+	FAULT("http.connected");
+	return CURL_PREREQFUNC_OK;
+}
+
+/* ---- a transfer ------------------------------------------------------------------------------------------------------------ */
+static void transfer_free(struct transfer *transfer)
+{
+	headers_wipe(transfer->headers);
+	reader_unref(transfer->body);
+	buf_free(&transfer->answer);
+	buf_free(&transfer->retry_after);
+	buf_free(&transfer->location);
+	buf_free(&transfer->request_id);
+	free(transfer->url);
+	free(transfer);
+}
+
+static void easy_keep(struct sink *sink, CURL *easy)
+{
+	if (sink->kept_count == EASY_KEPT) {
+		curl_easy_cleanup(easy);
+		return;
+	}
+	curl_easy_reset(easy); /* also lets go of the header list */
+	sink->kept[sink->kept_count++] = easy;
+}
+
+static void easy_request(struct transfer *transfer, CURL *easy)
+{
+	struct span method = message_attr_find(transfer->attempt->message, "method");
+	char *text = method.len ? mem_span_dup(method) : mem_strdup("POST");
+
+	curl_easy_setopt(easy, CURLOPT_URL, transfer->url);
+	if (strcmp(text, "DELETE") == 0) {
+		curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
+	} else {
+		curl_easy_setopt(easy, CURLOPT_POST, 1L);
+		curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)transfer->size);
+		curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_read);
+		curl_easy_setopt(easy, CURLOPT_READDATA, transfer);
+	}
+	curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, text);
+	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->headers);
+	free(text);
+}
+
+static void easy_set(struct transfer *transfer, CURL *easy)
+{
+	const struct target *target = transfer->target;
+
+	easy_request(transfer, easy);
+	curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
+	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->why);
+	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* a name server that hangs must not hold up the end */
+	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+	curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
+	curl_easy_setopt(easy, CURLOPT_PROXY, target->proxy ? target->proxy : ""); /* "": the environment's is not used */
+	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)target->timeout_ms);
+	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)target->connect_ms);
+	curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, target->keyed ? IDLE_S : FRESH_S);
+	curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+	if (target->ca)
+		curl_easy_setopt(easy, CURLOPT_CAINFO, target->ca);
+	curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_connected);
+	curl_easy_setopt(easy, CURLOPT_PREREQDATA, transfer);
+	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_answer);
+	curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
+	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+	curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
+}
+
+static void transfer_begin(struct sink *sink, struct transfer *transfer)
+{
+	CURL *easy = sink->kept_count ? sink->kept[--sink->kept_count] : curl_easy_init();
+
+	assert(easy);
+	easy_set(transfer, easy);
+	transfer->easy = easy;
+	transfer->started_ms = clock_tick_ms();
+	transfer->target->active++;
+	sink->active++;
+	FAULT("http.start");
+	curl_multi_add_handle(sink->multi, easy);
+}
+
+/* Those that queued, as far as their endpoints have room. */
+static void queue_run(struct sink *sink)
+{
+	struct transfer **at = &sink->queue;
+
+	while (*at && sink->active < ACTIVE_MAX) {
+		struct transfer *transfer = *at;
+
+		if (transfer->target->active >= transfer->target->parallel) {
+			at = &transfer->next;
+			continue;
+		}
+		*at = transfer->next;
+		transfer->next = NULL;
+		if (!*at && sink->queue_end == &transfer->next)
+			sink->queue_end = at;
+		transfer_begin(sink, transfer);
+	}
+}
+
+static void transfer_end(struct sink *sink, struct transfer *transfer)
+{
+	curl_multi_remove_handle(sink->multi, transfer->easy);
+	easy_keep(sink, transfer->easy);
+	transfer->easy = NULL;
+	transfer->target->active--;
+	sink->active--;
+}
+
+/* ---- judging ------------------------------------------------------------------------------------------------------------------ */
+static const char *broken_code(CURLcode code)
+{
+	switch (code) {
+	case CURLE_COULDNT_RESOLVE_HOST:
+	case CURLE_COULDNT_RESOLVE_PROXY:
+		return "http.resolve";
+	case CURLE_COULDNT_CONNECT:
+		return "http.connect";
+	case CURLE_SSL_CONNECT_ERROR:
+	case CURLE_PEER_FAILED_VERIFICATION:
+	case CURLE_SSL_CERTPROBLEM:
+	case CURLE_SSL_CACERT_BADFILE:
+		return "http.tls";
+	case CURLE_OPERATION_TIMEDOUT:
+		return "http.timeout";
+	default:
+		return "http.broken";
+	}
+}
+
+/* A target that repeats our request in its answer must not carry the key into our reports. */
+static void answer_redact(struct transfer *transfer)
+{
+	struct span secret = transfer->target->auth ? secret_reveal(transfer->target->auth) : SPAN_NONE;
+	const char *space = secret.len ? memchr(secret.data, ' ', secret.len) : NULL;
+	char *at;
+
+	if (space) /* "Bearer …", "Basic …" */
+		secret = span_make(space + 1, secret.len - (size_t)(space + 1 - secret.data));
+	if (secret.len < 4 || !transfer->answer.len)
+		return;
+	while ((at = memmem(transfer->answer.data, transfer->answer.len, secret.data, secret.len)))
+		memset(at, '*', secret.len);
+}
+
+static void transfer_judge(struct transfer *transfer, CURLcode code)
+{
+	struct attempt *attempt = transfer->attempt;
+	struct http_answer answer = {.now_ms = clock_now_ms(), .first_ms = attempt->first_ms};
+	long status = 0, sent = 0;
+
+	curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
+	curl_easy_getinfo(transfer->easy, CURLINFO_REQUEST_SIZE, &sent);
+	if (code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL) {
+		error_set(&attempt->error, ERROR_REJECT, "http.address", "libcurl cannot read the url: %s", transfer->why);
+		return;
+	}
+	answer_redact(transfer);
+	answer.status = status >= 200 ? (unsigned)status : 0;
+	answer.begun = transfer->asked && sent > 0;
+	answer.broken = code != CURLE_OK;
+	answer.cut = transfer->cut;
+	answer.code = broken_code(code);
+	answer.why = transfer->again ? "the connection was lost" : transfer->read_failed ? "the body could not be read here"
+			       : *transfer->why		     ? transfer->why
+							     : curl_easy_strerror(code);
+	answer.retry_after = buf_view(&transfer->retry_after);
+	answer.location = buf_view(&transfer->location);
+	answer.request_id = buf_view(&transfer->request_id);
+	answer.body = buf_view(&transfer->answer);
+	answer.took_ms = clock_tick_ms() - transfer->started_ms;
+	http_judge(attempt->endpoint, &answer, &attempt->error);
+	buf_reset(&attempt->receipt);
+	http_receipt(&answer, transfer->url, &attempt->receipt);
+}
+
+static void finish(struct sink *sink, struct transfer *transfer)
+{
+	transfer->next = NULL;
+	*sink->finished_end = transfer;
+	sink->finished_end = &transfer->next;
+}
+
+static void pump(struct sink *sink)
+{
+	CURLMsg *said;
+	int running, left;
+
+	queue_run(sink);
+	curl_multi_perform(sink->multi, &running);
+	while ((said = curl_multi_info_read(sink->multi, &left))) {
+		struct transfer *transfer = NULL;
+		CURLcode code = said->data.result;
+
+		if (said->msg != CURLMSG_DONE)
+			continue;
+		curl_easy_getinfo(said->easy_handle, CURLINFO_PRIVATE, (char **)&transfer);
+		FAULT("http.sent");
+		transfer_judge(transfer, code);
+		transfer_end(sink, transfer);
+		finish(sink, transfer);
+	}
+	if (sink->queue && sink->active < ACTIVE_MAX)
+		queue_run(sink);
+}
+
+/* ---- endpoints -------------------------------------------------------------------------------------------------------------- */
+static struct target *target_find(struct sink *sink, const char *name)
+{
+	struct target *target = sink->targets;
+
+	while (target && strcmp(target->name, name))
+		target = target->next;
+	return target;
+}
+
+static void target_clear(struct target *target)
+{
+	free(target->ca);
+	free(target->proxy);
+	free(target->idempotency);
+	free(target->auth_header);
+	secret_free(target->auth);
+	target->ca = target->proxy = target->idempotency = target->auth_header = NULL;
+	target->auth = NULL;
+}
+
+/* "Bearer KEY", "Basic base64(USER:KEY)" or the bare key, as a secret of its own. */
+static struct secret *auth_value(const struct http_auth *auth, struct span key)
+{
+	struct buf pair, value;
+	struct secret *made;
+
+	buf_init(&pair, 16 * 1024);
+	buf_init(&value, 32 * 1024);
+	buf_room(&pair, key.len + 1024);
+	buf_room(&value, 2 * key.len + 2048);
+	if (auth->bearer) {
+		buf_text(&value, "Bearer ");
+		buf_span(&value, key);
+	} else if (auth->basic.password) {
+		buf_printf(&pair, "%s:", auth->basic.user);
+		buf_span(&pair, key);
+		buf_text(&value, "Basic ");
+		base64_encode(&value, buf_view(&pair));
+	} else {
+		buf_span(&value, key);
+	}
+	made = secret_from(buf_view(&value));
+	explicit_bzero(pair.data, pair.capacity);
+	explicit_bzero(value.data, value.capacity);
+	buf_free(&pair);
+	buf_free(&value);
+	return made;
+}
+
+static int auth_open(struct target *target, const struct endpoint *endpoint, struct error *error)
+{
+	const struct http_auth *auth = &((const struct http_target *)endpoint->settings)->auth;
+	const char *name = auth->bearer ? auth->bearer : auth->basic.password ? auth->basic.password : auth->key.value;
+	struct secret *secret;
+
+	if (!!auth->bearer + !!auth->basic.password + !!auth->key.value > 1)
+		return error_set(error, ERROR_FATAL, "http.auth", "endpoint %s: auth takes one of bearer, basic and key", endpoint->name);
+	if (!name)
+		return 0;
+	if (auth->key.value && !http_header_name(span_of(auth->key.header)))
+		return error_set(error, ERROR_FATAL, "http.auth", "endpoint %s: auth: key: %s is not a header that can be set", endpoint->name,
+				 auth->key.header);
+	secret = secret_new(endpoint->secrets, name, error);
+	if (!secret)
+		return error_wrap(error, "endpoint %s", endpoint->name);
+	if (secret_reveal(secret).len && http_header_value(secret_reveal(secret)))
+		target->auth = auth_value(auth, secret_reveal(secret));
+	else
+		error_set(error, ERROR_FATAL, "secret.form", "secret %s: a key is one line of at most 2000 visible characters", name);
+	secret_free(secret);
+	target->auth_header = mem_strdup(auth->key.value ? auth->key.header : "Authorization");
+	return target->auth ? 0 : -1;
+}
+
+static int sink_endpoint(void *opaque, const struct endpoint *endpoint, struct error *error)
+{
+	const struct http_target *settings = endpoint->settings;
+	struct sink *sink = opaque;
+	struct target *target = target_find(sink, endpoint->name);
+
+	if (http_success_check(&settings->success, error))
+		return error_wrap(error, "endpoint %s", endpoint->name);
+	if (!http_header_name(span_of(settings->idempotency)))
+		return error_set(error, ERROR_FATAL, "http.key", "endpoint %s: idempotency: not a header that can be set", endpoint->name);
+	if (!target) {
+		target = mem_alloc(sizeof *target);
+		target->name = mem_strdup(endpoint->name);
+		target->next = sink->targets;
+		sink->targets = target;
+	}
+	target_clear(target);
+	target->idempotency = mem_strdup(settings->idempotency);
+	target->proxy = mem_strdup(settings->proxy);
+	if (settings->ca)
+		target->ca = settings->ca[0] == '/' ? mem_strdup(settings->ca) : mem_printf("%s/%s", endpoint->root, settings->ca);
+	target->timeout_ms = settings->timeout_ms;
+	target->connect_ms = settings->connect_ms;
+	target->max = settings->max;
+	target->parallel = (unsigned)settings->parallel;
+	target->keyed = endpoint->effect.kind == EFFECT_KEY;
+	return auth_open(target, endpoint, error);
+}
+
+/* ---- what the role calls ------------------------------------------------------------------------------------------------------ */
+static void *sink_open(struct error *error)
+{
+	struct sink *sink = mem_alloc(sizeof *sink);
+
+	signal(SIGPIPE, SIG_IGN); /* OpenSSL writes without asking for silence */
+	curl_global_init(CURL_GLOBAL_DEFAULT);
+	sink->multi = curl_multi_init();
+	if (!sink->multi) {
+		free(sink);
+		error_set(error, ERROR_FATAL, "http.start", "libcurl cannot start");
+		return NULL;
+	}
+	curl_multi_setopt(sink->multi, CURLMOPT_MAXCONNECTS, (long)ACTIVE_MAX);
+	sink->queue_end = &sink->queue;
+	sink->finished_end = &sink->finished;
+	return sink;
+}
+
+static int sink_start(void *opaque, struct attempt *attempt, struct error *error)
+{
+	struct sink *sink = opaque;
+	struct target *target = target_find(sink, attempt->endpoint->name);
+	const struct message *message = attempt->message;
+	struct span url = message_attr_find(message, "url");
+	struct transfer *transfer;
+
+	assert(target);
+	if (!url.len || (!message->body && message->body_size)) {
+		error_set(error, ERROR_REJECT, "http.address", "the message comes without %s", url.len ? "its body" : "a url");
+		attempt->error = *error;
+		return -1;
+	}
+	transfer = mem_alloc(sizeof *transfer);
+	transfer->attempt = attempt;
+	transfer->target = target;
+	transfer->url = mem_span_dup(url);
+	transfer->body = message->body ? reader_ref(message->body) : NULL;
+	transfer->size = message->body ? reader_size(message->body) : 0;
+	buf_init(&transfer->answer, KEPT_OF_ANSWER);
+	buf_init(&transfer->retry_after, FIELD_MAX);
+	buf_init(&transfer->location, FIELD_MAX);
+	buf_init(&transfer->request_id, FIELD_MAX);
+	if (headers_build(transfer, error)) {
+		attempt->error = *error;
+		transfer_free(transfer);
+		return -1;
+	}
+	attempt->adapter = transfer;
+	*sink->queue_end = transfer;
+	sink->queue_end = &transfer->next;
+	queue_run(sink);
+	return 0;
+}
+
+static size_t finished_take(struct sink *sink, struct attempt **into, size_t max)
+{
+	size_t n = 0;
+
+	while (n < max && sink->finished) {
+		struct transfer *transfer = sink->finished;
+
+		sink->finished = transfer->next;
+		if (!sink->finished)
+			sink->finished_end = &sink->finished;
+		into[n++] = transfer->attempt;
+		transfer->attempt->adapter = NULL;
+		transfer_free(transfer);
+	}
+	return n;
+}
+
+static int sink_reap(void *opaque, struct attempt **into, size_t max, size_t *count, int wake, int wait_ms, struct error *error)
+{
+	struct sink *sink = opaque;
+	struct curl_waitfd extra = {.fd = wake, .events = CURL_WAIT_POLLIN};
+	int64_t until = clock_tick_ms() + (wait_ms < 0 ? INT32_MAX : wait_ms);
+
+	pump(sink);
+	while (!sink->finished && !extra.revents) {
+		int64_t left = until - clock_tick_ms();
+
+		if (left <= 0)
+			break;
+		if (curl_multi_poll(sink->multi, &extra, wake >= 0 ? 1 : 0, (int)left, NULL))
+			return error_set(error, ERROR_FATAL, "http.poll", "libcurl cannot wait for its connections");
+		pump(sink);
+	}
+	*count = finished_take(sink, into, max);
+	return 0;
+}
+
+static int sink_resolve(void *opaque, struct attempt *attempt, enum resolved *resolved, struct error *error)
+{
+	const struct effect_spec *effect = &attempt->endpoint->effect;
+	const struct http_target *settings = attempt->endpoint->settings;
+	int64_t age = clock_now_ms() - attempt->first_ms;
+
+	/* The same key again is safe while the target knows it; the new try needs its time as well. */
+	if (effect->kind == EFFECT_KEY && (effect->remembers_ms == 0 || age + settings->timeout_ms < effect->remembers_ms))
+		*resolved = RESOLVED_NOT;
+	else
+		*resolved = RESOLVED_UNKNOWN;
+	return 0;
+}
+
+static void unlink_from(struct transfer **list, struct transfer ***end, const struct transfer *transfer)
+{
+	for (struct transfer **at = list; *at; at = &(*at)->next) {
+		if (*at != transfer)
+			continue;
+		*at = transfer->next;
+		break;
+	}
+	*end = list;
+	while (**end)
+		*end = &(**end)->next;
+}
+
+static void sink_abandon(void *opaque, struct attempt *attempt)
+{
+	struct sink *sink = opaque;
+	struct transfer *transfer = attempt->adapter;
+
+	if (!transfer)
+		return;
+	if (transfer->easy)
+		transfer_end(sink, transfer);
+	unlink_from(&sink->queue, &sink->queue_end, transfer);
+	unlink_from(&sink->finished, &sink->finished_end, transfer);
+	attempt->adapter = NULL;
+	transfer_free(transfer);
+}
+
+static unsigned sink_parallel(const struct endpoint *endpoint)
+{
+	return (unsigned)((const struct http_target *)endpoint->settings)->parallel;
+}
+
+/* Attempts are abandoned by the role before. */
+static void sink_close(void *opaque)
+{
+	struct sink *sink = opaque;
+
+	if (!sink)
+		return;
+	for (size_t i = 0; i < sink->kept_count; i++)
+		curl_easy_cleanup(sink->kept[i]);
+	curl_multi_cleanup(sink->multi);
+	while (sink->targets) {
+		struct target *target = sink->targets;
+
+		sink->targets = target->next;
+		target_clear(target);
+		free(target->name);
+		free(target);
+	}
+	free(sink);
+}
+
+static const struct option basic_options[] = {
+	{"user", OPTION_TEXT, offsetof(struct http_basic, user), NULL, NULL, "Name of the user", OPTION_REQUIRED, NULL},
+	{"password", OPTION_SECRET, offsetof(struct http_basic, password), NULL, NULL, "Secret that holds the password", OPTION_REQUIRED, NULL},
+	OPTION_END,
+};
+
+static const struct option key_options[] = {
+	{"header", OPTION_TEXT, offsetof(struct http_key, header), "X-Api-Key", NULL, "Header that carries the key", 0, NULL},
+	{"value", OPTION_SECRET, offsetof(struct http_key, value), NULL, NULL, "Secret that holds the key", OPTION_REQUIRED, NULL},
+	OPTION_END,
+};
+
+static const struct option auth_options[] = {
+	{"bearer", OPTION_SECRET, offsetof(struct http_auth, bearer), NULL, NULL, "Secret sent as Authorization: Bearer", 0, NULL},
+	{"basic", OPTION_TABLE, offsetof(struct http_auth, basic), NULL, NULL, "User and password", 0, basic_options},
+	{"key", OPTION_TABLE, offsetof(struct http_auth, key), NULL, NULL, "A header with a key", 0, key_options},
+	OPTION_END,
+};
+
+const struct option http_target_options[] = {
+	{"url", OPTION_TEMPLATE, offsetof(struct http_target, url), NULL, NULL, "Where to; each $(…) is percent-encoded",
+	 OPTION_REQUIRED | OPTION_MAIN, NULL},
+	{"path", OPTION_TEMPLATE, offsetof(struct http_target, path), NULL, NULL, "Appended to url; for the operations of a system", 0, NULL},
+	{"method", OPTION_ENUM, offsetof(struct http_target, method), "POST", "POST|PUT|PATCH|DELETE", "Method of the request", 0, NULL},
+	{"headers", OPTION_TEMPLATES, offsetof(struct http_target, headers), NULL, NULL, "Further header fields", 0, NULL},
+	{"auth", OPTION_TABLE, offsetof(struct http_target, auth), NULL, NULL, "How we prove who we are: one of bearer, basic, key", 0,
+	 auth_options},
+	{"idempotency", OPTION_TEXT, offsetof(struct http_target, idempotency), "Idempotency-Key", NULL, "Header that carries the effect's key",
+	 0, NULL},
+	{"timeout", OPTION_DURATION, offsetof(struct http_target, timeout_ms), "30s", NULL, "For a whole request and its answer", 0, NULL},
+	{"connect-timeout", OPTION_DURATION, offsetof(struct http_target, connect_ms), "10s", NULL, "Until a connection stands", 0, NULL},
+	{"parallel", OPTION_INT, offsetof(struct http_target, parallel), "4", "1..64", "Requests at once to this endpoint", 0, NULL},
+	{"ca", OPTION_TEXT, offsetof(struct http_target, ca), NULL, NULL, "PEM file of the authorities to trust; default is the system's", 0, NULL},
+	{"proxy", OPTION_TEXT, offsetof(struct http_target, proxy), NULL, NULL, "Proxy to go through; the environment's is ignored", 0, NULL},
+	{"success", OPTION_TEXTS, offsetof(struct http_target, success), NULL, NULL, "Statuses that mean it is done, such as 2xx or 204; default 2xx",
+	 0, NULL},
+	{"max", OPTION_SIZE, offsetof(struct http_target, max), "1MiB", NULL, "How much of an answer is read", 0, NULL},
+	OPTION_END,
+};
+
+const struct sink_ops http_sink_ops = {
+	.name = "http",
+	.help = "Sends each message as one HTTP request",
+	.options = http_target_options,
+	.settings_size = sizeof(struct http_target),
+	.traits = SINK_KEY,
+	.natural = EFFECT_KEY,
+	.shared = true,
+	.address = http_target_address,
+	.open = sink_open,
+	.close = sink_close,
+	.endpoint = sink_endpoint,
+	.start = sink_start,
+	.reap = sink_reap,
+	.resolve = sink_resolve,
+	.parallel = sink_parallel,
+	.abandon = sink_abandon,
+};
