@@ -1,4 +1,11 @@
 noinst_LIBRARIES += operations/liboperations.a
 operations_liboperations_a_SOURCES = \
   %D%/ask.c %D%/ask.h \
-  %D%/store.c %D%/store.h
+  %D%/store.c %D%/store.h %D%/store_private.h \
+  %D%/store_dead.c \
+  %D%/store_effects.c \
+  %D%/store_expire.c \
+  %D%/store_holds.c \
+  %D%/store_parks.c \
+  %D%/store_schema.c \
+  %D%/store_seen.c

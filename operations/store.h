@@ -36,10 +36,12 @@ struct store_intent {
 	struct span envelope, body;    /* the same, encoded */
 	int64_t now;
 };
+/* DOUBT: `session` takes it over; the digest kept stays that of the request that may have happened. BUSY also within one session: two copies. */
 int store_intend(struct store *, const struct store_intent *, store_alive_fn *, void *arg, struct intention *, struct error *);
 /* DELIVERED: receipt and digests stay, envelope and body go. NOT_DONE: the row goes, unless attempts matter: first_ms and attempts stay. DOUBT: waits for a person. */
 int store_effect(struct store *, const struct id *key, enum outcome, const struct message *, const char *endpoint, struct span envelope, struct span body,
 		 struct span receipt, int64_t now, struct error *);
+/* UNCLEAR: stays intended without a session: whoever meets it next is told DOUBT. No outcome changes a row that has a receipt. */
 /* On start: intents of dead sessions stay as they are and are DOUBT when met again. */
 
 /* ---- parks */
@@ -49,7 +51,7 @@ struct store_park {
 	int64_t due;               /* INT64_MAX: until released (a held order key) */
 	uint64_t order_key;        /* 0: none */
 	struct span message_id, envelope, body;
-	const struct error *why;   /* NULL: joined an earlier one of its key */
+	const struct error *why;   /* NULL: joined an earlier one of its key, and goes behind it; else it was in flight, and goes in front */
 };
 typedef int store_park_fn(void *arg, const struct store_park *); /* borrowed for the call; non-zero stops */
 int store_park_put(struct store *, const struct store_park *, int64_t now, struct error *);
@@ -60,6 +62,7 @@ int store_park_keys(struct store *, int (*each)(void *, const char *queue, uint6
 int store_park_release(struct store *, const char *queue, uint64_t order_key, int64_t now, struct error *); /* held ones become due */
 
 /* ---- dead letters; unique by message id, path and step: the same again replaces reason and time only */
+/* Its flow is that of queue in.<flow>, else the message's; its order key the one of that flow. A letter that was closed is open again. */
 int store_dead_put(struct store *, const struct dead *, struct span envelope, struct span body, int64_t now, struct error *);
 int store_dead_open(struct store *, uint64_t *count, struct error *);
 /* Is there an open dead letter of this order key in this queue (order on-reject: hold)? */
@@ -71,6 +74,8 @@ struct store_hold {
 	int64_t until, since;
 	const char *reason, *by;
 };
+int store_hold_set(struct store *, const struct store_hold *, struct error *); /* again: since stays */
+int store_hold_release(struct store *, const char *name, bool *held, struct error *);
 int store_hold_each(struct store *, int64_t now, int (*each)(void *, const struct store_hold *), void *arg, struct error *);
 
 /* ---- revisions: where the vault keeps each */
@@ -82,7 +87,7 @@ struct store_retention {
 	int64_t receipts_before, dead_before, revisions_before, now;
 };
 int store_expire(struct store *, const struct store_retention *, unsigned limit, bool *more, struct error *);
-/* Vault references that dead letters, parks and open effects need (originals and bodies). */
+/* Vault references that dead letters, parks and open effects need (originals and bodies), and those of the revisions kept. */
 int store_pins(struct store *, int (*each)(void *, struct span ref), void *arg, struct error *);
 
 #endif

@@ -1,0 +1,37 @@
+/* What the store's files share; nobody else includes it. */
+#ifndef FERRULE_OPERATIONS_STORE_PRIVATE_H
+#define FERRULE_OPERATIONS_STORE_PRIVATE_H
+
+#include "operations/store.h"
+
+struct store {
+	struct db *db;
+};
+
+#define STORE_COUNT(values) (sizeof(values) / sizeof *(values))
+#define STORE_TEXT(text) VALUE_OF_TEXT(span_of(text))
+#define STORE_ID(id) VALUE_OF_BLOB(id_span(id))
+
+static inline struct value store_blob(struct span bytes) /* empty: NULL */
+{
+	return bytes.len ? VALUE_OF_BLOB(bytes) : VALUE_OF_NULL;
+}
+
+static inline struct value store_text(struct span text) /* empty: NULL */
+{
+	return text.len ? VALUE_OF_TEXT(text) : VALUE_OF_NULL;
+}
+
+/* What became of an effect, as stored. */
+enum effect_state {
+	EFFECT_OPEN,  /* intended; with a session somebody is at it, without one nobody knows */
+	EFFECT_DONE,  /* receipt */
+	EFFECT_DOUBT, /* a person must say; with a session somebody tries to find out */
+	EFFECT_IDLE,  /* certainly not done; attempts and the first time are kept */
+};
+
+enum dead_state { DEAD_OPEN, DEAD_REPLAYED, DEAD_DISCARDED };
+
+extern const char *const store_migrations[STORE_SCHEMA];
+
+#endif
