@@ -1,1 +1,4 @@
-# tests of http
+# The other side: a target, a reader and a sender for tests and the demo.
+noinst_PROGRAMS += tests/lab/counterpart
+tests_lab_counterpart_SOURCES = tests/lab/counterpart.c tests/lab/counterpart.h tests/lab/serve.c tests/lab/take.c tests/lab/post.c
+tests_lab_counterpart_LDADD = $(LAYERS) $(LIBS_FOREIGN)
