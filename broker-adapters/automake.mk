@@ -8,9 +8,9 @@ broker_adapters_libadapters_a_SOURCES += %D%/spool.c
 
 broker_adapters_libadapters_a_SOURCES += %D%/amqp.c
 
-broker_adapters_libadapters_a_SOURCES += %D%/file_source.c
+broker_adapters_libadapters_a_SOURCES += %D%/file.c %D%/file.h %D%/file_source.c %D%/file_source.h %D%/file_settle.c
 
-broker_adapters_libadapters_a_SOURCES += %D%/file_sink.c
+broker_adapters_libadapters_a_SOURCES += %D%/file_sink.c %D%/file_sink.h %D%/file_name.c %D%/file_prepare.c
 
 broker_adapters_libadapters_a_SOURCES += %D%/http_source.c
 

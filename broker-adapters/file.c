@@ -1,0 +1,201 @@
+/* What the two ends of the file adapter share. See file.h. */
+#include "config.h"
+#include "broker-adapters/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/fault.h"
+#include "base/mem.h"
+
+int file_fail(struct error *error, const char *doing, const char *path)
+{
+	int saved = errno;
+	const char *code = "file.io", *advice = "look at the disk or the mount";
+
+	switch (saved) {
+	case ENOSPC:
+	case EDQUOT:
+		code = "file.full";
+		advice = "make room there; it goes on by itself";
+		break;
+	case EACCES:
+	case EPERM:
+		code = "file.permission";
+		advice = "give the user that runs ferrule the right to do so";
+		break;
+	case EROFS:
+		code = "file.read-only";
+		advice = "mount it for writing";
+		break;
+	case ENOENT:
+	case ENOTDIR:
+	case ELOOP:
+		code = "file.directory";
+		advice = "create the directory or mount what belongs there";
+		break;
+	default:
+		break;
+	}
+	error_set(error, ERROR_RETRY, code, "%s %s: %s; %s", doing, path, strerror(saved), advice);
+	if (error)
+		error->scope = SCOPE_ENDPOINT;
+	return -1;
+}
+
+/* The length of the UTF-8 character that begins there, or 0. */
+static size_t character(struct span text, size_t at)
+{
+	const unsigned char *p = (const unsigned char *)text.data + at;
+	size_t n = *p < 0x80 ? 1 : *p >= 0xc2 && *p < 0xe0 ? 2 : (*p & 0xf0) == 0xe0 ? 3 : *p >= 0xf0 && *p < 0xf5 ? 4 : 0;
+
+	if (!n || at + n > text.len)
+		return 0;
+	for (size_t i = 1; i < n; i++)
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	if ((*p == 0xe0 && p[1] < 0xa0) || (*p == 0xed && p[1] >= 0xa0) || (*p == 0xf0 && p[1] < 0x90) ||
+	    (*p == 0xf4 && p[1] >= 0x90))
+		return 0;
+	return n;
+}
+
+bool file_is_utf8(struct span text)
+{
+	size_t n;
+
+	for (size_t at = 0; at < text.len; at += n) {
+		n = character(text, at);
+		if (!n)
+			return false;
+	}
+	return true;
+}
+
+void file_show(char out[FILE_SHOWN], struct span name)
+{
+	size_t used = 0;
+
+	for (size_t at = 0; at < name.len;) {
+		size_t n = character(name, at);
+		unsigned char c = (unsigned char)name.data[at];
+
+		if (used + 8 > FILE_SHOWN) {
+			memcpy(out + used, "...", 3);
+			used += 3;
+			break;
+		}
+		if (n && c >= ' ' && c != 0x7f && !(n == 2 && c == 0xc2 && (unsigned char)name.data[at + 1] < 0xa0)) {
+			memcpy(out + used, name.data + at, n);
+			used += n;
+		} else {
+			n = 1;
+			used += (size_t)snprintf(out + used, 5, "\\x%02x", c);
+		}
+		at += n;
+	}
+	out[used] = '\0';
+}
+
+/* One step down a path, made if it is missing; its name is durable in `base` before anything is put inside. */
+static int step_into(int base, const char *name, mode_t mode, int flags)
+{
+	int fd = openat(base, name, flags);
+
+	if (fd >= 0 || errno != ENOENT)
+		return fd;
+	if (mkdirat(base, name, mode) && errno != EEXIST)
+		return -1;
+	FAULT("file.mkdir");
+	if (fsync(base))
+		return -1;
+	return openat(base, name, flags);
+}
+
+int file_directory(int base, const char *path, bool create, mode_t mode, bool nofollow)
+{
+	int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | (nofollow ? O_NOFOLLOW : 0), fd, saved;
+	char *copy, *rest, *name;
+
+	if (!create && !nofollow)
+		return openat(base, path, flags);
+	fd = openat(path[0] == '/' ? AT_FDCWD : base, path[0] == '/' ? "/" : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	copy = mem_strdup(path);
+	for (name = strtok_r(copy, "/", &rest); name && fd >= 0; name = strtok_r(NULL, "/", &rest)) {
+		int next = create ? step_into(fd, name, mode, flags) : openat(fd, name, flags);
+
+		saved = errno;
+		close(fd);
+		errno = saved;
+		fd = next;
+	}
+	saved = errno;
+	free(copy);
+	errno = saved;
+	return fd;
+}
+
+char *file_path(const char *root, const char *path)
+{
+	return path[0] == '/' ? mem_strdup(path) : mem_printf("%s/%s", root, path);
+}
+
+int file_rename_exclusive(int from, const char *name, int to, const char *target)
+{
+	if (FAULT_FAILS("file.no-exclusive-rename")) {
+		errno = EOPNOTSUPP;
+		return -1;
+	}
+	if (!renameat2(from, name, to, target, RENAME_NOREPLACE))
+		return 0;
+	if (errno == EINVAL || errno == ENOSYS)
+		errno = EOPNOTSUPP;
+	return -1;
+}
+
+int file_rename_new(int from, const char *name, int to, const char *target)
+{
+	if (!file_rename_exclusive(from, name, to, target))
+		return 0;
+	if (errno != EOPNOTSUPP)
+		return -1;
+	if (linkat(from, name, to, target, 0)) {
+		if (errno == EPERM || errno == EMLINK)
+			errno = EOPNOTSUPP;
+		return -1;
+	}
+	FAULT("file.linked");
+	return unlinkat(from, name, 0);
+}
+
+/* Cuts to at most `room` bytes without cutting a character in two. */
+static size_t clip(const char *name, size_t len, size_t room)
+{
+	if (len <= room)
+		return len;
+	while (room && ((unsigned char)name[room] & 0xc0) == 0x80)
+		room--;
+	return room;
+}
+
+void file_numbered(char out[256], const char *name, unsigned n, const char *suffix)
+{
+	const char *dot = strrchr(name, '.');
+	char number[16] = "";
+	size_t stem, tail;
+
+	if (n > 1)
+		snprintf(number, sizeof number, ".%u", n);
+	if (!dot || dot == name || strlen(dot) > 32 || suffix[0])
+		dot = name + strlen(name);
+	tail = strlen(dot) + strlen(suffix) + strlen(number);
+	stem = clip(name, (size_t)(dot - name), NAME_MAX - tail);
+	if (suffix[0])
+		snprintf(out, 256, "%.*s%s%s", (int)stem, name, suffix, number);
+	else
+		snprintf(out, 256, "%.*s%s%s", (int)stem, name, number, dot);
+}
