@@ -27,13 +27,22 @@ struct bundle {
 	json_t *variables;         /* name → value of every ${VAR} that was replaced: part of the revision */
 };
 
-/* Reads the configuration files of a directory (site.yaml and the folders of DESIGN; *.yaml *.yml *.jq *.json *.xsl; not tests/, not run/): at most 16 MiB
- * together. -1: FATAL `site.missing`, `site.unreadable`. */
+#define BUNDLE_BYTES_MAX (16u * 1024 * 1024)
+#define BUNDLE_FILES_MAX 4096
+
+/* Reads the configuration files of a directory: site.yaml and the folders of DESIGN (*.yaml *.yml *.jq *.json *.xsl; not tests/, not run/), at most
+ * BUNDLE_BYTES_MAX and BUNDLE_FILES_MAX together; nothing that a symbolic link leads to outside of it. The contracts that ship (config_shipped) are
+ * added as canonical/… where the site has none of that name, so that a revision means the same after an upgrade. The values of ${VAR} come from
+ * environments/<environment>.yaml, then from this process' environment. `environment` NULL or "": none.
+ * NULL: FATAL `site.missing`, `site.unreadable`, `site.too-large`, `site.environment`. */
 struct bundle *bundle_read_new(const char *directory, const char *environment, struct error *);
 void bundle_free(struct bundle *);
 const struct span *bundle_find(const struct bundle *, const char *path);
 void bundle_encode(const struct bundle *, struct buf *); /* for the vault; reading it gives the same revision */
-struct bundle *bundle_decode_new(struct span, struct error *);
+struct bundle *bundle_decode_new(struct span, struct error *); /* NULL: REJECT `bundle.damaged` */
+/* Where what ships with Ferrule lies: config_shipped(path, size, "canonical"), "sample/order-to-cash". In the source tree when this
+ * program runs from its build directory, else where it was installed; FERRULE_DATA in the environment wins. */
+void config_shipped(char *path, size_t size, const char *what);
 
 /* ---- objects ---------------------------------------------------------------------------------------------------------- */
 struct contract {
@@ -46,7 +55,18 @@ struct contract {
 struct step {
 	const struct transformer_ops *ops;
 	const void *settings;
-	const char *label; /* "map:acme-850-to-order.jq", for dead letters and traces */
+	const char *label; /* "map:acme-850-to-order.jq", for dead letters and traces; unique in its flow */
+	struct place place;
+	const struct node *node; /* as it was written, the main value under its own name */
+};
+
+/* expect: something that must happen by a time. Read and kept; judged from a later version on. */
+struct expectation {
+	const char *event, *file; /* a topic or a file pattern */
+	struct expression *key;
+	int64_t within_ms;        /* 0: no limit given */
+	const char *by;           /* "07:30" */
+	const char *runbook;
 	struct place place;
 };
 
@@ -74,8 +94,17 @@ struct flow {
 	struct endpoint *sink; const struct sink_ops *sink_ops; /* or NULL */
 	const char *out_queue;                            /* "out.<endpoint>" */
 	const char *reject_publish;                       /* on-reject: {publish: …} or NULL */
+	const char **publishes; size_t publishes_count;   /* every topic it may publish to: publish, route's, on-reject's */
 	const char *runbook;
 	struct retry_spec retry;
+	int64_t timeout_ms;                               /* of one delivery; endpoint.timeout_ms */
+	struct expectation *expect; size_t expect_count;
+};
+
+/* systems/NAME.yaml: what `hold` may name, and whom to ask. */
+struct system {
+	const char *name, *owner, *summary, *runbook;
+	struct place place;
 };
 
 struct site_limits { /* site.yaml's limits: */
@@ -100,6 +129,8 @@ struct site {
 	struct site_limits limits;
 	struct flow *flows; size_t flows_count;
 	struct contract *contracts; size_t contracts_count;
+	struct system *systems; size_t systems_count;
+	struct load *load; /* what config keeps for site_check */
 };
 
 /* Reads the bundle into objects; the bundle must outlive the site. Always goes through all of it; findings tell everything. NULL when there are errors. Nothing is
@@ -108,10 +139,20 @@ struct site *site_load_new(const struct bundle *, const struct registry *, const
 void site_free(struct site *);
 /* What only check looks at: expressions and mappings compile, contracts are valid, secrets exist, topics have publishers. */
 void site_check(struct site *, const struct registry *, struct findings *);
+/* What the check verb does: reads and checks in one pass, so that a site that cannot be loaded is checked all the same as far as it
+ * was understood. Sorts the findings. Returns 0 when there is no error, else -1. */
+int site_inspect(const struct bundle *, const struct registry *, const char *directory, struct findings *);
 
 const struct flow *site_flow(const struct site *, struct span name);
 const struct endpoint *site_endpoint(const struct site *, struct span name, const struct flow **flow, const struct sink_ops **ops);
 const struct contract *site_contract(const struct site *, const char *name);
+const struct system *site_system(const struct site *, struct span name);
 struct topology *site_topology_new(const struct site *);
+
+/* ---- findings for people and programs ----------------------------------------------------------------------------- */
+/* `file:line:column: severity: message`, a line each, in the order of the list; `prefix` (may be "") goes in front of the file. */
+void report_text(const struct findings *, const char *prefix, struct buf *);
+/* [{"file":…,"line":…,"column":…,"severity":…,"code":…,"message":…}], a new reference. */
+json_t *report_json_new(const struct findings *);
 
 #endif
