@@ -1,1 +1,54 @@
-typedef int to_be_written;
+/* From a site to its queues: what the queue process is told of a configuration. See base/topology.h. */
+#include "config.h"
+#include "config/site.h"
+
+static char *copy(struct topology *topology, const char *text)
+{
+	return arena_strdup(topology->arena, text ? text : "");
+}
+
+static void add_in(struct topology *topology, const struct flow *flow)
+{
+	struct topology_queue *queue = topology_add(topology, flow->queue);
+
+	queue->kind = QUEUE_IN;
+	queue->flow = copy(topology, flow->name);
+	queue->worker = "transform";
+	queue->owner = copy(topology, flow->owner);
+	queue->runbook = copy(topology, flow->runbook);
+	queue->order = flow->order;
+	queue->topics_count = flow->subscribes_count;
+	queue->topics = arena_alloc(topology->arena, (flow->subscribes_count + 1) * sizeof *queue->topics);
+	for (size_t i = 0; i < flow->subscribes_count; i++)
+		queue->topics[i] = copy(topology, flow->subscribes[i]);
+}
+
+static void add_out(struct topology *topology, const struct flow *flow)
+{
+	struct topology_queue *queue = topology_add(topology, flow->out_queue);
+
+	queue->kind = QUEUE_OUT;
+	queue->flow = copy(topology, flow->name);
+	queue->endpoint = copy(topology, flow->sink->name);
+	queue->system = copy(topology, flow->sink->system);
+	queue->worker = flow->sink_ops->shared ? "deliver" : arena_printf(topology->arena, "sink:%s", flow->sink->name);
+	queue->owner = copy(topology, flow->owner);
+	queue->runbook = copy(topology, flow->runbook);
+	queue->order = flow->order;
+}
+
+struct topology *site_topology_new(const struct site *site)
+{
+	struct topology *topology = topology_new();
+	struct topology_queue *records;
+
+	for (size_t i = 0; i < site->flows_count; i++) {
+		add_in(topology, &site->flows[i]);
+		if (site->flows[i].sink)
+			add_out(topology, &site->flows[i]);
+	}
+	records = topology_add(topology, QUEUE_RECORDS);
+	records->kind = QUEUE_SYSTEM;
+	records->worker = "record";
+	return topology;
+}

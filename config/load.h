@@ -1,0 +1,103 @@
+/* config's own: what the files that read a site share while they do, and what is kept for site_check. */
+#ifndef FERRULE_CONFIG_LOAD_H
+#define FERRULE_CONFIG_LOAD_H
+
+#include "config/site.h"
+#include "config/yaml.h"
+
+#define load_error(load, place, code, ...) finding_add((load)->findings, (place), SEVERITY_ERROR, (code), __VA_ARGS__)
+#define load_warning(load, place, code, ...) finding_add((load)->findings, (place), SEVERITY_WARNING, (code), __VA_ARGS__)
+
+/* Settings that were filled from an option table: check looks for expressions and secrets in them. */
+struct filled {
+	const struct option *table;
+	const void *settings;
+	const struct node *node;
+	struct filled *next;
+};
+
+struct topic_use {
+	const char *topic, *flow;
+	struct place place;
+	bool publishes;
+};
+
+/* A name that `hold`, `status` and `trace` may be given. */
+struct known_name {
+	const char *name, *flow; /* flow: that it belongs to */
+	enum { NAME_FLOW, NAME_SOURCE, NAME_SINK, NAME_SYSTEM } what;
+	struct place place;
+};
+
+/* One that listens or polls in the same place as another would take its documents away. */
+struct taken {
+	const char *adapter, *where, *flow;
+};
+
+struct system_node { /* beside site->systems, same index */
+	const struct node *node, *settings, *operations;
+};
+
+struct load {
+	struct site *site;
+	struct arena *arena; /* the site's */
+	const struct bundle *bundle;
+	const struct registry *registry;
+	struct findings *findings;
+	struct option_context options;
+	struct yaml_variables variables;
+	const char **mappings; size_t mappings_count; /* names below mappings/ */
+	const char **used_mappings; size_t used_count, used_capacity;
+	struct filled *filled;
+	struct topic_use *topics; size_t topics_count, topics_capacity;
+	struct known_name *names; size_t names_count, names_capacity;
+	struct taken *taken; size_t taken_count, taken_capacity;
+	struct system_node *systems; size_t systems_count, systems_capacity, site_systems_capacity;
+	size_t flows_capacity, contracts_capacity;
+	struct place listen; /* of the first webhook; file NULL: none */
+};
+
+/* One of several by name: an adapter, a step. */
+struct choice {
+	const char *name;
+	const struct option *options;
+	size_t size;
+	const void *ops;
+};
+#define CHOICES_MAX 64
+
+size_t choices_of_transformers(const struct registry *, struct choice *);
+const struct choice *choice_find(const struct choice *, size_t n, struct span name);
+/* "file, http": for messages. */
+const char *choice_names(struct arena *, const struct choice *, size_t n);
+const char *choice_nearest(const struct choice *, size_t n, struct span word);
+
+/* Fills new settings from the node and remembers them for site_check; NULL when there was an error. `also` as in option_fill. */
+const void *load_fill(struct load *, const struct node *, const struct option *, const char *const *also, size_t size);
+const struct option *option_named(const struct option *, const char *name); /* NULL table is legal */
+const struct option *option_main_of(const struct option *);
+
+const struct node *node_empty(struct load *, struct place); /* a map with nothing in it */
+bool node_null(const struct node *);                        /* absent, or `key:` with nothing behind it */
+const struct node *node_merge(struct load *, const struct node *base, const struct node *over); /* maps deeply; either may be NULL */
+const struct node *node_without(struct load *, const struct node *map, const char *const *keys);
+
+/* False, with a finding, unless it is lower-case letters, digits, - . _ and begins with a letter or digit. */
+bool load_name(struct load *, const char *what, const char *name, struct place);
+void load_take_name(struct load *, const struct known_name *);
+/* False, with a finding, unless it is a topic: words with dots, a version last. */
+bool load_topic(struct load *, const char *flow, const char *topic, struct place, bool publishes);
+
+void load_contracts(struct load *);
+void load_system(struct load *, const struct node *);
+void load_flow(struct load *, const struct node *);
+
+/* Endpoints. -1: findings say why. */
+int load_source(struct load *, const char *flow, const struct node *, size_t index, struct source *);
+int load_sink(struct load *, struct flow *, const struct node *to, const struct node *effect, const struct node *retry);
+extern const struct option retry_options[];
+
+/* Steps. */
+void load_steps(struct load *, struct flow *, const struct node *);
+
+#endif
