@@ -53,6 +53,7 @@ struct template *template_new(struct arena *, struct span text, struct place, st
 bool template_constant(const struct template *, struct span *text); /* true when nothing is evaluated */
 struct span template_source(const struct template *);
 int template_check(struct template *, struct findings *);
+void template_drop(struct template *); /* what was compiled of its expressions; NULL is legal */
 /* `escape` treats each value on its way in (not the fixed text); NULL: as it is. It may refuse by returning -1. */
 typedef int template_escape_fn(struct buf *, struct span value, struct error *);
 int template_render(struct template *, const struct expression_input *, template_escape_fn *, struct buf *,

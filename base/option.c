@@ -172,16 +172,19 @@ static int fill_mapping(struct option_context *context, const struct option *opt
 {
 	const struct span *text = NULL;
 	struct place place = {NULL, 1, 1};
-	const char *name;
+	const char *name, *near;
 
 	if (option_scalar(context, option, node, "the name of a file in mappings/"))
 		return -1;
 	name = arena_span(context->arena, node->text).data;
 	if (context->mapping)
 		text = context->mapping(context->site, name, &place.file);
-	if (!text)
-		return option_fault(context, node->place, "option.mapping", "there is no mappings/%s",
-				    option_shown(context->arena, node->text));
+	if (!text) {
+		near = nearest_name(node->text, context->mappings, context->mappings_count);
+		return option_fault(context, node->place, "option.mapping", "there is no mappings/%s%s%s%s",
+				    option_shown(context->arena, node->text), near ? "; did you mean `" : "", near ? near : "",
+				    near ? "`?" : "");
+	}
 	*mapping = expression_new(context->arena, *text, place);
 	return 0;
 }

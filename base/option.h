@@ -68,6 +68,8 @@ struct option_context {
 	/* The text of mappings/NAME, or NULL; `file` becomes its path in the site. */
 	const struct span *(*mapping)(void *site, const char *name, const char **file);
 	void *site;
+	const char *const *mappings; /* the names there are, for suggestions; may be NULL */
+	size_t mappings_count;
 };
 
 /* Fills `into` (zeroed by the caller) from a map, or from a bare scalar or list, which is the OPTION_MAIN's value. A key with nothing

@@ -116,6 +116,12 @@ struct span template_source(const struct template *template)
 	return template->source;
 }
 
+void template_drop(struct template *template)
+{
+	for (size_t i = 0; template && i < template->count; i++)
+		expression_drop(template->parts[i].expression);
+}
+
 int template_check(struct template *template, struct findings *findings)
 {
 	int failed = 0;

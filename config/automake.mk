@@ -3,6 +3,7 @@ config_libconfig_a_SOURCES = \
   %D%/bundle.c \
   %D%/check.c \
   %D%/contract.c \
+  %D%/contract_check.c \
   %D%/endpoint.c \
   %D%/flow.c \
   %D%/load.c %D%/load.h \

@@ -251,13 +251,20 @@ static bool runs_here(struct load *load, const struct flow_settings *settings, c
 	return here;
 }
 
-void load_flow(struct load *load, const struct node *node)
+static void add_flow(struct load *load, const struct flow *flow)
 {
 	struct site *site = load->site;
+
+	site->flows = mem_grow(site->flows, &load->flows_capacity, site->flows_count + 1, sizeof *site->flows);
+	site->flows[site->flows_count++] = *flow;
+}
+
+void load_flow(struct load *load, const struct node *node)
+{
 	struct flow_settings settings = {0};
 	struct flow flow = {.place = node->place};
 	const struct node *name = node_find(node, "flow");
-	size_t before = load->findings->errors;
+	size_t before = load->findings->errors, topics = load->topics_count;
 
 	option_fill(&load->options, node, flow_options, NULL, &settings);
 	flow.name = settings.name && *settings.name ? settings.name : "?";
@@ -278,8 +285,8 @@ void load_flow(struct load *load, const struct node *node)
 	load_expectations(load, &flow, settings.expect);
 	check_ends(load, &flow, &settings, node);
 	collect_publishes(load, &flow);
-	if (!runs_here(load, &settings, node) || load->findings->errors > before)
-		return; /* one with mistakes is not for anybody to look at */
-	site->flows = mem_grow(site->flows, &load->flows_capacity, site->flows_count + 1, sizeof *site->flows);
-	site->flows[site->flows_count++] = flow;
+	if (!runs_here(load, &settings, node))
+		load->topics_count = topics; /* in this environment it neither publishes nor subscribes */
+	else if (load->findings->errors == before)
+		add_flow(load, &flow); /* one with mistakes is not for anybody to look at */
 }

@@ -16,6 +16,12 @@ struct filled {
 	struct filled *next;
 };
 
+struct checked_step { /* whose settings are whole; of flows with mistakes as well */
+	const struct transformer_ops *ops;
+	const void *settings;
+	struct place place;
+};
+
 struct topic_use {
 	const char *topic, *flow;
 	struct place place;
@@ -53,6 +59,7 @@ struct load {
 	struct known_name *names; size_t names_count, names_capacity;
 	struct taken *taken; size_t taken_count, taken_capacity;
 	struct system_node *systems; size_t systems_count, systems_capacity, site_systems_capacity;
+	struct checked_step *steps; size_t steps_count, steps_capacity;
 	size_t flows_capacity, contracts_capacity;
 	struct place listen; /* of the first webhook; file NULL: none */
 };
@@ -89,6 +96,16 @@ void load_take_name(struct load *, const struct known_name *);
 bool load_topic(struct load *, const char *flow, const char *topic, struct place, bool publishes);
 
 void load_contracts(struct load *);
+void contract_check(struct load *, const struct contract *, struct findings *); /* is its schema one? */
+/* Calls back for everything compilable and every secret in settings; the others of the four are NULL. */
+struct found {
+	struct expression *expression;
+	struct template *template;
+	const char *secret;
+	bool mapping; /* the expression is a file of mappings/ */
+	struct place place;
+};
+void filled_each(const struct load *, void (*each)(void *, const struct found *), void *arg);
 void load_system(struct load *, const struct node *);
 void load_flow(struct load *, const struct node *);
 

@@ -372,6 +372,8 @@ static void list_names(struct load *load)
 		if (below(bundle->files[i].path, "mappings"))
 			load->mappings[load->mappings_count++] = bundle->files[i].path + strlen("mappings/");
 	}
+	load->options.mappings = load->mappings;
+	load->options.mappings_count = load->mappings_count;
 }
 
 /* A value with an undefined variable is not worth more words: what its option says of it is left out. */
@@ -456,6 +458,12 @@ int site_inspect(const struct bundle *bundle, const struct registry *registry, c
 	return findings->errors > 0 ? -1 : 0;
 }
 
+static void drop(void *arg, const struct found *found)
+{
+	expression_drop(found->expression);
+	template_drop(found->template);
+}
+
 void site_free(struct site *site)
 {
 	struct load *load;
@@ -471,6 +479,8 @@ void site_free(struct site *site)
 	free(load->systems);
 	free(load->topics);
 	free(load->names);
+	filled_each(load, drop, NULL);
+	free(load->steps);
 	free(load->taken);
 	free(load->used_mappings);
 	free(load);

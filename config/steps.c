@@ -109,6 +109,29 @@ static void check_form(struct load *load, const struct transformer_ops *ops, str
 		*form = ops->gives;
 }
 
+/* An option of that name is a contract's, whatever the step. */
+static bool known_contract(struct load *load, const struct step *step, const struct option *table)
+{
+	const struct option *option = option_named(table, "contract");
+	const char *name, *near, **names;
+	const struct node *node;
+	size_t count = load->site->contracts_count;
+
+	if (!option || option->type != OPTION_TEXT)
+		return true;
+	name = *(const char *const *)((const char *)step->settings + option->offset);
+	if (!name || site_contract(load->site, name))
+		return true;
+	names = arena_alloc(load->arena, (count + 1) * sizeof *names);
+	for (size_t i = 0; i < count; i++)
+		names[i] = load->site->contracts[i].name;
+	near = nearest_name(span_of(name), names, count);
+	node = step->node->type == NODE_MAP ? node_find(step->node, "contract") : step->node;
+	load_error(load, node ? node->place : step->place, "contract.unknown", "there is no contract `%s`%s%s%s", name,
+		   near ? "; did you mean `" : ": it would be canonical/", near ? near : name, near ? "`?" : ".schema.json");
+	return false;
+}
+
 static void load_step(struct load *load, struct flow *flow, const struct node *item, enum form *form)
 {
 	const struct pair *pair;
@@ -127,8 +150,11 @@ static void load_step(struct load *load, struct flow *flow, const struct node *i
 	check_form(load, step->ops, step->place, form);
 	find_topics(load, flow, settings);
 	step->settings = load_fill(load, settings, choice->options, NULL, choice->size);
-	if (step->settings)
-		flow->steps_count++;
+	if (!step->settings || !known_contract(load, step, choice->options))
+		return;
+	flow->steps_count++;
+	load->steps = mem_grow(load->steps, &load->steps_capacity, load->steps_count + 1, sizeof *load->steps);
+	load->steps[load->steps_count++] = (struct checked_step){step->ops, step->settings, step->place};
 }
 
 void load_steps(struct load *load, struct flow *flow, const struct node *steps)
