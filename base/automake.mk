@@ -32,6 +32,7 @@ base_libbase_a_SOURCES = \
   %D%/topology.c %D%/topology.h \
   %D%/transformer.h \
   %D%/tree.c %D%/tree.h \
+  %D%/utf8.c %D%/utf8.h \
   %D%/vault.c %D%/vault.h \
   %D%/vault_collect.c \
   %D%/vault_get.c %D%/vault_private.h \

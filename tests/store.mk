@@ -1,1 +1,17 @@
-# tests of store
+# The database contract and the store, each suite on both databases.
+DATABASE_SUPPORT = tests/conformance/databases.c tests/conformance/databases.h
+ON_SQLITE = $(AM_CPPFLAGS) -DTEST_DATABASE='"sqlite"'
+ON_POSTGRESQL = $(AM_CPPFLAGS) -DTEST_DATABASE='"postgresql"'
+
+STORE_TESTS = \
+  tests/conformance/db_sqlite tests/conformance/db_postgresql
+check_PROGRAMS += $(STORE_TESTS)
+TESTS += $(STORE_TESTS)
+EXTRA_DIST += tests/lab/postgresql.sh
+
+tests_conformance_db_sqlite_SOURCES = tests/conformance/db.c $(DATABASE_SUPPORT)
+tests_conformance_db_sqlite_CPPFLAGS = $(ON_SQLITE)
+tests_conformance_db_sqlite_LDADD = $(CHECK_LIBS)
+tests_conformance_db_postgresql_SOURCES = tests/conformance/db.c $(DATABASE_SUPPORT)
+tests_conformance_db_postgresql_CPPFLAGS = $(ON_POSTGRESQL)
+tests_conformance_db_postgresql_LDADD = $(CHECK_LIBS)

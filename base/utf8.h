@@ -1,0 +1,10 @@
+/* UTF-8 (RFC 3629): what arrives from outside is only said to be text. Where a library insists (JSON, PostgreSQL), it is cleaned first. */
+#ifndef FERRULE_BASE_UTF8_H
+#define FERRULE_BASE_UTF8_H
+
+#include "base/buf.h"
+
+bool utf8_is_clean(struct span); /* valid UTF-8 without a zero character */
+void utf8_clean(struct buf *, struct span); /* appends it with U+FFFD in place of each byte that is not */
+
+#endif
