@@ -139,9 +139,11 @@ int buf_u64(struct buf *buf, uint64_t value)
 
 int buf_field(struct buf *buf, struct span span)
 {
-	if (span.len > UINT32_MAX || buf_u32(buf, (uint32_t)span.len))
-		return -1;
-	return buf_span(buf, span);
+	if (span.len > UINT32_MAX)
+		buf->full = true;
+	else if (buf_room(buf, span.len + 4)) /* both or neither */
+		buf_u32(buf, (uint32_t)span.len);
+	return buf->full ? -1 : buf_span(buf, span);
 }
 
 static bool take_le(struct span *in, size_t bytes, uint64_t *value)

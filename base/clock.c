@@ -156,7 +156,7 @@ static const struct unit *unit_at(struct span in)
 int duration_parse(struct span in, int64_t *ms)
 {
 	*ms = 0;
-	if (!in.len)
+	if (!in.len || in.len > 40) /* a few units of ten digits each cannot overflow */
 		return -1;
 	while (in.len) {
 		const struct unit *unit;

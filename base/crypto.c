@@ -2,6 +2,8 @@
 #include "config.h"
 #include "base/crypto.h"
 
+#include <ctype.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -79,12 +81,21 @@ void crypto_random(void *out, size_t len)
 
 int base64_encode(struct buf *buf, struct span data)
 {
-	char *room = buf_room(buf, (data.len + 2) / 3 * 4 + 1);
+	char *room = data.len > INT_MAX / 2 ? NULL : buf_room(buf, (data.len + 2) / 3 * 4);
 
 	if (!room)
 		return -1;
 	buf_added(buf, (size_t)EVP_EncodeBlock((unsigned char *)room, (const unsigned char *)data.data, (int)data.len));
 	return 0;
+}
+
+/* EVP_DecodeBlock skips white space and takes `=` anywhere. */
+static bool is_base64(struct span text, size_t padding)
+{
+	for (size_t i = 0; i < text.len - padding; i++)
+		if (!isalnum((unsigned char)text.data[i]) && text.data[i] != '+' && text.data[i] != '/')
+			return false;
+	return true;
 }
 
 int base64_decode(struct buf *buf, struct span text)
@@ -97,7 +108,11 @@ int base64_decode(struct buf *buf, struct span text)
 		return -1;
 	while (padding < 2 && padding < text.len && text.data[text.len - 1 - padding] == '=')
 		padding++;
-	room = buf_room(buf, text.len / 4 * 3 + 1);
+	if (text.len > INT_MAX / 2 || !is_base64(text, padding))
+		return -1;
+	if (!text.len)
+		return buf_append(buf, "", 0);
+	room = buf_room(buf, text.len / 4 * 3);
 	if (!room)
 		return -1;
 	n = EVP_DecodeBlock((unsigned char *)room, (const unsigned char *)text.data, (int)text.len);

@@ -27,7 +27,7 @@ struct error {
 	enum error_scope scope;
 	int64_t retry_after_ms; /* what the other side asked for; 0 when it did not say */
 	char code[40];          /* stable and short, `file.exists`; dead letters are grouped by it */
-	char text[600];         /* for people: what, where, what to do; never a secret */
+	char text[600];         /* for people: what, where, what to do; never a secret; one line of valid UTF-8 */
 };
 
 /* All return -1, so that `return error_set(…)` reads well. `error` may be NULL. */

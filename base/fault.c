@@ -3,6 +3,7 @@
 #include "base/fault.h"
 
 #ifdef FERRULE_FAULTS
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,8 +70,10 @@ bool fault_hit(const char *name)
 
 		if (strcmp(point->name, name) || !due(point))
 			continue;
-		if (!strcmp(point->action, "fail"))
+		if (!strcmp(point->action, "fail") || !strcmp(point->action, "enospc")) {
+			errno = *point->action == 'e' ? ENOSPC : EIO;
 			return true;
+		}
 		if (!strcmp(point->action, "stop"))
 			_exit(1);
 		if (!strcmp(point->action, "hang"))

@@ -13,17 +13,21 @@
 #define LINES_PER_WINDOW 10
 #define LINE_MAX 2000
 
-/* What is logged where is process-wide by nature: each role is a process of its own. */
-static struct {
-	char role[32];
-	int fd;
+struct levels {
 	enum log_level level;
 	size_t count;
 	struct {
 		char name[24];
 		enum log_level level;
 	} modules[MODULES_MAX];
-} state = {.role = "ferrule", .fd = STDERR_FILENO, .level = LOG_INFO};
+};
+
+/* What is logged where is process-wide by nature: each role is a process of its own. */
+static struct {
+	char role[32];
+	int fd;
+	struct levels levels;
+} state = {.role = "ferrule", .fd = STDERR_FILENO, .levels = {.level = LOG_INFO}};
 
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
 
@@ -47,43 +51,49 @@ static int level_parse(struct span text, enum log_level *level)
 	return -1;
 }
 
-static int level_one(struct span word)
+static int level_one(struct levels *levels, struct span word)
 {
 	const char *equals = word.len ? memchr(word.data, '=', word.len) : NULL;
 	enum log_level level;
 	size_t name;
 
 	if (!equals)
-		return level_parse(word, &state.level);
+		return level_parse(word, &levels->level);
 	name = (size_t)(equals - word.data);
-	if (level_parse(span_make(equals + 1, word.len - name - 1), &level) || state.count == MODULES_MAX ||
-	    name >= sizeof state.modules[0].name)
+	if (level_parse(span_make(equals + 1, word.len - name - 1), &level) || levels->count == MODULES_MAX ||
+	    name >= sizeof levels->modules[0].name)
 		return -1;
-	snprintf(state.modules[state.count].name, sizeof state.modules[0].name, "%.*s", (int)name, word.data);
-	state.modules[state.count++].level = level;
+	snprintf(levels->modules[levels->count].name, sizeof levels->modules[0].name, "%.*s", (int)name, word.data);
+	levels->modules[levels->count++].level = level;
 	return 0;
 }
 
+/* What cannot be read changes nothing. */
 int log_levels(const char *text)
 {
-	state.count = 0;
+	struct levels levels = {.level = state.levels.level};
+
 	for (;;) {
 		size_t n = strcspn(text, ",");
 
-		if (level_one(span_make(text, n)))
+		if (level_one(&levels, span_make(text, n)))
 			return -1;
 		if (!text[n])
-			return 0;
+			break;
 		text += n + 1;
 	}
+	state.levels = levels;
+	return 0;
 }
 
 bool log_enabled(enum log_level level, const char *module)
 {
-	for (size_t i = 0; i < state.count; i++)
-		if (!strcmp(state.modules[i].name, module))
-			return level <= state.modules[i].level;
-	return level <= state.level;
+	const struct levels *levels = &state.levels;
+
+	for (size_t i = 0; i < levels->count; i++)
+		if (!strcmp(levels->modules[i].name, module))
+			return level <= levels->modules[i].level;
+	return level <= levels->level;
 }
 
 /* True when this line is to be written; `missed` tells how many of its kind were left out before it. */
@@ -124,7 +134,7 @@ void log_write(struct log_site *site, enum log_level level, const char *module, 
 	va_end(args);
 	used += strlen(line + used);
 	for (size_t i = 0; i < used; i++)
-		if ((unsigned char)line[i] < ' ')
+		if ((unsigned char)line[i] < ' ' || line[i] == 0x7f)
 			line[i] = ' ';
 	line[used++] = '\n';
 	written = write(state.fd, line, used); /* one write a line: lines of several processes do not mix */

@@ -3,6 +3,7 @@
 #include "base/loop.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -34,6 +35,7 @@ struct timer {
 struct loop {
 	int epoll;
 	bool stopped;
+	unsigned depth; /* rounds under way: a callback may run the loop again */
 	struct watch *watches;
 	struct timer *timers; /* unsorted: a role has a handful */
 };
@@ -106,7 +108,7 @@ void loop_events(struct watch *watch, unsigned events)
 {
 	struct epoll_event event;
 
-	if (watch->events == events)
+	if (watch->gone || watch->events == events) /* its descriptor may be somebody else's by now */
 		return;
 	watch->events = events;
 	event = event_of(watch);
@@ -148,6 +150,8 @@ static int wait_for(struct loop *loop, int wait_ms)
 			continue;
 		if (left < 0)
 			left = 0;
+		if (left > INT_MAX)
+			left = INT_MAX;
 		if (wait_ms < 0 || left < wait_ms)
 			wait_ms = (int)left;
 	}
@@ -182,6 +186,7 @@ int loop_once(struct loop *loop, int wait_ms)
 
 	if (n < 0 && errno != EINTR)
 		return -1;
+	loop->depth++;
 	for (int i = 0; i < n; i++) {
 		struct watch *watch = events[i].data.ptr;
 
@@ -189,7 +194,8 @@ int loop_once(struct loop *loop, int wait_ms)
 			watch->call(watch->arg, events_from(events[i].events));
 	}
 	call_timers(loop);
-	sweep(loop, false);
+	if (--loop->depth == 0)
+		sweep(loop, false);
 	return 0;
 }
 

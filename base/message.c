@@ -101,7 +101,8 @@ void message_set(struct message *message, struct span *field, struct span value)
 int message_key(struct message *message, struct span name, struct span value, struct error *error)
 {
 	if (value.len > MESSAGE_KEY_MAX)
-		value.len = MESSAGE_KEY_MAX;
+		for (value.len = MESSAGE_KEY_MAX; value.len && ((unsigned char)value.data[value.len] & 0xc0) == 0x80;)
+			value.len--; /* never inside a character */
 	for (size_t i = 0; i < message->keys_count; i++)
 		if (span_equal(message->keys[i].name, name) && span_equal(message->keys[i].value, value))
 			return 0;
@@ -215,7 +216,7 @@ static void put_pair(struct buf *buf, uint8_t tag, struct span name, struct span
 
 int message_encode(const struct message *message, struct buf *buf, struct error *error)
 {
-	size_t before = buf->len;
+	size_t before = buf->len, size;
 
 	buf_u8(buf, ENVELOPE_VERSION);
 	for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
@@ -231,16 +232,18 @@ int message_encode(const struct message *message, struct buf *buf, struct error 
 			key[b] = (char)(message->orders[i].key >> (8 * b));
 		put_pair(buf, TAG_ORDER, message->orders[i].flow, span_make(key, 8));
 	}
-	if (buf->full || buf->len - before > MESSAGE_ENVELOPE_MAX)
-		return error_set(error, ERROR_REJECT, "envelope.too-large",
-				 "the envelope has %zu bytes, the limit is %u: use fewer or shorter keys and headers",
-				 buf->len - before, MESSAGE_ENVELOPE_MAX);
-	return 0;
+	size = buf->len - before;
+	if (!buf->full && size <= MESSAGE_ENVELOPE_MAX)
+		return 0;
+	buf->len = before;
+	return error_set(error, ERROR_REJECT, "envelope.too-large",
+			 "the envelope has %s%zu bytes, the limit is %u: use fewer or shorter keys and headers",
+			 buf->full ? "more than " : "", size, MESSAGE_ENVELOPE_MAX);
 }
 
 static bool take_number(struct span value, void *at, enum field_type type)
 {
-	return type == FIELD_U32 ? take_u32(&value, at) : take_u64(&value, at);
+	return value.len == (type == FIELD_U32 ? 4 : 8) && (type == FIELD_U32 ? take_u32(&value, at) : take_u64(&value, at));
 }
 
 static bool take_known(struct message *message, const struct field *field, struct span value)
@@ -286,7 +289,7 @@ static bool take_tagged(struct message *message, uint8_t tag, struct span value)
 struct message *message_decode_new(struct span envelope, struct error *error)
 {
 	struct message *message = message_new();
-	struct span rest = arena_span(message->arena, envelope);
+	struct span rest = arena_span(message->arena, envelope.len > MESSAGE_ENVELOPE_MAX ? SPAN_NONE : envelope);
 	uint8_t version, tag;
 
 	if (!take_u8(&rest, &version) || version != ENVELOPE_VERSION)

@@ -122,7 +122,7 @@ int reader_all(struct reader *reader, struct buf *buf, struct error *error)
 {
 	uint64_t offset = 0;
 
-	if (reader->size > buf->max - buf->len)
+	if (reader->size > buf->max - buf->len || !buf_room(buf, (size_t)reader->size))
 		return error_set(error, ERROR_REJECT, "body.too-large", "%llu bytes, the limit is %zu",
 				 (unsigned long long)reader->size, buf->max);
 	while (offset < reader->size) {

@@ -2,12 +2,60 @@ check_LIBRARIES += tests/support/libsupport.a
 tests_support_libsupport_a_SOURCES = tests/support/support.c tests/support/support.h
 
 BASE_TESTS = \
+  tests/unit/buf \
+  tests/unit/clock \
+  tests/unit/crypto \
+  tests/unit/effect \
+  tests/unit/error \
+  tests/unit/fault \
   tests/unit/finding \
+  tests/unit/id \
+  tests/unit/log \
+  tests/unit/loop \
+  tests/unit/mem \
+  tests/unit/message \
+  tests/unit/node \
+  tests/unit/option \
+  tests/unit/reader \
+  tests/unit/secret \
+  tests/unit/topology \
   tests/unit/vault
 check_PROGRAMS += $(BASE_TESTS)
 TESTS += $(BASE_TESTS)
 
+tests_unit_buf_SOURCES = tests/unit/buf.c
+tests_unit_buf_LDADD = $(CHECK_LIBS)
+tests_unit_clock_SOURCES = tests/unit/clock.c
+tests_unit_clock_LDADD = $(CHECK_LIBS)
+tests_unit_crypto_SOURCES = tests/unit/crypto.c
+tests_unit_crypto_LDADD = $(CHECK_LIBS)
+tests_unit_effect_SOURCES = tests/unit/effect.c
+tests_unit_effect_LDADD = $(CHECK_LIBS)
+tests_unit_error_SOURCES = tests/unit/error.c
+tests_unit_error_LDADD = $(CHECK_LIBS)
+tests_unit_fault_SOURCES = tests/unit/fault.c
+tests_unit_fault_LDADD = $(CHECK_LIBS)
 tests_unit_finding_SOURCES = tests/unit/finding.c
 tests_unit_finding_LDADD = $(CHECK_LIBS)
+tests_unit_id_SOURCES = tests/unit/id.c
+tests_unit_id_LDADD = $(CHECK_LIBS)
+tests_unit_log_SOURCES = tests/unit/log.c
+tests_unit_log_LDADD = $(CHECK_LIBS)
+tests_unit_loop_SOURCES = tests/unit/loop.c
+tests_unit_loop_LDADD = $(CHECK_LIBS)
+tests_unit_mem_SOURCES = tests/unit/mem.c
+tests_unit_mem_LDADD = $(CHECK_LIBS)
+tests_unit_message_SOURCES = tests/unit/message.c
+tests_unit_message_LDADD = $(CHECK_LIBS)
+tests_unit_node_SOURCES = tests/unit/node.c
+tests_unit_node_LDADD = $(CHECK_LIBS)
+tests_unit_option_SOURCES = tests/unit/option.c
+tests_unit_option_LDADD = $(CHECK_LIBS)
+tests_unit_reader_SOURCES = tests/unit/reader.c
+tests_unit_reader_LDADD = $(CHECK_LIBS)
+tests_unit_secret_SOURCES = tests/unit/secret.c
+tests_unit_secret_LDADD = $(CHECK_LIBS)
+tests_unit_topology_SOURCES = tests/unit/topology.c
+tests_unit_topology_LDADD = $(CHECK_LIBS)
 tests_unit_vault_SOURCES = tests/unit/vault.c
 tests_unit_vault_LDADD = $(CHECK_LIBS)
