@@ -1,1 +1,741 @@
-typedef int to_be_written;
+/* The broker contract on RabbitMQ. See base/broker.h and amqp.h.
+ *
+ * Two connections, because a broker in need blocks the one that publishes, and consuming and settling must go on: `out` publishes
+ * with confirms on one channel, `in` consumes on one and declares and counts on another. Losing either is losing both: then every
+ * open publish fails, every delivery is void, and it all begins again with a probe of the port, after 0.2 s growing to 10 s.
+ *
+ * Large bodies of other programs (above MESSAGE_INLINE_MAX), and messages whose envelope would pass its limit, are rejected to the
+ * broker's backstop queue and from there, when that is consumed too, to `<prefix>oversize`, which keeps them whole for a person. */
+#include "config.h"
+#include "broker-adapters/amqp.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/fault.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "broker-adapters/amqp_header.h"
+#include "broker-adapters/amqp_plan.h"
+#include "broker-adapters/amqp_probe.h"
+#include "broker-adapters/amqp_window.h"
+#include "broker-adapters/amqp_wire.h"
+
+#define PAUSE_FIRST_MS 200
+#define PAUSE_MAX_MS 10000
+#define TICK_MS 1000
+
+enum { CHANNEL_MAIN = 1, CHANNEL_CONTROL = 2 };
+
+struct amqp {
+	struct amqp_settings settings;
+	struct span password;
+	struct loop *loop;
+	const struct broker_events *events;
+
+	struct probe *probe;
+	struct wire *in, *out; /* both or none */
+	struct watch *in_watch, *out_watch;
+	struct timer *retry, *tick, *kick;
+	int64_t pause_ms;
+	bool confirming, blocked;
+	bool broken; /* by `error`; taken down outside of the library's calls */
+	struct error error;
+
+	struct plan plan;
+	struct window *window;
+	struct ledger *ledger;
+	struct buf envelope, body; /* of a foreign message */
+
+	struct status {
+		bool connected, consuming, blocked;
+		char text[sizeof((struct error){0}.text)];
+	} told, now;
+};
+
+static void try_connect(void *arg);
+static void pump(struct amqp *amqp);
+
+/* ---- telling how it stands ----------------------------------------------------------------------------------- */
+
+static bool serving(const struct amqp *amqp)
+{
+	return amqp->out && amqp->confirming && plan_done(&amqp->plan);
+}
+
+static const char *lane_problem(const struct amqp *amqp, bool *consuming)
+{
+	for (size_t i = 0; i < amqp->plan.lanes_count; i++) {
+		const struct lane *lane = amqp->plan.lanes[i];
+
+		if (lane->queue && lane->wanted && !lane->consumed)
+			*consuming = false;
+	}
+	return amqp->plan.problem;
+}
+
+static void tell(struct amqp *amqp, const char *text)
+{
+	struct status *now = &amqp->now;
+	const char *problem;
+
+	now->connected = now->consuming = serving(amqp);
+	now->blocked = amqp->blocked;
+	problem = lane_problem(amqp, &now->consuming);
+	if (text)
+		snprintf(now->text, sizeof now->text, "%s", text);
+	else if (now->connected && !now->blocked)
+		snprintf(now->text, sizeof now->text, "%s", problem[0] ? problem : now->consuming ? "connected" : "consumers are starting");
+	if (!memcmp(&amqp->told, now, offsetof(struct status, text)) && !strcmp(amqp->told.text, now->text))
+		return;
+	amqp->told = *now;
+	amqp->events->state(amqp->events->arg, now->connected, now->consuming, now->blocked, now->text);
+}
+
+/* ---- work put off to the next turn of the loop --------------------------------------------------------------- */
+
+static void on_kick(void *arg)
+{
+	struct amqp *amqp = arg;
+
+	amqp->kick = NULL;
+	pump(amqp);
+}
+
+static void kick(struct amqp *amqp)
+{
+	if (!amqp->kick)
+		amqp->kick = loop_timer(amqp->loop, 0, 0, on_kick, amqp);
+}
+
+static int sent(struct amqp *amqp, int result)
+{
+	if (result)
+		kick(amqp); /* the pump finds out what happened and takes the connection down */
+	return result;
+}
+
+/* ---- settling ------------------------------------------------------------------------------------------------ */
+
+static int send_ack(void *arg, uint64_t delivery, bool multiple)
+{
+	struct amqp *amqp = arg;
+
+	FAULT("amqp.ack");
+	return sent(amqp, wire_ack(amqp->in, CHANNEL_MAIN, delivery, multiple));
+}
+
+static void amqp_flush(void *self)
+{
+	struct amqp *amqp = self;
+
+	if (!amqp->in || !ledger_unflushed(amqp->ledger))
+		return;
+	if (!wire_writable(amqp->in)) {
+		loop_events(amqp->in_watch, LOOP_READ | LOOP_WRITE);
+		return;
+	}
+	loop_events(amqp->in_watch, LOOP_READ);
+	ledger_flush(amqp->ledger, send_ack, amqp);
+	FAULT("amqp.acked");
+}
+
+static int amqp_settle(void *self, uint64_t tag, struct error *error)
+{
+	struct amqp *amqp = self;
+	uint64_t delivery;
+	uint32_t line;
+
+	if (!ledger_find(amqp->ledger, tag, &delivery, &line))
+		return error_set(error, ERROR_RETRY, "broker.void", "the connection that brought this message was lost; it comes again");
+	return 0;
+}
+
+static void amqp_settled(void *self, uint64_t tag)
+{
+	struct amqp *amqp = self;
+	uint64_t delivery;
+	uint32_t line;
+
+	if (!ledger_find(amqp->ledger, tag, &delivery, &line))
+		return;
+	amqp->plan.lanes[line]->unsettled--;
+	ledger_settle(amqp->ledger, tag);
+	kick(amqp); /* should nobody flush */
+}
+
+static void amqp_release(void *self, uint64_t tag)
+{
+	struct amqp *amqp = self;
+	uint64_t delivery;
+	uint32_t line;
+
+	if (!ledger_find(amqp->ledger, tag, &delivery, &line))
+		return;
+	amqp->plan.lanes[line]->unsettled--;
+	ledger_drop(amqp->ledger, tag);
+	FAULT("amqp.release");
+	sent(amqp, wire_nack(amqp->in, CHANNEL_MAIN, delivery, true));
+}
+
+/* ---- consuming ----------------------------------------------------------------------------------------------- */
+
+static void consumer_name(const struct amqp *amqp, const struct lane *lane, size_t index, char name[64])
+{
+	snprintf(name, 64, "%zu.%u", index, lane->serial);
+}
+
+/* A consumer's window is set when it starts, so that another window is another consumer. What the old one delivered stays. */
+static void lane_update(struct amqp *amqp, size_t index)
+{
+	struct lane *lane = amqp->plan.lanes[index];
+	unsigned wanted = lane->queue && (!lane->refused || lane->refused == 406) ? lane->wanted : 0;
+	char name[64];
+
+	if (!amqp->in || amqp->broken)
+		return;
+	if (lane->consumer == LANE_IDLE && wanted && plan_done(&amqp->plan)) {
+		lane->serial++;
+		lane->asked = wanted;
+		lane->consumer = LANE_STARTING;
+		consumer_name(amqp, lane, index, name);
+		sent(amqp, wire_consume(amqp->in, CHANNEL_MAIN, lane->full, name, wanted));
+	} else if (lane->consumer == LANE_RUNNING && wanted != lane->asked) {
+		lane->consumer = LANE_STOPPING;
+		consumer_name(amqp, lane, index, name);
+		sent(amqp, wire_cancel(amqp->in, CHANNEL_MAIN, name));
+	}
+	if (!wanted)
+		lane->consumed = false;
+}
+
+static void lanes_update(struct amqp *amqp)
+{
+	for (size_t i = 0; i < amqp->plan.lanes_count; i++)
+		lane_update(amqp, i);
+}
+
+/* The queue that a consumer's name stands for; current: of its latest consumer. */
+static struct lane *lane_of(struct amqp *amqp, struct span consumer, size_t *index, bool *current)
+{
+	char text[64];
+	unsigned serial;
+
+	if (consumer.len >= sizeof text)
+		return NULL;
+	snprintf(text, sizeof text, "%.*s", SPAN_ARGS(consumer));
+	if (sscanf(text, "%zu.%u", index, &serial) != 2 || *index >= amqp->plan.lanes_count)
+		return NULL;
+	*current = serial == amqp->plan.lanes[*index]->serial;
+	return amqp->plan.lanes[*index];
+}
+
+static void on_consumer(struct amqp *amqp, const struct wire_event *event)
+{
+	size_t index = 0;
+	bool current = false;
+	struct lane *lane = lane_of(amqp, event->consumer, &index, &current);
+
+	if (!lane || !current)
+		return;
+	lane->consumer = event->kind == WIRE_CONSUMING ? LANE_RUNNING : LANE_IDLE;
+	if (event->kind == WIRE_CONSUMING)
+		lane->consumed = true;
+	if (event->kind == WIRE_DROPPED) {
+		log_warn("broker", SPAN_NONE, "consumer ended by the broker queue=%s: declared again", lane->full);
+		lane->consumed = false;
+		lane->declared = false;
+		plan_prepare(&amqp->plan);
+	}
+	lane_update(amqp, index);
+}
+
+static void refuse(struct amqp *amqp, const struct lane *lane, const struct wire_event *event, const char *why)
+{
+	char to[AMQP_NAME_MAX + 16];
+
+	snprintf(to, sizeof to, "%s%s", amqp->settings.prefix, lane->backstop ? "oversize" : "backstop");
+	log_error("broker", event->message->message_id, "message refused queue=%s bytes=%llu moved-to=%s error=\"%s\"", lane->full,
+		  (unsigned long long)event->message->body_size, to, why);
+	sent(amqp, wire_nack(amqp->in, CHANNEL_MAIN, event->tag, false));
+}
+
+static void on_delivery(struct amqp *amqp, const struct wire_event *event)
+{
+	size_t index = 0;
+	bool current;
+	struct lane *lane = lane_of(amqp, event->consumer, &index, &current);
+	struct span envelope, body;
+	struct error error;
+
+	if (!lane || !lane->queue) {
+		sent(amqp, wire_nack(amqp->in, CHANNEL_MAIN, event->tag, true));
+		return;
+	}
+	if (event->message->body_size > WIRE_BODY_MAX) {
+		refuse(amqp, lane, event, "the body is larger than 64 KiB");
+		return;
+	}
+	buf_reset(&amqp->envelope);
+	buf_reset(&amqp->body);
+	if (header_to_envelope(event->message, lane->name, lane->backstop, &amqp->envelope, &amqp->body, &envelope, &body, &error)) {
+		refuse(amqp, lane, event, error.text);
+		return;
+	}
+	lane->unsettled++;
+	FAULT("amqp.delivered");
+	amqp->events->delivered(amqp->events->arg, lane->queue, ledger_add(amqp->ledger, event->tag, (uint32_t)index),
+				event->redelivered, envelope, body);
+}
+
+static void amqp_fetch(void *self, const struct topology_queue *queue, unsigned n)
+{
+	struct amqp *amqp = self;
+	struct lane *lane = plan_lane(&amqp->plan, queue);
+
+	if (!lane)
+		return;
+	lane->wanted = n > UINT16_MAX ? UINT16_MAX : n;
+	kick(amqp); /* several changes in one turn are one */
+}
+
+/* ---- publishing ---------------------------------------------------------------------------------------------- */
+
+struct answer {
+	struct amqp *amqp;
+	enum published how;
+	const struct error *error;
+};
+
+static void answer_one(void *arg, uint64_t token)
+{
+	struct answer *answer = arg;
+
+	answer->amqp->events->published(answer->amqp->events->arg, token, answer->how, answer->error);
+}
+
+static void fail_publishes(struct amqp *amqp, const struct error *error)
+{
+	window_fail(amqp->window, answer_one, &(struct answer){amqp, PUBLISH_FAILED, error});
+}
+
+static void on_answer(struct amqp *amqp, const struct wire_event *event)
+{
+	struct answer answer = {amqp, PUBLISH_CONFIRMED, NULL};
+	struct error error;
+
+	FAULT("amqp.confirmed");
+	if (event->kind == WIRE_NACK) {
+		error_set(&error, ERROR_RETRY, "broker.nack", "the broker could not take the message: see its log and disk");
+		answer = (struct answer){amqp, PUBLISH_FAILED, &error};
+	}
+	window_answer(amqp->window, event->tag, event->multiple, answer_one, &answer);
+}
+
+static void on_return(struct amqp *amqp, const struct wire_event *event)
+{
+	struct id key = window_key(event->message->message_id, event->exchange, event->key);
+	struct lane *lane = event->exchange.len ? NULL : plan_lane_named(&amqp->plan, event->key);
+	struct error error;
+	uint64_t token;
+
+	if (lane && lane->queue && lane->declared) { /* deleted behind our back */
+		lane->declared = false;
+		plan_prepare(&amqp->plan);
+	}
+	if (!window_return(amqp->window, &key, &token))
+		return;
+	error_set(&error, ERROR_RETRY, "broker.returned", "no queue took the message for %.*s: %.*s", SPAN_ARGS(event->key),
+		  SPAN_ARGS(event->text));
+	FAULT("amqp.returned");
+	amqp->events->published(amqp->events->arg, token, PUBLISH_RETURNED, &error);
+}
+
+static int refuse_publish(const struct amqp *amqp, struct error *error)
+{
+	if (!amqp->out || amqp->broken || wire_failed(amqp->out))
+		return error_set(error, ERROR_RETRY, "broker.down", "%s", amqp->now.text[0] ? amqp->now.text : "no connection yet");
+	if (!serving(amqp))
+		return error_set(error, ERROR_RETRY, "broker.down", "the broker is up, its queues are being declared");
+	if (amqp->blocked)
+		return error_set(error, ERROR_RETRY, "broker.blocked", "%s", amqp->now.text);
+	if (window_full(amqp->window) || !wire_writable(amqp->out))
+		return error_set(error, ERROR_RETRY, "broker.window", "as many publishes are unconfirmed as may be");
+	return 0;
+}
+
+static int amqp_publish(void *self, uint64_t token, const struct publication *publication, struct error *error)
+{
+	struct amqp *amqp = self;
+	const char *exchange = publication->queue ? "" : amqp->settings.exchange;
+	char name[AMQP_NAME_MAX + 1];
+	struct wire_message message;
+	struct header_text text;
+	struct id key;
+	int length, result;
+
+	if (refuse_publish(amqp, error))
+		return -1;
+	if (publication->queue && !strcmp(publication->queue, "sys.backstop"))
+		length = snprintf(name, sizeof name, "%sbackstop", amqp->settings.prefix);
+	else
+		length = snprintf(name, sizeof name, "%s%s", publication->queue ? amqp->settings.prefix : "",
+				  publication->queue ? publication->queue : publication->topic);
+	if (length > AMQP_NAME_MAX)
+		return error_set(error, ERROR_REJECT, "broker.name", "%.60s… is longer than AMQP's %d bytes", name, AMQP_NAME_MAX);
+	header_from_publication(publication, &message, &text);
+	key = window_key(message.message_id, span_of(exchange), span_of(name));
+	FAULT("amqp.publish");
+	result = sent(amqp, wire_publish(amqp->out, CHANNEL_MAIN, exchange, name, !publication->optional, &message));
+	header_text_free(&text);
+	if (result)
+		return error_set(error, ERROR_RETRY, "broker.down", "the connection to the broker was lost");
+	window_put(amqp->window, token, &key);
+	FAULT("amqp.published");
+	if (wire_pending(amqp->out))
+		kick(amqp);
+	return 0;
+}
+
+/* ---- what arrives -------------------------------------------------------------------------------------------- */
+
+static void break_off(struct amqp *amqp, const struct error *error)
+{
+	if (!amqp->broken)
+		amqp->error = *error;
+	amqp->broken = true;
+}
+
+/* Our own channel for declarations is opened again and goes on with the next step; a closed consuming channel has voided every
+ * delivery, which is the same as a lost connection. */
+static void on_in_closed(struct amqp *amqp, const struct wire_event *event)
+{
+	struct error error;
+
+	if (event->channel == CHANNEL_CONTROL) {
+		plan_refused(&amqp->plan, event->code, event->text);
+		log_error("broker", SPAN_NONE, "refused by the broker: %s", amqp->plan.problem);
+		wire_channel_open(amqp->in, CHANNEL_CONTROL);
+		return;
+	}
+	error_set(&error, ERROR_RETRY, "broker.lost", "the broker ended consuming: %d %.*s", event->code, SPAN_ARGS(event->text));
+	break_off(amqp, &error);
+}
+
+static void on_in_event(void *arg, const struct wire_event *event)
+{
+	struct amqp *amqp = arg;
+
+	if (amqp->broken)
+		return;
+	switch (event->kind) {
+	case WIRE_DELIVERY:
+		on_delivery(amqp, event);
+		break;
+	case WIRE_CONSUMING:
+	case WIRE_CANCELLED:
+	case WIRE_DROPPED:
+		on_consumer(amqp, event);
+		break;
+	case WIRE_REPLY:
+		plan_answered(&amqp->plan);
+		break;
+	case WIRE_CLOSED:
+		on_in_closed(amqp, event);
+		break;
+	default:
+		break;
+	}
+}
+
+/* 404: the exchange is gone; whatever the reason, the topology is declared again. */
+static void on_out_closed(struct amqp *amqp, const struct wire_event *event)
+{
+	struct error error;
+
+	error_set(&error, ERROR_RETRY, "broker.closed", "the broker refused to publish: %d %.*s", event->code, SPAN_ARGS(event->text));
+	log_error("broker", SPAN_NONE, "publishing was refused error=\"%s\"", error.text);
+	amqp->confirming = false;
+	plan_forget(&amqp->plan);
+	plan_prepare(&amqp->plan);
+	fail_publishes(amqp, &error);
+	wire_channel_open(amqp->out, CHANNEL_MAIN);
+	wire_confirm(amqp->out, CHANNEL_MAIN);
+}
+
+static void on_out_event(void *arg, const struct wire_event *event)
+{
+	struct amqp *amqp = arg;
+	char text[300];
+
+	switch (event->kind) {
+	case WIRE_ACK:
+	case WIRE_NACK:
+		on_answer(amqp, event);
+		break;
+	case WIRE_RETURN:
+		on_return(amqp, event);
+		break;
+	case WIRE_CONFIRMING:
+		amqp->confirming = true;
+		break;
+	case WIRE_BLOCKED:
+		amqp->blocked = true;
+		snprintf(text, sizeof text, "the broker takes no messages: %.*s", SPAN_ARGS(event->text));
+		tell(amqp, text);
+		break;
+	case WIRE_UNBLOCKED:
+		amqp->blocked = false;
+		break;
+	case WIRE_CLOSED:
+		on_out_closed(amqp, event);
+		break;
+	default:
+		break;
+	}
+}
+
+/* ---- connecting, and losing the connection ------------------------------------------------------------------- */
+
+static void retry_later(struct amqp *amqp, const struct error *error)
+{
+	tell(amqp, error->text);
+	log_warn("broker", SPAN_NONE, "not connected retry-ms=%lld error=\"%s\"", (long long)amqp->pause_ms, error->text);
+	amqp->retry = loop_timer(amqp->loop, amqp->pause_ms, 0, try_connect, amqp);
+	amqp->pause_ms = amqp->pause_ms * 2 > PAUSE_MAX_MS ? PAUSE_MAX_MS : amqp->pause_ms * 2;
+}
+
+static void drop_wires(struct amqp *amqp, bool in_good_order)
+{
+	struct wire *in = amqp->in, *out = amqp->out;
+
+	loop_unwatch(amqp->in_watch);
+	loop_unwatch(amqp->out_watch);
+	amqp->in_watch = amqp->out_watch = NULL;
+	amqp->in = amqp->out = NULL;
+	amqp->confirming = amqp->blocked = amqp->broken = false;
+	wire_free(in, in_good_order);
+	wire_free(out, in_good_order);
+}
+
+static void lose(struct amqp *amqp)
+{
+	struct error error = amqp->error;
+
+	drop_wires(amqp, false);
+	FAULT("amqp.lost");
+	plan_forget(&amqp->plan);
+	for (size_t i = 0; i < amqp->plan.lanes_count; i++) {
+		amqp->plan.lanes[i]->consumer = LANE_IDLE;
+		amqp->plan.lanes[i]->consumed = false;
+		amqp->plan.lanes[i]->unsettled = 0;
+	}
+	ledger_clear(amqp->ledger);
+	fail_publishes(amqp, &error);
+	amqp->events->lost(amqp->events->arg, &error);
+	retry_later(amqp, &error);
+}
+
+/* Everything that has come, then whatever is due because of it. */
+static void pump(struct amqp *amqp)
+{
+	struct error error;
+	int in = 0, out = 0;
+	bool was_serving = serving(amqp);
+
+	if (!amqp->out)
+		return;
+	out = wire_pump(amqp->out, on_out_event, amqp, &error);
+	if (out < 0)
+		break_off(amqp, &error);
+	in = wire_pump(amqp->in, on_in_event, amqp, &error);
+	if (in < 0 || FAULT_FAILS("amqp.drop"))
+		break_off(amqp, &error);
+	if (!amqp->broken && !plan_done(&amqp->plan))
+		plan_send(&amqp->plan, amqp->in, CHANNEL_CONTROL);
+	if (!amqp->broken)
+		amqp_flush(amqp);
+	if (amqp->broken) {
+		lose(amqp);
+		return;
+	}
+	if (serving(amqp)) {
+		if (!was_serving)
+			log_info("broker", SPAN_NONE, "ready queues=%zu", amqp->plan.lanes_count);
+		amqp->pause_ms = PAUSE_FIRST_MS;
+		lanes_update(amqp);
+	}
+	tell(amqp, serving(amqp) || amqp->blocked ? NULL : "declaring queues");
+	if (in > 0 || out > 0 || wire_pending(amqp->in) || wire_pending(amqp->out) || wire_failed(amqp->in) || wire_failed(amqp->out))
+		kick(amqp);
+}
+
+static void on_ready(void *arg, unsigned events)
+{
+	pump(arg);
+}
+
+static void on_tick(void *arg) /* heartbeats are served inside the library's reads */
+{
+	pump(arg);
+}
+
+static void on_probed(void *arg, const struct error *none)
+{
+	struct amqp *amqp = arg;
+	struct error error;
+
+	amqp->probe = NULL;
+	if (none) {
+		retry_later(amqp, none);
+		return;
+	}
+	amqp->in = wire_new(&amqp->settings, amqp->password, "consume", &error);
+	amqp->out = amqp->in ? wire_new(&amqp->settings, amqp->password, "publish", &error) : NULL;
+	if (!amqp->out) {
+		drop_wires(amqp, false);
+		retry_later(amqp, &error);
+		return;
+	}
+	amqp->in_watch = loop_watch(amqp->loop, wire_fd(amqp->in), LOOP_READ, on_ready, amqp);
+	amqp->out_watch = loop_watch(amqp->loop, wire_fd(amqp->out), LOOP_READ, on_ready, amqp);
+	wire_channel_open(amqp->in, CHANNEL_MAIN);
+	wire_channel_open(amqp->in, CHANNEL_CONTROL);
+	wire_channel_open(amqp->out, CHANNEL_MAIN);
+	wire_confirm(amqp->out, CHANNEL_MAIN);
+	plan_forget(&amqp->plan);
+	plan_prepare(&amqp->plan);
+	kick(amqp);
+}
+
+static void try_connect(void *arg)
+{
+	struct amqp *amqp = arg;
+
+	amqp->retry = NULL;
+	amqp->probe = probe_new(amqp->loop, amqp->settings.host, (int)amqp->settings.port, on_probed, amqp);
+}
+
+/* ---- the contract -------------------------------------------------------------------------------------------- */
+
+static void *amqp_open(const void *given, struct span password, struct loop *loop, struct db *db,
+		       const struct broker_events *events, struct error *error)
+{
+	struct amqp *amqp = mem_alloc(sizeof *amqp);
+	struct amqp_settings *settings = &amqp->settings;
+
+	*settings = *(const struct amqp_settings *)given;
+	settings->tls.enabled = settings->tls.enabled || settings->tls.ca || settings->tls.cert;
+	if (!settings->port)
+		settings->port = settings->tls.enabled ? 5671 : 5672;
+	amqp->password = password;
+	amqp->loop = loop;
+	amqp->events = events;
+	amqp->pause_ms = PAUSE_FIRST_MS;
+	amqp->window = window_new((size_t)settings->window);
+	amqp->ledger = ledger_new();
+	plan_init(&amqp->plan, settings->exchange, settings->prefix);
+	buf_init(&amqp->envelope, MESSAGE_ENVELOPE_MAX);
+	buf_init(&amqp->body, WIRE_BODY_MAX);
+	amqp->tick = loop_timer(loop, TICK_MS, TICK_MS, on_tick, amqp);
+	try_connect(amqp);
+	return amqp;
+}
+
+static void amqp_close(void *self)
+{
+	struct amqp *amqp = self;
+
+	amqp_flush(amqp);
+	loop_cancel(amqp->retry);
+	loop_cancel(amqp->tick);
+	loop_cancel(amqp->kick);
+	probe_free(amqp->probe);
+	drop_wires(amqp, true);
+	plan_free(&amqp->plan);
+	window_free(amqp->window);
+	ledger_free(amqp->ledger);
+	buf_free(&amqp->envelope);
+	buf_free(&amqp->body);
+	free(amqp);
+}
+
+static int amqp_declare(void *self, const struct topology *topology, struct error *error)
+{
+	struct amqp *amqp = self;
+
+	if (plan_take(&amqp->plan, topology, error))
+		return -1;
+	if (amqp->in) {
+		plan_prepare(&amqp->plan);
+		kick(amqp);
+	}
+	return 0;
+}
+
+static void amqp_rolled_back(void *self)
+{
+	(void)self; /* publishes that went out may have happened: the unit done again has the same ids */
+}
+
+static int amqp_count(void *self, const struct topology_queue *queue, struct broker_counts *counts, struct error *error)
+{
+	struct amqp *amqp = self;
+	struct lane *lane = plan_lane(&amqp->plan, queue);
+	int result;
+
+	*counts = (struct broker_counts){.unsettled = lane ? lane->unsettled : 0};
+	if (!lane || !amqp->in || amqp->broken || !plan_done(&amqp->plan))
+		return error_set(error, ERROR_RETRY, "broker.down", "the broker cannot be asked: %s", amqp->now.text);
+	result = wire_count(amqp->in, CHANNEL_CONTROL, lane->full, &counts->ready, error);
+	if (result || wire_pending(amqp->in))
+		kick(amqp); /* what came meanwhile was read ahead */
+	return result;
+}
+
+#define AT(field) offsetof(struct amqp_settings, field)
+
+static const struct option tls_options[] = {
+	{"enabled", OPTION_BOOL, offsetof(struct amqp_tls, enabled), "no", NULL, "Encrypt; naming a file below does as well", OPTION_MAIN,
+	 NULL},
+	{"verify", OPTION_BOOL, offsetof(struct amqp_tls, verify), "yes", NULL, "Check the broker's certificate and its host name", 0, NULL},
+	{"ca", OPTION_TEXT, offsetof(struct amqp_tls, ca), NULL, NULL, "File with the certificates of the authorities to trust", 0, NULL},
+	{"cert", OPTION_TEXT, offsetof(struct amqp_tls, cert), NULL, NULL, "File with our own certificate, when the broker asks for one", 0,
+	 NULL},
+	{"key", OPTION_TEXT, offsetof(struct amqp_tls, key), NULL, NULL, "File with the key of our certificate", 0, NULL},
+	OPTION_END,
+};
+
+static const struct option options[] = {
+	{"host", OPTION_TEXT, AT(host), "localhost", NULL, "Where RabbitMQ listens", 0, NULL},
+	{"port", OPTION_INT, AT(port), "0", "0..65535", "Its port; 0 is 5672, with TLS 5671", 0, NULL},
+	{"vhost", OPTION_TEXT, AT(vhost), "/", NULL, "Virtual host", 0, NULL},
+	{"user", OPTION_TEXT, AT(user), "guest", NULL, "User to log in as", 0, NULL},
+	{"password", OPTION_SECRET, AT(password), NULL, NULL, "Its password, as {secret: NAME}", 0, NULL},
+	{"tls", OPTION_TABLE, AT(tls), NULL, NULL, "How to encrypt", 0, tls_options},
+	{"heartbeat", OPTION_DURATION, AT(heartbeat_ms), "10s", "1s..10m", "A peer silent for twice as long is taken for dead", 0, NULL},
+	{"exchange", OPTION_TEXT, AT(exchange), "ferrule", NULL, "Topic exchange that messages are published to", 0, NULL},
+	{"prefix", OPTION_TEXT, AT(prefix), "ferrule.", NULL, "Put in front of every queue name; one of its own for each site", 0, NULL},
+	{"name", OPTION_TEXT, AT(name), "ferrule", NULL, "Name of the connections, as the broker lists them", 0, NULL},
+	{"window", OPTION_INT, AT(window), "1000", "1..20000", "Publishes that may be unconfirmed at a time", 0, NULL},
+	OPTION_END,
+};
+
+const struct broker_ops amqp_ops = {
+	.name = "amqp",
+	.help = "RabbitMQ: quorum queues and a topic exchange, for several machines",
+	.options = options,
+	.settings_size = sizeof(struct amqp_settings),
+	.shares_db = false,
+	.open = amqp_open,
+	.close = amqp_close,
+	.declare = amqp_declare,
+	.publish = amqp_publish,
+	.flush = amqp_flush,
+	.fetch = amqp_fetch,
+	.settle = amqp_settle,
+	.settled = amqp_settled,
+	.release = amqp_release,
+	.rolled_back = amqp_rolled_back,
+	.count = amqp_count,
+};

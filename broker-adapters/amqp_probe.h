@@ -1,0 +1,16 @@
+/* Is anybody listening there? A TCP connection that is tried without blocking and closed again, before librabbitmq,
+ * which waits, is asked to connect. Resolving the name may block. */
+#ifndef FERRULE_ADAPTERS_AMQP_PROBE_H
+#define FERRULE_ADAPTERS_AMQP_PROBE_H
+
+#include "base/error.h"
+#include "base/loop.h"
+
+struct probe;
+/* Called once, from the loop; the probe is gone then. NULL: somebody listens. */
+typedef void probe_fn(void *arg, const struct error *);
+
+struct probe *probe_new(struct loop *, const char *host, int port, probe_fn *, void *arg);
+void probe_free(struct probe *); /* without a call; NULL is legal */
+
+#endif
