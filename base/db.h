@@ -1,7 +1,7 @@
 /* A connection to a relational database: the few calls that the store and the spool need, so that their SQL is
  * written once. broker-adapters/sqlite.c and postgresql.c implement it.
  *
- * SQL is common to both: parameters are $1, $2 … and first appear in ascending order; `ON CONFLICT DO NOTHING`, `RETURNING` and `LIMIT` are fine.
+ * SQL is common to both: parameters are $1, $2 …, each of them used; `ON CONFLICT DO NOTHING`, `RETURNING` and `LIMIT` are fine.
  * In schema text `{int}` stands for a 64-bit integer, `{blob}` for bytes, `{text}` for text, `{serial}` for a primary key that counts up by
  * itself and never gives a number twice. Statements are prepared once and cached by the address of their text: pass literals. Calls block.
  * Errors: RETRY `db.busy`, `db.full` (disk), `db.gone` (connection lost, scope SITE), FATAL `db.corrupt`, `db.open`, and `db.error` for anything that

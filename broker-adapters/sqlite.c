@@ -127,27 +127,14 @@ static void slots_double(struct sqlite *db)
 	free(old);
 }
 
-/* $1 … must be numbered as they first appear, because positions are what is bound. */
-static void names_check(sqlite3_stmt *prepared)
-{
-	for (int i = 1; i <= sqlite3_bind_parameter_count(prepared); i++) {
-		const char *name = sqlite3_bind_parameter_name(prepared, i);
-
-		assert(name && name[0] == '$' && atoi(name + 1) == i);
-		(void)name;
-	}
-}
-
 static int prepare(struct sqlite *db, const char *sql, unsigned flags, sqlite3_stmt **prepared, struct error *error)
 {
 	int rc = sqlite3_prepare_v3(db->handle, sql, -1, flags, prepared, NULL);
 
-	if (rc != SQLITE_OK) {
-		fail(db, rc, error);
-		return error_wrap(error, "preparing %.100s", sql);
-	}
-	names_check(*prepared);
-	return 0;
+	if (rc == SQLITE_OK)
+		return 0;
+	fail(db, rc, error);
+	return error_wrap(error, "preparing %.100s", sql);
 }
 
 /* The cached statement, or one of its own (*slot stays NULL) for a use inside the reading of its rows. The slot is given as a position:
@@ -183,6 +170,16 @@ static void release(struct sqlite *db, const char *sql, sqlite3_stmt *prepared, 
 	sqlite3_reset(prepared);
 	sqlite3_clear_bindings(prepared);
 	slot_find(db, sql)->busy = false;
+}
+
+/* SQLite counts parameters as they first appear, not by what they are called. */
+static size_t number_of(sqlite3_stmt *prepared, int at, size_t n)
+{
+	const char *name = sqlite3_bind_parameter_name(prepared, at);
+	size_t number = name && name[0] == '$' ? (size_t)atoi(name + 1) : 0;
+
+	assert(number >= 1 && number <= n);
+	return number - 1;
 }
 
 /* A NULL pointer would bind NULL: empty bytes and text are values. */
@@ -248,8 +245,8 @@ static int sqlite_run(void *self, const char *sql, const struct value *parameter
 	if (spoiled(db, error) || acquire(db, sql, &prepared, &cached, error))
 		return -1;
 	assert((size_t)sqlite3_bind_parameter_count(prepared) == n);
-	for (size_t i = 0; i < n && rc == SQLITE_OK; i++)
-		rc = bind_value(prepared, (int)i + 1, &parameters[i]);
+	for (int i = 1; i <= (int)n && rc == SQLITE_OK; i++)
+		rc = bind_value(prepared, i, &parameters[number_of(prepared, i, n)]);
 	if (rc == SQLITE_OK && FAULT_FAILS("db.run.full"))
 		rc = SQLITE_FULL;
 	if (rc != SQLITE_OK)

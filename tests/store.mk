@@ -4,7 +4,8 @@ ON_SQLITE = $(AM_CPPFLAGS) -DTEST_DATABASE='"sqlite"'
 ON_POSTGRESQL = $(AM_CPPFLAGS) -DTEST_DATABASE='"postgresql"'
 
 STORE_TESTS = \
-  tests/conformance/db_sqlite tests/conformance/db_postgresql
+  tests/conformance/db_sqlite tests/conformance/db_postgresql \
+  tests/conformance/store_sqlite tests/conformance/store_postgresql
 check_PROGRAMS += $(STORE_TESTS)
 TESTS += $(STORE_TESTS)
 EXTRA_DIST += tests/lab/postgresql.sh
@@ -15,3 +16,10 @@ tests_conformance_db_sqlite_LDADD = $(CHECK_LIBS)
 tests_conformance_db_postgresql_SOURCES = tests/conformance/db.c $(DATABASE_SUPPORT)
 tests_conformance_db_postgresql_CPPFLAGS = $(ON_POSTGRESQL)
 tests_conformance_db_postgresql_LDADD = $(CHECK_LIBS)
+
+tests_conformance_store_sqlite_SOURCES = tests/conformance/store.c $(DATABASE_SUPPORT)
+tests_conformance_store_sqlite_CPPFLAGS = $(ON_SQLITE)
+tests_conformance_store_sqlite_LDADD = $(CHECK_LIBS)
+tests_conformance_store_postgresql_SOURCES = tests/conformance/store.c $(DATABASE_SUPPORT)
+tests_conformance_store_postgresql_CPPFLAGS = $(ON_POSTGRESQL)
+tests_conformance_store_postgresql_LDADD = $(CHECK_LIBS)

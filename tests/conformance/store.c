@@ -1,0 +1,779 @@
+/* The store (operations/store.h), the same on both databases. */
+#include "config.h"
+#include "operations/store.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "tests/conformance/databases.h"
+
+struct site {
+	struct db *db;
+	struct store *store;
+};
+
+static unsigned sites; /* each test its own database */
+
+static int site_up(void **state)
+{
+	char name[32];
+	struct site *site = mem_alloc(sizeof *site);
+
+	*state = site;
+	snprintf(name, sizeof name, "store_%u", ++sites);
+	site->db = database_open(TEST_DATABASE, name);
+	site->store = store_open(site->db, done);
+	if (!site->store)
+		fail_msg("%s", done->text);
+	return 0;
+}
+
+static void site_down(struct site *site)
+{
+	store_close(site->store);
+	database_close(site->db);
+	free(site);
+}
+
+#define BEGIN(site) assert_done((site)->db->ops->begin((site)->db->self, done))
+#define COMMIT(site) assert_done((site)->db->ops->commit((site)->db->self, done))
+
+static struct id id_number(const char *kind, uint64_t n)
+{
+	char text[64];
+
+	snprintf(text, sizeof text, "%s %llu", kind, (unsigned long long)n);
+	return id_digest(span_of(text));
+}
+
+static struct message *message_made(uint64_t n)
+{
+	struct message *m = message_new();
+	char number[32], digest[ID_TEXT];
+
+	m->id = id_number("message", n);
+	id_hex(&m->id, digest);
+	snprintf(number, sizeof number, "PO-%llu", (unsigned long long)n);
+	message_set(m, &m->flow, SPAN_LITERAL("orders-to-erp"));
+	message_set(m, &m->revision, SPAN_LITERAL("aa11"));
+	message_set(m, &m->correlationid, span_of(digest));
+	message_set(m, &m->origin.ref, SPAN_LITERAL("p:20260101/gateway-1:0:100:aa"));
+	message_set(m, &m->body_ref, SPAN_LITERAL("f:bb:70000"));
+	message_key(m, SPAN_LITERAL(".number"), span_of(number), NULL);
+	return m;
+}
+
+static struct buf encoded(const struct message *m)
+{
+	struct buf buf;
+
+	buf_init(&buf, MESSAGE_ENVELOPE_MAX);
+	assert_done(message_encode(m, &buf, done));
+	return buf;
+}
+
+static int count_all(void *arg, struct span ref)
+{
+	(*(int *)arg)++;
+	return 0;
+}
+
+static int pins_of(struct site *site)
+{
+	int n = 0;
+
+	assert_done(store_pins(site->store, count_all, &n, done));
+	return n;
+}
+
+/* ---- opening */
+
+static void a_store_opens_again_and_refuses_a_newer_one(void **state)
+{
+	struct site *site;
+	struct error error = {0};
+
+	site_up(state);
+	site = *state;
+	store_close(site->store);
+	site->store = store_open(site->db, done);
+	assert_non_null(site->store);
+	store_close(site->store);
+	assert_done(db_run(site->db, "UPDATE schema_version SET version = 99 WHERE part = 'store'", NULL, 0, NULL, NULL, done));
+	site->store = store_open(site->db, &error);
+	assert_null(site->store);
+	assert_string_equal(error.code, "store.newer");
+	assert_non_null(strstr(error.text, "99"));
+	site_down(site);
+}
+
+/* ---- seen */
+
+static void what_was_seen_is_found_and_the_first_message_stays(void **state)
+{
+	struct site *site;
+	struct id sources[40], messages[40], other = id_number("other", 0);
+	enum seen seen[40];
+
+	site_up(state);
+	site = *state;
+	for (uint64_t i = 0; i < 40; i++)
+		sources[i] = id_number("source", i);
+	BEGIN(site);
+	for (uint64_t i = 0; i < 40; i += 2) {
+		struct id message = id_number("message", i);
+
+		assert_done(store_seen_put(site->store, &sources[i], &message, 1000, done));
+		assert_done(store_seen_put(site->store, &sources[i], &other, 2000, done));
+	}
+	COMMIT(site);
+	assert_done(store_seen_find(site->store, sources, 40, seen, messages, done));
+	for (uint64_t i = 0; i < 40; i++) {
+		struct id message = id_number("message", i);
+
+		assert_int_equal(seen[i], i % 2 ? SEEN_NEW : SEEN_BEFORE);
+		assert_true(i % 2 || id_equal(&messages[i], &message));
+	}
+	assert_done(store_seen_find(site->store, sources, 3, seen, NULL, done));
+	assert_done(store_seen_find(site->store, sources, 0, NULL, NULL, done));
+	site_down(site);
+}
+
+/* ---- effects */
+
+static const char *alive_session; /* the only one */
+
+static bool is_alive(void *arg, struct span session)
+{
+	return alive_session && span_is(session, alive_session);
+}
+
+static struct intention intend(struct site *site, const struct message *m, const char *session, const char *request)
+{
+	struct id key = effect_key("erp", m), digest = id_digest(span_of(request));
+	struct buf envelope = encoded(m);
+	struct intention out;
+	struct store_intent in = {.key = &key, .request = &digest, .endpoint = "erp", .session = span_of(session), .message = m,
+				  .envelope = buf_view(&envelope), .body = span_of(request), .now = clock_now_ms()};
+
+	BEGIN(site);
+	assert_done(store_intend(site->store, &in, is_alive, NULL, &out, done));
+	COMMIT(site);
+	buf_free(&envelope);
+	return out;
+}
+
+static void outcome(struct site *site, const struct message *m, enum outcome what)
+{
+	struct id key = effect_key("erp", m);
+	struct buf envelope = encoded(m);
+
+	BEGIN(site);
+	assert_done(store_effect(site->store, &key, what, m, "erp", buf_view(&envelope), SPAN_LITERAL("body"), SPAN_LITERAL("{\"status\":200}"),
+				 clock_now_ms(), done));
+	COMMIT(site);
+	buf_free(&envelope);
+}
+
+static void an_effect_is_done_once(void **state)
+{
+	struct message *m = message_made(1);
+	struct intention in;
+	struct site *site;
+
+	site_up(state);
+	site = *state;
+	clock_set(1000);
+	alive_session = "one";
+	in = intend(site, m, "one", "bytes");
+	assert_int_equal(in.answer, INTENT_GO);
+	assert_int_equal(in.attempts, 1);
+	assert_int_equal(in.first_ms, 1000);
+	outcome(site, m, OUTCOME_DELIVERED);
+	clock_set(2000);
+	in = intend(site, m, "two", "bytes");
+	assert_int_equal(in.answer, INTENT_DONE);
+	assert_true(in.same_request);
+	assert_int_equal(in.first_ms, 1000);
+	in = intend(site, m, "two", "other bytes");
+	assert_int_equal(in.answer, INTENT_DONE);
+	assert_false(in.same_request);
+	assert_int_equal(database_number(site->db, "SELECT count(*) FROM effects WHERE state = 1 AND body IS NULL AND envelope IS NULL AND done_ms = 1000"), 1);
+	m->generation = 1; /* --again */
+	in = intend(site, m, "one", "bytes");
+	assert_int_equal(in.answer, INTENT_GO);
+	message_free(m);
+	site_down(site);
+}
+
+static void a_receipt_is_never_taken_back(void **state)
+{
+	struct message *m = message_made(1);
+	struct site *site;
+
+	site_up(state);
+	site = *state;
+	intend(site, m, "one", "bytes");
+	outcome(site, m, OUTCOME_DELIVERED);
+	outcome(site, m, OUTCOME_DELIVERED);
+	outcome(site, m, OUTCOME_NOT_DONE);
+	outcome(site, m, OUTCOME_UNCLEAR);
+	outcome(site, m, OUTCOME_DOUBT);
+	assert_int_equal(intend(site, m, "one", "bytes").answer, INTENT_DONE);
+	message_free(m);
+	m = message_made(2); /* one that needed no intent */
+	outcome(site, m, OUTCOME_DELIVERED);
+	assert_int_equal(intend(site, m, "one", "bytes").answer, INTENT_DONE);
+	message_free(m);
+	site_down(site);
+}
+
+static void what_was_certainly_not_done_is_tried_again_and_counted(void **state)
+{
+	struct message *m = message_made(1);
+	struct intention in;
+	struct site *site;
+
+	site_up(state);
+	site = *state;
+	clock_set(1000);
+	intend(site, m, "one", "bytes");
+	outcome(site, m, OUTCOME_NOT_DONE);
+	assert_int_equal(database_number(site->db, "SELECT count(*) FROM effects WHERE body IS NULL AND session IS NULL"), 1);
+	clock_set(5000);
+	in = intend(site, m, "two", "other bytes");
+	assert_int_equal(in.answer, INTENT_GO);
+	assert_true(in.same_request);
+	assert_int_equal(in.attempts, 2);
+	assert_int_equal(in.first_ms, 1000);
+	outcome(site, m, OUTCOME_DELIVERED);
+	assert_true(intend(site, m, "two", "other bytes").same_request);
+	message_free(m);
+	site_down(site);
+}
+
+static void a_live_session_keeps_its_intent_and_a_dead_one_leaves_doubt(void **state)
+{
+	struct message *m = message_made(1);
+	struct intention in;
+	struct site *site;
+
+	site_up(state);
+	site = *state;
+	alive_session = "one";
+	intend(site, m, "one", "bytes");
+	assert_int_equal(intend(site, m, "two", "bytes").answer, INTENT_BUSY);
+	assert_int_equal(intend(site, m, "one", "bytes").answer, INTENT_BUSY); /* a second copy in the same hands */
+	alive_session = "two";
+	in = intend(site, m, "two", "bytes");
+	assert_int_equal(in.answer, INTENT_DOUBT);
+	assert_true(in.same_request);
+	assert_int_equal(in.attempts, 2);
+	assert_int_equal(intend(site, m, "three", "bytes").answer, INTENT_BUSY);
+	alive_session = "three";
+	in = intend(site, m, "three", "changed bytes");
+	assert_int_equal(in.answer, INTENT_DOUBT);
+	assert_false(in.same_request);
+	outcome(site, m, OUTCOME_NOT_DONE); /* found out */
+	assert_int_equal(intend(site, m, "three", "bytes").answer, INTENT_GO);
+	message_free(m);
+	site_down(site);
+}
+
+static void an_unclear_effect_is_doubt_for_the_next_at_once(void **state)
+{
+	struct message *m = message_made(1);
+	struct site *site;
+
+	site_up(state);
+	site = *state;
+	alive_session = "one";
+	intend(site, m, "one", "bytes");
+	outcome(site, m, OUTCOME_UNCLEAR);
+	assert_int_equal(intend(site, m, "one", "bytes").answer, INTENT_DOUBT);
+	message_free(m);
+	m = message_made(2);
+	outcome(site, m, OUTCOME_UNCLEAR); /* even without an intent */
+	assert_int_equal(intend(site, m, "one", "bytes").answer, INTENT_DOUBT);
+	assert_int_equal(database_number(site->db, "SELECT count(*) FROM effects WHERE state = 2"), 0);
+	message_free(m);
+	site_down(site);
+}
+
+static void a_doubt_waits_for_a_person_with_everything_kept(void **state)
+{
+	struct message *m = message_made(1);
+	struct store_retention far = {INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX};
+	struct site *site;
+	bool more;
+
+	site_up(state);
+	site = *state;
+	alive_session = "one";
+	intend(site, m, "one", "bytes");
+	outcome(site, m, OUTCOME_DOUBT);
+	outcome(site, m, OUTCOME_DOUBT);
+	outcome(site, m, OUTCOME_NOT_DONE); /* late: changes nothing */
+	assert_int_equal(database_number(site->db, "SELECT count(*) FROM effects WHERE state = 2 AND body IS NOT NULL AND envelope IS NOT NULL"), 1);
+	assert_done(store_expire(site->store, &far, 100, &more, done));
+	assert_int_equal(intend(site, m, "one", "bytes").answer, INTENT_DOUBT); /* a copy that comes may find out */
+	assert_int_equal(intend(site, m, "two", "bytes").answer, INTENT_BUSY);
+	assert_int_equal(pins_of(site), 2);
+	outcome(site, m, OUTCOME_DELIVERED);
+	assert_int_equal(pins_of(site), 0);
+	message_free(m);
+	site_down(site);
+}
+
+/* ---- parks */
+
+struct parked {
+	size_t n;
+	int64_t numbers[64];
+	char names[64][16];
+	struct error why;
+};
+
+static int take_park(void *arg, const struct store_park *park)
+{
+	struct parked *p = arg;
+
+	p->numbers[p->n] = park->number;
+	snprintf(p->names[p->n], sizeof p->names[0], "%.*s", SPAN_ARGS(park->body));
+	if (park->why)
+		p->why = *park->why;
+	p->n++;
+	return 0;
+}
+
+static void park(struct site *site, const char *queue, uint64_t order_key, int64_t due, const char *name, bool failed)
+{
+	struct message *m = message_made(7);
+	struct buf envelope = encoded(m);
+	struct error why = {0};
+	struct store_park p = {.queue = queue, .due = due, .order_key = order_key, .message_id = id_span(&m->id), .envelope = buf_view(&envelope),
+			       .body = span_of(name), .why = failed ? &why : NULL};
+
+	error_set(&why, ERROR_RETRY, "http.status", "the target answered 503");
+	why.scope = SCOPE_ENDPOINT;
+	BEGIN(site);
+	assert_done(store_park_put(site->store, &p, 1, done));
+	COMMIT(site);
+	buf_free(&envelope);
+	message_free(m);
+}
+
+static struct parked due(struct site *site, int64_t now, size_t limit)
+{
+	struct parked p = {0};
+
+	assert_done(store_park_due(site->store, now, limit, take_park, &p, done));
+	return p;
+}
+
+static void parks_come_due_oldest_first(void **state)
+{
+	struct parked p;
+	struct site *site;
+	uint64_t count;
+	int64_t next;
+
+	site_up(state);
+	site = *state;
+	assert_done(store_park_next(site->store, &next, &count, done));
+	assert_true(next == INT64_MAX && count == 0);
+	park(site, "out.erp", 0, 300, "c", true);
+	park(site, "out.erp", 0, 100, "a", true);
+	park(site, "out.crm", 0, 200, "b", false);
+	assert_int_equal(due(site, 99, 10).n, 0);
+	p = due(site, 250, 10);
+	assert_int_equal(p.n, 2);
+	assert_string_equal(p.names[0], "a");
+	assert_string_equal(p.names[1], "b");
+	assert_string_equal(p.why.code, "http.status");
+	assert_string_equal(p.why.text, "the target answered 503");
+	assert_int_equal(p.why.class, ERROR_RETRY);
+	assert_int_equal(p.why.scope, SCOPE_ENDPOINT);
+	assert_int_equal(due(site, 1000, 1).n, 1);
+	assert_done(store_park_next(site->store, &next, &count, done));
+	assert_true(next == 100 && count == 3);
+	assert_done(store_park_delete(site->store, p.numbers[0], done));
+	assert_done(store_park_next(site->store, &next, &count, done));
+	assert_true(next == 200 && count == 2);
+	assert_true(pins_of(site) == 2);
+	site_down(site);
+}
+
+static void of_one_order_key_only_the_first_is_due_and_what_failed_stays_in_front(void **state)
+{
+	const uint64_t key = 0xfedcba9876543210u; /* does not fit a signed integer */
+	struct parked p;
+	struct site *site;
+
+	site_up(state);
+	site = *state;
+	park(site, "out.erp", key, 500, "A", true);
+	park(site, "out.erp", key, 0, "B", false);
+	park(site, "out.erp", key, 0, "C", false);
+	park(site, "out.crm", key, 0, "other queue", false);
+	park(site, "out.erp", 5, 0, "other key", false);
+	p = due(site, 499, 10);
+	assert_int_equal(p.n, 2);
+	p = due(site, 500, 10);
+	assert_int_equal(p.n, 3);
+	assert_string_equal(p.names[2], "A");
+	assert_done(store_park_delete(site->store, p.numbers[2], done)); /* published … */
+	park(site, "out.erp", key, 900, "A again", true);                /* … and failed once more */
+	p = due(site, 899, 10);
+	assert_int_equal(p.n, 2);
+	p = due(site, 900, 10);
+	assert_int_equal(p.n, 3);
+	assert_string_equal(p.names[2], "A again");
+	assert_done(store_park_delete(site->store, p.numbers[2], done));
+	p = due(site, 900, 10);
+	assert_string_equal(p.names[0], "B");
+	site_down(site);
+}
+
+static int take_key(void *arg, const char *queue, uint64_t order_key, uint64_t count)
+{
+	snprintf(arg, 64, "%s %llu %llu", queue, (unsigned long long)order_key, (unsigned long long)count);
+	return 0;
+}
+
+static void a_held_order_key_waits_until_it_is_released(void **state)
+{
+	struct parked p;
+	struct site *site;
+	char text[64] = "";
+	uint64_t count;
+	int64_t next;
+
+	site_up(state);
+	site = *state;
+	park(site, "out.erp", 9, INT64_MAX, "A", true);
+	park(site, "out.erp", 9, INT64_MAX, "B", false);
+	assert_int_equal(due(site, INT64_MAX - 1, 10).n, 0);
+	assert_done(store_park_next(site->store, &next, &count, done));
+	assert_true(next == INT64_MAX && count == 2);
+	assert_done(store_park_keys(site->store, take_key, text, done));
+	assert_string_equal(text, "out.erp 9 2");
+	BEGIN(site);
+	assert_done(store_park_release(site->store, "out.erp", 8, 50, done));
+	assert_done(store_park_release(site->store, "out.crm", 9, 50, done));
+	COMMIT(site);
+	assert_int_equal(due(site, 100, 10).n, 0);
+	assert_done(store_park_release(site->store, "out.erp", 9, 50, done));
+	p = due(site, 50, 10);
+	assert_int_equal(p.n, 1);
+	assert_string_equal(p.names[0], "A");
+	site_down(site);
+}
+
+/* ---- dead letters */
+
+static void die(struct site *site, struct message *m, const char *queue, const char *step, const char *path, const char *code, int64_t now)
+{
+	struct buf envelope = encoded(m);
+	struct error why = {0};
+	struct dead dead = {.message = m, .queue = queue, .step = step, .path = span_of(path), .position = SPAN_LITERAL("transaction 3"),
+			    .content = SPAN_LITERAL("{\"a\":1}"), .why = &why};
+
+	error_set(&why, ERROR_REJECT, code, "because %s", code);
+	BEGIN(site);
+	assert_done(store_dead_put(site->store, &dead, buf_view(&envelope), SPAN_LITERAL("the body"), now, done));
+	COMMIT(site);
+	buf_free(&envelope);
+}
+
+static uint64_t dead_open(struct site *site)
+{
+	uint64_t n;
+
+	assert_done(store_dead_open(site->store, &n, done));
+	return n;
+}
+
+static void the_same_death_is_one_letter(void **state)
+{
+	struct message *m = message_made(1);
+	struct site *site;
+
+	site_up(state);
+	site = *state;
+	die(site, m, "in.orders", "map:a.jq", "", "map.failed", 100);
+	die(site, m, "in.orders", "map:a.jq", "", "map.slow", 200);
+	assert_int_equal(dead_open(site), 1);
+	assert_int_equal(database_number(site->db, "SELECT count(*) FROM dead WHERE code = 'map.slow' AND at_ms = 200 AND first_ms = 100 AND deaths = 2 AND flow = 'orders'"), 1);
+	assert_int_equal(database_number(site->db, "SELECT count(*) FROM dead_keys"), 1);
+	die(site, m, "in.orders", "map:a.jq", "3", "map.failed", 300);
+	die(site, m, "in.orders", "validate", "", "contract.required", 300);
+	assert_int_equal(dead_open(site), 3);
+	assert_done(db_run(site->db, "UPDATE dead SET state = 1, closed_ms = 400", NULL, 0, NULL, NULL, done));
+	assert_int_equal(dead_open(site), 0);
+	die(site, m, "in.orders", "validate", "", "contract.required", 500); /* its replay died too */
+	assert_int_equal(dead_open(site), 1);
+	assert_int_equal(pins_of(site), 2);
+	message_free(m);
+	site_down(site);
+}
+
+static void a_duplicate_of_what_died_is_told_from_one_that_lived(void **state)
+{
+	struct message *m = message_made(1);
+	struct id source = id_number("source", 1), message;
+	struct site *site;
+	enum seen seen;
+
+	site_up(state);
+	site = *state;
+	assert_done(store_seen_put(site->store, &source, &m->id, 1000, done));
+	die(site, m, "in.orders", "decode", "3", "x12.broken", 100);
+	assert_done(store_seen_find(site->store, &source, 1, &seen, &message, done));
+	assert_int_equal(seen, SEEN_DIED);
+	assert_true(id_equal(&message, &m->id));
+	assert_done(db_run(site->db, "UPDATE dead SET state = 1, closed_ms = 1", NULL, 0, NULL, NULL, done));
+	assert_done(store_seen_find(site->store, &source, 1, &seen, &message, done));
+	assert_int_equal(seen, SEEN_BEFORE);
+	message_free(m);
+	site_down(site);
+}
+
+static int take_hold(void *arg, const char *queue, uint64_t order_key)
+{
+	char *text = arg;
+	size_t used = strlen(text);
+
+	snprintf(text + used, 128 - used, "%s %llu;", queue, (unsigned long long)order_key);
+	return 0;
+}
+
+static void an_open_letter_holds_its_order_key(void **state)
+{
+	struct message *m = message_made(1), *other = message_made(2);
+	struct site *site;
+	char text[128] = "";
+
+	site_up(state);
+	site = *state;
+	message_order(m, SPAN_LITERAL("orders-to-erp"), UINT64_MAX);
+	die(site, m, "out.erp", "deliver", "", "http.refused", 100);
+	die(site, other, "out.erp", "deliver", "", "http.refused", 100);
+	assert_done(store_dead_holds(site->store, take_hold, text, done));
+	assert_string_equal(text, "out.erp 18446744073709551615;");
+	assert_done(db_run(site->db, "UPDATE dead SET state = 2, closed_ms = 1", NULL, 0, NULL, NULL, done));
+	text[0] = '\0';
+	assert_done(store_dead_holds(site->store, take_hold, text, done));
+	assert_string_equal(text, "");
+	message_free(m);
+	message_free(other);
+	site_down(site);
+}
+
+/* ---- holds and revisions */
+
+static int take_holding(void *arg, const struct store_hold *hold)
+{
+	snprintf(arg, 128, "%s until %lld since %lld: %s (%s)", hold->name, (long long)hold->until, (long long)hold->since, hold->reason, hold->by);
+	return 0;
+}
+
+static void holds_last_until_their_time(void **state)
+{
+	struct store_hold hold = {"erp", 500, 100, "upgrade", "anna"}, again = {"erp", 900, 200, "longer", "bob"};
+	struct site *site;
+	char text[128] = "";
+	bool held;
+
+	site_up(state);
+	site = *state;
+	assert_done(store_hold_set(site->store, &hold, done));
+	assert_done(store_hold_each(site->store, 499, take_holding, text, done));
+	assert_string_equal(text, "erp until 500 since 100: upgrade (anna)");
+	text[0] = '\0';
+	assert_done(store_hold_each(site->store, 500, take_holding, text, done));
+	assert_string_equal(text, "");
+	assert_done(store_hold_set(site->store, &again, done));
+	assert_done(store_hold_each(site->store, 500, take_holding, text, done));
+	assert_string_equal(text, "erp until 900 since 100: longer (bob)");
+	assert_done(store_hold_release(site->store, "erp", &held, done));
+	assert_true(held);
+	assert_done(store_hold_release(site->store, "erp", &held, done));
+	assert_false(held);
+	site_down(site);
+}
+
+static void revisions_are_found_and_kept_while_something_runs_under_them(void **state)
+{
+	struct store_retention retention = {1, 1, 1000, 2000};
+	struct message *m = message_made(1); /* under aa11 */
+	struct error error = {0};
+	struct site *site;
+	struct buf ref;
+	bool more;
+
+	site_up(state);
+	site = *state;
+	buf_init(&ref, 1000);
+	assert_done(store_revision_put(site->store, "aa11", "f:1:10", 100, done));
+	assert_done(store_revision_put(site->store, "bb22", "f:2:10", 200, done));
+	assert_done(store_revision_put(site->store, "cc33", "f:3:10", 300, done));
+	assert_done(store_revision_find(site->store, "bb22", &ref, done));
+	assert_true(span_is(buf_view(&ref), "f:2:10"));
+	die(site, m, "in.orders", "decode", "", "x12.broken", 100);
+	assert_int_equal(pins_of(site), 5);
+	assert_done(store_expire(site->store, &retention, 100, &more, done));
+	assert_done(store_revision_find(site->store, "aa11", &ref, done));
+	assert_done(store_revision_find(site->store, "cc33", &ref, done)); /* the newest */
+	assert_int_equal(store_revision_find(site->store, "bb22", &ref, &error), -1);
+	assert_string_equal(error.code, "revision.unknown");
+	assert_int_equal(error.class, ERROR_REJECT);
+	buf_free(&ref);
+	message_free(m);
+	site_down(site);
+}
+
+/* ---- retention */
+
+static void ten_thousand_rows_expire_in_portions_and_nothing_open_does(void **state)
+{
+	struct store_retention retention = {.receipts_before = 5000, .dead_before = 5000, .revisions_before = 0, .now = 5000};
+	struct message *open = message_made(100001), *doubtful = message_made(100002), *letter = message_made(100003);
+	struct site *site;
+	int rounds = 0;
+	bool more = true;
+
+	site_up(state);
+	site = *state;
+	clock_set(1000);
+	BEGIN(site);
+	for (uint64_t i = 0; i < 10000; i++) {
+		struct id source = id_number("source", i), key = id_number("key", i);
+
+		assert_done(store_seen_put(site->store, &source, &source, i < 9000 ? 4999 : 5001, done));
+		assert_done(store_effect(site->store, &key, OUTCOME_DELIVERED, open, "erp", SPAN_NONE, SPAN_NONE, SPAN_NONE, i < 9500 ? 4999 : 5001, done));
+	}
+	COMMIT(site);
+	alive_session = "one";
+	intend(site, open, "one", "bytes");
+	outcome(site, doubtful, OUTCOME_DOUBT);
+	die(site, letter, "in.orders", "decode", "", "x12.broken", 100);
+	die(site, letter, "in.orders", "decode", "1", "x12.broken", 100);
+	assert_done(db_run(site->db, "UPDATE dead SET state = 2, closed_ms = 200 WHERE path = '1'", NULL, 0, NULL, NULL, done));
+	while (more) {
+		BEGIN(site);
+		assert_done(store_expire(site->store, &retention, 1000, &more, done));
+		COMMIT(site);
+		assert_true(++rounds < 20);
+	}
+	assert_in_range(rounds, 10, 11);
+	assert_int_equal(database_number(site->db, "SELECT count(*) FROM seen"), 1000);
+	assert_int_equal(database_number(site->db, "SELECT count(*) FROM effects"), 502);
+	assert_int_equal(database_number(site->db, "SELECT count(*) FROM dead"), 1);
+	assert_int_equal(database_number(site->db, "SELECT count(*) FROM dead_keys"), 1);
+	message_free(open);
+	message_free(doubtful);
+	message_free(letter);
+	site_down(site);
+}
+
+/* ---- units */
+
+static void a_unit_that_is_rolled_back_leaves_nothing(void **state)
+{
+	struct message *m = message_made(1);
+	struct id source = id_number("source", 1), key = id_number("key", 1);
+	struct buf envelope = encoded(m);
+	struct store_park p = {.queue = "out.erp", .message_id = id_span(&m->id), .envelope = buf_view(&envelope)};
+	struct error why = {0};
+	struct dead dead = {.message = m, .queue = "in.orders", .step = "decode", .why = &why};
+	struct site *site;
+	enum seen seen;
+
+	site_up(state);
+	site = *state;
+	error_set(&why, ERROR_REJECT, "x12.broken", "broken");
+	BEGIN(site);
+	assert_done(store_seen_put(site->store, &source, &m->id, 1000, done));
+	assert_done(store_effect(site->store, &key, OUTCOME_DELIVERED, m, "erp", SPAN_NONE, SPAN_NONE, SPAN_NONE, 1, done));
+	assert_done(store_park_put(site->store, &p, 1, done));
+	assert_done(store_dead_put(site->store, &dead, buf_view(&envelope), SPAN_NONE, 1, done));
+	site->db->ops->rollback(site->db->self);
+	assert_done(store_seen_find(site->store, &source, 1, &seen, NULL, done));
+	assert_int_equal(seen, SEEN_NEW);
+	assert_int_equal(dead_open(site), 0);
+	assert_int_equal(due(site, INT64_MAX - 1, 10).n, 0);
+	assert_int_equal(database_number(site->db, "SELECT count(*) FROM effects"), 0);
+	buf_free(&envelope);
+	message_free(m);
+	site_down(site);
+}
+
+static void a_connection_lost_in_a_unit_is_found_out_and_the_unit_done_again(void **state)
+{
+	struct message *m = message_made(1);
+	struct error error = {0};
+	struct site *site, *other;
+	char kill_it[100];
+
+	site_up(state);
+	site = *state;
+	other = mem_alloc(sizeof *other);
+	other->db = database_open(TEST_DATABASE, "lost");
+	alive_session = "one";
+	intend(site, m, "one", "bytes");
+	snprintf(kill_it, sizeof kill_it, "SELECT pg_terminate_backend(%d)", (int)database_number(site->db, "SELECT pg_backend_pid()"));
+	BEGIN(site);
+	assert_done(store_effect(site->store, &m->id, OUTCOME_DELIVERED, m, "erp", SPAN_NONE, SPAN_NONE, SPAN_NONE, 1, done));
+	database_number(other->db, kill_it);
+	assert_int_equal(site->db->ops->commit(site->db->self, &error), -1);
+	assert_string_equal(error.code, "db.gone");
+	assert_false(site->db->ops->alive(site->db->self));
+	site->db->ops->rollback(site->db->self);
+	site->db->ops->close(site->db->self);
+	{
+		char name[32];
+
+		snprintf(name, sizeof name, "store_%u", sites);
+		assert_done(database_try(TEST_DATABASE, name, site->db, done));
+	}
+	assert_int_equal(database_number(site->db, "SELECT count(*) FROM effects WHERE state = 1"), 0);
+	assert_int_equal(intend(site, m, "two", "bytes").answer, INTENT_BUSY);
+	outcome(site, m, OUTCOME_DELIVERED);
+	assert_int_equal(intend(site, m, "two", "bytes").answer, INTENT_DONE);
+	message_free(m);
+	database_close(other->db);
+	free(other);
+	site_down(site);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_store_opens_again_and_refuses_a_newer_one),
+		cmocka_unit_test(what_was_seen_is_found_and_the_first_message_stays),
+		cmocka_unit_test(an_effect_is_done_once),
+		cmocka_unit_test(a_receipt_is_never_taken_back),
+		cmocka_unit_test(what_was_certainly_not_done_is_tried_again_and_counted),
+		cmocka_unit_test(a_live_session_keeps_its_intent_and_a_dead_one_leaves_doubt),
+		cmocka_unit_test(an_unclear_effect_is_doubt_for_the_next_at_once),
+		cmocka_unit_test(a_doubt_waits_for_a_person_with_everything_kept),
+		cmocka_unit_test(parks_come_due_oldest_first),
+		cmocka_unit_test(of_one_order_key_only_the_first_is_due_and_what_failed_stays_in_front),
+		cmocka_unit_test(a_held_order_key_waits_until_it_is_released),
+		cmocka_unit_test(the_same_death_is_one_letter),
+		cmocka_unit_test(a_duplicate_of_what_died_is_told_from_one_that_lived),
+		cmocka_unit_test(an_open_letter_holds_its_order_key),
+		cmocka_unit_test(holds_last_until_their_time),
+		cmocka_unit_test(revisions_are_found_and_kept_while_something_runs_under_them),
+		cmocka_unit_test(ten_thousand_rows_expire_in_portions_and_nothing_open_does),
+		cmocka_unit_test(a_unit_that_is_rolled_back_leaves_nothing),
+		cmocka_unit_test(a_connection_lost_in_a_unit_is_found_out_and_the_unit_done_again),
+	};
+
+	size_t n = sizeof tests / sizeof *tests;
+
+	return _cmocka_run_group_tests("store on " TEST_DATABASE, tests, TEST_IS_POSTGRESQL ? n : n - 1 /* a file has no connection to lose */,
+				       databases_up, databases_down);
+}
