@@ -66,7 +66,7 @@ static void an_error_may_be_made_from_its_own_text(void **state)
 
 static void long_texts_are_cut_and_never_inside_a_character(void **state)
 {
-	char text[2000] = "";
+	char text[2001] = "";
 	struct error error;
 
 	for (size_t i = 0; i < 1000; i++)

@@ -85,7 +85,8 @@ static int setup(void **state)
 
 	f->arena = arena_new();
 	findings_init(&f->findings);
-	f->context = (struct option_context){f->arena, &f->findings, find_mapping, f};
+	f->context = (struct option_context){
+		.arena = f->arena, .findings = &f->findings, .mapping = find_mapping, .site = f};
 	*state = f;
 	return 0;
 }
