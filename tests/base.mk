@@ -19,7 +19,8 @@ BASE_TESTS = \
   tests/unit/reader \
   tests/unit/secret \
   tests/unit/topology \
-  tests/unit/vault
+  tests/unit/vault \
+  tests/unit/vault_collect
 check_PROGRAMS += $(BASE_TESTS)
 TESTS += $(BASE_TESTS)
 
@@ -57,5 +58,7 @@ tests_unit_secret_SOURCES = tests/unit/secret.c
 tests_unit_secret_LDADD = $(CHECK_LIBS)
 tests_unit_topology_SOURCES = tests/unit/topology.c
 tests_unit_topology_LDADD = $(CHECK_LIBS)
-tests_unit_vault_SOURCES = tests/unit/vault.c
+tests_unit_vault_SOURCES = tests/unit/vault.c tests/unit/vault_fixture.h
 tests_unit_vault_LDADD = $(CHECK_LIBS)
+tests_unit_vault_collect_SOURCES = tests/unit/vault_collect.c tests/unit/vault_fixture.h
+tests_unit_vault_collect_LDADD = $(CHECK_LIBS)

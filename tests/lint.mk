@@ -1,1 +1,2 @@
-# tests of lint
+dist_check_SCRIPTS = tests/lint/lint.sh
+TESTS += tests/lint/lint.sh
