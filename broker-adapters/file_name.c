@@ -112,17 +112,14 @@ void hidden_name(char out[HIDDEN_NAME], const struct id *key, enum hidden which)
 	char hex[ID_TEXT];
 
 	id_hex(key, hex);
-	if (which == HIDDEN_PART) /* of this process alone */
-		snprintf(out, HIDDEN_NAME, ".ferrule-%s-%d%s", hex, (int)getpid(), hidden_ends[which]);
-	else
-		snprintf(out, HIDDEN_NAME, ".ferrule-%s%s", hex, hidden_ends[which]);
+	snprintf(out, HIDDEN_NAME, ".ferrule-%s%s", hex, hidden_ends[which]);
 }
 
 /* Is the name of that form? */
 static bool hidden_key(const char *name, struct id *key)
 {
 	return !strncmp(name, ".ferrule-", 9) && strlen(name) >= 9 + 64 && !id_parse(key, span_make(name + 9, 64)) &&
-	       strchr(".-", name[9 + 64]) && name[9 + 64];
+	       name[9 + 64] == '.';
 }
 
 bool hidden_is_there(int directory, const struct id *key, enum hidden which, struct stat *st)

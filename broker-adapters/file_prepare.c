@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "base/fault.h"
@@ -105,19 +106,61 @@ done:
 	return result;
 }
 
-/* The content under this process's own hidden name, synced. */
-static int write_part(struct pending *pending, struct error *error)
+/* Opens the hidden file that content is written to, whatever an earlier process left in it. Locked, so that two workers never write one
+ * file; a lock ends with its process. Where there are no locks the site's own leases must do. */
+static int open_part(struct pending *pending, struct error *error)
+{
+	char name[HIDDEN_NAME];
+	struct stat held, there;
+
+	hidden_name(name, &pending->attempt->key, HIDDEN_PART);
+	for (int tries = 0; tries < 100; tries++) {
+		int fd = openat(pending->directory, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+
+		if (fd < 0)
+			return file_fail(error, "cannot write into", pending->folder);
+		if (flock(fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK) {
+			close(fd);
+			return error_set(error, ERROR_RETRY, "file.busy", "another worker is writing the same message into %s",
+					 pending->folder);
+		}
+		if (!fstat(fd, &held) && !fstatat(pending->directory, name, &there, AT_SYMLINK_NOFOLLOW) && held.st_ino == there.st_ino &&
+		    S_ISREG(held.st_mode) && !ftruncate(fd, 0))
+			return fd;
+		close(fd); /* it got its next name between our open and our lock */
+	}
+	errno = EIO;
+	return file_fail(error, "cannot write into", pending->folder);
+}
+
+/* Puts the written part in place as .tmp. */
+static int place_part(struct pending *pending, bool over, bool *alone, struct error *error)
+{
+	char part[HIDDEN_NAME], tmp[HIDDEN_NAME];
+	int failed;
+
+	hidden_name(part, &pending->attempt->key, HIDDEN_PART);
+	hidden_name(tmp, &pending->attempt->key, HIDDEN_TMP);
+	failed = over ? -1 : file_rename_exclusive(pending->directory, part, pending->directory, tmp);
+	*alone = !failed;
+	if (over || (failed && (errno == EOPNOTSUPP || errno == EEXIST)))
+		failed = renameat(pending->directory, part, pending->directory, tmp);
+	if (failed)
+		return file_fail(error, "cannot write into", pending->folder);
+	FAULT("file.placed");
+	return 0;
+}
+
+/* The content as .tmp, synced. */
+static int write_tmp(struct pending *pending, bool over, bool *alone, struct error *error)
 {
 	const struct file_sink_settings *settings = pending->attempt->endpoint->settings;
 	const struct message *message = pending->attempt->message;
-	char name[HIDDEN_NAME];
-	int fd, result = -1;
+	int fd = open_part(pending, error), result = -1;
 
-	hidden_name(name, &pending->attempt->key, HIDDEN_PART);
-	unlinkat(pending->directory, name, 0);
-	fd = openat(pending->directory, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
-		return file_fail(error, "cannot write into", pending->folder);
+		return -1;
+	FAULT("file.opened");
 	if (message->body && write_body(fd, message->body, error, pending->folder))
 		goto done;
 	FAULT("file.written");
@@ -126,11 +169,11 @@ static int write_part(struct pending *pending, struct error *error)
 		goto done;
 	}
 	FAULT("file.synced");
-	result = 0;
+	result = place_part(pending, over, alone, error);
 done:
-	close(fd);
 	if (result)
-		unlinkat(pending->directory, name, 0);
+		hidden_unlink(pending->directory, &pending->attempt->key, HIDDEN_PART);
+	close(fd);
 	return result;
 }
 
@@ -153,24 +196,6 @@ static bool is_same_content(struct pending *pending, const struct stat *st)
 	same = !reader_digest(there, theirs, NULL) && !reader_digest(body, ours, NULL) && !memcmp(ours, theirs, sizeof ours);
 	reader_unref(there);
 	return same;
-}
-
-/* Puts the written part in place as .tmp. */
-static int place_part(struct pending *pending, bool over, bool *alone, struct error *error)
-{
-	char part[HIDDEN_NAME], tmp[HIDDEN_NAME];
-	int failed;
-
-	hidden_name(part, &pending->attempt->key, HIDDEN_PART);
-	hidden_name(tmp, &pending->attempt->key, HIDDEN_TMP);
-	failed = over ? -1 : file_rename_exclusive(pending->directory, part, pending->directory, tmp);
-	*alone = !failed;
-	if (over || (failed && (errno == EOPNOTSUPP || errno == EEXIST)))
-		failed = renameat(pending->directory, part, pending->directory, tmp);
-	if (failed)
-		return file_fail(error, "cannot write into", pending->folder);
-	FAULT("file.placed");
-	return 0;
 }
 
 static int make_mark(struct pending *pending, struct error *error)
@@ -216,8 +241,7 @@ int pending_make_ready(struct pending *pending, bool marked, struct error *error
 
 	if (old && is_same_content(pending, &tmp)) {
 		pending->temporary = tmp;
-	} else if (write_part(pending, error) || place_part(pending, old, &alone, error)) {
-		hidden_unlink(pending->directory, key, HIDDEN_PART);
+	} else if (write_tmp(pending, old, &alone, error)) {
 		return -1;
 	}
 	result = marked ? 0 : make_mark(pending, error);

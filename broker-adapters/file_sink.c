@@ -5,8 +5,8 @@
  *   .ferrule-<key>.tmp   the content; its rename to the final name is the effect
  *   .ferrule-<key>.mark  empty: the content had been prepared, durably. Stays until the outcome is committed
  *
- *   prepare   write and sync .tmp, make .mark, sync the folder        (before the intent)
- *   start     rename .tmp to the final name                           (after it)
+ *   prepare   write and sync .part, rename it to .tmp, make .mark, sync the folder     (before the intent)
+ *   start     rename .tmp to the final name                                            (after it)
  *   reap      sync the folder, once for all that were started
  *   abandon   remove .mark, when the outcome is committed
  *

@@ -1,1 +1,17 @@
-# tests of file
+# tests of file: the suites of sources and sinks applied to it, and its own
+FILE_TESTS = \
+  tests/conformance/file-source \
+  tests/conformance/file-sink \
+  tests/conformance/file-sink-link
+check_PROGRAMS += $(FILE_TESTS)
+TESTS += $(FILE_TESTS)
+
+tests_conformance_file_source_SOURCES = tests/conformance/file_source.c tests/conformance/source.c tests/conformance/source.h \
+  tests/conformance/endpoint.c tests/conformance/endpoint.h
+tests_conformance_file_source_LDADD = $(CHECK_LIBS)
+tests_conformance_file_sink_SOURCES = tests/conformance/file_sink.c tests/conformance/sink.c tests/conformance/sink.h \
+  tests/conformance/endpoint.c tests/conformance/endpoint.h
+tests_conformance_file_sink_LDADD = $(CHECK_LIBS)
+tests_conformance_file_sink_link_SOURCES = $(tests_conformance_file_sink_SOURCES)
+tests_conformance_file_sink_link_CPPFLAGS = $(AM_CPPFLAGS) -DBY_LINK
+tests_conformance_file_sink_link_LDADD = $(CHECK_LIBS)
