@@ -9,8 +9,9 @@ enum intent { INTENT_GO, INTENT_DONE, INTENT_BUSY, INTENT_DOUBT };
 
 /* What the store says of an intent: */
 struct intention {
-	enum intent answer;     /* GO: yours, do it. DONE: a receipt exists. BUSY: a live session is at it. DOUBT: a dead
-				   session's or an unresolved one, now yours to resolve */
+	/* GO: yours, do it. DONE: a receipt exists. BUSY: a live session is at it. DOUBT: a dead session's or an unresolved
+	 * one, now yours to resolve. */
+	enum intent answer;
 	bool same_request;      /* DONE, DOUBT: the stored request digest equals this one */
 	int64_t first_ms;       /* when it was first intended */
 	uint32_t attempts;      /* intents so far, this one included */

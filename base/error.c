@@ -25,7 +25,8 @@ static int character(const unsigned char *at)
 	return more + 1;
 }
 
-/* Errors quote peers, and end in logs, terminals and JSON: one line of valid UTF-8, whatever came in and wherever it was cut. */
+/* Errors quote peers, and end in logs, terminals and JSON: one line of valid UTF-8, whatever came in and wherever it
+ * was cut. */
 static void clean(char *text)
 {
 	size_t len;

@@ -3,8 +3,8 @@
  *
  * FERRULE_FAULTS="receive.confirmed:3=kill,vault.sync:1=enospc" in the environment: the third time this process
  * passes the point it kills itself (SIGKILL); `stop` ends with exit 1, `hang` sleeps for ever, `fail` and `enospc` make
- * FAULT_FAILS true with errno EIO or ENOSPC. `%N` in place of `:N` means: each time with chance 1/N, drawn from FERRULE_FAULT_SEED and the
- * process id. */
+ * FAULT_FAILS true with errno EIO or ENOSPC. `%N` in place of `:N` means: each time with chance 1/N, drawn from
+ * FERRULE_FAULT_SEED and the process id. */
 #ifndef FERRULE_BASE_FAULT_H
 #define FERRULE_BASE_FAULT_H
 

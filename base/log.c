@@ -12,6 +12,7 @@
 #define WINDOW_MS 10000
 #define LINES_PER_WINDOW 10
 #define LINE_MAX 2000
+#define CORRELATION_MAX 80
 
 struct levels {
 	enum log_level level;
@@ -124,9 +125,12 @@ void log_write(struct log_site *site, enum log_level level, const char *module, 
 	if (!within_rate(site, &missed))
 		return;
 	clock_format(clock_now_ms(), time);
-	used = (size_t)snprintf(line, LINE_MAX, "%s level=%s role=%s module=%s correlation=%.*s ", time, level_names[level],
-				state.role, module, correlation.len ? (int)(correlation.len > 80 ? 80 : correlation.len) : 1,
-				correlation.len ? correlation.data : "-");
+	if (!correlation.len)
+		correlation = SPAN_LITERAL("-");
+	if (correlation.len > CORRELATION_MAX)
+		correlation.len = CORRELATION_MAX;
+	used = (size_t)snprintf(line, LINE_MAX, "%s level=%s role=%s module=%s correlation=%.*s ", time,
+				level_names[level], state.role, module, SPAN_ARGS(correlation));
 	if (missed)
 		used += (size_t)snprintf(line + used, LINE_MAX - used, "suppressed=%u ", missed);
 	va_start(args, format);

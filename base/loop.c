@@ -96,7 +96,8 @@ struct watch *loop_watch(struct loop *loop, int fd, unsigned events, loop_fd_fn 
 	struct watch *watch = mem_alloc(sizeof *watch);
 	struct epoll_event event;
 
-	*watch = (struct watch){.loop = loop, .next = loop->watches, .fd = fd, .events = events, .call = call, .arg = arg};
+	*watch = (struct watch){.loop = loop, .next = loop->watches, .fd = fd, .events = events, .call = call,
+				.arg = arg};
 	loop->watches = watch;
 	event = event_of(watch);
 	if (epoll_ctl(loop->epoll, EPOLL_CTL_ADD, fd, &event))

@@ -138,8 +138,11 @@ void *arena_alloc(struct arena *arena, size_t size)
 	size_t room = (size + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
 	void *p;
 
-	if (!block || block->size - block->used < room)
-		block = block_add(arena, room > BLOCK_SIZE / 2 && block ? room : (room > BLOCK_SIZE ? room : BLOCK_SIZE));
+	if (!block || block->size - block->used < room) {
+		bool own = room > BLOCK_SIZE || (block && room > BLOCK_SIZE / 2); /* large pieces get a block of their own */
+
+		block = block_add(arena, own ? room : BLOCK_SIZE);
+	}
 	p = block->data + block->used;
 	block->used += room;
 	return p;

@@ -53,6 +53,11 @@ static const struct field {
 
 enum { TAG_KEY = 64, TAG_ATTR, TAG_ORDER };
 
+static size_t size_of(enum field_type type)
+{
+	return type == FIELD_ID ? sizeof(struct id) : type == FIELD_U32 ? 4 : 8;
+}
+
 struct message *message_new(void)
 {
 	struct arena *arena = arena_new();
@@ -81,7 +86,7 @@ struct message *message_copy(const struct message *from)
 		if (fields[i].type == FIELD_TEXT)
 			message_set(to, (struct span *)(void *)target, *(const struct span *)(const void *)source);
 		else
-			memcpy(target, source, fields[i].type == FIELD_ID ? sizeof(struct id) : fields[i].type == FIELD_U32 ? 4 : 8);
+			memcpy(target, source, size_of(fields[i].type));
 	}
 	for (size_t i = 0; i < from->keys_count; i++)
 		message_key(to, from->keys[i].name, from->keys[i].value, NULL);
@@ -243,7 +248,9 @@ int message_encode(const struct message *message, struct buf *buf, struct error 
 
 static bool take_number(struct span value, void *at, enum field_type type)
 {
-	return value.len == (type == FIELD_U32 ? 4 : 8) && (type == FIELD_U32 ? take_u32(&value, at) : take_u64(&value, at));
+	if (value.len != size_of(type))
+		return false;
+	return type == FIELD_U32 ? take_u32(&value, at) : take_u64(&value, at);
 }
 
 static bool take_known(struct message *message, const struct field *field, struct span value)
@@ -303,7 +310,8 @@ struct message *message_decode_new(struct span envelope, struct error *error)
 	return message;
 unreadable:
 	message_free(message);
-	error_set(error, ERROR_REJECT, "envelope.unreadable", "an envelope of %zu bytes is damaged or from a newer version",
+	error_set(error, ERROR_REJECT, "envelope.unreadable",
+		  "an envelope of %zu bytes is damaged or from a newer version",
 		  envelope.len);
 	return NULL;
 }

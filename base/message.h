@@ -82,7 +82,8 @@ struct message *message_copy(const struct message *);
 
 /* All texts are copied into the arena. */
 void message_set(struct message *, struct span *field, struct span value);
-int message_key(struct message *, struct span name, struct span value, struct error *); /* same pair twice is one; value cut to MESSAGE_KEY_MAX */
+/* same pair twice is one; value cut to MESSAGE_KEY_MAX */
+int message_key(struct message *, struct span name, struct span value, struct error *);
 int message_attr(struct message *, struct span name, struct span value, struct error *); /* replaces one of that name */
 struct span message_attr_find(const struct message *, const char *name); /* empty when there is none */
 void message_order(struct message *, struct span flow, uint64_t key);
@@ -95,8 +96,8 @@ int message_body_sign(struct message *, struct error *);
 int message_encode(const struct message *, struct buf *, struct error *);
 /* A new message without body; REJECT `envelope.unreadable`. Fields unknown to this version are skipped. */
 struct message *message_decode_new(struct span envelope, struct error *);
-/* What the queue process needs of an envelope, without decoding all of it: the id, and the order key for a flow (0: none; `flow`
- * may be empty). False when the envelope is damaged. */
+/* What the queue process needs of an envelope, without decoding all of it: the id, and the order key for a flow (0:
+ * none; `flow` may be empty). False when the envelope is damaged. */
 bool message_peek(struct span envelope, struct span flow, struct id *id, uint64_t *order_key);
 
 #endif

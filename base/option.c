@@ -76,7 +76,8 @@ static int unknown(struct option_context *context, const struct node *key, const
 
 	near = nearest_name(key->text, names, n);
 	if (near)
-		return option_fault(context, key->place, "option.unknown", "unknown key `%s`; did you mean `%s`?", shown,
+		return option_fault(context, key->place, "option.unknown", "unknown key `%s`; did you mean `%s`?",
+				    shown,
 				    near);
 	return option_fault(context, key->place, "option.unknown", "unknown key `%s`; known here: %s", shown,
 			    name_list(context->arena, names, n));
@@ -128,7 +129,8 @@ static int fill_templates(struct option_context *context, const struct option *o
 	int result = 0;
 
 	if (node->type != NODE_MAP)
-		return option_fault(context, node->place, "option.type", "`%s` must be a map of names to texts", option->name);
+		return option_fault(context, node->place, "option.type", "`%s` must be a map of names to texts",
+				    option->name);
 	map->items = arena_alloc(context->arena, (node->count + 1) * sizeof *map->items);
 	for (size_t i = 0; i < node->count; i++) {
 		const struct pair *pair = &node->pairs[i];
@@ -140,7 +142,8 @@ static int fill_templates(struct option_context *context, const struct option *o
 			continue;
 		}
 		named->name = arena_span(context->arena, pair->key.text).data;
-		named->template = template_new(context->arena, pair->value->text, pair->value->place, context->findings);
+		named->template = template_new(context->arena, pair->value->text, pair->value->place,
+					       context->findings);
 		if (!named->template)
 			result = -1;
 		else
@@ -149,7 +152,7 @@ static int fill_templates(struct option_context *context, const struct option *o
 	return result;
 }
 
-/* ---- what refers to something else --------------------------------------------------------------------------------- */
+/* ---- what refers to something else ------------------------------------------------------------------------------- */
 /* What stands in place of {secret: NAME} may be the secret itself: it is never shown. */
 static int fill_secret(struct option_context *context, const struct option *option, const struct node *node,
 		       const char **name)
@@ -182,14 +185,15 @@ static int fill_mapping(struct option_context *context, const struct option *opt
 	if (!text) {
 		near = nearest_name(node->text, context->mappings, context->mappings_count);
 		return option_fault(context, node->place, "option.mapping", "there is no mappings/%s%s%s%s",
-				    option_shown(context->arena, node->text), near ? "; did you mean `" : "", near ? near : "",
+				    option_shown(context->arena, node->text), near ? "; did you mean `" : "",
+				    near ? near : "",
 				    near ? "`?" : "");
 	}
 	*mapping = expression_new(context->arena, *text, place);
 	return 0;
 }
 
-/* ---- one option ------------------------------------------------------------------------------------------------------ */
+/* ---- one option -------------------------------------------------------------------------------------------------- */
 static int fill_one(struct option_context *context, const struct option *option, const struct node *node, void *into)
 {
 	void *at = (char *)into + option->offset;
@@ -279,7 +283,8 @@ static int fill_table(struct option_context *context, const struct node *node, s
 		if (!option_find(table, node->pairs[i].key.text) && !named_in(also, node->pairs[i].key.text))
 			result = unknown(context, &node->pairs[i].key, table, also);
 	for (; table->name; table++) {
-		const struct node *value = map && !named_in(also, span_of(table->name)) ? node_find(node, table->name) : NULL;
+		bool ours = map && !named_in(also, span_of(table->name));
+		const struct node *value = ours ? node_find(node, table->name) : NULL;
 		int done = is_null(value) ? fill_absent(context, table, place, into, required)
 					  : fill_one(context, table, value, into);
 

@@ -72,11 +72,12 @@ struct option_context {
 	size_t mappings_count;
 };
 
-/* Fills `into` (zeroed by the caller) from a map, or from a bare scalar or list, which is the OPTION_MAIN's value. A key with nothing
- * behind it counts as absent. An optional OPTION_TABLE that is absent gets its defaults. Every mistake becomes a finding (`option.unknown`,
- * `option.missing`, `option.type`, `option.range`, `option.enum`, `option.secret`, `option.mapping`); returns -1 when
- * there was any error, and then `into` is only partly filled. Keys named in `also` (NULL-terminated, or NULL) are
- * left to the caller. Nothing is compiled: expressions are compiled when first run, or by expression_check. */
+/* Fills `into` (zeroed by the caller) from a map, or from a bare scalar or list, which is the OPTION_MAIN's value. A
+ * key with nothing behind it counts as absent. An optional OPTION_TABLE that is absent gets its defaults. Every mistake
+ * becomes a finding (`option.unknown`, `option.missing`, `option.type`, `option.range`, `option.enum`, `option.secret`,
+ * `option.mapping`); returns -1 when there was any error, and then `into` is only partly filled. Keys named in `also`
+ * (NULL-terminated, or NULL) are left to the caller. Nothing is compiled: expressions are compiled when first run, or
+ * by expression_check. */
 int option_fill(struct option_context *, const struct node *, const struct option *table, const char *const *also,
 		void *into);
 

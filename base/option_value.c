@@ -29,14 +29,15 @@ int option_scalar(struct option_context *context, const struct option *option, c
 		  const char *expected)
 {
 	if (node->type != NODE_SCALAR)
-		return option_fault(context, node->place, "option.type", "`%s` must be %s, not a %s", option->name, expected,
+		return option_fault(context, node->place, "option.type", "`%s` must be %s, not a %s", option->name,
+				    expected,
 				    node->type == NODE_MAP ? "map" : "list");
 	if (node->text.len && memchr(node->text.data, '\0', node->text.len))
 		return option_fault(context, node->place, "option.type", "`%s` holds a zero character", option->name);
 	return 0;
 }
 
-/* ---- numbers --------------------------------------------------------------------------------------------------------- */
+/* ---- numbers ----------------------------------------------------------------------------------------------------- */
 static int parse_digits(struct span *in, uint64_t *value)
 {
 	size_t n = 0;
@@ -126,7 +127,8 @@ static int number(struct option_context *context, const struct option *option, c
 	if (option_scalar(context, option, node, expected))
 		return -1;
 	if (parse(node->text, value))
-		return option_fault(context, node->place, "option.type", "`%s` must be %s, not `%s`", option->name, expected,
+		return option_fault(context, node->place, "option.type", "`%s` must be %s, not `%s`", option->name,
+				    expected,
 				    option_shown(context->arena, node->text));
 	if (!in_range(option->range, parse, *value))
 		return option_fault(context, node->place, "option.range", "`%s` must be in %s, not `%s`", option->name,
@@ -134,7 +136,7 @@ static int number(struct option_context *context, const struct option *option, c
 	return 0;
 }
 
-/* ---- choices --------------------------------------------------------------------------------------------------------- */
+/* ---- choices ----------------------------------------------------------------------------------------------------- */
 static size_t choices(struct arena *arena, const char *range, const char **names)
 {
 	size_t n = 0;

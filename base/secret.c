@@ -94,12 +94,14 @@ static struct secret *read_secret(int fd, const char *path, struct error *error)
 	size_t len = 0;
 	ssize_t n;
 
-	while (len <= SECRET_MAX && ((n = read(fd, bytes + len, SECRET_MAX + 1 - len)) > 0 || (n < 0 && errno == EINTR)))
+	while (len <= SECRET_MAX && ((n = read(fd, bytes + len, SECRET_MAX + 1 - len)) > 0 ||
+				     (n < 0 && errno == EINTR)))
 		len += n > 0 ? (size_t)n : 0;
 	if (n < 0)
 		error_errno(error, ERROR_FATAL, "secret.missing", "reading the secret %s", path);
 	else if (len > SECRET_MAX)
-		error_set(error, ERROR_FATAL, "secret.missing", "the secret %s is larger than %u bytes", path, SECRET_MAX);
+		error_set(error, ERROR_FATAL, "secret.missing", "the secret %s is larger than %u bytes", path,
+			  SECRET_MAX);
 	else {
 		len -= len && bytes[len - 1] == '\n';
 		len -= len && bytes[len - 1] == '\r';
@@ -137,7 +139,8 @@ struct secret *secret_new(const char *directory, const char *name, struct error 
 	else if ((value = environment(name)) && *value)
 		secret = secret_from(span_of(value));
 	else
-		error_set(error, ERROR_FATAL, "secret.missing", "the secret `%s` is missing: write it to %s, mode 600", name, path);
+		error_set(error, ERROR_FATAL, "secret.missing", "the secret `%s` is missing: write it to %s, mode 600",
+			  name, path);
 	if (fd >= 0)
 		close(fd);
 	free(path);

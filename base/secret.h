@@ -9,7 +9,8 @@
 
 struct secret; /* its bytes are wiped when freed */
 
-struct secret *secret_new(const char *directory, const char *name, struct error *); /* NULL: FATAL `secret.missing`, `secret.mode` */
+/* NULL: FATAL `secret.missing`, `secret.mode` */
+struct secret *secret_new(const char *directory, const char *name, struct error *);
 struct secret *secret_from(struct span value); /* tests, and values that were handed over */
 struct span secret_reveal(const struct secret *); /* borrowed; a trailing newline of the file is not part of it */
 void secret_free(struct secret *);

@@ -141,7 +141,8 @@ static bool take_queue(struct topology *topology, struct span *in)
 	const char *name, **texts[6];
 	uint8_t kind, order;
 
-	if (!take_text(topology->arena, in, &name) || !take_u8(in, &kind) || !take_u8(in, &order) || kind > QUEUE_SYSTEM ||
+	if (!take_text(topology->arena, in, &name) || !take_u8(in, &kind) || !take_u8(in, &order) ||
+	    kind > QUEUE_SYSTEM ||
 	    order > ORDER_HOLD || topology_find(topology, span_of(name)))
 		return false;
 	queue = topology_add(topology, name);

@@ -22,7 +22,7 @@ struct topology_queue {
 	const char *flow;     /* "" where there is none */
 	const char *endpoint; /* QUEUE_OUT */
 	const char *system;   /* "" or the system that the endpoint belongs to: `hold` may name it */
-	const char *worker;   /* the role that serves it: "transform", "deliver", "record" or "sink:<endpoint>" (on demand) */
+	const char *worker;   /* the role that serves it: "transform", "deliver", "record", "sink:<endpoint>" (on demand) */
 	const char *owner, *runbook;
 	enum order_on_reject order; /* not ORDER_NONE: one message of an order key in flight */
 	const char **topics;  /* what is bound to it */
@@ -41,8 +41,8 @@ struct topology {
 
 struct topology *topology_new(void);
 void topology_free(struct topology *);
-/* The name is copied and stays; other strings are copied by the caller into the arena, and are "" until set. Names are unique. What is
- * returned is good until the next topology_add. */
+/* The name is copied and stays; other strings are copied by the caller into the arena, and are "" until set. Names are
+ * unique. What is returned is good until the next topology_add. */
 struct topology_queue *topology_add(struct topology *, const char *name);
 const struct topology_queue *topology_find(const struct topology *, struct span name);
 void topology_encode(const struct topology *, struct buf *); /* to hand to the queue process on reload */

@@ -1,8 +1,9 @@
 /* The vault: storing. See vault.h.
  *
- * What is durable when: a pack's entries after fdatasync of the pack, and, once for each pack, fsync of the day's directory and of packs/. A
- * large document after fsync of its file in tmp/, the rename to files/, and fsync of that directory. The rename comes only
- * after the fsync, and replaces what is there: a name in files/ always stands for whole content, and retention counts from the last put. */
+ * What is durable when: a pack's entries after fdatasync of the pack, and, once for each pack, fsync of the day's
+ * directory and of packs/. A large document after fsync of its file in tmp/, the rename to files/, and fsync of that
+ * directory. The rename comes only after the fsync, and replaces what is there: a name in files/ always stands for
+ * whole content, and retention counts from the last put. */
 #include "config.h"
 #include "base/vault.h"
 
@@ -224,7 +225,8 @@ static int fit_pack(struct vault *vault)
 	char day[9];
 
 	day_of(clock_now_ms(), day);
-	if (vault->pack >= 0 && (strcmp(day, vault->pack_day) || vault->pack_written + vault->unwritten.len >= PACK_MAX)) {
+	if (vault->pack >= 0 &&
+	    (strcmp(day, vault->pack_day) || vault->pack_written + vault->unwritten.len >= PACK_MAX)) {
 		if (sync_pack(vault))
 			return -1;
 		close_pack(vault);
@@ -248,7 +250,8 @@ static int put_packed(struct vault *vault, struct span content, struct vault_ent
 	buf_span(&vault->unwritten, content);
 	vault->pack_dirty = true;
 	id_hex(&entry->digest, hex);
-	snprintf(entry->ref, sizeof entry->ref, "p:%s:%llu:%zu:%s", vault->pack_name, (unsigned long long)at, content.len,
+	snprintf(entry->ref, sizeof entry->ref, "p:%s:%llu:%zu:%s", vault->pack_name, (unsigned long long)at,
+		 content.len,
 		 hex);
 	FAULT("vault.put");
 	if (vault->unwritten.len >= UNWRITTEN_MAX && vault_write(vault))
@@ -505,7 +508,8 @@ int vault_sync(struct vault *vault, struct error *error)
 	if (vault->lost || place_files(vault) || sync_buckets(vault) || sync_pack(vault)) {
 		if (vault->lost)
 			errno = vault->lost;
-		vault_error(error, "disk.sync", "what was put since the last sync is not durable and must be put again");
+		vault_error(error, "disk.sync",
+			    "what was put since the last sync is not durable and must be put again");
 		drop_pending(vault);
 		close_pack(vault);
 		vault->lost = 0;

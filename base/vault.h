@@ -5,9 +5,9 @@
  *   trash/                          what the collector took away, for 24 h; get and put restore from it
  *   tmp/                            half-written files, removed when older than a day
  *
- * A reference is text and says where to look: "p:<day>/<writer>-<n>:<offset>:<length>:<sha256>" or "f:<sha256>:<length>".
- * It is worth nothing before vault_sync. There are no reference counts: the collector moves away what is older
- * than the retention and not pinned. Calls block on local disk. */
+ * A reference is text and says where to look: "p:<day>/<writer>-<n>:<offset>:<length>:<sha256>" or
+ * "f:<sha256>:<length>". It is worth nothing before vault_sync. There are no reference counts: the collector moves away
+ * what is older than the retention and not pinned. Calls block on local disk. */
 #ifndef FERRULE_BASE_VAULT_H
 #define FERRULE_BASE_VAULT_H
 
@@ -40,8 +40,8 @@ int vault_sync(struct vault *, struct error *);
  * has passed), `vault.damaged` when a pack's entry does not hold what the reference says. */
 struct reader *vault_get_new(struct vault *, struct span ref, struct error *);
 
-/* The collector. `pinned` says whether a pack or file (the name as in a ref, "p:<day>/<writer>-<n>" or "f:<sha256>") must
- * stay. Counts what was moved to the trash and what was removed from it. */
+/* The collector. `pinned` says whether a pack or file (the name as in a ref, "p:<day>/<writer>-<n>" or "f:<sha256>")
+ * must stay. Counts what was moved to the trash and what was removed from it. */
 struct vault_collected {
 	unsigned moved, removed;
 	uint64_t bytes;

@@ -1,7 +1,8 @@
 /* The vault: taking away. See vault.h.
  *
- * A round moves what is old and not pinned to trash/<time of the round>/, and removes rounds that are older than a day. Others may put the
- * same document meanwhile: what proves fresh or pinned once it is in the trash goes back, in this round or, after a crash, in the next. */
+ * A round moves what is old and not pinned to trash/<time of the round>/, and removes rounds that are older than a day.
+ * Others may put the same document meanwhile: what proves fresh or pinned once it is in the trash goes back, in this
+ * round or, after a crash, in the next. */
 #include "config.h"
 #include "base/vault.h"
 
@@ -61,7 +62,8 @@ static void each_file(struct round *round, const char *path, entry_fn *call)
 		if (!listed(entry))
 			continue;
 		snprintf(name, sizeof name, "%s/%s", path, entry->d_name);
-		if (fstatat(round->vault->directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(status.st_mode))
+		if (fstatat(round->vault->directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+		    S_ISREG(status.st_mode))
 			call(round, name, &status);
 	}
 	closedir(folder);
@@ -133,7 +135,8 @@ static void collect_one(struct round *round, const char *path, const struct stat
 	if (vault_move(round->vault, path, to))
 		return;
 	FAULT("vault.trashed");
-	if (fstatat(round->vault->directory, to, &now, AT_SYMLINK_NOFOLLOW) == 0 && changed_ms(&now) >= round->older_than)
+	if (fstatat(round->vault->directory, to, &now, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    changed_ms(&now) >= round->older_than)
 		vault_move(round->vault, to, path); /* it was put again in between */
 	else
 		round->counts->moved++;
@@ -156,7 +159,8 @@ static void look_again(struct round *round, const char *path, const struct stat 
 
 static void look_through_round(struct round *round, const char *name)
 {
-	static const char *const kinds[] = {"/packs", "/files", ""}; /* folders that are empty by now go, the inner ones first */
+	/* folders that are empty by now go, the inner ones first */
+	static const char *const kinds[] = {"/packs", "/files", ""};
 	char path[VAULT_PATH_MAX];
 
 	round->expired = strtoll(name, NULL, 10) + VAULT_TRASH_MS <= round->now;

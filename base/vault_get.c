@@ -59,7 +59,8 @@ static bool parse_pack(struct vault_place *place, struct span rest)
 	    !cut(&rest, ':', &length) || !parse_number(length, &place->length) || place->length > VAULT_PACK_LIMIT)
 		return false;
 	place->kind = VAULT_PACKED;
-	snprintf(place->pin, sizeof place->pin, "p:%.*s/%.*s-%.*s", SPAN_ARGS(day), SPAN_ARGS(writer), SPAN_ARGS(number));
+	snprintf(place->pin, sizeof place->pin, "p:%.*s/%.*s-%.*s", SPAN_ARGS(day), SPAN_ARGS(writer),
+		 SPAN_ARGS(number));
 	snprintf(place->path, sizeof place->path, "packs/%s.pack", place->pin + 2);
 	return is_hex(rest) && id_parse(&place->digest, rest) == 0;
 }
@@ -239,7 +240,8 @@ struct reader *vault_get_new(struct vault *vault, struct span ref, struct error 
 	}
 	fd = open_stored(vault, &place);
 	if (fd < 0 && errno == ENOENT) {
-		error_set(error, ERROR_REJECT, "vault.missing", "the document %.*s is not in the vault: its retention has passed",
+		error_set(error, ERROR_REJECT, "vault.missing",
+			  "the document %.*s is not in the vault: its retention has passed",
 			  SPAN_ARGS(ref));
 		return NULL;
 	}

@@ -8,8 +8,8 @@
 #define VAULT_NAME_MAX 100
 #define VAULT_TRASH_MS (24 * 3600 * 1000LL)
 
-/* An entry of a pack: magic, u32 length, digest, content. It describes itself, so that damage is told and a pack can be read without
- * references. */
+/* An entry of a pack: magic, u32 length, digest, content. It describes itself, so that damage is told and a pack can be
+ * read without references. */
 #define VAULT_MAGIC "FVE1"
 #define VAULT_HEADER (4 + 4 + SHA256_SIZE)
 
@@ -51,7 +51,8 @@ struct vault_place {
 };
 
 int vault_place_parse(struct vault_place *, struct span ref);
-int vault_error(struct error *, const char *code, const char *what); /* errno told; a full disk is `disk.full` for the site */
+/* errno told; a full disk is `disk.full` for the site */
+int vault_error(struct error *, const char *code, const char *what);
 int vault_write(struct vault *); /* what is unwritten goes to the pack; -1 with errno, and then `lost` */
 void vault_bucket(char path[VAULT_PATH_MAX], const struct id *); /* "files/<aa>" */
 /* Moves below the vault, making the target's directory when it is missing. -1 with errno. */

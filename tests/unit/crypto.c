@@ -58,7 +58,8 @@ static void hmac_agrees_with_rfc_4231(void **state)
 	memset(data, 0xdd, sizeof data);
 	hmac_sha256(span_make(key, 20), span_make(data, 50), digest);
 	assert_hex(digest, "773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe");
-	hmac_sha256(span_make(key, 131), SPAN_LITERAL("Test Using Larger Than Block-Size Key - Hash Key First"), digest);
+	hmac_sha256(span_make(key, 131), SPAN_LITERAL("Test Using Larger Than Block-Size Key - Hash Key First"),
+		    digest);
 	assert_hex(digest, "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
 	hmac_sha256(SPAN_NONE, SPAN_NONE, digest);
 	assert_hex(digest, "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad");
@@ -102,7 +103,8 @@ static void base64_agrees_with_rfc_4648(void **state)
 
 static void what_is_not_base64_is_refused(void **state)
 {
-	static const char *const bad[] = {"Z", "Zg=", "Zg", "Z===", "====", "Zm9v\n", " Zm9", "Zg==Zg==", "Z=9v", "Zm-v",
+	static const char *const bad[] = {"Z", "Zg=", "Zg", "Z===", "====", "Zm9v\n", " Zm9", "Zg==Zg==", "Z=9v",
+					  "Zm-v",
 					  "Zm9v    ", "Zm9vYg =", "\xff\xff\xff\xff"};
 	struct buf bytes;
 

@@ -13,7 +13,8 @@ static struct id id_two(const char *a, const char *b)
 
 static void parts_do_not_run_together(void **state)
 {
-	struct id one = id_two("ab", "c"), other = id_two("a", "bc"), again = id_two("ab", "c"), empty = id_two("abc", "");
+	struct id one = id_two("ab", "c"), other = id_two("a", "bc"), again = id_two("ab", "c"),
+		empty = id_two("abc", "");
 
 	assert_true(id_equal(&one, &again));
 	assert_false(id_equal(&one, &other));

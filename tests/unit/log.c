@@ -62,7 +62,8 @@ static void a_line_has_time_level_role_module_and_correlation(void **state)
 	struct fixture *f = *state;
 
 	log_info("deliver", SPAN_LITERAL("abc123"), "delivered endpoint=%s", "erp");
-	assert_string_equal(written(f), "2026-09-21T14:13:20.000Z level=info role=test module=deliver correlation=abc123 "
+	assert_string_equal(written(f),
+			    "2026-09-21T14:13:20.000Z level=info role=test module=deliver correlation=abc123 "
 					"delivered endpoint=erp\n");
 	log_error("deliver", SPAN_NONE, "x");
 	assert_non_null(strstr(written(f), " level=error role=test module=deliver correlation=- x\n"));

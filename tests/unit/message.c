@@ -10,7 +10,8 @@
 static struct message *full_message(void)
 {
 	struct message *m = message_new();
-	struct span *texts[] = {&m->source, &m->type, &m->subject, &m->datacontenttype, &m->dataschema, &m->correlationid,
+	struct span *texts[] = {&m->source, &m->type, &m->subject, &m->datacontenttype, &m->dataschema,
+				&m->correlationid,
 				&m->traceparent, &m->flow, &m->revision, &m->path, &m->position, &m->part, &m->group,
 				&m->origin.name, &m->origin.ref, &m->body_ref};
 
@@ -222,7 +223,8 @@ static void an_envelope_of_another_version_is_unreadable(void **state)
 static void numbers_and_ids_of_the_wrong_length_are_unreadable(void **state)
 {
 	static const struct { const char *bytes; size_t len; } bad[] = {
-		{"\1\7\4\0\0\0abcd", 10}, {"\1\20\10\0\0\0abcdefgh", 14}, {"\1\1\3\0\0\0abc", 9}, {"\1\100\2\0\0\0ab", 8},
+		{"\1\7\4\0\0\0abcd", 10}, {"\1\20\10\0\0\0abcdefgh", 14}, {"\1\1\3\0\0\0abc", 9},
+			{"\1\100\2\0\0\0ab", 8},
 		{"\1\102\5\0\0\0\1\0\0\0f", 11}, {"\1\2\377\377\377\377a", 7},
 	};
 

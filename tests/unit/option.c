@@ -28,7 +28,8 @@ struct settings {
 };
 
 static const struct option inner_options[] = {
-	{"wait", OPTION_DURATION, offsetof(struct inner, wait), .fallback = "5s", .range = "1s..1h", .help = "How long"},
+	{"wait", OPTION_DURATION, offsetof(struct inner, wait), .fallback = "5s", .range = "1s..1h",
+	 .help = "How long"},
 	{"label", OPTION_TEXT, offsetof(struct inner, label), .flags = OPTION_REQUIRED, .help = "What it is called"},
 	OPTION_END,
 };

@@ -1,4 +1,5 @@
-/* The vault's collector: nothing is taken away that is fresh, pinned or in use, and what was taken comes back for a day. */
+/* The vault's collector: nothing is taken away that is fresh, pinned or in use, and what was taken comes back for a
+ * day. */
 #include "config.h"
 #include "tests/unit/vault_fixture.h"
 
@@ -99,7 +100,8 @@ static void what_is_pinned_stays(void **state)
 	assert_int_equal(collect(f, NOON, pin).moved, 1);
 	assert_holds(f->vault, packed.ref, "packed", 6);
 	snprintf(pin, sizeof pin, "%.66s", large.ref);
-	assert_int_equal(collect(f, NOON, pin).moved, 1); /* the pack; the file came back from the trash, being pinned */
+	/* the pack; the file came back from the trash, being pinned */
+	assert_int_equal(collect(f, NOON, pin).moved, 1);
 	free(bytes);
 }
 
