@@ -1,0 +1,283 @@
+/* What only the engine knows for the questions `status` and `idle`. See operations/ask.h. */
+#include "config.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "services/queue/inner.h"
+
+static void set_text(json_t *object, const char *name, const char *value)
+{
+	json_object_set_new(object, name, json_string(value ? value : ""));
+}
+
+static void set_number(json_t *object, const char *name, uint64_t value)
+{
+	json_object_set_new(object, name, json_integer((json_int_t)value));
+}
+
+static void set_bool(json_t *object, const char *name, bool value)
+{
+	json_object_set_new(object, name, json_boolean(value));
+}
+
+static const char *const kinds[] = {[QUEUE_IN] = "in", [QUEUE_OUT] = "out", [QUEUE_SYSTEM] = "system"};
+
+static int counts_of(struct engine *engine, struct lane *lane, struct broker_counts *counts, struct error *error)
+{
+	uint64_t here = lane->waiting, out = lane->out;
+
+	if (engine->config.broker->count(engine->broker, lane->spec, counts, error))
+		return -1;
+	counts->ready += here;
+	counts->unsettled = out;
+	return 0;
+}
+
+static int queue_state_of(struct engine *engine, struct lane *lane, json_t *queues, struct error *error)
+{
+	const struct topology_queue *spec = lane->spec;
+	struct broker_counts counts = {0};
+	json_t *queue;
+
+	if (counts_of(engine, lane, &counts, error)) {
+		counts = (struct broker_counts){.ready = lane->waiting, .unsettled = lane->out};
+		error_clear(error); /* the broker is away: problems say so */
+	}
+	queue = json_object();
+	set_text(queue, "name", spec->name);
+	set_text(queue, "kind", kinds[spec->kind]);
+	set_text(queue, "flow", spec->flow);
+	set_text(queue, "endpoint", spec->endpoint);
+	set_text(queue, "system", spec->system);
+	set_text(queue, "worker", spec->worker);
+	set_text(queue, "owner", spec->owner);
+	set_text(queue, "runbook", spec->runbook);
+	set_number(queue, "ready", counts.ready);
+	set_number(queue, "unsettled", counts.unsettled);
+	set_number(queue, "oldest_ms", (uint64_t)counts.oldest_ms);
+	set_number(queue, "consumers", lane->consumers);
+	set_bool(queue, "held", lane->stood);
+	json_array_append_new(queues, queue);
+	return 0;
+}
+
+static json_t *problem_new(const char *what, int64_t since, const char *owner, const char *runbook, const char *next)
+{
+	json_t *problem = json_object();
+
+	set_text(problem, "what", what);
+	set_number(problem, "since", (uint64_t)since);
+	json_object_set_new(problem, "keys", json_array());
+	set_text(problem, "owner", owner);
+	set_text(problem, "runbook", runbook);
+	set_text(problem, "next", next);
+	return problem;
+}
+
+/* Business keys of what waits first: what a person asks about. */
+static void add_keys(json_t *problem, const struct lane *lane)
+{
+	json_t *keys = json_object_get(problem, "keys");
+
+	for (const struct item *item = lane->first; item && json_array_size(keys) < 5; item = item->next) {
+		struct message *message = message_decode_new(item_envelope(item), NULL);
+
+		if (message && message->keys_count)
+			json_array_append_new(keys, json_stringn_nocheck(message->keys[0].value.data, message->keys[0].value.len));
+		message_free(message);
+	}
+}
+
+static const struct lane *lane_of_endpoint(const struct engine *engine, const char *endpoint)
+{
+	for (size_t i = 0; i < engine->topology->count; i++)
+		if (engine->lanes[i]->spec->endpoint && !strcmp(engine->lanes[i]->spec->endpoint, endpoint))
+			return engine->lanes[i];
+	return NULL;
+}
+
+static void paused_problem(struct engine *engine, const char *endpoint, const json_t *state, json_t *problems)
+{
+	const struct lane *lane = lane_of_endpoint(engine, endpoint);
+	const char *why = json_string_value(json_object_get(state, "error"));
+	char *what = mem_printf("endpoint %s is paused: %s", endpoint, why ? why : "");
+	char *next = mem_printf("ferrule status; then repair %s, or `ferrule hold %s --until T --reason R`", endpoint, endpoint);
+	json_t *problem = problem_new(what, json_integer_value(json_object_get(state, "since")), lane ? lane->spec->owner : "",
+				      lane ? lane->spec->runbook : "", next);
+
+	if (lane)
+		add_keys(problem, lane);
+	json_array_append_new(problems, problem);
+	free(what);
+	free(next);
+}
+
+static void endpoints(struct engine *engine, json_t *answer, json_t *problems)
+{
+	json_t *all = json_object();
+
+	for (const struct session *s = engine->sessions; s; s = s->next) {
+		const char *name;
+		json_t *state;
+
+		json_object_foreach(s->states, name, state) {
+			const char *text = json_string_value(json_object_get(state, "state"));
+
+			json_object_set(all, name, state);
+			if (text && !strcmp(text, "paused"))
+				paused_problem(engine, name, state, problems);
+		}
+	}
+	json_object_set_new(answer, "endpoints", all);
+}
+
+static void workers(struct engine *engine, json_t *answer)
+{
+	json_t *all = json_array();
+
+	for (const struct session *s = engine->sessions; s; s = s->next) {
+		json_t *worker = json_object();
+
+		set_text(worker, "role", s->role);
+		set_number(worker, "pid", (uint64_t)s->pid);
+		set_number(worker, "since", (uint64_t)s->since_ms);
+		set_number(worker, "unsettled", s->held);
+		json_array_append_new(all, worker);
+	}
+	json_object_set_new(answer, "workers", all);
+}
+
+static void site_problems(struct engine *engine, json_t *problems)
+{
+	if (!engine->accepting)
+		json_array_append_new(problems, problem_new("the disk is nearly full: nothing is accepted", engine->reserve_since_ms, "", "",
+							    "make room on the disk, or add some: it goes on by itself"));
+	if (!engine->connected || !engine->consuming || engine->blocked) {
+		char *what = mem_printf("the broker is %s: %s", engine->connected ? engine->blocked ? "blocked" : "not consuming" : "not connected",
+					engine->broker_text);
+
+		json_array_append_new(problems, problem_new(what, engine->broker_since_ms, "", "", "look at the broker's log and alarms"));
+		free(what);
+	}
+	for (const struct suspect *suspect = engine->suspects; suspect; suspect = suspect->next) {
+		char hex[ID_TEXT], *what;
+
+		id_hex(&suspect->id, hex);
+		what = mem_printf("message %.16s ended a worker, %u times alone: %s", hex, suspect->deaths, suspect->cause);
+		json_array_append_new(problems, problem_new(what, suspect->since_ms, "", "", "none: after three deaths alone it is a dead letter"));
+		free(what);
+	}
+}
+
+static void unserved(const struct lane *lane, json_t *problems)
+{
+	char *what;
+	json_t *problem;
+
+	if (lane->consumers || !lane->waiting || lane->stood)
+		return;
+	what = mem_printf("messages wait in %s and no worker takes them", lane->name);
+	problem = problem_new(what, 0, lane->spec->owner, lane->spec->runbook, "ferrule run, or look at the supervisor's log");
+	add_keys(problem, lane);
+	json_array_append_new(problems, problem);
+	free(what);
+}
+
+static void counters(const struct engine *engine, json_t *answer)
+{
+	json_t *all = json_object();
+
+	set_number(all, "delivered", engine->counters.delivered);
+	set_number(all, "redelivered", engine->counters.redelivered);
+	set_number(all, "published", engine->counters.published);
+	set_number(all, "unroutable", engine->counters.returned);
+	set_number(all, "settled", engine->counters.settled);
+	set_number(all, "units", engine->counters.units);
+	set_number(all, "failed_units", engine->counters.failed_units);
+	set_number(all, "commits", engine->counters.commits);
+	set_number(all, "parked", engine->counters.parked);
+	set_number(all, "dead", engine->counters.dead);
+	set_number(all, "intents", engine->counters.intents);
+	json_object_set_new(answer, "counters", all);
+}
+
+static void broker_state(const struct engine *engine, json_t *answer)
+{
+	json_t *broker = json_object();
+
+	set_text(broker, "name", engine->config.broker->name);
+	set_bool(broker, "connected", engine->connected);
+	set_bool(broker, "consuming", engine->consuming);
+	set_bool(broker, "blocked", engine->blocked);
+	set_text(broker, "text", engine->broker_text);
+	json_object_set_new(answer, "broker", broker);
+}
+
+static int status(struct engine *engine, json_t *answer, struct error *error)
+{
+	json_t *queues = json_array(), *problems = json_object_get(answer, "problems");
+
+	if (!problems) {
+		problems = json_array();
+		json_object_set_new(answer, "problems", problems);
+	}
+	set_text(answer, "site", engine->site);
+	set_text(answer, "revision", engine->revision);
+	set_number(answer, "since", (uint64_t)engine->started_ms);
+	set_bool(answer, "accepting", engine->accepting);
+	json_object_set_new(answer, "queues", queues);
+	for (size_t i = 0; i < engine->topology->count; i++) {
+		if (queue_state_of(engine, engine->lanes[i], queues, error))
+			return -1;
+		unserved(engine->lanes[i], problems);
+	}
+	endpoints(engine, answer, problems);
+	workers(engine, answer);
+	broker_state(engine, answer);
+	counters(engine, answer);
+	site_problems(engine, problems);
+	return 0;
+}
+
+/* Lineage on its way is not work, but until-idle waits for it: `unrecorded`. */
+static int idle(struct engine *engine, json_t *answer, struct error *error)
+{
+	uint64_t ready = 0, unsettled = 0, unrecorded = 0;
+	bool busy = engine->works != NULL;
+	uint64_t parked = 0;
+	int64_t due;
+
+	for (size_t i = 0; i < engine->topology->count; i++) {
+		struct lane *lane = engine->lanes[i];
+		struct broker_counts counts;
+
+		if (counts_of(engine, lane, &counts, error))
+			return -1;
+		if (!strcmp(lane->name, QUEUE_RECORDS)) {
+			unrecorded += counts.ready + counts.unsettled;
+			continue;
+		}
+		ready += counts.ready;
+		unsettled += counts.unsettled;
+	}
+	if (store_park_next(engine->store, &due, &parked, error))
+		return -1;
+	set_number(answer, "ready", ready);
+	set_number(answer, "unsettled", unsettled);
+	set_number(answer, "parked", parked);
+	set_number(answer, "unrecorded", unrecorded);
+	set_bool(answer, "idle", !busy && !ready && !unsettled && !parked && !unrecorded);
+	return 0;
+}
+
+int live_answer(void *arg, const char *question, json_t *answer, struct error *error)
+{
+	struct engine *engine = arg;
+
+	if (!strcmp(question, "status"))
+		return status(engine, answer, error);
+	if (!strcmp(question, "idle"))
+		return idle(engine, answer, error);
+	return 0;
+}

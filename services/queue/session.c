@@ -1,0 +1,629 @@
+/* Sessions: the workers' connections. Nothing in a frame is trusted: what cannot be read, or speaks of what the session does not hold, ends
+ * that session and no other. */
+#include "config.h"
+
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/log.h"
+#include "services/queue/inner.h"
+
+/* ---- names: what intents are held by */
+void session_name(const struct session *session, char out[16])
+{
+	memcpy(out, session->engine->instance, 8);
+	for (size_t i = 0; i < 8; i++)
+		out[8 + i] = (char)(session->number >> (8 * i));
+}
+
+bool session_alive(void *arg, struct span name)
+{
+	struct engine *engine = arg;
+	struct span rest = name, instance;
+	uint64_t number;
+	bool held;
+	int64_t key = 0;
+
+	if (!take_bytes(&rest, 8, &instance) || !take_u64(&rest, &number) || rest.len)
+		return false;
+	if (!memcmp(instance.data, engine->instance, 8)) {
+		for (struct session *s = engine->sessions; s; s = s->next)
+			if (s->number == number)
+				return !s->closing;
+		return false;
+	}
+	memcpy(&key, instance.data, 8);
+	if (engine->db.ops->lock(engine->db.self, key, &held, NULL))
+		return true; /* cannot be known: treat it as alive, it is asked again */
+	if (held)
+		engine->db.ops->unlock(engine->db.self, key);
+	return !held;
+}
+
+/* ---- sending */
+void session_say(struct session *session, size_t at)
+{
+	if (wire_end(&session->channel.out, at))
+		return;
+	log_warn("queue", SPAN_NONE, "session=%llu role=%s does not read: it ends", (unsigned long long)session->number, session->role);
+	session->closing = true;
+	engine_poke(session->engine);
+}
+
+static void welcome(struct session *session)
+{
+	struct buf *out = &session->channel.out;
+	size_t at = wire_begin(out, FRAME_WELCOME);
+
+	buf_u32(out, WIRE_VERSION);
+	buf_u64(out, session->number);
+	buf_u8(out, session->engine->accepting);
+	session_say(session, at);
+}
+
+void sessions_accepting(struct engine *engine)
+{
+	for (struct session *s = engine->sessions; s; s = s->next) {
+		size_t at = wire_begin(&s->channel.out, FRAME_ACCEPTING);
+
+		buf_u8(&s->channel.out, engine->accepting);
+		session_say(s, at);
+	}
+	engine_poke(engine);
+}
+
+void sessions_want(struct engine *engine, const char *worker)
+{
+	for (struct session *s = engine->sessions; s; s = s->next)
+		if (s->supervisor) {
+			size_t at = wire_begin(&s->channel.out, FRAME_WANT);
+
+			buf_field(&s->channel.out, span_of(worker));
+			session_say(s, at);
+		}
+}
+
+static void say_answer(struct session *session, uint32_t number, struct span json, const struct error *error)
+{
+	struct buf *out = &session->channel.out;
+
+	do {
+		struct span piece = json;
+		size_t at = wire_begin(out, FRAME_ANSWER);
+
+		if (piece.len > WIRE_PIECE)
+			piece.len = WIRE_PIECE;
+		json.data += piece.len;
+		json.len -= piece.len;
+		buf_u32(out, number);
+		buf_u8(out, json.len == 0);
+		wire_put_error(out, error);
+		buf_span(out, piece);
+		session_say(session, at);
+	} while (json.len && !session->closing);
+}
+
+/* ---- frames that arrive; false: this is no frame of ours */
+static bool on_hello(struct session *session, struct span in)
+{
+	struct span role;
+	uint32_t version;
+	uint64_t pid;
+
+	if (session->greeted || !take_u32(&in, &version) || version != WIRE_VERSION || !take_field(&in, &role) ||
+	    role.len >= sizeof session->role || !take_u64(&in, &pid))
+		return false;
+	memcpy(session->role, role.data, role.len);
+	session->pid = (pid_t)pid;
+	session->supervisor = !strcmp(session->role, "supervisor");
+	session->greeted = true;
+	welcome(session);
+	return true;
+}
+
+static bool on_credit(struct session *session, struct span in)
+{
+	struct span name;
+	uint32_t messages;
+	uint64_t bytes;
+	struct lane *lane;
+
+	if (!take_field(&in, &name) || !take_u32(&in, &messages) || !take_u64(&in, &bytes))
+		return false;
+	lane = lane_find(session->engine, name);
+	if (lane)
+		credit_set(session, lane, messages > 100000 ? 100000 : messages, bytes);
+	else
+		log_warn("queue", SPAN_NONE, "session=%llu role=%s wants from a queue that does not exist: %.*s",
+			 (unsigned long long)session->number, session->role, (int)(name.len < 200 ? name.len : 200), name.data);
+	return true;
+}
+
+static struct item *held_item(struct session *session, struct span *in)
+{
+	struct item *item;
+	uint64_t number;
+
+	if (!take_u64(in, &number))
+		return NULL;
+	item = item_find(session->engine, number);
+	return item && item->holder == session && !item->work ? item : NULL;
+}
+
+static bool on_release(struct session *session, struct span in)
+{
+	struct item *item = held_item(session, &in);
+
+	if (!item)
+		return false;
+	item_return(item, true);
+	return true;
+}
+
+static struct work *unit_of(struct session *session, struct span in)
+{
+	struct work *work;
+	uint32_t number;
+
+	if (!take_u32(&in, &number))
+		return NULL;
+	work = work_find(session, number);
+	return work ? work : work_new(session->engine, session, number, WORK_UNIT);
+}
+
+static bool on_publish(struct session *session, struct span in)
+{
+	struct span rest = in, target, id, envelope, body;
+	struct work *work;
+	uint32_t unit;
+	uint8_t flags;
+
+	if (!take_u32(&rest, &unit) || !take_u8(&rest, &flags) || !take_field(&rest, &target) || !take_bytes(&rest, 32, &id) ||
+	    !take_field(&rest, &envelope) || !take_field(&rest, &body) || rest.len || !target.len || target.len > 255 ||
+	    memchr(target.data, '\0', target.len) || envelope.len > MESSAGE_ENVELOPE_MAX)
+		return false;
+	work = unit_of(session, in);
+	if (body.len > MESSAGE_INLINE_MAX) {
+		error_set(&work->error, ERROR_REJECT, "body.too-large", "an inline body of %zu bytes; larger ones go to the vault", body.len);
+		return true;
+	}
+	work_published(session->engine, work, in);
+	return true;
+}
+
+static bool on_settle(struct session *session, struct span in)
+{
+	struct work *work = unit_of(session, in);
+	struct item *item;
+	uint32_t unit;
+
+	if (!take_u32(&in, &unit))
+		return false;
+	item = held_item(session, &in);
+	return item && work_takes(work, item);
+}
+
+static bool on_park(struct session *session, struct span in)
+{
+	struct work *work = unit_of(session, in);
+	struct span envelope;
+	struct error why;
+	struct item *item;
+	struct buf payload;
+	uint32_t unit;
+	uint64_t due;
+
+	if (!take_u32(&in, &unit))
+		return false;
+	item = held_item(session, &in);
+	if (!item || !take_u64(&in, &due) || !wire_take_error(&in, &why) || !take_field(&in, &envelope) ||
+	    envelope.len > MESSAGE_ENVELOPE_MAX || !work_takes(work, item))
+		return false;
+	if (item->voided) /* the broker gives the message again by itself */
+		return true;
+	if (!why.class) /* what was in flight goes in front of what joined behind it: a park has a reason */
+		error_set(&why, ERROR_RETRY, "parked", "parked");
+	buf_init(&payload, WIRE_FRAME_MAX);
+	buf_field(&payload, span_of(item->lane->name));
+	buf_field(&payload, id_span(&item->id));
+	buf_field(&payload, envelope);
+	buf_field(&payload, item_body(item));
+	buf_u64(&payload, due);
+	buf_u64(&payload, item->key);
+	wire_put_error(&payload, &why);
+	work_add(work, &work->writes, OWN_PARK_PUT, buf_view(&payload));
+	buf_free(&payload);
+	return true;
+}
+
+static bool on_write(struct session *session, uint8_t type, struct span in)
+{
+	struct work *work = unit_of(session, in);
+
+	if (!work)
+		return false;
+	if (type == FRAME_DEAD) {
+		work_add(work, &work->early, type, in);
+		work_early(session->engine, work);
+	} else {
+		work_add(work, &work->writes, type, in);
+	}
+	return true;
+}
+
+static bool on_commit(struct session *session, struct span in)
+{
+	struct work *work = unit_of(session, in);
+
+	if (!work)
+		return false;
+	work_unlink(work);
+	work_commit(session->engine, work);
+	return true;
+}
+
+static bool on_abandon(struct session *session, struct span in)
+{
+	struct work *work = unit_of(session, in);
+
+	if (!work)
+		return false;
+	work_unlink(work);
+	work_abandon(session->engine, work);
+	return true;
+}
+
+static bool on_intend(struct session *session, struct span in)
+{
+	struct work *work;
+	uint32_t number;
+	struct span rest = in;
+
+	if (!take_u32(&rest, &number))
+		return false;
+	work = work_new(session->engine, session, number, WORK_INTENT);
+	work_add(work, &work->writes, FRAME_INTEND, in);
+	work_commit(session->engine, work);
+	return true;
+}
+
+static bool on_seen_ask(struct session *session, struct span in)
+{
+	struct buf *out = &session->channel.out;
+	struct id *sources, *messages;
+	enum seen *seen;
+	struct error error = {0};
+	uint32_t number;
+	size_t n, at;
+
+	if (!take_u32(&in, &number) || in.len % 32 || in.len / 32 > WIRE_SOURCES_MAX)
+		return false;
+	n = in.len / 32;
+	sources = mem_alloc((n + 1) * sizeof *sources);
+	messages = mem_alloc((n + 1) * sizeof *messages);
+	seen = mem_alloc((n + 1) * sizeof *seen);
+	for (size_t i = 0; i < n; i++)
+		wire_take_id(&in, &sources[i]);
+	if (!session->engine->db_open)
+		error_set(&error, ERROR_RETRY, "db.gone", "the store cannot be reached");
+	else if (store_seen_find(session->engine->store, sources, n, seen, messages, &error))
+		engine_store_failed(session->engine, &error);
+	at = wire_begin(out, FRAME_SEEN_ANSWER);
+	buf_u32(out, number);
+	wire_put_error(out, &error);
+	for (size_t i = 0; i < n && !error.class; i++) {
+		buf_u8(out, (uint8_t)seen[i]);
+		buf_span(out, id_span(&messages[i]));
+	}
+	session_say(session, at);
+	free(sources);
+	free(messages);
+	free(seen);
+	return true;
+}
+
+static bool on_state(struct session *session, struct span in)
+{
+	struct span name, text;
+	json_error_t json;
+	json_t *state;
+
+	if (!take_field(&in, &name) || !name.len || name.len > 255 || !take_field(&in, &text) || text.len > 16384)
+		return false;
+	state = json_loadb(text.data, text.len, 0, &json);
+	if (!state)
+		return false;
+	if (!session->states)
+		session->states = json_object();
+	if (json_object_size(session->states) < 10000)
+		json_object_setn_new(session->states, name.data, name.len, state);
+	else
+		json_decref(state);
+	return true;
+}
+
+static void ask(struct session *session, uint32_t number, const char *name, json_t *request)
+{
+	struct engine *engine = session->engine;
+	struct error error = {0};
+	json_t *answer = NULL;
+	char *text = NULL;
+
+	engine->ask.now = clock_now_ms();
+	if (!engine->db_open)
+		error_set(&error, ERROR_RETRY, "db.gone", "the store cannot be reached");
+	else if (ask_question(&engine->ask, name, request, &answer, &error) == 0)
+		text = json_dumps(answer, JSON_COMPACT | JSON_ENCODE_ANY);
+	json_decref(answer);
+	if (text && strlen(text) > WIRE_ANSWER_MAX)
+		error_set(&error, ERROR_REJECT, "ask.answer", "the answer is too long: ask for less with `limit`");
+	say_answer(session, number, error.class ? SPAN_NONE : span_of(text ? text : "null"), &error);
+	free(text);
+}
+
+static bool on_ask(struct session *session, struct span in)
+{
+	struct span name, text;
+	json_error_t json;
+	json_t *request;
+	uint32_t number;
+	char *word;
+
+	if (!take_u32(&in, &number) || !take_field(&in, &name) || name.len > 100 || !take_field(&in, &text))
+		return false;
+	request = json_loadb(text.data ? text.data : "", text.len, JSON_DECODE_ANY, &json);
+	if (!request)
+		return false;
+	word = mem_span_dup(name);
+	ask(session, number, word, request);
+	free(word);
+	json_decref(request);
+	return true;
+}
+
+static bool on_supervisor(struct session *session, uint8_t type, struct span in)
+{
+	struct engine *engine = session->engine;
+	struct topology *topology;
+	struct span text, bytes;
+	struct error error;
+	struct id id;
+	char *revision;
+
+	if (!session->supervisor)
+		return false;
+	if (type == FRAME_DRAIN) {
+		engine_drain(engine);
+		return true;
+	}
+	if (type == FRAME_SUSPECT) {
+		if (!wire_take_id(&in, &id) || !take_field(&in, &text))
+			return false;
+		suspect_add(engine, &id, text);
+		return true;
+	}
+	if (!take_field(&in, &text) || !take_field(&in, &bytes))
+		return false;
+	topology = topology_decode_new(bytes, &error);
+	revision = mem_span_dup(text);
+	if (!topology || engine_topology(engine, topology, revision, &error))
+		log_error("queue", SPAN_NONE, "the new queues were not taken code=%s error=\"%s\"", error.code, error.text);
+	topology_free(topology);
+	free(revision);
+	return true;
+}
+
+static bool on_frame(struct session *session, uint8_t type, struct span in)
+{
+	if (!session->greeted && type != FRAME_HELLO)
+		return false;
+	switch (type) {
+	case FRAME_HELLO:
+		return on_hello(session, in);
+	case FRAME_CREDIT:
+		return on_credit(session, in);
+	case FRAME_RELEASE:
+		return on_release(session, in);
+	case FRAME_PUBLISH:
+		return on_publish(session, in);
+	case FRAME_SETTLE:
+		return on_settle(session, in);
+	case FRAME_PARK:
+		return on_park(session, in);
+	case FRAME_DEAD:
+	case FRAME_SEEN:
+	case FRAME_EFFECT:
+	case FRAME_CHANGE:
+		return on_write(session, type, in);
+	case FRAME_COMMIT:
+		return on_commit(session, in);
+	case FRAME_ABANDON:
+		return on_abandon(session, in);
+	case FRAME_INTEND:
+		return on_intend(session, in);
+	case FRAME_SEEN_ASK:
+		return on_seen_ask(session, in);
+	case FRAME_STATE:
+		return on_state(session, in);
+	case FRAME_ASK:
+		return on_ask(session, in);
+	case FRAME_BYE:
+		session->polite = true;
+		return true;
+	case FRAME_SUSPECT:
+	case FRAME_TOPOLOGY:
+	case FRAME_DRAIN:
+		return on_supervisor(session, type, in);
+	default:
+		return false;
+	}
+}
+
+/* ---- the connection */
+static void frames(struct session *session)
+{
+	struct span payload;
+	uint8_t type;
+	int more;
+
+	while (!session->closing && (more = channel_next(&session->channel, &type, &payload)) != 0)
+		if (more < 0 || !on_frame(session, type, payload)) {
+			log_warn("queue", SPAN_NONE, "session=%llu role=%s pid=%d sent a frame that makes no sense (type %u): it ends",
+				 (unsigned long long)session->number, session->role, (int)session->pid, more < 0 ? 0u : type);
+			session->closing = true;
+		}
+}
+
+static bool full(const struct session *session)
+{
+	return session->stalled_bytes > SESSION_STALLED_MAX;
+}
+
+static void watch_for(struct session *session)
+{
+	session->paused = full(session);
+	loop_events(session->watch, (session->paused ? 0 : LOOP_READ) | (channel_unsent(&session->channel) ? LOOP_WRITE : 0));
+}
+
+static void on_session(void *arg, unsigned events)
+{
+	struct session *session = arg;
+	size_t total = 0;
+	ssize_t n = 1;
+
+	while (!session->closing && !full(session) && total < SESSION_READ_AT_ONCE) {
+		n = channel_read(&session->channel, SESSION_READ_AT_ONCE);
+		if (n <= 0)
+			break;
+		total += (size_t)n;
+		frames(session);
+	}
+	if (n < 0 || (events & LOOP_HANGUP && full(session)) || (!session->closing && channel_write(&session->channel)))
+		session->closing = true;
+	if (session->closing)
+		session_end(session);
+	else
+		watch_for(session);
+	/* what was read asks for a round itself */
+}
+
+static void leave_works(struct engine *engine, struct session *session)
+{
+	while (session->works) {
+		struct work *work = session->works;
+
+		session->works = work->next;
+		work->next = NULL;
+		work_abandon(engine, work);
+	}
+	for (struct work *work = engine->works; work; work = work->all_next)
+		if (work->session == session)
+			work->session = NULL; /* it is being committed: nobody hears of it */
+}
+
+static void leave_items(struct session *session)
+{
+	bool supervised = false;
+
+	for (struct session *s = session->engine->sessions; s; s = s->next)
+		supervised = supervised || s->supervisor;
+	while (session->items) {
+		struct item *item = session->items;
+
+		if (item->work)
+			item_unhand(item);
+		else
+			item_return(item, session->polite || !supervised);
+	}
+}
+
+void session_end(struct session *session)
+{
+	struct engine *engine = session->engine;
+	struct session **at = &engine->sessions;
+
+	session->closing = true;
+	leave_works(engine, session);
+	leave_items(session);
+	credits_free(session);
+	while (*at != session)
+		at = &(*at)->next;
+	*at = session->next;
+	engine->sessions_count--;
+	loop_unwatch(session->watch);
+	channel_close(&session->channel);
+	json_decref(session->states);
+	log_debug("queue", SPAN_NONE, "session=%llu role=%s ended", (unsigned long long)session->number, session->role);
+	free(session);
+	engine_poke(engine);
+}
+
+/* Writes what waits; ends the sessions that are to end. */
+void sessions_write(struct engine *engine)
+{
+	for (struct session *session = engine->sessions, *next; session; session = next) {
+		next = session->next;
+		if (!session->closing && channel_unsent(&session->channel) && channel_write(&session->channel))
+			session->closing = true;
+		if (session->closing)
+			session_end(session);
+		else
+			watch_for(session);
+	}
+}
+
+static bool ours(int fd)
+{
+	struct ucred peer;
+	socklen_t size = sizeof peer;
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && (peer.uid == geteuid() || peer.uid == 0);
+}
+
+static void on_connect(void *arg, unsigned events)
+{
+	struct engine *engine = arg;
+	int fd = accept4(engine->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	struct session *session;
+
+	if (fd < 0)
+		return;
+	if (!ours(fd) || engine->sessions_count >= SESSIONS_MAX) {
+		log_warn("queue", SPAN_NONE, "a connection was refused: %s", ours(fd) ? "too many sessions" : "of another user");
+		close(fd);
+		return;
+	}
+	session = mem_alloc(sizeof *session);
+	session->engine = engine;
+	session->number = ++engine->last_session;
+	session->since_ms = clock_now_ms();
+	channel_init(&session->channel, fd, SESSION_OUT_MAX);
+	session->watch = loop_watch(engine->loop, fd, LOOP_READ, on_session, session);
+	session->next = engine->sessions;
+	engine->sessions = session;
+	engine->sessions_count++;
+}
+
+int sessions_listen(struct engine *engine, struct error *error)
+{
+	engine->listener = wire_listen(engine->socket_path, error);
+	if (engine->listener < 0)
+		return -1;
+	engine->listen_watch = loop_watch(engine->loop, engine->listener, LOOP_READ, on_connect, engine);
+	return 0;
+}
+
+void sessions_close(struct engine *engine)
+{
+	while (engine->sessions)
+		session_end(engine->sessions);
+	loop_unwatch(engine->listen_watch);
+	if (engine->listener >= 0) {
+		close(engine->listener);
+		unlink(engine->socket_path);
+	}
+	engine->listener = -1;
+}
