@@ -198,7 +198,7 @@ static void sort_in(struct file_source *source, struct entry *entry, const struc
 	int (*order)(const void *, const void *) = source->settings->order == ORDER_TIME ? by_time : by_name;
 	const struct entry *old = entries_find(before, entry);
 
-	if (old && old->stamp.inode == entry->stamp.inode)
+	if (old && old->stamp.inode == entry->stamp.inode && old->type == entry->type)
 		entry->reported = old->reported;
 	if (old && same_stamp(&old->stamp, &entry->stamp))
 		entry->since = old->since;

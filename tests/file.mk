@@ -1,5 +1,7 @@
 # tests of file: the suites of sources and sinks applied to it, and its own
 FILE_TESTS = \
+  tests/unit/file-sink \
+  tests/unit/file-source \
   tests/conformance/file-source \
   tests/conformance/file-sink \
   tests/conformance/file-sink-link
@@ -15,3 +17,7 @@ tests_conformance_file_sink_LDADD = $(CHECK_LIBS)
 tests_conformance_file_sink_link_SOURCES = $(tests_conformance_file_sink_SOURCES)
 tests_conformance_file_sink_link_CPPFLAGS = $(AM_CPPFLAGS) -DBY_LINK
 tests_conformance_file_sink_link_LDADD = $(CHECK_LIBS)
+tests_unit_file_source_SOURCES = tests/unit/file_source.c tests/conformance/endpoint.c
+tests_unit_file_source_LDADD = $(CHECK_LIBS)
+tests_unit_file_sink_SOURCES = tests/unit/file_sink.c tests/conformance/endpoint.c
+tests_unit_file_sink_LDADD = $(CHECK_LIBS)
