@@ -7,45 +7,35 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Bytes of the UTF-8 character that begins here: 0 when none does, -1 when the text ends inside it. */
-static int character(const unsigned char *at)
-{
-	int more = *at < 0x80 ? 0 : *at < 0xc2 ? -1 : *at < 0xe0 ? 1 : *at < 0xf0 ? 2 : *at < 0xf5 ? 3 : -1;
-	unsigned char low = *at == 0xe0 ? 0xa0 : *at == 0xf0 ? 0x90 : 0x80;
-	unsigned char high = *at == 0xed ? 0x9f : *at == 0xf4 ? 0x8f : 0xbf;
+#include "base/utf8.h"
 
-	if (more < 0)
-		return 0;
-	for (int i = 1; i <= more; i++, low = 0x80, high = 0xbf) {
-		if (!at[i])
-			return -1;
-		if (at[i] < low || at[i] > high)
-			return 0;
-	}
-	return more + 1;
+/* A text that was cut may end inside a character. */
+static bool is_cut_end(struct span rest)
+{
+	for (size_t i = 0; i < rest.len; i++)
+		if ((unsigned char)rest.data[i] < 0x80)
+			return false;
+	return rest.len < 4;
 }
 
 /* Errors quote peers, and end in logs, terminals and JSON: one line of valid UTF-8, whatever came in and wherever it
  * was cut. */
 static void clean(char *text)
 {
-	size_t len;
+	size_t len = strlen(text);
 
-	for (unsigned char *at = (unsigned char *)text; *at;) {
-		int n = character(at);
-
-		if (n < 0)
-			*at = '\0';
+	for (size_t at = 0, n; at < len; at += n ? n : 1) {
+		n = utf8_character(span_make(text + at, len - at));
+		if (n == 0 && is_cut_end(span_make(text + at, len - at)))
+			len = at;
 		else if (n == 0)
-			*at++ = '?';
-		else {
-			if (*at < ' ' || *at == 0x7f)
-				*at = ' ';
-			at += n;
-		}
+			text[at] = '?';
+		else if ((unsigned char)text[at] < ' ' || text[at] == 0x7f)
+			text[at] = ' ';
 	}
-	for (len = strlen(text); len && text[len - 1] == ' '; len--)
-		text[len - 1] = '\0';
+	while (len && text[len - 1] == ' ')
+		len--;
+	text[len] = '\0';
 }
 
 /* The arguments may be texts of the same error. */

@@ -155,15 +155,22 @@ static int open_pending(struct vault *vault, const struct vault_place *place)
 	return -1;
 }
 
+/* A collector may move it to the trash, and back, between our two looks. */
 static int open_stored(struct vault *vault, const struct vault_place *place)
 {
-	int fd = openat(vault->directory, place->path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	bool restored = true;
+	int fd = -1;
 
-	if (fd < 0 && errno == ENOENT && place->kind == VAULT_FILE)
-		fd = open_pending(vault, place);
-	if (fd >= 0 || errno != ENOENT || !vault_restore(vault, place->path))
-		return fd;
-	return openat(vault->directory, place->path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	for (int i = 0; i < 4; i++) {
+		fd = openat(vault->directory, place->path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+		if (fd < 0 && errno == ENOENT && place->kind == VAULT_FILE)
+			fd = open_pending(vault, place);
+		if (fd >= 0 || errno != ENOENT || !restored)
+			break;
+		restored = vault_restore(vault, place->path);
+		errno = ENOENT;
+	}
+	return fd;
 }
 
 static int read_entry(int fd, const struct vault_place *place, char *into, size_t len, struct span ref,

@@ -3,6 +3,9 @@
 #include "config.h"
 #include "tests/unit/vault_fixture.h"
 
+#include <signal.h>
+#include <sys/wait.h>
+
 struct pins {
 	const char *name;
 	unsigned asked;
@@ -202,6 +205,39 @@ static void half_written_files_go_after_a_day(void **state)
 	free(young);
 }
 
+static void collect_for_ever(const char *directory)
+{
+	struct vault *vault = vault_open(directory, NULL);
+	struct vault_collected counts;
+
+	for (;;)
+		vault_collect(vault, clock_now_ms() + 1000, NULL, NULL, &counts, NULL);
+}
+
+/* Everything counts as old, so that the collector takes away as fast as it can. */
+static void what_is_put_while_a_collector_runs_is_always_found(void **state)
+{
+	struct fixture *f = *state;
+	char *bytes = bytes_of(70000, 6);
+	pid_t child = fork();
+
+	if (child == 0)
+		collect_for_ever(f->directory);
+	for (unsigned i = 0; i < 300; i++) {
+		struct vault_entry packed, large;
+
+		memcpy(bytes, &(unsigned){i % 3}, sizeof i); /* the same three documents again and again */
+		put_well(f, bytes, 70000, &large);
+		put_well(f, bytes, 100, &packed);
+		sync_well(f);
+		assert_holds(f->vault, packed.ref, bytes, 100);
+		assert_holds(f->vault, large.ref, bytes, 70000);
+	}
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+	free(bytes);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -212,6 +248,7 @@ int main(void)
 		VAULT_TEST(a_document_put_again_outlives_the_trash),
 		VAULT_TEST(a_fresh_file_left_in_the_trash_by_a_crash_goes_back),
 		VAULT_TEST(a_pack_that_is_written_to_is_never_taken_away),
+		VAULT_TEST(what_is_put_while_a_collector_runs_is_always_found),
 		VAULT_TEST(half_written_files_go_after_a_day),
 	};
 
