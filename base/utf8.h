@@ -1,4 +1,5 @@
-/* UTF-8 (RFC 3629): what arrives from outside is only said to be text. Where a library insists (JSON, PostgreSQL), it is cleaned first. */
+/* UTF-8 (RFC 3629): what arrives from outside is only said to be text. Where a library insists (JSON, PostgreSQL), it
+ * is cleaned first. */
 #ifndef FERRULE_BASE_UTF8_H
 #define FERRULE_BASE_UTF8_H
 

@@ -2,8 +2,6 @@
 #include "config.h"
 #include "base/wire.h"
 
-#include <stdio.h>
-
 #define HEADER 5
 
 size_t wire_begin(struct buf *buf, enum frame type)
@@ -75,11 +73,13 @@ bool wire_take_error(struct span *in, struct error *error)
 	if (class > ERROR_FATAL || !take_u8(in, &scope) || scope > SCOPE_SITE || !take_u64(in, &after) ||
 	    !take_field(in, &code) || !take_field(in, &text))
 		return false;
-	error->class = (enum error_class)class;
+	error_set(error, (enum error_class)class, "", "%.*s", (int)(text.len < 600 ? text.len : 600),
+		  text.len ? text.data : "");
 	error->scope = (enum error_scope)scope;
 	error->retry_after_ms = (int64_t)after;
-	snprintf(error->code, sizeof error->code, "%.*s", (int)(code.len < 40 ? code.len : 40), code.len ? code.data : "");
-	snprintf(error->text, sizeof error->text, "%.*s", (int)(text.len < 600 ? text.len : 600), text.len ? text.data : "");
+	/* it groups dead letters, and goes into JSON */
+	for (size_t i = 0; i < code.len && i + 1 < sizeof error->code; i++)
+		error->code[i] = code.data[i] > ' ' && code.data[i] < 0x7f ? code.data[i] : '?';
 	return true;
 }
 
@@ -133,7 +133,8 @@ void record_encode(struct buf *buf, const struct record *record, int64_t now_ms)
 
 static bool take_texts(struct span *in, struct record_view *view)
 {
-	struct span *const texts[] = {&view->stage, &view->place, &view->detail, &view->type, &view->correlation, &view->flow,
+	struct span *const texts[] = {&view->stage, &view->place, &view->detail, &view->type, &view->correlation,
+				      &view->flow,
 				      &view->revision, &view->position, &view->origin_name, &view->origin_ref};
 
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)

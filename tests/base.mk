@@ -20,7 +20,10 @@ BASE_TESTS = \
   tests/unit/secret \
   tests/unit/topology \
   tests/unit/vault \
-  tests/unit/vault_collect
+  tests/unit/vault_collect \
+  tests/unit/utf8 \
+  tests/unit/tree \
+  tests/unit/wire
 check_PROGRAMS += $(BASE_TESTS)
 TESTS += $(BASE_TESTS)
 
@@ -62,3 +65,9 @@ tests_unit_vault_SOURCES = tests/unit/vault.c tests/unit/vault_fixture.h
 tests_unit_vault_LDADD = $(CHECK_LIBS)
 tests_unit_vault_collect_SOURCES = tests/unit/vault_collect.c tests/unit/vault_fixture.h
 tests_unit_vault_collect_LDADD = $(CHECK_LIBS)
+tests_unit_utf8_SOURCES = tests/unit/utf8.c
+tests_unit_utf8_LDADD = $(CHECK_LIBS)
+tests_unit_tree_SOURCES = tests/unit/tree.c
+tests_unit_tree_LDADD = $(CHECK_LIBS)
+tests_unit_wire_SOURCES = tests/unit/wire.c
+tests_unit_wire_LDADD = $(CHECK_LIBS)
