@@ -161,17 +161,18 @@ static void no_publisher(const struct load *load, const struct topic_use *use, s
 	free(names);
 }
 
-static void check_topics(const struct load *load, struct findings *findings)
+/* whole: nothing is missing only because something else is wrong. */
+static void check_topics(const struct load *load, bool whole, struct findings *findings)
 {
 	for (size_t i = 0; i < load->topics_count; i++) {
 		const struct topic_use *use = &load->topics[i];
 
 		if (strncmp(use->topic, "ferrule.", 8) == 0 || other_end(load, use))
 			continue; /* Ferrule's own events come from nowhere in the site */
-		if (use->publishes)
+		if (use->publishes && whole)
 			finding_add(findings, use->place, SEVERITY_WARNING, "topic.subscriber",
 				    "no flow subscribes to %s: what is published there goes nowhere", use->topic);
-		else
+		else if (!use->publishes && !load->unread)
 			no_publisher(load, use, findings);
 	}
 }
@@ -280,6 +281,7 @@ static void check_runbooks(const struct site *site, struct findings *findings)
 void site_check(struct site *site, const struct registry *registry, struct findings *findings)
 {
 	struct checking checking = {.load = site->load, .findings = findings};
+	bool whole = findings->errors == 0;
 
 	(void)registry; /* what it names was resolved when the site was loaded */
 	filled_each(site->load, check_found, &checking);
@@ -287,8 +289,9 @@ void site_check(struct site *site, const struct registry *registry, struct findi
 	check_steps(site->load, findings);
 	for (size_t i = 0; i < site->contracts_count; i++)
 		contract_check(site->load, &site->contracts[i], findings);
-	check_mappings(site->load, findings);
-	check_topics(site->load, findings);
+	if (whole)
+		check_mappings(site->load, findings);
+	check_topics(site->load, whole, findings);
 	check_cycles(site, findings);
 	check_runbooks(site, findings);
 }

@@ -63,8 +63,8 @@ static void check_type_name(const struct checker *c, const json_t *name, const s
 	}
 	near = json_is_string(name) ? nearest_name(span_of(json_string_value(name)), types, TYPES) : NULL;
 	finding_add(c->findings, place_of(c, node), SEVERITY_ERROR, "contract.schema",
-		    "unknown type `%.40s`%s%s%s; types are string, object, array, number, integer, boolean and null",
-		    json_is_string(name) ? json_string_value(name) : "?", near ? "; did you mean `" : "", near ? near : "", near ? "`?" : "");
+		    "unknown type `%.40s`; %s%s%s", json_is_string(name) ? json_string_value(name) : "?", near ? "did you mean `" : "types are ",
+		    near ? near : "string, object, array, number, integer, boolean and null", near ? "`?" : "");
 }
 
 static void check_types(const struct checker *c, const json_t *value, const struct node *node)

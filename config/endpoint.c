@@ -204,6 +204,13 @@ static void fill_endpoint(struct load *load, struct endpoint *endpoint, const ch
 	endpoint->place = place;
 }
 
+/* One that has no name of its own goes by the flow's, which is taken already. */
+static void take_name(struct load *load, const struct known_name *name)
+{
+	if (load_name(load, "endpoint", name->name, name->place))
+		load_take_name(load, name);
+}
+
 /* ---- sources ---------------------------------------------------------------------------------------------------------- */
 int load_source(struct load *load, const char *flow, const struct node *node, size_t index, struct source *into)
 {
@@ -240,8 +247,8 @@ int load_source(struct load *load, const char *flow, const struct node *node, si
 	into->endpoint.name = common.name ? common.name
 			      : index == 0 ? flow
 					   : arena_printf(load->arena, "%s.%zu", flow, index + 1);
-	if (load_name(load, "source", into->endpoint.name, node->place))
-		load_take_name(load, &(struct known_name){into->endpoint.name, flow, NAME_SOURCE, node->place});
+	if (common.name || index > 0)
+		take_name(load, &(struct known_name){into->endpoint.name, flow, NAME_SOURCE, node->place});
 	take_place(load, adapter, pair, flow);
 	into->endpoint.settings = load_fill(load, node, table, also, size);
 	return into->endpoint.settings ? 0 : -1;
@@ -285,8 +292,8 @@ static int effect_word(struct load *load, const struct node *node, struct effect
 		return 0;
 	}
 	near = nearest_name(node->text, names, 4);
-	load_error(load, node->place, "effect.unknown", "unknown effect `%.*s`%s%s%s; it is rename, {key: …, remembers: 24h}, {match: OPERATION} or none",
-		   SPAN_ARGS(node->text), near ? "; did you mean `" : "", near ? near : "", near ? "`?" : "");
+	load_error(load, node->place, "effect.unknown", "unknown effect `%.*s`; %s%s%s", SPAN_ARGS(node->text), near ? "did you mean `" : "",
+		   near ? near : "it is rename, {key: …, remembers: 24h}, {match: OPERATION} or none", near ? "`?" : "");
 	return -1;
 }
 
@@ -488,8 +495,8 @@ int load_sink(struct load *load, struct flow *flow, const struct node *to, const
 	sink->name = common.name ? common.name : flow->name;
 	sink->retry = flow->retry;
 	sink->timeout_ms = timeout_of(ops->options, sink->settings, &common);
-	if (load_name(load, "sink", sink->name, to->place))
-		load_take_name(load, &(struct known_name){sink->name, flow->name, NAME_SINK, to->place});
+	if (common.name)
+		take_name(load, &(struct known_name){sink->name, flow->name, NAME_SINK, to->place});
 	flow->sink = sink;
 	flow->sink_ops = ops;
 	flow->out_queue = arena_printf(load->arena, "out.%s", sink->name);

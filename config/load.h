@@ -61,6 +61,7 @@ struct load {
 	struct system_node *systems; size_t systems_count, systems_capacity, site_systems_capacity;
 	struct checked_step *steps; size_t steps_count, steps_capacity;
 	size_t flows_capacity, contracts_capacity;
+	bool unread;         /* a file could not be read to its end */
 	struct place listen; /* of the first webhook; file NULL: none */
 };
 

@@ -262,6 +262,15 @@ static void load_site_yaml(struct load *load, const struct node *node)
 	load_listen(load, settings.listen);
 }
 
+/* What the rest needs to be read at all, when site.yaml is not readable. */
+static void load_nothing(struct load *load)
+{
+	struct site_settings settings = {0};
+
+	load->site->queue_lifetime_ms = load->site->retain_receipts_ms = INT64_MAX;
+	set_paths(load, &settings, (struct place){"site.yaml", 1, 1});
+}
+
 /* ---- the other files ---------------------------------------------------------------------------------------------------------- */
 static bool find_variable(void *arg, struct span name, struct span *value)
 {
@@ -312,7 +321,8 @@ static void each_document(struct load *load, const char *folder, const char *key
 
 		if (!below(file->path, folder) || !is_yaml(file->path))
 			continue;
-		yaml_read(load->arena, load->findings, file->path, file->text, &load->variables, &documents);
+		if (yaml_read(load->arena, load->findings, file->path, file->text, &load->variables, &documents))
+			load->unread = true;
 		for (size_t d = 0; d < documents.count; d++) {
 			if (documents.items[d]->type == NODE_MAP)
 				read(load, documents.items[d]);
@@ -376,19 +386,25 @@ static void list_names(struct load *load)
 	load->options.mappings_count = load->mappings_count;
 }
 
-/* A value with an undefined variable is not worth more words: what its option says of it is left out. */
+/* A value with an undefined variable is not worth more words: what its option says of it is left out. With more than
+ * UNDEFINED_MAX of them a few words too many do not matter. */
+#define UNDEFINED_MAX 64
 static void drop_consequences(struct findings *findings)
 {
-	size_t kept = 0;
+	struct place undefined[UNDEFINED_MAX];
+	size_t n = 0, kept = 0;
 
+	for (size_t i = 0; i < findings->count && n < UNDEFINED_MAX; i++) {
+		if (strcmp(findings->list[i].code, "variable.undefined") == 0)
+			undefined[n++] = findings->list[i].place;
+	}
 	for (size_t i = 0; i < findings->count; i++) {
 		const struct finding *f = &findings->list[i];
 		bool consequence = false;
 
-		for (size_t k = 0; k < findings->count && !consequence && strcmp(f->code, "variable.undefined") != 0; k++)
-			consequence = strcmp(findings->list[k].code, "variable.undefined") == 0 &&
-				      findings->list[k].place.file == f->place.file && findings->list[k].place.line == f->place.line &&
-				      findings->list[k].place.column == f->place.column;
+		for (size_t k = 0; k < n && !consequence && strcmp(f->code, "variable.undefined") != 0; k++)
+			consequence = undefined[k].file == f->place.file && undefined[k].line == f->place.line &&
+				      undefined[k].column == f->place.column;
 		if (consequence)
 			findings->errors -= f->severity == SEVERITY_ERROR;
 		else
@@ -410,6 +426,7 @@ static struct site *load_all(const struct bundle *bundle, const struct registry 
 	struct load *load = mem_alloc(sizeof *load);
 	const struct span *text = bundle_find(bundle, "site.yaml");
 	struct yaml_documents documents = {0};
+	int read;
 
 	site->arena = arena_new();
 	site->bundle = bundle;
@@ -421,9 +438,11 @@ static struct site *load_all(const struct bundle *bundle, const struct registry 
 	load->options = (struct option_context){.arena = site->arena, .findings = findings, .mapping = find_mapping, .site = load};
 	list_names(load);
 	load_environments(load);
-	if (text)
-		yaml_read(load->arena, findings, "site.yaml", *text, &load->variables, &documents);
-	load_site_yaml(load, documents.count > 0 ? documents.items[0] : NULL);
+	read = text ? yaml_read(load->arena, findings, "site.yaml", *text, &load->variables, &documents) : -1;
+	if (read == 0 || documents.count > 0)
+		load_site_yaml(load, documents.count > 0 ? documents.items[0] : NULL);
+	else
+		load_nothing(load);
 	if (documents.count > 1)
 		load_error(load, documents.items[1]->place, "site.documents", "site.yaml is one document");
 	load_contracts(load);
@@ -448,6 +467,23 @@ struct site *site_load_new(const struct bundle *bundle, const struct registry *r
 	return NULL;
 }
 
+/* A step checks its own expressions, and so does site_check: once is enough. The list is sorted. */
+static void drop_repeated(struct findings *findings)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < findings->count; i++) {
+		const struct finding *f = &findings->list[i], *last = kept > 0 ? &findings->list[kept - 1] : NULL;
+
+		if (last && last->place.line == f->place.line && last->place.column == f->place.column && strcmp(last->code, f->code) == 0 &&
+		    strcmp(last->text, f->text) == 0 && strcmp(last->place.file ? last->place.file : "", f->place.file ? f->place.file : "") == 0)
+			findings->errors -= f->severity == SEVERITY_ERROR;
+		else
+			findings->list[kept++] = *f;
+	}
+	findings->count = kept;
+}
+
 int site_inspect(const struct bundle *bundle, const struct registry *registry, const char *directory, struct findings *findings)
 {
 	struct site *site = load_all(bundle, registry, directory, findings);
@@ -455,6 +491,7 @@ int site_inspect(const struct bundle *bundle, const struct registry *registry, c
 	site_check(site, registry, findings);
 	site_free(site);
 	findings_sort(findings);
+	drop_repeated(findings);
 	return findings->errors > 0 ? -1 : 0;
 }
 

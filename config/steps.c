@@ -98,13 +98,12 @@ static const struct node *step_settings(struct load *load, const struct node *it
 	return settings;
 }
 
-/* What a step takes must be what the one before it gives. `form` starts as BYTES for documents, EITHER for messages of a topic. */
+/* What a step takes must be what the one before it gives. Data becomes bytes by itself, JSON bytes become data: only files and what was encoded need a
+ * decode. */
 static void check_form(struct load *load, const struct transformer_ops *ops, struct place place, enum form *form)
 {
 	if (ops->takes == FORM_TREE && *form == FORM_BYTES)
 		load_error(load, place, "step.form", "`%s` needs data, and this is a document's bytes: put a `decode` before it", ops->name);
-	else if (ops->takes == FORM_BYTES && *form == FORM_TREE)
-		load_error(load, place, "step.form", "`%s` needs a document's bytes, and this is data already: `encode` it before", ops->name);
 	if (ops->gives != FORM_EITHER)
 		*form = ops->gives;
 }
@@ -159,7 +158,7 @@ static void load_step(struct load *load, struct flow *flow, const struct node *i
 
 void load_steps(struct load *load, struct flow *flow, const struct node *steps)
 {
-	enum form form = flow->sources_count > 0 ? FORM_BYTES : FORM_EITHER;
+	enum form form = FORM_EITHER;
 
 	if (node_null(steps))
 		return;
@@ -172,6 +171,8 @@ void load_steps(struct load *load, struct flow *flow, const struct node *steps)
 		return;
 	}
 	flow->steps = arena_alloc(load->arena, (steps->count + 1) * sizeof *flow->steps);
+	for (size_t i = 0; i < flow->sources_count; i++)
+		form = flow->sources[i].poll ? FORM_BYTES : form;
 	for (size_t i = 0; i < steps->count; i++)
 		load_step(load, flow, steps->items[i], &form);
 }

@@ -39,6 +39,21 @@ static void stop(struct yaml *y, struct place place, const char *code, const cha
 	y->stopped = true;
 }
 
+/* `{port: ${PORT}}` is the mistake that everybody makes once. */
+static const char *hint(const struct yaml *y, yaml_mark_t mark)
+{
+	const char *at = y->source.data, *end = at + y->source.len, *next;
+
+	for (size_t line = 0; at && line < mark.line; line++) {
+		at = memchr(at, '\n', end - at);
+		at = at ? at + 1 : NULL;
+	}
+	next = at ? memchr(at, '\n', end - at) : NULL;
+	if (at && memmem(at, (next ? next : end) - at, "${", 2))
+		return "; between { and } a value with ${…} needs quotes: '${NAME}'";
+	return "";
+}
+
 static void syntax_error(struct yaml *y)
 {
 	yaml_parser_t *p = &y->parser;
@@ -52,8 +67,8 @@ static void syntax_error(struct yaml *y)
 		finding_add(y->findings, (struct place){y->file, 1, 1}, SEVERITY_ERROR, "yaml.encoding",
 			    "byte %zu: %s; the file must be UTF-8 text", p->problem_offset, problem);
 	else if (p->context)
-		finding_add(y->findings, place_of(y, mark), SEVERITY_ERROR, "yaml.syntax", "%s, %s (line %zu)", problem,
-			    p->context, p->context_mark.line + 1);
+		finding_add(y->findings, place_of(y, mark), SEVERITY_ERROR, "yaml.syntax", "%s, %s (line %zu)%s", problem,
+			    p->context, p->context_mark.line + 1, hint(y, mark));
 	else
 		finding_add(y->findings, place_of(y, mark), SEVERITY_ERROR, "yaml.syntax", "%s%s", problem,
 			    strstr(problem, "cannot start any token") ? "; is it a tab? indent with spaces" : "");
@@ -132,9 +147,8 @@ static void undefined(struct yaml *y, struct place place, struct span name)
 	const char *near = nearest_name(name, v->names, v->names_count);
 
 	finding_add(y->findings, place, SEVERITY_ERROR, "variable.undefined",
-		    near ? "the variable %.*s is not defined; did you mean %s? Otherwise set it in environments/*.yaml or in the environment, or write ${%.*s:default}"
-			 : "the variable %.*s is not defined%.0s; set it in environments/*.yaml or in the environment, or write ${%.*s:default}",
-		    SPAN_ARGS(name), near ? near : "", SPAN_ARGS(name));
+		    "the variable %.*s is not defined; %s%s%sset it in environments/*.yaml or in the environment, or write ${%.*s:default}",
+		    SPAN_ARGS(name), near ? "did you mean " : "", near ? near : "", near ? "? Otherwise " : "", SPAN_ARGS(name));
 }
 
 /* The value of a scalar with its variables replaced; the text itself where there are none. */
@@ -369,8 +383,8 @@ static void read_documents(struct yaml *y, struct list *list)
 		    event->type == YAML_DOCUMENT_END_EVENT)
 			continue;
 		node = read_node(y, event, 1);
-		if (!node || (node->type == NODE_SCALAR && node->text.len == 0 && !node->quoted))
-			continue; /* an empty document: only comments */
+		if (!node || y->stopped || (node->type == NODE_SCALAR && node->text.len == 0 && !node->quoted))
+			continue; /* cut short by a mistake, or only comments */
 		list->items = mem_grow(list->items, &list->capacity, list->count + 1, sizeof *list->items);
 		list->items[list->count++] = node;
 	}

@@ -1,0 +1,1 @@
+{number, home: $ENV.HOME}

@@ -1,0 +1,5 @@
+# a comment
+{
+  number: .number,
+  total: (.total | tonumbr)
+}
