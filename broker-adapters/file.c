@@ -47,11 +47,23 @@ int file_fail(struct error *error, const char *doing, const char *path)
 	return -1;
 }
 
+/* How long a UTF-8 character is that begins so, or 0. */
+static size_t lead_length(unsigned char c)
+{
+	if (c < 0x80)
+		return 1;
+	if (c >= 0xc2 && c < 0xe0)
+		return 2;
+	if ((c & 0xf0) == 0xe0)
+		return 3;
+	return c >= 0xf0 && c < 0xf5 ? 4 : 0;
+}
+
 /* The length of the UTF-8 character that begins there, or 0. */
 static size_t character(struct span text, size_t at)
 {
 	const unsigned char *p = (const unsigned char *)text.data + at;
-	size_t n = *p < 0x80 ? 1 : *p >= 0xc2 && *p < 0xe0 ? 2 : (*p & 0xf0) == 0xe0 ? 3 : *p >= 0xf0 && *p < 0xf5 ? 4 : 0;
+	size_t n = lead_length(*p);
 
 	if (!n || at + n > text.len)
 		return 0;

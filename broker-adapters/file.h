@@ -1,8 +1,9 @@
-/* What the two ends of the file adapter share: opening directories, renaming without overwriting, names, and what an errno
- * means. Private to file_source.c, file_settle.c and file_sink.c.
+/* What the two ends of the file adapter share: opening directories, renaming without overwriting, names, and what an
+ * errno means. Private to file_source.c, file_settle.c and file_sink.c.
  *
- * All calls block on the file system: a dead network mount hangs the process that polls or delivers there, which is why each
- * file endpoint has a process of its own. A FIFO, socket or device in place of a file or a folder never hangs it. */
+ * All calls block on the file system: a dead network mount hangs the process that polls or delivers there, which is why
+ * each file endpoint has a process of its own. A FIFO, socket or device in place of a file or a folder never hangs
+ * it. */
 #ifndef FERRULE_ADAPTERS_FILE_H
 #define FERRULE_ADAPTERS_FILE_H
 
@@ -13,27 +14,28 @@
 
 #define FILE_SHOWN 240 /* a name as it stands in a text for people */
 
-/* Fills the error from errno: RETRY of the whole endpoint with a stable code (file.full, file.permission, file.read-only, file.directory,
- * file.io). Returns -1. */
+/* Fills the error from errno: RETRY of the whole endpoint with a stable code (file.full, file.permission,
+ * file.read-only, file.directory, file.io). Returns -1. */
 int file_fail(struct error *, const char *doing, const char *path);
 
 /* Names come from strangers: control characters and what is not UTF-8 become \xNN, and a long name loses its end. */
 void file_show(char out[FILE_SHOWN], struct span name);
 bool file_is_utf8(struct span text);
 
-/* Opens a directory, relative to `base` (a descriptor, or AT_FDCWD). With create, missing ones are made with that mode, each durable in its
- * parent. With nofollow no part of the path may be a symbolic link. -1 with errno. */
+/* Opens a directory, relative to `base` (a descriptor, or AT_FDCWD). With create, missing ones are made with that mode,
+ * each durable in its parent. With nofollow no part of the path may be a symbolic link. -1 with errno. */
 int file_directory(int base, const char *path, bool create, mode_t mode, bool nofollow);
 /* Root and path as one; an absolute path stays as it is. The caller frees. */
 char *file_path(const char *root, const char *path);
 
-/* Renames without ever overwriting: errno EEXIST when the target is there, EOPNOTSUPP when the file system can do neither a
- * rename of this kind nor hard links. */
+/* Renames without ever overwriting: errno EEXIST when the target is there, EOPNOTSUPP when the file system can do
+ * neither a rename of this kind nor hard links. */
 int file_rename_new(int from, const char *name, int to, const char *target);
 /* renameat2(RENAME_NOREPLACE) and nothing else; errno EOPNOTSUPP where that does not exist. */
 int file_rename_exclusive(int from, const char *name, int to, const char *target);
 
-/* The n-th name to try: n 1 is the name itself, then "orders.2.edi". A suffix goes to the very end. Always fits NAME_MAX. */
+/* The n-th name to try: n 1 is the name itself, then "orders.2.edi". A suffix goes to the very end. Always fits
+ * NAME_MAX. */
 void file_numbered(char out[256], const char *name, unsigned n, const char *suffix);
 
 static inline int64_t file_ns(struct timespec t)

@@ -1,4 +1,5 @@
-/* Names of the file sink: where a message goes, which is partly a stranger's word, and the hidden names of its effect. */
+/* Names of the file sink: where a message goes, which is partly a stranger's word, and the hidden names of its
+ * effect. */
 #include "config.h"
 #include "broker-adapters/file_sink.h"
 
@@ -16,7 +17,7 @@
 #define VALUE_LIMIT 200 /* of one value in it */
 #define DEPTH_LIMIT 8   /* of folders that are swept */
 
-/* ---- address: the path, from the message ------------------------------------------------------------------------ */
+/* ---- address: the path, from the message ---------------------------------------------------------------------- */
 
 static int refuse_value(struct span value, const char *why, struct error *error)
 {
@@ -24,7 +25,8 @@ static int refuse_value(struct span value, const char *why, struct error *error)
 
 	file_show(shown, value);
 	shown[80] = '\0';
-	return error_set(error, ERROR_REJECT, "file.name", "the value \"%s\" cannot be part of a file name: it %s", shown, why);
+	return error_set(error, ERROR_REJECT, "file.name", "the value \"%s\" cannot be part of a file name: it %s",
+			 shown, why);
 }
 
 /* What stands in a message must not choose another folder, hide the file or trick whoever lists it. */
@@ -74,7 +76,8 @@ static int check_path(struct span path, size_t fixed, struct error *error)
 		if (end == at)
 			return file_refuse_path(path, "has an empty name in it; a value is missing", error);
 		if (path.data[at] == '.')
-			return file_refuse_path(path, "has a name in it that begins with a dot; a value is missing", error);
+			return file_refuse_path(path, "has a name in it that begins with a dot; a value is missing",
+						error);
 		if (end - at > NAME_MAX)
 			return file_refuse_path(path, "has a name of more than 255 bytes", error);
 	}
@@ -103,7 +106,7 @@ done:
 	return result;
 }
 
-/* ---- names ----------------------------------------------------------------------------------------------------- */
+/* ---- names ---------------------------------------------------------------------------------------------------- */
 
 static const char *const hidden_ends[] = {".tmp", ".mark", ".link", ".part"};
 
@@ -138,7 +141,7 @@ int hidden_unlink(int directory, const struct id *key, enum hidden which)
 	return unlinkat(directory, name, 0) && errno != ENOENT ? -1 : 0;
 }
 
-/* ---- sweep -------------------------------------------------------------------------------------------------------- */
+/* ---- sweep ---------------------------------------------------------------------------------------------------- */
 
 struct sweep {
 	int64_t before_ns;
@@ -160,7 +163,8 @@ static void sweep_folder(struct sweep *sweep, int parent, const char *path, unsi
 	while (folder && (found = readdir(folder))) {
 		if (hidden_key(found->d_name, &key)) {
 			if (!fstatat(fd, found->d_name, &st, AT_SYMLINK_NOFOLLOW) && S_ISREG(st.st_mode) &&
-			    file_ns(st.st_ctim) < sweep->before_ns && !sweep->needed(sweep->arg, &key) && !unlinkat(fd, found->d_name, 0))
+			    file_ns(st.st_ctim) < sweep->before_ns && !sweep->needed(sweep->arg, &key) &&
+			    !unlinkat(fd, found->d_name, 0))
 				sweep->removed++;
 		} else if (depth && found->d_name[0] != '.') {
 			sweep_folder(sweep, fd, found->d_name, depth - 1);
@@ -171,7 +175,7 @@ static void sweep_folder(struct sweep *sweep, int parent, const char *path, unsi
 }
 
 int file_sink_sweep(void *arg, const struct endpoint *endpoint, int64_t older_than_ms,
-			   bool (*needed)(void *, const struct id *), void *needed_arg, unsigned *removed, struct error *error)
+		    bool (*needed)(void *, const struct id *), void *needed_arg, unsigned *removed, struct error *error)
 {
 	const struct file_sink_settings *settings = endpoint->settings;
 	struct span source = template_source(settings->file);

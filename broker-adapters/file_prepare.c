@@ -1,4 +1,5 @@
-/* Preparing a delivery: the content under a hidden name and the mark that says so, durable before there is an intent. */
+/* Preparing a delivery: the content under a hidden name and the mark that says so, durable before there is an
+ * intent. */
 #include "config.h"
 #include "broker-adapters/file_sink.h"
 
@@ -14,7 +15,7 @@
 
 #define CHUNK (1u << 20)
 
-/* ---- the folder -------------------------------------------------------------------------------------------------- */
+/* ---- the folder ----------------------------------------------------------------------------------------------- */
 
 static mode_t folder_mode(mode_t file)
 {
@@ -70,7 +71,7 @@ struct pending *pending_new(struct attempt *attempt, bool create, struct error *
 	return pending;
 }
 
-/* ---- prepare ------------------------------------------------------------------------------------------------------- */
+/* ---- prepare -------------------------------------------------------------------------------------------------- */
 
 static int write_body(int fd, struct reader *body, struct error *error, const char *folder)
 {
@@ -79,7 +80,8 @@ static int write_body(int fd, struct reader *body, struct error *error, const ch
 	int result = -1;
 
 	while (at < size) {
-		ssize_t n = reader_read(body, at, chunk, size - at < CHUNK ? (size_t)(size - at) : CHUNK, error), done = 0;
+		size_t want = size - at < CHUNK ? (size_t)(size - at) : CHUNK;
+		ssize_t n = reader_read(body, at, chunk, want, error), done = 0;
 
 		if (n < 0)
 			goto done;
@@ -106,8 +108,8 @@ done:
 	return result;
 }
 
-/* Opens the hidden file that content is written to, whatever an earlier process left in it. Locked, so that two workers never write one
- * file; a lock ends with its process. Where there are no locks the site's own leases must do. */
+/* Opens the hidden file that content is written to, whatever an earlier process left in it. Locked, so that two workers
+ * never write one file; a lock ends with its process. Where there are no locks the site's own leases must do. */
 static int open_part(struct pending *pending, struct error *error)
 {
 	char name[HIDDEN_NAME];
@@ -115,17 +117,18 @@ static int open_part(struct pending *pending, struct error *error)
 
 	hidden_name(name, &pending->attempt->key, HIDDEN_PART);
 	for (int tries = 0; tries < 100; tries++) {
-		int fd = openat(pending->directory, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+		int fd = openat(pending->directory, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
+				0600);
 
 		if (fd < 0)
 			return file_fail(error, "cannot write into", pending->folder);
 		if (flock(fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK) {
 			close(fd);
-			return error_set(error, ERROR_RETRY, "file.busy", "another worker is writing the same message into %s",
-					 pending->folder);
+			return error_set(error, ERROR_RETRY, "file.busy",
+					 "another worker is writing the same message into %s", pending->folder);
 		}
-		if (!fstat(fd, &held) && !fstatat(pending->directory, name, &there, AT_SYMLINK_NOFOLLOW) && held.st_ino == there.st_ino &&
-		    S_ISREG(held.st_mode) && !ftruncate(fd, 0))
+		if (!fstat(fd, &held) && !fstatat(pending->directory, name, &there, AT_SYMLINK_NOFOLLOW) &&
+		    held.st_ino == there.st_ino && S_ISREG(held.st_mode) && !ftruncate(fd, 0))
 			return fd;
 		close(fd); /* it got its next name between our open and our lock */
 	}
@@ -193,7 +196,8 @@ static bool is_same_content(struct pending *pending, const struct stat *st)
 	if (fd < 0)
 		return false;
 	there = reader_new_fd(fd, 0, (uint64_t)st->st_size);
-	same = !reader_digest(there, theirs, NULL) && !reader_digest(body, ours, NULL) && !memcmp(ours, theirs, sizeof ours);
+	same = !reader_digest(there, theirs, NULL) && !reader_digest(body, ours, NULL) &&
+	       !memcmp(ours, theirs, sizeof ours);
 	reader_unref(there);
 	return same;
 }
@@ -228,7 +232,8 @@ static bool is_our_tmp(struct pending *pending)
 {
 	struct stat st;
 
-	return hidden_is_there(pending->directory, &pending->attempt->key, HIDDEN_TMP, &st) && st.st_ino == pending->temporary.st_ino;
+	return hidden_is_there(pending->directory, &pending->attempt->key, HIDDEN_TMP, &st) &&
+	       st.st_ino == pending->temporary.st_ino;
 }
 
 /* .tmp with these bytes and .mark, both durable. Two workers with one message are kept apart by who finds what. */
@@ -247,7 +252,7 @@ int pending_make_ready(struct pending *pending, bool marked, struct error *error
 	result = marked ? 0 : make_mark(pending, error);
 	if (result < 0)
 		return -1;
-	if (result && alone && is_our_tmp(pending)) { /* another worker made its mark and renamed, all since we looked */
+	if (result && alone && is_our_tmp(pending)) { /* another made its mark and renamed, all since we looked */
 		hidden_unlink(pending->directory, key, HIDDEN_TMP);
 		pending->stage = STAGE_WENT;
 		return pending_sync(pending, error);

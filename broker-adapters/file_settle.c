@@ -1,9 +1,9 @@
 /* Putting a file away once its document is safe: archived by day, moved, deleted or set aside as refused. Nothing is
  * overwritten, a file that changed since it was read stays, and doing it twice is doing it once.
  *
- * A rename leaves the file either in the folder or in its new place. Between file systems it is a copy: written under a hidden
- * name, synced, given its name, and only then is the original removed; met again after a crash, the copy is known by its
- * time and bytes. */
+ * A rename leaves the file either in the folder or in its new place. Between file systems it is a copy: written under a
+ * hidden name, synced, given its name, and only then is the original removed; met again after a crash, the copy is
+ * known by its time and bytes. */
 #include "config.h"
 #include "broker-adapters/file_source.h"
 
@@ -37,9 +37,10 @@ static void show_place(char out[FILE_SHOWN], const char *directory, const char *
 	free(path);
 }
 
-/* ---- where to ---------------------------------------------------------------------------------------------------- */
+/* ---- where to ------------------------------------------------------------------------------------------------- */
 
-/* A directory of the settings may lie behind links that its owner made; what lies in the folder was perhaps put there by a partner. */
+/* A directory of the settings may lie behind links that its owner made; what lies in the folder was perhaps put there
+ * by a partner. */
 static int open_place(const struct file_source *source, const char *configured, const char *usual, bool by_day,
 		      struct place_to *to, struct error *error)
 {
@@ -98,7 +99,7 @@ bool file_source_own_directory(const struct file_source *source, const char *nam
 	       is_same_directory(source, settings->rejected, &st);
 }
 
-/* ---- between file systems ---------------------------------------------------------------------------------------- */
+/* ---- between file systems ------------------------------------------------------------------------------------- */
 
 static int copy_bytes(int from, int to)
 {
@@ -152,7 +153,8 @@ static int open_source_file(const struct file_source *source, const struct held 
 	return openat(source->directory, held->name, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
 }
 
-/* Was that put there by an earlier try for this very file? By link: the same file. By copy: the same time, to the nanosecond, and bytes. */
+/* Was that put there by an earlier try for this very file? By link: the same file. By copy: the same time, to the
+ * nanosecond, and bytes. */
 static bool is_ours(const struct file_source *source, const struct held *held, int directory, const char *name)
 {
 	struct stat st;
@@ -177,11 +179,13 @@ static bool is_ours(const struct file_source *source, const struct held *held, i
 
 static void copy_name(char out[80], const struct held *held)
 {
-	snprintf(out, 80, ".ferrule-%llx-%llx.copy", (unsigned long long)held->stamp.device, (unsigned long long)held->stamp.inode);
+	snprintf(out, 80, ".ferrule-%llx-%llx.copy", (unsigned long long)held->stamp.device,
+		 (unsigned long long)held->stamp.inode);
 }
 
 /* A complete, synced copy under a hidden name; made anew when an earlier one was left. */
-static int make_copy(const struct file_source *source, const struct held *held, const struct place_to *to, struct error *error)
+static int make_copy(const struct file_source *source, const struct held *held, const struct place_to *to,
+		     struct error *error)
 {
 	struct timespec times[2];
 	struct stat st;
@@ -214,9 +218,10 @@ done:
 	return result;
 }
 
-/* ---- putting away -------------------------------------------------------------------------------------------------- */
+/* ---- putting away --------------------------------------------------------------------------------------------- */
 
-/* As it was when it was read? 0 it is, 1 gone or another by now. The time of the inode is left out: a backup may touch that. */
+/* As it was when it was read? 0 it is, 1 gone or another by now. The time of the inode is left out: a backup may touch
+ * that. */
 static int still_there(const struct file_source *source, const struct held *held, struct error *error)
 {
 	struct stat st;
@@ -228,8 +233,8 @@ static int still_there(const struct file_source *source, const struct held *held
 	if (now.device == held->stamp.device && now.inode == held->stamp.inode && now.size == held->stamp.size &&
 	    now.mtime_ns == held->stamp.mtime_ns)
 		return 0;
-	log_warn("file", SPAN_NONE, "changed after it was taken, left for the next look flow=%s file=\"%s/%s\"", source->flow,
-		 source->folder, held->shown);
+	log_warn("file", SPAN_NONE, "changed after it was taken, left for the next look flow=%s file=\"%s/%s\"",
+		 source->flow, source->folder, held->shown);
 	return 1;
 }
 
@@ -250,7 +255,8 @@ static int place_file(const struct file_source *source, const struct held *held,
 		if (is_ours(source, held, to->directory, placed))
 			return 1;
 	}
-	error_set(error, ERROR_RETRY, "file.names", "%s holds more than %d files named like %s; clear it up", to->path, NUMBERED_MAX, held->shown);
+	error_set(error, ERROR_RETRY, "file.names", "%s holds more than %d files named like %s; clear it up", to->path,
+		  NUMBERED_MAX, held->shown);
 	error->scope = SCOPE_ENDPOINT;
 	return -1;
 }
@@ -267,8 +273,8 @@ static int remove_original(const struct file_source *source, const struct held *
 	return 0;
 }
 
-static int place_copy(const struct file_source *source, const struct held *held, const struct place_to *to, char placed[256],
-		      struct error *error)
+static int place_copy(const struct file_source *source, const struct held *held, const struct place_to *to,
+		      char placed[256], struct error *error)
 {
 	char name[80];
 	int result;
@@ -289,9 +295,10 @@ static int place_copy(const struct file_source *source, const struct held *held,
 	return result;
 }
 
-/* Somebody may have put another file under the name between the look and the rename: that one was never read, so it goes back. */
-static int put_back(const struct file_source *source, const struct held *held, const struct place_to *to, const char *placed,
-		    struct error *error)
+/* Somebody may have put another file under the name between the look and the rename: that one was never read, so it
+ * goes back. */
+static int put_back(const struct file_source *source, const struct held *held, const struct place_to *to,
+		    const char *placed, struct error *error)
 {
 	struct stat st;
 
@@ -302,7 +309,8 @@ static int put_back(const struct file_source *source, const struct held *held, c
 	return 0;
 }
 
-static int put_away(const struct file_source *source, const struct held *held, const struct place_to *to, struct error *error)
+static int put_away(const struct file_source *source, const struct held *held, const struct place_to *to,
+		    struct error *error)
 {
 	char placed[256], shown[FILE_SHOWN];
 	int result = place_file(source, held, source->directory, held->name, to, placed, error), renamed = result == 0;
@@ -320,7 +328,8 @@ static int put_away(const struct file_source *source, const struct held *held, c
 	if (!renamed && remove_original(source, held, error))
 		return -1;
 	show_place(shown, to->path, placed);
-	log_debug("file", SPAN_NONE, "put away flow=%s file=\"%s/%s\" to=\"%s\"", source->flow, source->folder, held->shown, shown);
+	log_debug("file", SPAN_NONE, "put away flow=%s file=\"%s/%s\" to=\"%s\"", source->flow, source->folder,
+		  held->shown, shown);
 	return 0;
 }
 
@@ -330,7 +339,8 @@ static int remove_marker(const struct file_source *source, const struct held *he
 	char name[NAME_MAX + 1];
 	struct stat st;
 
-	if (!held->has_marker || (size_t)snprintf(name, sizeof name, "%s%s", held->name, source->settings->marker) >= sizeof name)
+	if (!held->has_marker ||
+	    (size_t)snprintf(name, sizeof name, "%s%s", held->name, source->settings->marker) >= sizeof name)
 		return 0;
 	if (fstatat(source->directory, name, &st, AT_SYMLINK_NOFOLLOW) || st.st_ino != held->marker.inode ||
 	    file_ns(st.st_ctim) != held->marker.ctime_ns)
@@ -365,7 +375,8 @@ int file_source_settle(void *arg, struct document *document, enum settlement how
 		return -1;
 	if (state == 0 && settings->after == AFTER_DELETE && !refused) {
 		if (how == SETTLE_DUPLICATE)
-			log_info("file", SPAN_NONE, "deleted a duplicate flow=%s file=\"%s/%s\"", source->flow, source->folder, held->shown);
+			log_info("file", SPAN_NONE, "deleted a duplicate flow=%s file=\"%s/%s\"", source->flow,
+				 source->folder, held->shown);
 		if (remove_original(source, held, error))
 			return -1;
 	} else if (state == 0) {

@@ -14,11 +14,12 @@
  *   intent and .mark, no .tmp     it was delivered, even if the reader has taken the file away by now
  *   intent, no .mark              somebody removed it, or another folder is mounted there: nobody can know
  *
- * A worker prepares before it knows whether there is an intent. Without .mark its new .tmp would look as if the first had
- * never been renamed. So prepare makes nothing where a .mark stands alone.
+ * A worker prepares before it knows whether there is an intent. Without .mark its new .tmp would look as if the first
+ * had never been renamed. So prepare makes nothing where a .mark stands alone.
  *
- * Where a file system has no rename that refuses to overwrite (NFS), a hard link is used instead. For that moment the content is called
- * .ferrule-<key>.link; alone and with no other name it cannot tell whether the link was made and taken away: unknown. */
+ * Where a file system has no rename that refuses to overwrite (NFS), a hard link is used instead. For that moment the
+ * content is called .ferrule-<key>.link; alone and with no other name it cannot tell whether the link was made and
+ * taken away: unknown. */
 #include "config.h"
 #include "broker-adapters/file_sink.h"
 
@@ -47,15 +48,17 @@ static const struct option options[] = {
 	{"file", OPTION_TEMPLATE, offsetof(struct file_sink_settings, file), NULL, NULL,
 	 "The file to write, relative to the site", OPTION_MAIN | OPTION_REQUIRED, NULL},
 	{"exists", OPTION_ENUM, offsetof(struct file_sink_settings, exists), "refuse", "refuse|replace|number",
-	 "What to do when a file of that name is there: refuse the message, replace the file, or take the next free number", 0, NULL},
-	{"mode", OPTION_ENUM, offsetof(struct file_sink_settings, mode), "0640", "0600|0640|0644|0660|0664|0666|0400|0440|0444",
-	 "Permissions of the file", 0, NULL},
+	 "What to do when a file of that name is there: refuse the message, replace the file, or take the next free "
+	 "number",
+	 0, NULL},
+	{"mode", OPTION_ENUM, offsetof(struct file_sink_settings, mode), "0640",
+	 "0600|0640|0644|0660|0664|0666|0400|0440|0444", "Permissions of the file", 0, NULL},
 	{"create", OPTION_BOOL, offsetof(struct file_sink_settings, create), "false", NULL,
 	 "Make the directory when it is missing", 0, NULL},
 	OPTION_END,
 };
 
-/* ---- start ----------------------------------------------------------------------------------------------------------- */
+/* ---- start ---------------------------------------------------------------------------------------------------- */
 
 static int refuse_existing(struct pending *pending, const char *what, struct error *error)
 {
@@ -77,7 +80,8 @@ static int check_target(struct pending *pending, struct error *error)
 		if (errno == ENOENT)
 			return 0;
 		if (errno == ENAMETOOLONG)
-			return file_refuse_path(span_of(pending->name), "has a name that is too long for its file system", error);
+			return file_refuse_path(span_of(pending->name),
+						"has a name that is too long for its file system", error);
 		return file_fail(error, "cannot look into", pending->folder);
 	}
 	if (!S_ISREG(st.st_mode))
@@ -86,8 +90,8 @@ static int check_target(struct pending *pending, struct error *error)
 	return 0;
 }
 
-/* The store says that nothing happened, though an earlier try renamed: a person has it delivered again, or receipts are that old. What
- * stood as witness goes first, so that a crash in between is a doubt and not a belief. */
+/* The store says that nothing happened, though an earlier try renamed: a person has it delivered again, or receipts are
+ * that old. What stood as witness goes first, so that a crash in between is a doubt and not a belief. */
 static int begin_anew(struct pending *pending, struct error *error)
 {
 	const struct id *key = &pending->attempt->key;
@@ -167,16 +171,21 @@ static int not_published(struct pending *pending, struct error *error)
 	case EEXIST:
 	case ENOTEMPTY:
 	case EISDIR:
-		return refuse_existing(pending, "exists already; take it away and replay the message, or set `exists: number`", error);
+		return refuse_existing(
+			pending, "exists already; take it away and replay the message, or set `exists: number`", error);
 	case ENAMETOOLONG:
-		return file_refuse_path(span_of(pending->name), "has a name that is too long for its file system", error);
+		return file_refuse_path(span_of(pending->name), "has a name that is too long for its file system",
+					error);
 	case EOPNOTSUPP:
-		error_set(error, ERROR_RETRY, "file.rename", "%s is on a file system that can neither rename without overwriting nor make hard links; "
-			  "deliver elsewhere or set `exists: replace`", pending->folder);
+		error_set(error, ERROR_RETRY, "file.rename",
+			  "%s is on a file system that can neither rename without overwriting nor make hard links; "
+			  "deliver elsewhere or set `exists: replace`",
+			  pending->folder);
 		error->scope = SCOPE_ENDPOINT;
 		return -1;
 	case ENOENT:
-		return error_set(error, ERROR_DOUBT, "file.vanished", "the prepared file in %s is gone", pending->folder);
+		return error_set(error, ERROR_DOUBT, "file.vanished", "the prepared file in %s is gone",
+				 pending->folder);
 	default:
 		return file_fail(error, "cannot rename in", pending->folder);
 	}
@@ -208,7 +217,7 @@ static int file_sink_start(void *arg, struct attempt *attempt, struct error *err
 	return 0;
 }
 
-/* ---- reap -------------------------------------------------------------------------------------------------------------- */
+/* ---- reap ----------------------------------------------------------------------------------------------------- */
 
 static void write_receipt(struct pending *pending, const char *name, bool resolved)
 {
@@ -255,7 +264,8 @@ static bool same_folder(int a, int b)
 }
 
 /* One sync of a folder serves all that were renamed into it. */
-static int file_sink_reap(void *arg, struct attempt **into, size_t max, size_t *count, int wake, int wait_ms, struct error *error)
+static int file_sink_reap(void *arg, struct attempt **into, size_t max, size_t *count, int wake, int wait_ms,
+			  struct error *error)
 {
 	struct file_sink *sink = arg;
 	struct pollfd woken = {.fd = wake, .events = POLLIN};
@@ -274,8 +284,8 @@ static int file_sink_reap(void *arg, struct attempt **into, size_t max, size_t *
 		error_clear(&attempt->error);
 		if (synced < 0 || !same_folder(synced, pending->directory)) {
 			synced = -1;
-			if (pending_sync(pending, &attempt->error))
-				attempt->error.class = ERROR_DOUBT; /* renamed, but perhaps not for good: resolve syncs again */
+			if (pending_sync(pending, &attempt->error)) /* it is renamed, but perhaps not for good */
+				attempt->error.class = ERROR_DOUBT;
 			else
 				synced = pending->directory;
 		}
@@ -287,7 +297,7 @@ static int file_sink_reap(void *arg, struct attempt **into, size_t max, size_t *
 	return 0;
 }
 
-/* ---- resolve, abandon, sweep ----------------------------------------------------------------------------------------- */
+/* ---- resolve, abandon, sweep ---------------------------------------------------------------------------------- */
 
 /* The link was made when another name leads to the same file. */
 static enum resolved resolve_link(struct pending *pending, const struct stat *link)
@@ -369,7 +379,7 @@ static void file_sink_abandon(void *arg, struct attempt *attempt)
 	attempt->prepared = false;
 }
 
-/* ---- the rest ------------------------------------------------------------------------------------------------------------ */
+/* ---- the rest ------------------------------------------------------------------------------------------------- */
 
 static void *file_sink_open(struct error *error)
 {
@@ -390,7 +400,8 @@ static int file_sink_endpoint(void *arg, const struct endpoint *endpoint, struct
 	struct span source = template_source(settings->file);
 
 	if (source.len && source.data[source.len - 1] == '/')
-		return error_set(error, ERROR_FATAL, "file.name", "to: file: '%.*s' names a folder; add a file name", SPAN_ARGS(source));
+		return error_set(error, ERROR_FATAL, "file.name", "to: file: '%.*s' names a folder; add a file name",
+				 SPAN_ARGS(source));
 	return 0;
 }
 

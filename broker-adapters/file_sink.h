@@ -6,7 +6,11 @@
 #include "broker-adapters/file.h"
 
 enum exists { EXISTS_REFUSE, EXISTS_REPLACE, EXISTS_NUMBER };
-enum stage { STAGE_NONE, STAGE_READY /* .tmp and .mark are there */, STAGE_WENT /* .mark alone: an earlier try renamed it */ };
+enum stage {
+	STAGE_NONE,
+	STAGE_READY /* .tmp and .mark are there */,
+	STAGE_WENT /* .mark alone: an earlier try renamed it */
+};
 enum hidden { HIDDEN_TMP, HIDDEN_MARK, HIDDEN_LINK, HIDDEN_PART };
 
 #define HIDDEN_NAME 112
@@ -39,8 +43,8 @@ int file_refuse_path(struct span path, const char *why, struct error *);
 void hidden_name(char out[HIDDEN_NAME], const struct id *key, enum hidden);
 bool hidden_is_there(int directory, const struct id *key, enum hidden, struct stat *);
 int hidden_unlink(int directory, const struct id *key, enum hidden); /* fine when it is not there */
-int file_sink_sweep(void *, const struct endpoint *, int64_t older_than_ms, bool (*needed)(void *, const struct id *), void *,
-		    unsigned *removed, struct error *);
+int file_sink_sweep(void *, const struct endpoint *, int64_t older_than_ms, bool (*needed)(void *, const struct id *),
+		    void *, unsigned *removed, struct error *);
 
 /* file_prepare.c: the content and its mark, durable and out of sight */
 struct pending *pending_new(struct attempt *, bool create, struct error *); /* opens the folder */

@@ -1,8 +1,9 @@
-/* The file source: files that others drop into a folder. One listing is handed out in batches; a file is taken when it has
- * stood still for `age`, or when its marker is there, and only if it is a regular file. What it looked like when it was
- * read is kept, so that a file which changes meanwhile is left alone and read again later.
+/* The file source: files that others drop into a folder. One listing is handed out in batches; a file is taken when it
+ * has stood still for `age`, or when its marker is there, and only if it is a regular file. What it looked like when it
+ * was read is kept, so that a file which changes meanwhile is left alone and read again later.
  *
- * Names and kinds of files are a stranger's input: nothing is followed, and nothing that could block is opened for long. */
+ * Names and kinds of files are a stranger's input: nothing is followed, and nothing that could block is opened for
+ * long. */
 #include "config.h"
 #include "broker-adapters/file_source.h"
 
@@ -22,7 +23,8 @@
 #define LISTED_MAX 100000   /* files of one listing; the first in order are kept, the others come with the next */
 #define LISTING_MS 60000    /* an older listing is not handed out any more */
 
-static const char *const ignored[] = {"*.tmp", "*.part", "*.partial", "*.filepart", "*.crdownload", ".*", "~*", "*~", NULL};
+static const char *const ignored[] = {"*.tmp", "*.part", "*.partial", "*.filepart", "*.crdownload",
+				      ".*",    "~*",	 "*~",	      NULL};
 
 static const struct option options[] = {
 	{"file", OPTION_TEXT, offsetof(struct file_source_settings, file), NULL, NULL,
@@ -30,13 +32,16 @@ static const struct option options[] = {
 	{"after", OPTION_ENUM, offsetof(struct file_source_settings, after), "archive", "archive|move|delete",
 	 "What becomes of a file once its document is safe", 0, NULL},
 	{"to", OPTION_TEXT, offsetof(struct file_source_settings, to), NULL, NULL,
-	 "Directory for archived or moved files, by default archive/ in the folder; archived ones are kept by day", 0, NULL},
+	 "Directory for archived or moved files, by default archive/ in the folder; archived ones are kept by day", 0,
+	 NULL},
 	{"rejected", OPTION_TEXT, offsetof(struct file_source_settings, rejected), NULL, NULL,
 	 "Directory for files that were refused, by default rejected/ in the folder", 0, NULL},
 	{"age", OPTION_DURATION, offsetof(struct file_source_settings, age_ms), "2s", NULL,
 	 "How long size and time of a file must have stood still before it is taken", 0, NULL},
 	{"ignore", OPTION_TEXTS, offsetof(struct file_source_settings, ignore), NULL, NULL,
-	 "Patterns of temporary names that are left alone, instead of *.tmp *.part *.partial *.filepart *.crdownload .* ~* *~", 0, NULL},
+	 "Patterns of temporary names that are left alone, instead of *.tmp *.part *.partial *.filepart *.crdownload "
+	 ".* ~* *~",
+	 0, NULL},
 	{"marker", OPTION_TEXT, offsetof(struct file_source_settings, marker), NULL, NULL,
 	 "Suffix of a second file, such as .done, without which a file is not taken; it goes with the file", 0, NULL},
 	{"order", OPTION_ENUM, offsetof(struct file_source_settings, order), "time", "time|name",
@@ -48,11 +53,12 @@ static const struct option options[] = {
 	OPTION_END,
 };
 
-/* ---- entries --------------------------------------------------------------------------------------------------- */
+/* ---- entries -------------------------------------------------------------------------------------------------- */
 
 struct stamp stamp_of(const struct stat *st)
 {
-	return (struct stamp){st->st_dev, st->st_ino, (uint64_t)st->st_size, file_ns(st->st_mtim), file_ns(st->st_ctim)};
+	return (struct stamp){st->st_dev, st->st_ino, (uint64_t)st->st_size, file_ns(st->st_mtim),
+			      file_ns(st->st_ctim)};
 }
 
 static bool same_stamp(const struct stamp *a, const struct stamp *b)
@@ -120,12 +126,13 @@ static void entries_free(struct entries *entries)
 
 static struct entry *entries_find(const struct entries *sorted, const struct entry *like)
 {
-	struct entry **found = sorted->count ? bsearch(&like, sorted->list, sorted->count, sizeof *sorted->list, by_name) : NULL;
+	struct entry **found =
+		sorted->count ? bsearch(&like, sorted->list, sorted->count, sizeof *sorted->list, by_name) : NULL;
 
 	return found ? *found : NULL;
 }
 
-/* ---- listing the folder ------------------------------------------------------------------------------------------ */
+/* ---- listing the folder --------------------------------------------------------------------------------------- */
 
 static bool has_suffix(const char *name, const char *suffix)
 {
@@ -159,7 +166,8 @@ static bool is_held(const struct file_source *source, const char *name)
 }
 
 /* A marker older than its file is one that was left over, or the file is being written anew. */
-static bool find_marker(const struct file_source *source, const char *name, const struct stamp *file, struct stamp *marker)
+static bool find_marker(const struct file_source *source, const char *name, const struct stamp *file,
+			struct stamp *marker)
 {
 	char path[NAME_MAX + 1];
 	struct stat st;
@@ -281,7 +289,7 @@ static int list_folder(struct file_source *source, struct error *error)
 	return result;
 }
 
-/* ---- handing out ------------------------------------------------------------------------------------------------- */
+/* ---- handing out ---------------------------------------------------------------------------------------------- */
 
 static void fill_attrs(struct held *held)
 {
@@ -335,7 +343,8 @@ static struct document *report(struct file_source *source, struct entry *entry, 
 	struct held *held = document->adapter;
 
 	document->failed = true;
-	error_set(&document->error, ERROR_REJECT, code, "%s/%s %s; it is left alone", source->folder, held->shown, what);
+	error_set(&document->error, ERROR_REJECT, code, "%s/%s %s; it is left alone", source->folder, held->shown,
+		  what);
 	entry->reported = true;
 	return document;
 }
@@ -410,12 +419,12 @@ static int file_source_poll(void *arg, struct document **into, size_t max, size_
 	}
 }
 
-/* ---- reading ------------------------------------------------------------------------------------------------------- */
+/* ---- reading -------------------------------------------------------------------------------------------------- */
 
 static int changed(struct file_source *source, const struct held *held, const char *when, struct error *error)
 {
-	return error_set(error, ERROR_RETRY, "file.changed", "%s/%s changed %s; it is left for the next look", source->folder,
-			 held->shown, when);
+	return error_set(error, ERROR_RETRY, "file.changed", "%s/%s changed %s; it is left for the next look",
+			 source->folder, held->shown, when);
 }
 
 static int open_held(struct file_source *source, const struct held *held, struct error *error)
@@ -423,19 +432,22 @@ static int open_held(struct file_source *source, const struct held *held, struct
 	int fd = openat(source->directory, held->name, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY);
 
 	if (fd < 0 && errno == ENOENT)
-		error_set(error, ERROR_RETRY, "file.vanished", "%s/%s was taken away before it was read", source->folder, held->shown);
+		error_set(error, ERROR_RETRY, "file.vanished", "%s/%s was taken away before it was read",
+			  source->folder, held->shown);
 	else if (fd < 0)
 		error_errno(error, ERROR_RETRY, "file.unreadable", "cannot open %s/%s", source->folder, held->shown);
 	return fd;
 }
 
-static int is_unchanged(struct file_source *source, const struct held *held, int fd, const char *when, struct error *error)
+static int is_unchanged(struct file_source *source, const struct held *held, int fd, const char *when,
+			struct error *error)
 {
 	struct stat st;
 	struct stamp stamp;
 
 	if (fstat(fd, &st))
-		return error_errno(error, ERROR_RETRY, "file.unreadable", "cannot look at %s/%s", source->folder, held->shown);
+		return error_errno(error, ERROR_RETRY, "file.unreadable", "cannot look at %s/%s", source->folder,
+				   held->shown);
 	stamp = stamp_of(&st);
 	return S_ISREG(st.st_mode) && same_stamp(&stamp, &held->stamp) ? 0 : changed(source, held, when, error);
 }
@@ -452,8 +464,9 @@ static int file_source_fetch(void *arg, struct document *document, struct vault 
 	if (is_unchanged(source, held, fd, "before it was read", error))
 		goto done;
 	if (held->stamp.size > source->settings->max_size) {
-		error_set(error, ERROR_REJECT, "document.too-large", "%s/%s has %" PRIu64 " bytes, more than max-size: %" PRIu64,
-			  source->folder, held->shown, held->stamp.size, source->settings->max_size);
+		error_set(error, ERROR_REJECT, "document.too-large",
+			  "%s/%s has %" PRIu64 " bytes, more than max-size: %" PRIu64, source->folder, held->shown,
+			  held->stamp.size, source->settings->max_size);
 		goto done;
 	}
 	/* One byte more than it has, so that growth is seen as change and not taken for its end. */
@@ -471,7 +484,7 @@ done:
 	return result;
 }
 
-/* ---- the rest ------------------------------------------------------------------------------------------------------- */
+/* ---- the rest ------------------------------------------------------------------------------------------------- */
 
 static void file_source_forget(void *arg, struct document *document)
 {
@@ -504,14 +517,16 @@ static int check_settings(const struct file_source *source, struct error *error)
 	const struct file_source_settings *settings = source->settings;
 
 	if (!source->pattern[0])
-		return error_set(error, ERROR_FATAL, "file.pattern", "file: '%s' names a folder; add a pattern, as in '%s*.xml'",
-				 settings->file, settings->file);
+		return error_set(error, ERROR_FATAL, "file.pattern",
+				 "file: '%s' names a folder; add a pattern, as in '%s*.xml'", settings->file,
+				 settings->file);
 	if (strcspn(settings->file, "*?[") < (size_t)(source->pattern - settings->file))
-		return error_set(error, ERROR_FATAL, "file.pattern", "file: '%s' has a pattern in a folder's name; only the last part may have one",
+		return error_set(error, ERROR_FATAL, "file.pattern",
+				 "file: '%s' has a pattern in a folder's name; only the last part may have one",
 				 settings->file);
 	if (settings->marker && (!settings->marker[0] || strpbrk(settings->marker, "/*?[")))
-		return error_set(error, ERROR_FATAL, "file.marker", "marker: '%s' must be the end of a file name, as in '.done'",
-				 settings->marker);
+		return error_set(error, ERROR_FATAL, "file.marker",
+				 "marker: '%s' must be the end of a file name, as in '.done'", settings->marker);
 	if (settings->after == AFTER_MOVE && !settings->to)
 		return error_set(error, ERROR_FATAL, "file.to", "after: move needs a directory; add `to: DIR`");
 	return 0;

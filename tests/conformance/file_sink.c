@@ -30,8 +30,8 @@ static void *set_up(void)
 	mkdir(spot->in, 0755);
 	mkdir(spot->away, 0755);
 	spot->arena = arena_new();
-	spot->endpoint = test_endpoint(spot->arena, "file", spot->root, file_sink_ops.options, file_sink_ops.settings_size, "file",
-				       "in/$(.number).xml", NULL);
+	spot->endpoint = test_endpoint(spot->arena, "file", spot->root, file_sink_ops.options,
+				       file_sink_ops.settings_size, "file", "in/$(.number).xml", NULL);
 	return spot;
 }
 
@@ -123,19 +123,22 @@ static void unreachable(void *arg, bool gone)
 int main(void)
 {
 #ifdef BY_LINK
-	static const char *const faults[] = {"file.opened", "file.written", "file.synced", "file.placed", "file.marked", "file.dirsynced",
-					     "file.linking", "file.linked", "file.renamed", "file.reaped", "file.resolved", "file.unmarked",
-					     NULL};
+	static const char *const faults[] = {
+		"file.opened",	  "file.written",  "file.synced", "file.placed",  "file.marked",
+		"file.dirsynced", "file.linking",  "file.linked", "file.renamed", "file.reaped",
+		"file.resolved",  "file.unmarked", NULL};
 	static const char *const doubtful[] = {"file.linking", "file.linked", NULL};
 	static const char always[] = "file.no-exclusive-rename%1=fail";
 #else
-	static const char *const faults[] = {"file.opened", "file.written", "file.synced", "file.placed", "file.marked", "file.dirsynced",
-					     "file.renamed", "file.reaped", "file.resolved", "file.unmarked", NULL};
+	static const char *const faults[] = {
+		"file.opened",	"file.written", "file.synced",	 "file.placed",	  "file.marked", "file.dirsynced",
+		"file.renamed", "file.reaped",	"file.resolved", "file.unmarked", NULL};
 	static const char *const doubtful[] = {NULL};
 	static const char always[] = "";
 #endif
-	static const struct sink_fixture fixture = {"file sink", &file_sink_ops, set_up, tear_down, endpoint, address, effects, content,
-						    leftovers, unreachable, faults, always, doubtful};
+	static const struct sink_fixture fixture = {"file sink", &file_sink_ops, set_up,  tear_down, endpoint,
+						    address,	 effects,	 content, leftovers, unreachable,
+						    faults,	 always,	 doubtful};
 
 	return sink_suite(&fixture);
 }

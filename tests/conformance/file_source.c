@@ -29,8 +29,9 @@ static void *set_up(void)
 	spot->archive = support_path(spot->root, "kept");
 	mkdir(spot->drop, 0755);
 	spot->arena = arena_new();
-	spot->endpoint = test_endpoint(spot->arena, "file", spot->root, file_source_ops.options, file_source_ops.settings_size, "file",
-					"drop/*", "age", "0s", "after", "move", "to", "kept", "rejected", "kept", "ignore", "*.tmp", NULL);
+	spot->endpoint = test_endpoint(spot->arena, "file", spot->root, file_source_ops.options,
+				       file_source_ops.settings_size, "file", "drop/*", "age", "0s", "after", "move",
+				       "to", "kept", "rejected", "kept", "ignore", "*.tmp", NULL);
 	return spot;
 }
 
@@ -91,12 +92,23 @@ static unsigned kept(void *arg)
 
 int main(void)
 {
-	static const char *const faults[] = {"file.fetched", "test.seen", "file.mkdir", "file.archived", "file.archive-synced", "file.settled",
-					     NULL};
-	static const char *const awkward[] = {"with space.edi", "new\nline.edi", "Größe.edi", "..edi", "a..b.edi", "-rf", "$(id).edi", "%s%n.edi",
-					      "\xff\xfe.edi", "'\"`;.edi", "..."};
-	static const struct source_fixture fixture = {"file source", &file_source_ops, set_up, tear_down, endpoint, put, take_away, waits, kept,
-						      faults, sizeof awkward / sizeof *awkward, awkward};
+	static const char *const faults[] = {"file.fetched",	    "test.seen",    "file.mkdir", "file.archived",
+					     "file.archive-synced", "file.settled", NULL};
+	static const char *const awkward[] = {"with space.edi", "new\nline.edi", "Größe.edi", "..edi",
+					      "a..b.edi",	"-rf",		 "$(id).edi", "%s%n.edi",
+					      "\xff\xfe.edi",	"'\"`;.edi",	 "..."};
+	static const struct source_fixture fixture = {"file source",
+						      &file_source_ops,
+						      set_up,
+						      tear_down,
+						      endpoint,
+						      put,
+						      take_away,
+						      waits,
+						      kept,
+						      faults,
+						      sizeof awkward / sizeof *awkward,
+						      awkward};
 
 	return source_suite(&fixture);
 }

@@ -155,7 +155,7 @@ static void content_is(struct world *world, const char *name, struct span expect
 	free(content);
 }
 
-/* ---- the tests ---------------------------------------------------------------------------------------------------- */
+/* ---- the tests ------------------------------------------------------------------------------------------------ */
 
 static void a_delivery_is_one_effect_with_those_bytes(void **state)
 {
@@ -171,7 +171,7 @@ static void bodies_of_no_and_of_many_bytes_arrive_unchanged(void **state)
 {
 	struct world *world = *state;
 	size_t sizes[] = {0, 1, 65536, (1u << 20) + 1, 5u << 20};
-	char name[16];
+	char name[32];
 
 	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
 		char *bytes = mem_alloc(sizes[i] + 1);
@@ -218,7 +218,7 @@ static void many_run_at_once_and_are_reaped_in_portions(void **state)
 	struct delivery_of *deliveries[40];
 	struct attempt *done[7];
 	size_t reaped = 0, n;
-	char name[16];
+	char name[32];
 
 	for (int i = 0; i < 40; i++) {
 		snprintf(name, sizeof name, "order-%d", i);
@@ -279,7 +279,7 @@ static void an_unreachable_target_is_tried_again_later(void **state)
 	assert_int_equal(fixture->effects(world->place, "order-1", false), 1);
 }
 
-/* ---- interruptions: a role in a process of its own, with files for a store ------------------------------------------- */
+/* ---- interruptions: a role in a process of its own, with files for a store ------------------------------------ */
 
 static bool stored(struct world *world, const char *what)
 {
@@ -389,7 +389,8 @@ static bool may_doubt(const char *fault)
 	return false;
 }
 
-static const char *const role_faults[] = {"test.prepared", "test.intended", "test.resolved", "test.done", "test.settled", "test.abandoned", NULL};
+static const char *const role_faults[] = {
+	"test.prepared", "test.intended", "test.resolved", "test.done", "test.settled", "test.abandoned", NULL};
 
 static size_t all_faults(const char **into)
 {
@@ -472,10 +473,12 @@ int sink_suite(const struct sink_fixture *under_test)
 		cmocka_unit_test_setup_teardown(a_receipt_is_a_json_object, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_is_only_prepared_has_no_effect, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(many_run_at_once_and_are_reaped_in_portions, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(an_attempt_that_is_abandoned_while_it_runs_leaves_the_others_alone, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(an_attempt_that_is_abandoned_while_it_runs_leaves_the_others_alone,
+						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(an_unreachable_target_is_tried_again_later, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(two_crashes_anywhere_end_in_one_effect, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(two_crashes_anywhere_end_in_one_effect_though_a_reader_takes_it_away, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(two_crashes_anywhere_end_in_one_effect_though_a_reader_takes_it_away,
+						set_up, tear_down),
 	};
 
 	fixture = under_test;

@@ -12,12 +12,13 @@ struct sink_fixture {
 	const struct endpoint *(*endpoint)(void *);
 	/* Gives the message the attributes with which it goes to the thing called name ("order-1"). */
 	void (*address)(void *, struct message *, const char *name);
-	/* How often it took effect there; with `take`, a reader then takes it away, and it is still counted next time. */
+	/* How often it took effect there; with `take`, a reader then takes it away, and it is still counted next time.
+	 */
 	unsigned (*effects)(void *, const char *name, bool take);
 	char *(*content)(void *, const char *name, size_t *len); /* of one not taken away; the caller frees */
 	unsigned (*leftovers)(void *);    /* of ours at the target, besides effects */
 	void (*unreachable)(void *, bool); /* the target is gone, and back */
-	const char *const *faults;        /* points between prepare and abandon, ended by NULL (SINK_WITNESS, SINK_MATCH) */
+	const char *const *faults; /* points between prepare and abandon, ended by NULL (SINK_WITNESS, SINK_MATCH) */
 	const char *always;               /* fault settings for every process, or "" */
 	const char *const *doubtful;      /* of the faults, those after which it may honestly not know; ended by NULL */
 };

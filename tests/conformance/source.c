@@ -117,7 +117,7 @@ static void content_is(struct world *world, const struct document *document, str
 	reader_unref(reader);
 }
 
-/* ---- the tests ---------------------------------------------------------------------------------------------------- */
+/* ---- the tests ------------------------------------------------------------------------------------------------ */
 
 static void an_empty_place_gives_nothing(void **state)
 {
@@ -180,11 +180,11 @@ static void a_poll_gives_at_most_what_was_asked_and_each_once(void **state)
 		count += found;
 	}
 	assert_int_equal(count, 25);
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < count; i++)
 		for (size_t j = 0; j < i; j++)
 			assert_false(span_equal(documents[i]->name, documents[j]->name));
+	for (size_t i = 0; i < count; i++)
 		fixture->ops->forget(world->source, documents[i]);
-	}
 }
 
 static void the_oldest_comes_first(void **state)
@@ -223,7 +223,8 @@ static void what_was_not_settled_comes_again(void **state)
 
 static void what_was_settled_is_kept_and_does_not_come_again(void **state)
 {
-	static const enum settlement each[] = {SETTLE_ACCEPTED, SETTLE_DUPLICATE, SETTLE_DUPLICATE_OF_DEAD, SETTLE_REFUSED};
+	static const enum settlement each[] = {SETTLE_ACCEPTED, SETTLE_DUPLICATE, SETTLE_DUPLICATE_OF_DEAD,
+					       SETTLE_REFUSED};
 	struct world *world = *state;
 	struct document *document;
 
@@ -320,7 +321,7 @@ static void awkward_names_come_and_are_settled(void **state)
 	}
 }
 
-/* ---- crashes --------------------------------------------------------------------------------------------------------- */
+/* ---- crashes -------------------------------------------------------------------------------------------------- */
 
 /* What a role does, in a process of its own that dies at the point. `seen` is a file that says the document is safe. */
 static void receive_in_child(struct world *world, const char *seen, const char *faults)
@@ -347,7 +348,8 @@ static void receive_in_child(struct world *world, const char *seen, const char *
 				_exit(11);
 			support_write(seen, SPAN_LITERAL("seen"));
 			FAULT("test.seen");
-			if (fixture->ops->settle(world->source, document, known ? SETTLE_DUPLICATE : SETTLE_ACCEPTED, &error))
+			if (fixture->ops->settle(world->source, document, known ? SETTLE_DUPLICATE : SETTLE_ACCEPTED,
+						 &error))
 				_exit(12);
 		}
 		_exit(0);
@@ -374,7 +376,8 @@ static void a_crash_anywhere_loses_nothing_and_keeps_one(void **state)
 		assert_false(fixture->waits(world->place, "order-1.edi"));
 		assert_int_equal(access(seen, F_OK), 0);
 		if (fixture->kept(world->place) != i + 1)
-			fail_msg("after a crash at %s %u are kept, not %zu", fixture->faults[i], fixture->kept(world->place), i + 1);
+			fail_msg("after a crash at %s %u are kept, not %zu", fixture->faults[i],
+				 fixture->kept(world->place), i + 1);
 	}
 	free(seen);
 }
@@ -390,8 +393,10 @@ int source_suite(const struct source_fixture *under_test)
 		cmocka_unit_test_setup_teardown(what_was_not_settled_comes_again, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_was_settled_is_kept_and_does_not_come_again, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(settling_twice_is_settling_once, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(another_document_of_that_name_is_not_settled_with_the_first, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_document_that_vanished_is_no_error_of_the_endpoint, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(another_document_of_that_name_is_not_settled_with_the_first, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(a_document_that_vanished_is_no_error_of_the_endpoint, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(a_document_that_vanished_is_settled_already, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(awkward_names_come_and_are_settled, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_crash_anywhere_loses_nothing_and_keeps_one, set_up, tear_down),

@@ -13,7 +13,8 @@ struct source_fixture {
 	void (*put)(void *, const char *name, struct span content);
 	void (*take_away)(void *, const char *name);  /* as if somebody else had removed it */
 	bool (*waits)(void *, const char *name);      /* does it lie where the source looks? */
-	unsigned (*kept)(void *);     /* what settling kept elsewhere: archived, moved; accepted, duplicate and refused alike */
+	unsigned (*kept)(
+		void *); /* what settling kept elsewhere: archived, moved; accepted, duplicate and refused alike */
 	const char *const *faults;    /* points between fetching and the end of settling; ended by NULL */
 	size_t awkward_count;         /* names that the protocol allows and nobody likes */
 	const char *const *awkward;

@@ -1,4 +1,5 @@
-/* The file sink's own behaviour: names from messages, what is there already, errors of the folder, what is left behind. */
+/* The file sink's own behaviour: names from messages, what is there already, errors of the folder, what is left
+ * behind. */
 #include "config.h"
 
 #include <fcntl.h>
@@ -62,8 +63,8 @@ static int tear_down(void **state)
 
 static void sink_with(const char *file, const char *key, const char *value, const char *key2, const char *value2)
 {
-	w.endpoint = test_endpoint(w.arena, "file", w.root, file_sink_ops.options, file_sink_ops.settings_size, "file", file, key, value,
-				   key ? key2 : NULL, value2, NULL);
+	w.endpoint = test_endpoint(w.arena, "file", w.root, file_sink_ops.options, file_sink_ops.settings_size, "file",
+				   file, key, value, key ? key2 : NULL, value2, NULL);
 }
 
 /* A message with that number; -1 when its address is refused. */
@@ -142,12 +143,25 @@ static unsigned hidden(void)
 	return n;
 }
 
-/* ---- names ----------------------------------------------------------------------------------------------------------- */
+/* ---- names ---------------------------------------------------------------------------------------------------- */
 
 static void a_value_cannot_lead_out_of_the_folder_or_hide_the_file(void **state)
 {
-	static const char *const bad[] = {"../../etc/passwd", "a/b", "/etc/passwd", "..", ".", ".bashrc", "a\nb", "a\tb", "a\x7f" "b", "a\\b",
-					  "a\xc2\x85" "b", "", "..\\x"};
+	static const char *const bad[] = {"../../etc/passwd",
+					  "a/b",
+					  "/etc/passwd",
+					  "..",
+					  ".",
+					  ".bashrc",
+					  "a\nb",
+					  "a\tb",
+					  "a\x7f"
+					  "b",
+					  "a\\b",
+					  "a\xc2\x85"
+					  "b",
+					  "",
+					  "..\\x"};
 
 	sink_with("in/$(.n)", NULL, NULL, NULL, NULL);
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -177,7 +191,8 @@ static void names_with_dots_and_umlauts_inside_are_fine(void **state)
 
 static void a_missing_value_is_refused_wherever_it_stands(void **state)
 {
-	static const char *const templates[] = {"in/$(.none)/x.xml", "in/$(.none).xml", "$(.none)/x.xml", "in/.$(.none)/x", "in/..$(.none)/x"};
+	static const char *const templates[] = {"in/$(.none)/x.xml", "in/$(.none).xml", "$(.none)/x.xml",
+						"in/.$(.none)/x", "in/..$(.none)/x"};
 
 	for (size_t i = 0; i < sizeof templates / sizeof *templates; i++) {
 		sink_with(templates[i], NULL, NULL, NULL, NULL);
@@ -202,7 +217,7 @@ static void lengths_have_limits(void **state)
 	assert_int_equal(address(json_pack("{s:s}", "n", value)), -1);
 }
 
-/* ---- what is there already --------------------------------------------------------------------------------------------- */
+/* ---- what is there already ------------------------------------------------------------------------------------ */
 
 static void an_existing_file_is_refused_and_nothing_stays_behind(void **state)
 {
@@ -265,7 +280,7 @@ static void only_a_regular_file_is_replaced(void **state)
 	free(path);
 }
 
-/* ---- the folder --------------------------------------------------------------------------------------------------------- */
+/* ---- the folder ----------------------------------------------------------------------------------------------- */
 
 static void a_missing_directory_is_named_or_made(void **state)
 {
@@ -365,7 +380,7 @@ static void a_full_or_read_only_disk_pauses_the_endpoint_and_leaves_nothing(void
 	free(big);
 }
 
-/* ---- finding out ----------------------------------------------------------------------------------------------------------- */
+/* ---- finding out ---------------------------------------------------------------------------------------------- */
 
 static enum resolved find_out(void)
 {

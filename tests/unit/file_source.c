@@ -1,4 +1,4 @@
-/* The file source's own behaviour: what it leaves alone, what it reports, where it puts files. */
+/* The file source's own behaviour: what it leaves alone and what it reports. */
 #include "config.h"
 
 #include <dirent.h>
@@ -13,162 +13,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/adapter.h"
-#include "base/clock.h"
 #include "base/log.h"
 #include "tests/conformance/endpoint.h"
-#include "tests/support/support.h"
+#include "tests/unit/file_world.h"
 
-extern const struct source_ops file_source_ops;
-
-static struct {
-	char *root, *drop, *vault_path;
-	struct arena *arena;
-	struct vault *vault;
-	void *source;
-} w;
-
-static int set_up(void **state)
-{
-	struct error error = {0};
-
-	w.root = support_tmpdir();
-	w.drop = support_path(w.root, "drop");
-	w.vault_path = support_path(w.root, "vault");
-	mkdir(w.drop, 0755);
-	w.arena = arena_new();
-	w.vault = vault_open(w.vault_path, &error);
-	assert_non_null(w.vault);
-	w.source = NULL;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	clock_set(0);
-	file_source_ops.close(w.source);
-	vault_close(w.vault);
-	arena_free(w.arena);
-	support_rmtree(w.root);
-	free(w.root);
-	free(w.drop);
-	free(w.vault_path);
-	return 0;
-}
-
-/* Up to two settings beside the pattern, NULL for none. */
-static void source_with(const char *pattern, const char *k1, const char *v1, const char *k2, const char *v2)
-{
-	struct error error = {0};
-	const struct endpoint *endpoint = test_endpoint(w.arena, "file", w.root, file_source_ops.options, file_source_ops.settings_size,
-							"file", pattern, k1, v1, k1 ? k2 : NULL, v2, NULL);
-
-	file_source_ops.close(w.source);
-	w.source = file_source_ops.open(endpoint, &error);
-	if (!w.source)
-		fail_msg("%s", error.text);
-}
-
-static void put(const char *name, const char *text)
-{
-	char *path = support_path(w.drop, name);
-
-	support_write(path, span_of(text));
-	free(path);
-}
-
-static bool there(const char *path)
-{
-	char *whole = support_path(w.root, path);
-	struct stat st;
-	bool found = !lstat(whole, &st);
-
-	free(whole);
-	return found;
-}
-
-static bool holds(const char *path, const char *text)
-{
-	char *whole = support_path(w.root, path), *content = support_read(whole, NULL);
-	bool same = content && !strcmp(content, text);
-
-	free(whole);
-	free(content);
-	return same;
-}
-
-static size_t look(struct document **into, size_t max)
-{
-	struct error error = {0};
-	size_t found = 0;
-
-	if (file_source_ops.poll(w.source, into, max, &found, &error))
-		fail_msg("%s", error.text);
-	return found;
-}
-
-static struct document *one(void)
-{
-	struct document *document = NULL;
-
-	assert_int_equal(look(&document, 1), 1);
-	return document;
-}
-
-static void none(void)
-{
-	struct document *document;
-
-	assert_int_equal(look(&document, 1), 0);
-}
-
-static void fetch(struct document *document)
-{
-	struct error error = {0};
-
-	if (file_source_ops.fetch(w.source, document, w.vault, &error))
-		fail_msg("%s", error.text);
-}
-
-static void forget(struct document *document)
-{
-	file_source_ops.forget(w.source, document);
-}
-
-static void settle(struct document *document, enum settlement how)
-{
-	struct error error = {0};
-
-	if (file_source_ops.settle(w.source, document, how, &error))
-		fail_msg("%s", error.text);
-	forget(document);
-}
-
-static void take(enum settlement how)
-{
-	struct document *document = one();
-
-	fetch(document);
-	settle(document, how);
-}
-
-static void today(char day[CLOCK_TEXT])
-{
-	clock_format(clock_now_ms(), day);
-	day[10] = '\0';
-}
-
-static const char *archived(const char *name)
-{
-	static char path[512];
-	char day[CLOCK_TEXT];
-
-	today(day);
-	snprintf(path, sizeof path, "drop/archive/%s/%s", day, name);
-	return path;
-}
-
-/* ---- which files are taken ------------------------------------------------------------------------------------------- */
+/* ---- which files are taken ------------------------------------------------------------------------------------ */
 
 static void a_file_is_taken_when_it_has_stood_still_for_long_enough(void **state)
 {
@@ -281,7 +130,7 @@ static void order_by_name_or_by_time(void **state)
 	forget(documents[1]);
 }
 
-/* ---- what is no document ------------------------------------------------------------------------------------------------ */
+/* ---- what is no document -------------------------------------------------------------------------------------- */
 
 static void reported_once(const char *code)
 {
@@ -362,14 +211,6 @@ static void in_child_as_nobody(void (*test)(void))
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
-#define CHILD_EXPECT(condition)                                                                                        \
-	do {                                                                                                           \
-		if (!(condition)) {                                                                                    \
-			print_error("line %d: %s\n", __LINE__, #condition);                                            \
-			_exit(1);                                                                                      \
-		}                                                                                                      \
-	} while (0)
-
 static void meet_unreadable(void)
 {
 	struct document *documents[2];
@@ -445,9 +286,9 @@ static void settings_that_cannot_work_are_refused(void **state)
 
 	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
 		struct error error = {0};
-		const struct endpoint *endpoint = test_endpoint(w.arena, "file", w.root, file_source_ops.options,
-								file_source_ops.settings_size, "file", wrong[i][0], wrong[i][1],
-								wrong[i][2], NULL);
+		const struct endpoint *endpoint =
+			test_endpoint(w.arena, "file", w.root, file_source_ops.options, file_source_ops.settings_size,
+				      "file", wrong[i][0], wrong[i][1], wrong[i][2], NULL);
 
 		assert_null(file_source_ops.open(endpoint, &error));
 		assert_int_equal(error.class, ERROR_FATAL);
@@ -455,7 +296,7 @@ static void settings_that_cannot_work_are_refused(void **state)
 	}
 }
 
-/* ---- reading -------------------------------------------------------------------------------------------------------------- */
+/* ---- reading -------------------------------------------------------------------------------------------------- */
 
 static void a_file_that_changed_is_left_for_the_next_look(void **state)
 {
@@ -537,181 +378,6 @@ static void fifty_thousand_files_are_listed_once(void **state)
 	assert_true(clock_tick_ms() - began < 10000); /* a listing for each batch would take minutes */
 }
 
-/* ---- putting away --------------------------------------------------------------------------------------------------------- */
-
-static void nothing_in_the_archive_is_overwritten(void **state)
-{
-	source_with("drop/*", "age", "0s", NULL, NULL);
-	put("a.edi", "1");
-	take(SETTLE_ACCEPTED);
-	put("a.edi", "2");
-	take(SETTLE_ACCEPTED);
-	put("a.edi", "2");
-	take(SETTLE_DUPLICATE);
-	put("a.edi", "2");
-	take(SETTLE_DUPLICATE);
-	put("a.edi", "2");
-	take(SETTLE_DUPLICATE_OF_DEAD);
-	assert_true(holds(archived("a.edi"), "1"));
-	assert_true(holds(archived("a.2.edi"), "2"));
-	assert_true(there(archived("a.edi.duplicate")));
-	assert_true(there(archived("a.edi.duplicate.2")));
-	assert_true(there(archived("a.edi.duplicate-of-dead")));
-}
-
-static void a_moved_file_keeps_its_name(void **state)
-{
-	source_with("drop/*", "after", "move", "to", "else/where");
-	clock_set(clock_now_ms() + 10000);
-	put("a.edi", "1");
-	take(SETTLE_ACCEPTED);
-	assert_true(holds("else/where/a.edi", "1"));
-}
-
-static void a_deleted_file_is_gone_but_what_died_stays_in_sight(void **state)
-{
-	source_with("drop/*", "after", "delete", "age", "0s");
-	put("a.edi", "1");
-	take(SETTLE_ACCEPTED);
-	put("b.edi", "1");
-	take(SETTLE_DUPLICATE_OF_DEAD);
-	put("c.edi", "1");
-	take(SETTLE_REFUSED);
-	none();
-	assert_true(there("drop/rejected/b.edi.duplicate-of-dead"));
-	assert_true(there("drop/rejected/c.edi"));
-	assert_false(there("drop/a.edi"));
-}
-
-static void an_archive_that_leads_elsewhere_is_not_followed(void **state)
-{
-	struct document *document;
-	struct error error = {0};
-	char *archive = support_path(w.drop, "archive"), *outside = support_path(w.root, "outside");
-
-	mkdir(outside, 0755);
-	assert_int_equal(symlink(outside, archive), 0);
-	source_with("drop/*.edi", "age", "0s", NULL, NULL);
-	put("a.edi", "1");
-	document = one();
-	fetch(document);
-	assert_int_equal(file_source_ops.settle(w.source, document, SETTLE_ACCEPTED, &error), -1);
-	assert_string_equal(error.code, "file.directory");
-	assert_int_equal(support_count(outside), 0);
-	assert_true(there("drop/a.edi"));
-	forget(document);
-	free(archive);
-	free(outside);
-}
-
-static void a_long_name_still_finds_a_free_one(void **state)
-{
-	char name[256];
-
-	memset(name, 'x', 255);
-	memcpy(name + 251, ".edi", 5);
-	source_with("drop/*", "age", "0s", NULL, NULL);
-	put(name, "1");
-	take(SETTLE_ACCEPTED);
-	put(name, "2");
-	take(SETTLE_ACCEPTED);
-	put(name, "3");
-	take(SETTLE_DUPLICATE);
-	memcpy(name + 249, ".2.edi", 7);
-	assert_true(holds(archived(name), "2"));
-}
-
-/* /dev/shm is another file system than the temporary directory, nearly everywhere. */
-static char *other_file_system(void)
-{
-	char path[] = "/dev/shm/ferrule-test-XXXXXX";
-	struct stat here, other;
-
-	if (!mkdtemp(path))
-		return NULL;
-	stat(path, &other);
-	stat(w.root, &here);
-	if (here.st_dev != other.st_dev)
-		return mem_strdup(path);
-	rmdir(path);
-	return NULL;
-}
-
-static void an_archive_on_another_file_system_gets_a_synced_copy(void **state)
-{
-	char *other = other_file_system(), *copy, *content;
-
-	if (!other)
-		skip();
-	source_with("drop/*", "after", "move", "to", other);
-	clock_set(clock_now_ms() + 10000);
-	put("a.edi", "across");
-	take(SETTLE_ACCEPTED);
-	copy = support_path(other, "a.edi");
-	content = support_read(copy, NULL);
-	assert_string_equal(content, "across");
-	assert_false(there("drop/a.edi"));
-	put("a.edi", "another");
-	take(SETTLE_ACCEPTED);
-	assert_int_equal(support_count(other), 2);
-	free(content);
-	free(copy);
-	support_rmtree(other);
-	free(other);
-}
-
-#ifdef FERRULE_FAULTS
-static void settle_once_and_die(const char *faults)
-{
-	pid_t child = fork();
-	int status;
-
-	if (!child) {
-		struct document *document;
-		struct error error = {0};
-		size_t found;
-
-		setenv("FERRULE_FAULTS", faults, 1);
-		CHILD_EXPECT(!file_source_ops.poll(w.source, &document, 1, &found, &error) && found == 1);
-		CHILD_EXPECT(!file_source_ops.settle(w.source, document, SETTLE_ACCEPTED, &error));
-		_exit(0);
-	}
-	waitpid(child, &status, 0);
-	if (WIFEXITED(status))
-		assert_int_equal(WEXITSTATUS(status), 0);
-}
-
-static void a_copy_interrupted_anywhere_is_made_once(void **state)
-{
-	static const char *const points[] = {"file.copied", "file.archived", "file.archive-synced", "file.removed", "file.settled"};
-	char *other = other_file_system(), faults[64], name[16];
-	DIR *folder;
-	struct dirent *found;
-
-	if (!other)
-		skip();
-	for (unsigned i = 0; i < sizeof points / sizeof *points; i++) {
-		source_with("drop/*", "after", "move", "to", other);
-		clock_set(clock_now_ms() + 10000);
-		snprintf(name, sizeof name, "%u.edi", i);
-		put(name, "across");
-		snprintf(faults, sizeof faults, "%s:1=kill", points[i]);
-		settle_once_and_die(faults);
-		if (i < 3)
-			settle_once_and_die("");
-		assert_int_equal(support_count(w.drop), 0);
-		assert_int_equal(support_count(other), i + 1);
-		clock_set(0);
-	}
-	folder = opendir(other);
-	while ((found = readdir(folder)))
-		assert_int_not_equal(strncmp(found->d_name, ".ferrule", 8), 0);
-	closedir(folder);
-	support_rmtree(other);
-	free(other);
-}
-#endif
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -735,15 +401,6 @@ int main(void)
 		TEST(a_file_that_is_too_large_is_refused_and_set_aside),
 		TEST(names_that_are_not_utf8_are_shown_readably),
 		TEST(fifty_thousand_files_are_listed_once),
-		TEST(nothing_in_the_archive_is_overwritten),
-		TEST(a_moved_file_keeps_its_name),
-		TEST(a_deleted_file_is_gone_but_what_died_stays_in_sight),
-		TEST(an_archive_that_leads_elsewhere_is_not_followed),
-		TEST(a_long_name_still_finds_a_free_one),
-		TEST(an_archive_on_another_file_system_gets_a_synced_copy),
-#ifdef FERRULE_FAULTS
-		TEST(a_copy_interrupted_anywhere_is_made_once),
-#endif
 	};
 
 	log_levels("error");

@@ -1,0 +1,208 @@
+/* How the file source puts files away: nothing overwritten, nothing followed, once through any crash. */
+#include "config.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "tests/unit/file_world.h"
+
+/* ---- putting away --------------------------------------------------------------------------------------------- */
+
+static void nothing_in_the_archive_is_overwritten(void **state)
+{
+	source_with("drop/*", "age", "0s", NULL, NULL);
+	put("a.edi", "1");
+	take(SETTLE_ACCEPTED);
+	put("a.edi", "2");
+	take(SETTLE_ACCEPTED);
+	put("a.edi", "2");
+	take(SETTLE_DUPLICATE);
+	put("a.edi", "2");
+	take(SETTLE_DUPLICATE);
+	put("a.edi", "2");
+	take(SETTLE_DUPLICATE_OF_DEAD);
+	assert_true(holds(archived("a.edi"), "1"));
+	assert_true(holds(archived("a.2.edi"), "2"));
+	assert_true(there(archived("a.edi.duplicate")));
+	assert_true(there(archived("a.edi.duplicate.2")));
+	assert_true(there(archived("a.edi.duplicate-of-dead")));
+}
+
+static void a_moved_file_keeps_its_name(void **state)
+{
+	source_with("drop/*", "after", "move", "to", "else/where");
+	clock_set(clock_now_ms() + 10000);
+	put("a.edi", "1");
+	take(SETTLE_ACCEPTED);
+	assert_true(holds("else/where/a.edi", "1"));
+}
+
+static void a_deleted_file_is_gone_but_what_died_stays_in_sight(void **state)
+{
+	source_with("drop/*", "after", "delete", "age", "0s");
+	put("a.edi", "1");
+	take(SETTLE_ACCEPTED);
+	put("b.edi", "1");
+	take(SETTLE_DUPLICATE_OF_DEAD);
+	put("c.edi", "1");
+	take(SETTLE_REFUSED);
+	none();
+	assert_true(there("drop/rejected/b.edi.duplicate-of-dead"));
+	assert_true(there("drop/rejected/c.edi"));
+	assert_false(there("drop/a.edi"));
+}
+
+static void an_archive_that_leads_elsewhere_is_not_followed(void **state)
+{
+	struct document *document;
+	struct error error = {0};
+	char *archive = support_path(w.drop, "archive"), *outside = support_path(w.root, "outside");
+
+	mkdir(outside, 0755);
+	assert_int_equal(symlink(outside, archive), 0);
+	source_with("drop/*.edi", "age", "0s", NULL, NULL);
+	put("a.edi", "1");
+	document = one();
+	fetch(document);
+	assert_int_equal(file_source_ops.settle(w.source, document, SETTLE_ACCEPTED, &error), -1);
+	assert_string_equal(error.code, "file.directory");
+	assert_int_equal(support_count(outside), 0);
+	assert_true(there("drop/a.edi"));
+	forget(document);
+	free(archive);
+	free(outside);
+}
+
+static void a_long_name_still_finds_a_free_one(void **state)
+{
+	char name[256];
+
+	memset(name, 'x', 255);
+	memcpy(name + 251, ".edi", 5);
+	source_with("drop/*", "age", "0s", NULL, NULL);
+	put(name, "1");
+	take(SETTLE_ACCEPTED);
+	put(name, "2");
+	take(SETTLE_ACCEPTED);
+	put(name, "3");
+	take(SETTLE_DUPLICATE);
+	memcpy(name + 249, ".2.edi", 7);
+	assert_true(holds(archived(name), "2"));
+}
+
+/* /dev/shm is another file system than the temporary directory, nearly everywhere. */
+static char *other_file_system(void)
+{
+	char path[] = "/dev/shm/ferrule-test-XXXXXX";
+	struct stat here, other;
+
+	if (!mkdtemp(path))
+		return NULL;
+	stat(path, &other);
+	stat(w.root, &here);
+	if (here.st_dev != other.st_dev)
+		return mem_strdup(path);
+	rmdir(path);
+	return NULL;
+}
+
+static void an_archive_on_another_file_system_gets_a_synced_copy(void **state)
+{
+	char *other = other_file_system(), *copy, *content;
+
+	if (!other)
+		skip();
+	source_with("drop/*", "after", "move", "to", other);
+	clock_set(clock_now_ms() + 10000);
+	put("a.edi", "across");
+	take(SETTLE_ACCEPTED);
+	copy = support_path(other, "a.edi");
+	content = support_read(copy, NULL);
+	assert_string_equal(content, "across");
+	assert_false(there("drop/a.edi"));
+	put("a.edi", "another");
+	take(SETTLE_ACCEPTED);
+	assert_int_equal(support_count(other), 2);
+	free(content);
+	free(copy);
+	support_rmtree(other);
+	free(other);
+}
+
+#ifdef FERRULE_FAULTS
+static void settle_once_and_die(const char *faults)
+{
+	pid_t child = fork();
+	int status;
+
+	if (!child) {
+		struct document *document;
+		struct error error = {0};
+		size_t found;
+
+		setenv("FERRULE_FAULTS", faults, 1);
+		CHILD_EXPECT(!file_source_ops.poll(w.source, &document, 1, &found, &error) && found == 1);
+		CHILD_EXPECT(!file_source_ops.settle(w.source, document, SETTLE_ACCEPTED, &error));
+		_exit(0);
+	}
+	waitpid(child, &status, 0);
+	if (WIFEXITED(status))
+		assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static void a_copy_interrupted_anywhere_is_made_once(void **state)
+{
+	static const char *const points[] = {"file.copied", "file.archived", "file.archive-synced", "file.removed",
+					     "file.settled"};
+	char *other = other_file_system(), faults[64], name[16];
+	DIR *folder;
+	struct dirent *found;
+
+	if (!other)
+		skip();
+	for (unsigned i = 0; i < sizeof points / sizeof *points; i++) {
+		source_with("drop/*", "after", "move", "to", other);
+		clock_set(clock_now_ms() + 10000);
+		snprintf(name, sizeof name, "%u.edi", i);
+		put(name, "across");
+		snprintf(faults, sizeof faults, "%s:1=kill", points[i]);
+		settle_once_and_die(faults);
+		if (i < 3)
+			settle_once_and_die("");
+		assert_int_equal(support_count(w.drop), 0);
+		assert_int_equal(support_count(other), i + 1);
+		clock_set(0);
+	}
+	folder = opendir(other);
+	while ((found = readdir(folder)))
+		assert_int_not_equal(strncmp(found->d_name, ".ferrule", 8), 0);
+	closedir(folder);
+	support_rmtree(other);
+	free(other);
+}
+#endif
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(nothing_in_the_archive_is_overwritten),
+		TEST(a_moved_file_keeps_its_name),
+		TEST(a_deleted_file_is_gone_but_what_died_stays_in_sight),
+		TEST(an_archive_that_leads_elsewhere_is_not_followed),
+		TEST(a_long_name_still_finds_a_free_one),
+		TEST(an_archive_on_another_file_system_gets_a_synced_copy),
+#ifdef FERRULE_FAULTS
+		TEST(a_copy_interrupted_anywhere_is_made_once),
+#endif
+	};
+
+	log_levels("error");
+	return cmocka_run_group_tests_name("file settle", tests, NULL, NULL);
+}
