@@ -4,12 +4,14 @@ config_libconfig_a_SOURCES = \
   %D%/check.c \
   %D%/contract.c \
   %D%/contract_check.c \
+  %D%/effect.c \
   %D%/endpoint.c \
   %D%/flow.c \
   %D%/load.c %D%/load.h \
   %D%/registry.h \
   %D%/report.c \
   %D%/site.c %D%/site.h \
+  %D%/site_yaml.c \
   %D%/steps.c \
   %D%/system.c \
   %D%/topology.c \

@@ -17,20 +17,20 @@
 #define FOLDER_DEPTH_MAX 8
 
 /* What is read, and nothing else: a site's directory also holds data, documents and tests. */
-static const char *const folders[] = {"canonical", "environments", "flows",    "mappings", "partners",
-				      "processes", "snippets",     "systems",  "transfers"};
+static const char *const folders[] = {"canonical", "environments", "flows",   "mappings", "partners",
+				      "processes", "snippets",     "systems", "transfers"};
 static const char *const endings[] = {".yaml", ".yml", ".jq", ".json", ".xsl"};
 
 struct reading {
 	struct bundle *bundle;
 	size_t capacity, bytes;
-	char top[PATH_MAX];   /* the site's directory, resolved */
-	const char *base;     /* of what is read now: the site's directory or that of the shipped contracts */
-	const char *prefix;   /* what its paths begin with in the bundle: "" or "canonical/" */
+	char top[PATH_MAX]; /* the site's directory, resolved */
+	const char *base;   /* of what is read now: the site's directory or that of the shipped contracts */
+	const char *prefix; /* what its paths begin with in the bundle: "" or "canonical/" */
 	bool shipped;
 };
 
-/* ---- reading --------------------------------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------------------- */
 static bool ends_with(const char *name, const char *ending)
 {
 	size_t n = strlen(name), m = strlen(ending);
@@ -93,8 +93,8 @@ static int read_text(struct reading *r, const char *path, struct span *into, str
 	}
 	r->bytes += text.len;
 	if (!room || r->bytes > BUNDLE_BYTES_MAX) {
-		error_set(error, ERROR_FATAL, "site.too-large", "the site's configuration is larger than %u MiB (at %s)",
-			  BUNDLE_BYTES_MAX >> 20, path);
+		error_set(error, ERROR_FATAL, "site.too-large",
+			  "the site's configuration is larger than %u MiB (at %s)", BUNDLE_BYTES_MAX >> 20, path);
 		goto done;
 	}
 	*into = arena_span(r->bundle->arena, buf_view(&text));
@@ -119,7 +119,8 @@ static int add_file(struct reading *r, const char *relative, struct error *error
 		return error_set(error, ERROR_FATAL, "site.too-large", "the site has more than %d configuration files",
 				 BUNDLE_FILES_MAX);
 	if ((size_t)snprintf(path, sizeof path, "%s/%s", r->base, relative) >= sizeof path)
-		return error_set(error, ERROR_FATAL, "site.unreadable", "%s/%s: the path is too long", r->base, relative);
+		return error_set(error, ERROR_FATAL, "site.unreadable", "%s/%s: the path is too long", r->base,
+				 relative);
 	if (refuse_outside(r, path, error) || read_text(r, path, &text, error))
 		return -1;
 	bundle->files = mem_grow(bundle->files, &r->capacity, bundle->count + 1, sizeof *bundle->files);
@@ -173,10 +174,12 @@ static int add_folder(struct reading *r, const char *relative, int depth, struct
 		return -1;
 	names = names_new(path, &count);
 	for (size_t i = 0; i < count; i++) {
-		int n = *relative && strcmp(relative, ".") != 0 ? snprintf(below, sizeof below, "%s/%s", relative, names[i])
-								: snprintf(below, sizeof below, "%s", names[i]);
+		int n = *relative && strcmp(relative, ".") != 0
+				? snprintf(below, sizeof below, "%s/%s", relative, names[i])
+				: snprintf(below, sizeof below, "%s", names[i]);
 
-		if ((size_t)n >= sizeof below || (size_t)snprintf(path, sizeof path, "%s/%s", r->base, below) >= sizeof path ||
+		if ((size_t)n >= sizeof below ||
+		    (size_t)snprintf(path, sizeof path, "%s/%s", r->base, below) >= sizeof path ||
 		    stat(path, &status) < 0) {
 			error_errno(error, ERROR_FATAL, "site.unreadable", "%s", path);
 			goto done;
@@ -245,7 +248,7 @@ static int read_files(struct reading *r, const char *directory, struct error *er
 	return 0;
 }
 
-/* ---- variables ---------------------------------------------------------------------------------------------------- */
+/* ---- variables ----------------------------------------------------------------------------------------- */
 struct variables {
 	json_t *found;
 	const struct node *values; /* of the environment's file; NULL: none */
@@ -262,11 +265,13 @@ static void look_up(void *arg, struct span name, struct span fallback)
 	if (value && value->type == NODE_SCALAR)
 		json_object_set_new(v->found, key, json_stringn(value->text.data, value->text.len));
 	else if (process && json_object_size(v->found) < BUNDLE_FILES_MAX)
-		json_object_set_new(v->found, key, json_string(process)); /* not UTF-8: NULL, so it counts as undefined */
+		json_object_set_new(v->found, key,
+				    json_string(process)); /* not UTF-8: NULL, so it counts as undefined */
 	free(key);
 }
 
-static int find_environment(const struct bundle *bundle, const struct span **text, char path[PATH_MAX], struct error *error)
+static int find_environment(const struct bundle *bundle, const struct span **text, char path[PATH_MAX],
+			    struct error *error)
 {
 	const char *names[256], *near;
 	size_t count = 0;
@@ -282,8 +287,8 @@ static int find_environment(const struct bundle *bundle, const struct span **tex
 	if (*text)
 		return 0;
 	near = nearest_name(span_of(bundle->environment), names, count);
-	return error_set(error, ERROR_FATAL, "site.environment", "there is no %s%s%s%s", path, near ? "; did you mean --env " : "",
-			 near ? near : "", near ? "?" : "");
+	return error_set(error, ERROR_FATAL, "site.environment", "there is no %s%s%s%s", path,
+			 near ? "; did you mean --env " : "", near ? near : "", near ? "?" : "");
 }
 
 /* Every ${NAME} of the site's YAML that has a value now. Those in comments count as well: nothing is lost by it. */
@@ -313,7 +318,7 @@ static int find_variables(struct bundle *bundle, struct error *error)
 	return 0;
 }
 
-/* ---- identity and bytes ----------------------------------------------------------------------------------------------- */
+/* ---- identity and bytes ---------------------------------------------------------------------------------- */
 static char *variables_text(const struct bundle *bundle)
 {
 	return json_dumps(bundle->variables, JSON_COMPACT | JSON_SORT_KEYS);
@@ -415,8 +420,9 @@ struct bundle *bundle_decode_new(struct span in, struct error *error)
 	struct span magic, environment, variables;
 	uint32_t count;
 
-	if (in.len > 2 * BUNDLE_BYTES_MAX || !take_field(&in, &magic) || !span_is(magic, MAGIC) || !take_field(&in, &environment) ||
-	    !take_field(&in, &variables) || !take_u32(&in, &count) || count > BUNDLE_FILES_MAX)
+	if (in.len > 2 * BUNDLE_BYTES_MAX || !take_field(&in, &magic) || !span_is(magic, MAGIC) ||
+	    !take_field(&in, &environment) || !take_field(&in, &variables) || !take_u32(&in, &count) ||
+	    count > BUNDLE_FILES_MAX)
 		goto damaged;
 	bundle->environment = arena_span(bundle->arena, environment).data;
 	json_decref(bundle->variables);

@@ -8,7 +8,7 @@
 
 #include "base/secret.h"
 
-/* ---- settings ------------------------------------------------------------------------------------------------------------ */
+/* ---- settings -------------------------------------------------------------------------------------------- */
 struct walk {
 	void (*each)(void *, const struct found *);
 	void *arg;
@@ -16,8 +16,8 @@ struct walk {
 
 static void walk_option(const struct walk *, const struct option *, const void *at, struct place);
 
-static void walk_table(const struct walk *walk, const struct option *table, const void *settings, const struct node *node,
-		       struct place place)
+static void walk_table(const struct walk *walk, const struct option *table, const void *settings,
+		       const struct node *node, struct place place)
 {
 	for (; table->name; table++) {
 		const struct node *value = node && node->type == NODE_MAP ? node_find(node, table->name) : NULL;
@@ -40,7 +40,8 @@ static void walk_option(const struct walk *walk, const struct option *option, co
 	case OPTION_MAPPING:
 		if (*(struct expression *const *)at)
 			walk->each(walk->arg, &(struct found){.expression = *(struct expression *const *)at,
-							      .mapping = option->type == OPTION_MAPPING, .place = place});
+							      .mapping = option->type == OPTION_MAPPING,
+							      .place = place});
 		break;
 	case OPTION_EXPRESSIONS:
 		for (size_t i = 0; i < expressions->count; i++)
@@ -48,11 +49,13 @@ static void walk_option(const struct walk *walk, const struct option *option, co
 		break;
 	case OPTION_TEMPLATE:
 		if (*(struct template *const *)at)
-			walk->each(walk->arg, &(struct found){.template = *(struct template *const *)at, .place = place});
+			walk->each(walk->arg,
+				   &(struct found){.template = *(struct template *const *)at, .place = place});
 		break;
 	case OPTION_TEMPLATES:
 		for (size_t i = 0; i < templates->count; i++)
-			walk->each(walk->arg, &(struct found){.template = templates->items[i].template, .place = place});
+			walk->each(walk->arg,
+				   &(struct found){.template = templates->items[i].template, .place = place});
 		break;
 	case OPTION_SECRET:
 		if (*(const char *const *)at)
@@ -74,7 +77,8 @@ void filled_each(const struct load *load, void (*each)(void *, const struct foun
 struct checking {
 	struct load *load;
 	struct findings *findings;
-	const char **seen; size_t seen_count, seen_capacity; /* mappings and secrets that were looked at */
+	const char **seen;
+	size_t seen_count, seen_capacity; /* mappings and secrets that were looked at */
 };
 
 static bool seen_before(struct checking *c, const char *name)
@@ -132,11 +136,12 @@ static void check_mappings(const struct load *load, struct findings *findings)
 		for (size_t k = 0; k < load->used_count && !used; k++)
 			used = strcmp(load->used_mappings[k], path) == 0;
 		if (!used)
-			finding_add(findings, (struct place){path, 1, 1}, SEVERITY_WARNING, "mapping.unused", "no flow uses this mapping");
+			finding_add(findings, (struct place){path, 1, 1}, SEVERITY_WARNING, "mapping.unused",
+				    "no flow uses this mapping");
 	}
 }
 
-/* ---- topics --------------------------------------------------------------------------------------------------------------- */
+/* ---- topics ---------------------------------------------------------------------------------------------- */
 static const struct topic_use *other_end(const struct load *load, const struct topic_use *use)
 {
 	for (size_t i = 0; i < load->topics_count; i++) {
@@ -156,8 +161,8 @@ static void no_publisher(const struct load *load, const struct topic_use *use, s
 			names[n++] = load->topics[i].topic;
 	}
 	near = nearest_name(span_of(use->topic), names, n);
-	finding_add(findings, use->place, SEVERITY_ERROR, "topic.publisher", "no flow publishes to %s%s%s%s", use->topic,
-		    near ? "; did you mean `" : "", near ? near : "", near ? "`?" : "");
+	finding_add(findings, use->place, SEVERITY_ERROR, "topic.publisher", "no flow publishes to %s%s%s%s",
+		    use->topic, near ? "; did you mean `" : "", near ? near : "", near ? "`?" : "");
 	free(names);
 }
 
@@ -177,7 +182,7 @@ static void check_topics(const struct load *load, bool whole, struct findings *f
 	}
 }
 
-/* ---- cycles --------------------------------------------------------------------------------------------------------------- */
+/* ---- cycles ---------------------------------------------------------------------------------------------- */
 enum colour { UNSEEN, OPEN, DONE };
 
 struct cycle {
@@ -252,7 +257,7 @@ static void check_cycles(const struct site *site, struct findings *findings)
 	free(c.path);
 }
 
-/* ---- runbooks ------------------------------------------------------------------------------------------------------------ */
+/* ---- runbooks -------------------------------------------------------------------------------------------- */
 static void check_runbook(const struct site *site, const char *runbook, struct place place, struct findings *findings)
 {
 	char *path;
@@ -261,7 +266,8 @@ static void check_runbook(const struct site *site, const char *runbook, struct p
 		return;
 	path = runbook[0] == '/' ? mem_strdup(runbook) : mem_printf("%s/%s", site->directory, runbook);
 	if (access(path, F_OK) < 0)
-		finding_add(findings, place, SEVERITY_WARNING, "runbook.missing", "the runbook %s is not there", runbook);
+		finding_add(findings, place, SEVERITY_WARNING, "runbook.missing", "the runbook %s is not there",
+			    runbook);
 	free(path);
 }
 

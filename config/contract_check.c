@@ -14,17 +14,63 @@ static const struct keyword {
 	const char *name;
 	enum value_kind kind;
 } keywords[] = {
-	{"$schema", TEXT}, {"$id", TEXT}, {"$ref", REFERENCE}, {"$anchor", TEXT}, {"$dynamicRef", TEXT}, {"$dynamicAnchor", TEXT},
-	{"$defs", SCHEMA_MAP}, {"$comment", TEXT}, {"$vocabulary", ANY}, {"title", TEXT}, {"description", TEXT}, {"default", ANY},
-	{"examples", LIST}, {"deprecated", TRUTH}, {"readOnly", TRUTH}, {"writeOnly", TRUTH}, {"type", TYPE}, {"enum", LIST},
-	{"const", ANY}, {"multipleOf", NUMBER}, {"maximum", NUMBER}, {"exclusiveMaximum", NUMBER}, {"minimum", NUMBER},
-	{"exclusiveMinimum", NUMBER}, {"maxLength", COUNT}, {"minLength", COUNT}, {"pattern", TEXT}, {"format", TEXT},
-	{"maxItems", COUNT}, {"minItems", COUNT}, {"uniqueItems", TRUTH}, {"maxContains", COUNT}, {"minContains", COUNT},
-	{"maxProperties", COUNT}, {"minProperties", COUNT}, {"required", NAMES}, {"dependentRequired", ANY}, {"properties", SCHEMA_MAP},
-	{"patternProperties", SCHEMA_MAP}, {"additionalProperties", SCHEMA}, {"propertyNames", SCHEMA}, {"dependentSchemas", SCHEMA_MAP},
-	{"unevaluatedProperties", SCHEMA}, {"unevaluatedItems", SCHEMA}, {"prefixItems", SCHEMAS}, {"items", SCHEMA},
-	{"contains", SCHEMA}, {"allOf", SCHEMAS}, {"anyOf", SCHEMAS}, {"oneOf", SCHEMAS}, {"not", SCHEMA}, {"if", SCHEMA},
-	{"then", SCHEMA}, {"else", SCHEMA}, {"contentEncoding", TEXT}, {"contentMediaType", TEXT}, {"contentSchema", SCHEMA},
+	{"$schema", TEXT},
+	{"$id", TEXT},
+	{"$ref", REFERENCE},
+	{"$anchor", TEXT},
+	{"$dynamicRef", TEXT},
+	{"$dynamicAnchor", TEXT},
+	{"$defs", SCHEMA_MAP},
+	{"$comment", TEXT},
+	{"$vocabulary", ANY},
+	{"title", TEXT},
+	{"description", TEXT},
+	{"default", ANY},
+	{"examples", LIST},
+	{"deprecated", TRUTH},
+	{"readOnly", TRUTH},
+	{"writeOnly", TRUTH},
+	{"type", TYPE},
+	{"enum", LIST},
+	{"const", ANY},
+	{"multipleOf", NUMBER},
+	{"maximum", NUMBER},
+	{"exclusiveMaximum", NUMBER},
+	{"minimum", NUMBER},
+	{"exclusiveMinimum", NUMBER},
+	{"maxLength", COUNT},
+	{"minLength", COUNT},
+	{"pattern", TEXT},
+	{"format", TEXT},
+	{"maxItems", COUNT},
+	{"minItems", COUNT},
+	{"uniqueItems", TRUTH},
+	{"maxContains", COUNT},
+	{"minContains", COUNT},
+	{"maxProperties", COUNT},
+	{"minProperties", COUNT},
+	{"required", NAMES},
+	{"dependentRequired", ANY},
+	{"properties", SCHEMA_MAP},
+	{"patternProperties", SCHEMA_MAP},
+	{"additionalProperties", SCHEMA},
+	{"propertyNames", SCHEMA},
+	{"dependentSchemas", SCHEMA_MAP},
+	{"unevaluatedProperties", SCHEMA},
+	{"unevaluatedItems", SCHEMA},
+	{"prefixItems", SCHEMAS},
+	{"items", SCHEMA},
+	{"contains", SCHEMA},
+	{"allOf", SCHEMAS},
+	{"anyOf", SCHEMAS},
+	{"oneOf", SCHEMAS},
+	{"not", SCHEMA},
+	{"if", SCHEMA},
+	{"then", SCHEMA},
+	{"else", SCHEMA},
+	{"contentEncoding", TEXT},
+	{"contentMediaType", TEXT},
+	{"contentSchema", SCHEMA},
 };
 #define KEYWORDS (sizeof keywords / sizeof *keywords)
 static const char *const types[] = {"string", "object", "array", "number", "integer", "boolean", "null"};
@@ -43,7 +89,8 @@ static struct place place_of(const struct checker *c, const struct node *node)
 
 static void fault(const struct checker *c, const struct node *node, const char *keyword, const char *wanted)
 {
-	finding_add(c->findings, place_of(c, node), SEVERITY_ERROR, "contract.schema", "`%s` must be %s", keyword, wanted);
+	finding_add(c->findings, place_of(c, node), SEVERITY_ERROR, "contract.schema", "`%s` must be %s", keyword,
+		    wanted);
 }
 
 static const struct node *item_node(const struct node *node, size_t i)
@@ -62,8 +109,8 @@ static void check_type_name(const struct checker *c, const json_t *name, const s
 			return;
 	}
 	near = json_is_string(name) ? nearest_name(span_of(json_string_value(name)), types, TYPES) : NULL;
-	finding_add(c->findings, place_of(c, node), SEVERITY_ERROR, "contract.schema",
-		    "unknown type `%.40s`; %s%s%s", json_is_string(name) ? json_string_value(name) : "?", near ? "did you mean `" : "types are ",
+	finding_add(c->findings, place_of(c, node), SEVERITY_ERROR, "contract.schema", "unknown type `%.40s`; %s%s%s",
+		    json_is_string(name) ? json_string_value(name) : "?", near ? "did you mean `" : "types are ",
 		    near ? near : "string, object, array, number, integer, boolean and null", near ? "`?" : "");
 }
 
@@ -76,11 +123,11 @@ static void check_types(const struct checker *c, const json_t *value, const stru
 		check_type_name(c, value, node);
 		return;
 	}
-	json_array_foreach(value, i, item)
-		check_type_name(c, item, item_node(node, i));
+	json_array_foreach(value, i, item) check_type_name(c, item, item_node(node, i));
 }
 
-/* A required name that no property has is most often a slip of the pen; where anything else is forbidden it can never hold. */
+/* A required name that no property has is most often a slip of the pen; where anything else is forbidden it can never
+ * hold. */
 static void check_names(const struct checker *c, const json_t *schema, const json_t *value, const struct node *node)
 {
 	const json_t *properties = json_object_get(schema, "properties"), *item;
@@ -88,7 +135,8 @@ static void check_names(const struct checker *c, const json_t *schema, const jso
 	size_t i, n = 0;
 	json_t *unused;
 
-	json_object_foreach((json_t *)properties, key, unused) {
+	json_object_foreach((json_t *)properties, key, unused)
+	{
 		if (n < sizeof known / sizeof *known)
 			known[n++] = key;
 	}
@@ -96,7 +144,8 @@ static void check_names(const struct checker *c, const json_t *schema, const jso
 		fault(c, node, "required", "a list of names");
 		return;
 	}
-	json_array_foreach(value, i, item) {
+	json_array_foreach(value, i, item)
+	{
 		if (!json_is_string(item)) {
 			fault(c, item_node(node, i), "required", "a list of names");
 			continue;
@@ -105,9 +154,11 @@ static void check_names(const struct checker *c, const json_t *schema, const jso
 			continue;
 		near = nearest_name(span_of(json_string_value(item)), known, n);
 		finding_add(c->findings, place_of(c, item_node(node, i)),
-			    json_is_false(json_object_get(schema, "additionalProperties")) ? SEVERITY_ERROR : SEVERITY_WARNING,
-			    "contract.required", "`%.64s` is required but is not among the properties%s%s%s", json_string_value(item),
-			    near ? "; did you mean `" : "", near ? near : "", near ? "`?" : "");
+			    json_is_false(json_object_get(schema, "additionalProperties")) ? SEVERITY_ERROR
+											   : SEVERITY_WARNING,
+			    "contract.required", "`%.64s` is required but is not among the properties%s%s%s",
+			    json_string_value(item), near ? "; did you mean `" : "", near ? near : "",
+			    near ? "`?" : "");
 	}
 }
 
@@ -128,15 +179,18 @@ static void check_reference(const struct checker *c, const json_t *value, const 
 		const char *slash = strchr(at, '/');
 		char *key = mem_span_dup(span_make(at, slash ? (size_t)(slash - at) : strlen(at)));
 
-		found = json_is_array(found) ? json_array_get(found, strtoul(key, NULL, 10)) : json_object_get(found, key);
+		found = json_is_array(found) ? json_array_get(found, strtoul(key, NULL, 10))
+					     : json_object_get(found, key);
 		free(key);
 		at = slash ? slash + 1 : NULL;
 	}
 	if (!found && !strchr(text, '~') && !strchr(text, '%'))
-		finding_add(c->findings, place_of(c, node), SEVERITY_ERROR, "contract.reference", "`%.100s` leads nowhere in this contract", text);
+		finding_add(c->findings, place_of(c, node), SEVERITY_ERROR, "contract.reference",
+			    "`%.100s` leads nowhere in this contract", text);
 }
 
-static void check_list(const struct checker *c, const char *name, const json_t *value, const struct node *node, int depth)
+static void check_list(const struct checker *c, const char *name, const json_t *value, const struct node *node,
+		       int depth)
 {
 	const json_t *item;
 	size_t i;
@@ -145,11 +199,11 @@ static void check_list(const struct checker *c, const char *name, const json_t *
 		fault(c, node, name, "a list of schemas");
 		return;
 	}
-	json_array_foreach(value, i, item)
-		check_schema(c, item, item_node(node, i), depth + 1);
+	json_array_foreach(value, i, item) check_schema(c, item, item_node(node, i), depth + 1);
 }
 
-static void check_map(const struct checker *c, const char *name, const json_t *value, const struct node *node, int depth)
+static void check_map(const struct checker *c, const char *name, const json_t *value, const struct node *node,
+		      int depth)
 {
 	const char *key;
 	json_t *item;
@@ -158,12 +212,11 @@ static void check_map(const struct checker *c, const char *name, const json_t *v
 		fault(c, node, name, "an object of schemas");
 		return;
 	}
-	json_object_foreach((json_t *)value, key, item)
-		check_schema(c, item, node_find(node, key), depth + 1);
+	json_object_foreach((json_t *)value, key, item) check_schema(c, item, node_find(node, key), depth + 1);
 }
 
-static void check_keyword(const struct checker *c, const struct keyword *keyword, const json_t *schema, const json_t *value,
-			  const struct node *node, int depth)
+static void check_keyword(const struct checker *c, const struct keyword *keyword, const json_t *schema,
+			  const json_t *value, const struct node *node, int depth)
 {
 	switch (keyword->kind) {
 	case TEXT:
@@ -233,7 +286,8 @@ static void check_schema(const struct checker *c, const json_t *schema, const st
 			    depth > SCHEMA_DEPTH_MAX ? "nested too deeply" : "a schema is an object, true or false");
 		return;
 	}
-	json_object_foreach((json_t *)schema, key, value) {
+	json_object_foreach((json_t *)schema, key, value)
+	{
 		const struct node *at = node_find(node, key);
 		size_t k = 0;
 
@@ -252,7 +306,8 @@ static void check_keys(const struct checker *c, struct load *load, const struct 
 	const struct node *list = node_find(node, "x-ferrule-keys");
 
 	for (size_t i = 0; i < c->contract->keys_count; i++) {
-		struct expression *key = expression_new(load->arena, span_of(c->contract->keys[i]), place_of(c, item_node(list, i)));
+		struct expression *key = expression_new(load->arena, span_of(c->contract->keys[i]),
+							place_of(c, item_node(list, i)));
 
 		expression_check(key, c->findings);
 		expression_drop(key);
@@ -274,8 +329,8 @@ void contract_check(struct load *load, const struct contract *contract, struct f
 	findings_free(&unused);
 	node = documents.count > 0 ? documents.items[0] : NULL;
 	if (dialect && strncmp(dialect, DIALECT, strlen(DIALECT)) != 0)
-		finding_add(findings, place_of(&checker, node_find(node, "$schema")), SEVERITY_ERROR, "contract.dialect",
-			    "contracts are JSON Schema 2020-12: \"$schema\": \"" DIALECT "\"");
+		finding_add(findings, place_of(&checker, node_find(node, "$schema")), SEVERITY_ERROR,
+			    "contract.dialect", "contracts are JSON Schema 2020-12: \"$schema\": \"" DIALECT "\"");
 	check_schema(&checker, contract->schema, node, 1);
 	check_keys(&checker, load, node);
 }

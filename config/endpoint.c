@@ -10,14 +10,9 @@ static const struct kind {
 	const char *key;
 	const char *source, *server, *sink; /* names of adapters; all NULL: not in this version */
 } kinds[] = {
-	{"file", "file", NULL, "file"},
-	{"webhook", NULL, "http", "http"},
-	{"operation", NULL, NULL, "http"},
-	{"agreement", NULL, NULL, NULL},
-	{"transfer", NULL, NULL, NULL},
-	{"api", NULL, NULL, NULL},
-	{"poll", NULL, NULL, NULL},
-	{"queue", NULL, NULL, NULL},
+	{"file", "file", NULL, "file"},  {"webhook", NULL, "http", "http"}, {"operation", NULL, NULL, "http"},
+	{"agreement", NULL, NULL, NULL}, {"transfer", NULL, NULL, NULL},    {"api", NULL, NULL, NULL},
+	{"poll", NULL, NULL, NULL},      {"queue", NULL, NULL, NULL},
 };
 #define KINDS (sizeof kinds / sizeof *kinds)
 
@@ -27,18 +22,36 @@ struct common {
 	int64_t timeout_ms;
 };
 static const struct option common_options[] = {
-	{.name = "name", .type = OPTION_TEXT, .offset = offsetof(struct common, name), .help = "the endpoint's own name; the flow's by default"},
-	{.name = "timeout", .type = OPTION_DURATION, .offset = offsetof(struct common, timeout_ms), .fallback = "30s", .range = "1s..1h",
+	{.name = "name",
+	 .type = OPTION_TEXT,
+	 .offset = offsetof(struct common, name),
+	 .help = "the endpoint's own name; the flow's by default"},
+	{.name = "timeout",
+	 .type = OPTION_DURATION,
+	 .offset = offsetof(struct common, timeout_ms),
+	 .fallback = "30s",
+	 .range = "1s..1h",
 	 .help = "how long one delivery may take"},
 	OPTION_END,
 };
 
 const struct option retry_options[] = {
-	{.name = "for", .type = OPTION_DURATION, .offset = offsetof(struct retry_spec, for_ms), .fallback = "5d", .flags = OPTION_MAIN,
+	{.name = "for",
+	 .type = OPTION_DURATION,
+	 .offset = offsetof(struct retry_spec, for_ms),
+	 .fallback = "5d",
+	 .flags = OPTION_MAIN,
 	 .help = "how long to keep trying; then a dead letter"},
-	{.name = "from", .type = OPTION_DURATION, .offset = offsetof(struct retry_spec, from_ms), .fallback = "1s",
+	{.name = "from",
+	 .type = OPTION_DURATION,
+	 .offset = offsetof(struct retry_spec, from_ms),
+	 .fallback = "1s",
 	 .help = "the first pause between attempts; it doubles"},
-	{.name = "to", .type = OPTION_DURATION, .offset = offsetof(struct retry_spec, to_ms), .fallback = "15m", .help = "the longest pause"},
+	{.name = "to",
+	 .type = OPTION_DURATION,
+	 .offset = offsetof(struct retry_spec, to_ms),
+	 .fallback = "15m",
+	 .help = "the longest pause"},
 	OPTION_END,
 };
 
@@ -69,7 +82,7 @@ static const struct sink_ops *sink_named(const struct registry *registry, const 
 	return NULL;
 }
 
-/* ---- kinds ------------------------------------------------------------------------------------------------------------ */
+/* ---- kinds ----------------------------------------------------------------------------------------------- */
 static const char *wanted_kinds(bool from)
 {
 	return from ? "file or webhook" : "file, webhook or operation";
@@ -85,7 +98,8 @@ static void no_kind(struct load *load, const struct node *node, bool from)
 		near = nearest_name(node->pairs[i].key.text, names, KINDS);
 		if (near) {
 			load_error(load, node->pairs[i].key.place, "endpoint.kind",
-				   "unknown kind of endpoint `%.*s`; did you mean `%s`?", SPAN_ARGS(node->pairs[i].key.text), near);
+				   "unknown kind of endpoint `%.*s`; did you mean `%s`?",
+				   SPAN_ARGS(node->pairs[i].key.text), near);
 			return;
 		}
 	}
@@ -104,10 +118,12 @@ static const struct kind *find_kind(struct load *load, const struct node *node, 
 			*pair = &node->pairs[i];
 			if (!kind->source && !kind->server && !kind->sink)
 				load_error(load, node->pairs[i].key.place, "endpoint.later",
-					   "`%s` endpoints are not in this version yet; use %s", kind->key, wanted_kinds(from));
+					   "`%s` endpoints are not in this version yet; use %s", kind->key,
+					   wanted_kinds(from));
 			else if (from && !kind->source && !kind->server)
 				load_error(load, node->pairs[i].key.place, "endpoint.direction",
-					   "nothing can be received from an `%s`; use %s", kind->key, wanted_kinds(from));
+					   "nothing can be received from an `%s`; use %s", kind->key,
+					   wanted_kinds(from));
 			else
 				return kind;
 			return NULL;
@@ -117,8 +133,10 @@ static const struct kind *find_kind(struct load *load, const struct node *node, 
 	return NULL;
 }
 
-/* {file: 'in/<any>.edi', after: archive} → {path: 'in/<any>.edi', after: archive}, where the adapter's main option is `path`. */
-static const struct node *spread(struct load *load, const struct node *node, const struct pair *kind, const struct option *table)
+/* {file: 'in/<any>.edi', after: archive} → {path: 'in/<any>.edi', after: archive}, where the adapter's main option is
+ * `path`. */
+static const struct node *spread(struct load *load, const struct node *node, const struct pair *kind,
+				 const struct option *table)
 {
 	const char *const keys[] = {mem_span_dup(kind->key.text), NULL};
 	const struct node *rest = node_without(load, node, keys), *value = kind->value;
@@ -185,7 +203,8 @@ static void take_place(struct load *load, const char *adapter, const struct pair
 	for (size_t i = 0; i < load->taken_count; i++) {
 		if (strcmp(load->taken[i].adapter, adapter) == 0 && strcmp(load->taken[i].where, taken.where) == 0) {
 			load_error(load, kind->value->place, "endpoint.taken",
-				   "the flow %s receives from here already; let this one subscribe to what that one publishes",
+				   "the flow %s receives from here already; let this one subscribe to what that one "
+				   "publishes",
 				   load->taken[i].flow);
 			return;
 		}
@@ -194,7 +213,8 @@ static void take_place(struct load *load, const char *adapter, const struct pair
 	load->taken[load->taken_count++] = taken;
 }
 
-static void fill_endpoint(struct load *load, struct endpoint *endpoint, const char *adapter, const char *flow, struct place place)
+static void fill_endpoint(struct load *load, struct endpoint *endpoint, const char *adapter, const char *flow,
+			  struct place place)
 {
 	endpoint->adapter = adapter;
 	endpoint->flow = flow;
@@ -211,7 +231,7 @@ static void take_name(struct load *load, const struct known_name *name)
 		load_take_name(load, name);
 }
 
-/* ---- sources ---------------------------------------------------------------------------------------------------------- */
+/* ---- sources --------------------------------------------------------------------------------------------- */
 int load_source(struct load *load, const char *flow, const struct node *node, size_t index, struct source *into)
 {
 	const struct pair *pair = NULL;
@@ -222,7 +242,8 @@ int load_source(struct load *load, const char *flow, const struct node *node, si
 	size_t size;
 
 	if (node->type != NODE_MAP) {
-		load_error(load, node->place, "endpoint.form", "`from` is a map such as {file: 'drop/*.edi'}, or a list of them");
+		load_error(load, node->place, "endpoint.form",
+			   "`from` is a map such as {file: 'drop/*.edi'}, or a list of them");
 		return -1;
 	}
 	kind = find_kind(load, node, true, &pair);
@@ -231,7 +252,8 @@ int load_source(struct load *load, const char *flow, const struct node *node, si
 	into->poll = source_named(load->registry, kind->source);
 	into->server = into->poll ? NULL : server_named(load->registry, kind->server);
 	if (!into->poll && !into->server) {
-		load_error(load, pair->key.place, "endpoint.later", "this build of Ferrule cannot receive from a `%s`", kind->key);
+		load_error(load, pair->key.place, "endpoint.later", "this build of Ferrule cannot receive from a `%s`",
+			   kind->key);
 		return -1;
 	}
 	table = into->poll ? into->poll->options : into->server->options;
@@ -244,7 +266,7 @@ int load_source(struct load *load, const char *flow, const struct node *node, si
 	if (fill_common(load, node, table, &common, also))
 		return -1;
 	into->endpoint.timeout_ms = common.timeout_ms;
-	into->endpoint.name = common.name ? common.name
+	into->endpoint.name = common.name  ? common.name
 			      : index == 0 ? flow
 					   : arena_printf(load->arena, "%s.%zu", flow, index + 1);
 	if (common.name || index > 0)
@@ -254,95 +276,7 @@ int load_source(struct load *load, const char *flow, const struct node *node, si
 	return into->endpoint.settings ? 0 : -1;
 }
 
-/* ---- effects ----------------------------------------------------------------------------------------------------------- */
-struct effect_settings {
-	struct template *key;
-	const struct node *remembers;
-	const char *match;
-};
-static const struct option effect_options[] = {
-	{.name = "key", .type = OPTION_TEMPLATE, .offset = offsetof(struct effect_settings, key),
-	 .help = "the idempotency key that the target knows an effect by; Ferrule's own when empty"},
-	{.name = "remembers", .type = OPTION_NODE, .offset = offsetof(struct effect_settings, remembers),
-	 .help = "how long the target knows a key: a duration, or forever"},
-	{.name = "match", .type = OPTION_TEXT, .offset = offsetof(struct effect_settings, match),
-	 .help = "the operation that finds an effect again"},
-	OPTION_END,
-};
-
-static const char *fitting(struct arena *arena, const struct sink_ops *ops)
-{
-	return arena_printf(arena, "%s%s%s`effect: none` (an interrupted delivery is put in doubt and a person decides)",
-			    ops->traits & SINK_WITNESS ? "`effect: rename` (the temporary file tells whether it happened), " : "",
-			    ops->traits & SINK_KEY ? "`effect: {key: …, remembers: 24h}` (the target recognises a key it has seen), " : "",
-			    ops->traits & SINK_MATCH ? "`effect: {match: OPERATION}` (the target is asked), " : "");
-}
-
-static int effect_word(struct load *load, const struct node *node, struct effect_spec *effect)
-{
-	static const char *const names[] = {"rename", "key", "none", "match"};
-	static const enum effect_kind values[] = {EFFECT_RENAME, EFFECT_KEY, EFFECT_NONE};
-	const char *near;
-
-	for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
-		if (!span_is(node->text, names[i]))
-			continue;
-		effect->kind = values[i];
-		effect->remembers_ms = 24 * 3600 * 1000;
-		return 0;
-	}
-	near = nearest_name(node->text, names, 4);
-	load_error(load, node->place, "effect.unknown", "unknown effect `%.*s`; %s%s%s", SPAN_ARGS(node->text), near ? "did you mean `" : "",
-		   near ? near : "it is rename, {key: …, remembers: 24h}, {match: OPERATION} or none", near ? "`?" : "");
-	return -1;
-}
-
-static int effect_map(struct load *load, const struct node *node, struct effect_spec *effect)
-{
-	static const struct option duration[] = {
-		{.name = "remembers", .type = OPTION_DURATION, .fallback = "24h", .range = "1s..3650d", .flags = OPTION_MAIN}, OPTION_END};
-	const struct effect_settings *settings = load_fill(load, node, effect_options, NULL, sizeof *settings);
-	bool keyed = node_find(node, "key") || node_find(node, "remembers");
-
-	if (!settings)
-		return -1;
-	if (keyed == (settings->match != NULL)) {
-		load_error(load, node->place, "effect.form", "an effect is {key: …, remembers: 24h} or {match: OPERATION}, one of them");
-		return -1;
-	}
-	effect->kind = keyed ? EFFECT_KEY : EFFECT_MATCH;
-	effect->key = settings->key;
-	if (settings->remembers && settings->remembers->type == NODE_SCALAR && span_is(settings->remembers->text, "forever"))
-		return 0;
-	return option_fill(&load->options, settings->remembers ? settings->remembers : node_empty(load, node->place), duration, NULL,
-			   &effect->remembers_ms);
-}
-
-static int load_effect(struct load *load, const struct node *node, struct place sink, const struct sink_ops *ops,
-		       struct effect_spec *effect)
-{
-	static const unsigned needs[] = {[EFFECT_RENAME] = SINK_WITNESS, [EFFECT_KEY] = SINK_KEY, [EFFECT_MATCH] = SINK_MATCH};
-	static const char *const names[] = {[EFFECT_RENAME] = "rename", [EFFECT_KEY] = "key", [EFFECT_MATCH] = "match"};
-
-	if (node_null(node)) {
-		load_error(load, sink, "effect.missing", "`effect` is missing: how is a delivery made once and found again? Fitting here: %s",
-			   fitting(load->arena, ops));
-		return -1;
-	}
-	if (node->type == NODE_LIST) {
-		load_error(load, node->place, "effect.form", "an effect is one of: %s", fitting(load->arena, ops));
-		return -1;
-	}
-	if (node->type == NODE_SCALAR ? effect_word(load, node, effect) : effect_map(load, node, effect))
-		return -1;
-	if (effect->kind == EFFECT_NONE || ops->traits & needs[effect->kind])
-		return 0;
-	load_error(load, node->place, "effect.unfit", "`effect: %s` does not fit a %s sink; fitting here: %s", names[effect->kind], ops->name,
-		   fitting(load->arena, ops));
-	return -1;
-}
-
-/* ---- operations --------------------------------------------------------------------------------------------------------- */
+/* ---- operations ------------------------------------------------------------------------------------------ */
 static const struct system_node *find_system(struct load *load, struct span name, struct place place)
 {
 	const char **names = arena_alloc(load->arena, (load->systems_count + 1) * sizeof *names), *near;
@@ -354,12 +288,13 @@ static const struct system_node *find_system(struct load *load, struct span name
 	}
 	near = nearest_name(name, names, load->systems_count);
 	load_error(load, place, "operation.system", "there is no system `%.*s`%s%s%s%.*s%s", SPAN_ARGS(name),
-		   near ? "; did you mean `" : " in systems/; describe it in systems/", near ? near : "", near ? "`?" : "",
-		   near ? 0 : (int)name.len, name.data, near ? "" : ".yaml");
+		   near ? "; did you mean `" : " in systems/; describe it in systems/", near ? near : "",
+		   near ? "`?" : "", near ? 0 : (int)name.len, name.data, near ? "" : ".yaml");
 	return NULL;
 }
 
-static const struct node *find_operation(struct load *load, const struct system_node *system, const char *name, struct place place)
+static const struct node *find_operation(struct load *load, const struct system_node *system, const char *name,
+					 struct place place)
 {
 	const struct node *operations = system->operations, *found = operations ? node_find(operations, name) : NULL;
 	size_t count = operations && operations->type == NODE_MAP ? operations->count : 0;
@@ -371,12 +306,15 @@ static const struct node *find_operation(struct load *load, const struct system_
 		names[i] = arena_span(load->arena, operations->pairs[i].key.text).data;
 	near = nearest_name(span_of(name), names, count);
 	load_error(load, place, "operation.unknown", "the system `%s` has no operation `%s`%s%s%s",
-		   load->site->systems[system - load->systems].name, name, near ? "; did you mean `" : "", near ? near : "", near ? "`?" : "");
+		   load->site->systems[system - load->systems].name, name, near ? "; did you mean `" : "",
+		   near ? near : "", near ? "`?" : "");
 	return NULL;
 }
 
-/* {operation: support.create-entitlement, …} → the system's settings, the operation's over them, and this flow's over both. */
-static const struct node *operation_node(struct load *load, const struct node *node, const struct pair *kind, const char **system_name)
+/* {operation: support.create-entitlement, …} → the system's settings, the operation's over them, and this flow's over
+ * both. */
+static const struct node *operation_node(struct load *load, const struct node *node, const struct pair *kind,
+					 const char **system_name)
 {
 	static const char *const own[] = {"operation", NULL};
 	static const char *const not_settings[] = {"summary", NULL};
@@ -387,13 +325,15 @@ static const struct node *operation_node(struct load *load, const struct node *n
 	struct node *merged;
 
 	if (!dot) {
-		load_error(load, kind->value->place, "operation.form", "an operation is SYSTEM.OPERATION, such as support.create-entitlement");
+		load_error(load, kind->value->place, "operation.form",
+			   "an operation is SYSTEM.OPERATION, such as support.create-entitlement");
 		return NULL;
 	}
 	system = find_system(load, span_make(text.data, dot - text.data), kind->value->place);
 	if (!system)
 		return NULL;
-	operation = find_operation(load, system, arena_span(load->arena, span_make(dot + 1, text.len - (dot + 1 - text.data))).data,
+	operation = find_operation(load, system,
+				   arena_span(load->arena, span_make(dot + 1, text.len - (dot + 1 - text.data))).data,
 				   kind->value->place);
 	if (!operation)
 		return NULL;
@@ -401,12 +341,13 @@ static const struct node *operation_node(struct load *load, const struct node *n
 	if (!node_null(operation) && operation->type != NODE_MAP)
 		return NULL; /* said where the system was read */
 	operation = node_null(operation) ? NULL : node_without(load, operation, not_settings);
-	merged = (struct node *)node_merge(load, node_merge(load, system->settings, operation), node_without(load, node, own));
+	merged = (struct node *)node_merge(load, node_merge(load, system->settings, operation),
+					   node_without(load, node, own));
 	merged->place = node->place;
 	return merged;
 }
 
-/* ---- sinks ------------------------------------------------------------------------------------------------------------ */
+/* ---- sinks ----------------------------------------------------------------------------------------------- */
 struct sink_nodes {
 	const struct node *settings, *effect, *retry;
 	const char *system;
@@ -441,7 +382,8 @@ static void fill_retry(struct load *load, const struct node *node, struct place 
 	if (option_fill(&load->options, node, retry_options, NULL, retry))
 		return;
 	if (retry->from_ms < 1 || retry->to_ms < retry->from_ms || retry->for_ms < retry->from_ms)
-		load_error(load, node->place, "retry.order", "`retry` needs from ≤ to, and from ≤ for, and more than nothing");
+		load_error(load, node->place, "retry.order",
+			   "`retry` needs from ≤ to, and from ≤ for, and more than nothing");
 	else if (retry->for_ms > load->site->queue_lifetime_ms)
 		load_error(load, node->place, "retry.lifetime",
 			   "`retry: for` is longer than messages may stay in a queue (site.yaml, retention: queue)");
@@ -457,7 +399,8 @@ static int64_t timeout_of(const struct option *table, const void *settings, cons
 	return common->timeout_ms;
 }
 
-int load_sink(struct load *load, struct flow *flow, const struct node *to, const struct node *effect, const struct node *retry)
+int load_sink(struct load *load, struct flow *flow, const struct node *to, const struct node *effect,
+	      const struct node *retry)
 {
 	struct sink_nodes nodes = {NULL, effect, retry, ""};
 	struct endpoint *sink = arena_alloc(load->arena, sizeof *sink);
@@ -470,7 +413,8 @@ int load_sink(struct load *load, struct flow *flow, const struct node *to, const
 
 	fill_retry(load, retry, to->place, &flow->retry);
 	if (to->type != NODE_MAP) {
-		load_error(load, to->place, "endpoint.form", "`to` is a map such as {file: 'out/$(.number).xml'}, just one");
+		load_error(load, to->place, "endpoint.form",
+			   "`to` is a map such as {file: 'out/$(.number).xml'}, just one");
 		return -1;
 	}
 	kind = find_kind(load, to, false, &pair);
@@ -478,7 +422,8 @@ int load_sink(struct load *load, struct flow *flow, const struct node *to, const
 		return -1;
 	ops = sink_named(load->registry, kind->sink);
 	if (!ops) {
-		load_error(load, pair->key.place, "endpoint.later", "this build of Ferrule cannot deliver to a `%s`", kind->key);
+		load_error(load, pair->key.place, "endpoint.later", "this build of Ferrule cannot deliver to a `%s`",
+			   kind->key);
 		return -1;
 	}
 	if (split_sink(load, to, pair, kind, ops, &nodes))

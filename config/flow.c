@@ -15,13 +15,20 @@ struct flow_settings {
 };
 #define AT(field) .offset = offsetof(struct flow_settings, field)
 static const struct option on_reject_options[] = {
-	{.name = "publish", .type = OPTION_TEXT, .offset = offsetof(struct on_reject, publish), .flags = OPTION_REQUIRED,
+	{.name = "publish",
+	 .type = OPTION_TEXT,
+	 .offset = offsetof(struct on_reject, publish),
+	 .flags = OPTION_REQUIRED,
 	 .help = "the topic that refused messages go to"},
 	OPTION_END,
 };
 static const struct option flow_options[] = {
 	{.name = "flow", .type = OPTION_TEXT, AT(name), .flags = OPTION_REQUIRED, .help = "its name"},
-	{.name = "owner", .type = OPTION_TEXT, AT(owner), .flags = OPTION_REQUIRED, .help = "the team that answers for it"},
+	{.name = "owner",
+	 .type = OPTION_TEXT,
+	 AT(owner),
+	 .flags = OPTION_REQUIRED,
+	 .help = "the team that answers for it"},
 	{.name = "summary", .type = OPTION_TEXT, AT(summary), .help = "what it does, in a sentence"},
 	{.name = "runbook", .type = OPTION_TEXT, AT(runbook), .help = "what to do when it fails: a file or an address"},
 	{.name = "env", .type = OPTION_TEXTS, AT(env), .help = "the environments it runs in; all by default"},
@@ -35,26 +42,38 @@ static const struct option flow_options[] = {
 	{.name = "effect", .type = OPTION_NODE, AT(effect), .help = "how a delivery is made once and found again"},
 	{.name = "retry", .type = OPTION_NODE, AT(retry), .help = "how long to keep trying"},
 	{.name = "expect", .type = OPTION_NODE, AT(expect), .help = "what must happen by a time"},
-	{.name = "on-reject", .type = OPTION_TABLE, AT(on_reject), .table = on_reject_options, .help = "what becomes of refused messages"},
+	{.name = "on-reject",
+	 .type = OPTION_TABLE,
+	 AT(on_reject),
+	 .table = on_reject_options,
+	 .help = "what becomes of refused messages"},
 	OPTION_END,
 };
 
-/* ---- duplicates, order, expectations --------------------------------------------------------------------------------- */
+/* ---- duplicates, order, expectations --------------------------------------------------------------------- */
 struct duplicates {
 	const struct node *by;
 	int64_t within_ms;
 };
 static const struct option duplicates_options[] = {
-	{.name = "by", .type = OPTION_NODE, .offset = offsetof(struct duplicates, by), .flags = OPTION_REQUIRED | OPTION_MAIN,
+	{.name = "by",
+	 .type = OPTION_NODE,
+	 .offset = offsetof(struct duplicates, by),
+	 .flags = OPTION_REQUIRED | OPTION_MAIN,
 	 .help = "content, none, or a list of jq over the envelope"},
-	{.name = "within", .type = OPTION_DURATION, .offset = offsetof(struct duplicates, within_ms), .fallback = "30d", .range = "1s..3650d",
+	{.name = "within",
+	 .type = OPTION_DURATION,
+	 .offset = offsetof(struct duplicates, within_ms),
+	 .fallback = "30d",
+	 .range = "1s..3650d",
 	 .help = "how far back to look"},
 	OPTION_END,
 };
 
 static void load_duplicates(struct load *load, struct flow *flow, const struct node *node)
 {
-	static const struct option by_options[] = {{.name = "by", .type = OPTION_EXPRESSIONS, .flags = OPTION_MAIN}, OPTION_END};
+	static const struct option by_options[] = {{.name = "by", .type = OPTION_EXPRESSIONS, .flags = OPTION_MAIN},
+						   OPTION_END};
 	const struct duplicates *settings;
 	bool word;
 
@@ -65,13 +84,15 @@ static void load_duplicates(struct load *load, struct flow *flow, const struct n
 	if (node_null(node))
 		return;
 	if (flow->sources_count == 0)
-		load_error(load, node->place, "duplicates.place", "`duplicates` goes with `from`: they are recognised where documents come in");
+		load_error(load, node->place, "duplicates.place",
+			   "`duplicates` goes with `from`: they are recognised where documents come in");
 	settings = load_fill(load, node, duplicates_options, NULL, sizeof *settings);
 	if (!settings)
 		return;
 	flow->duplicates_within_ms = settings->within_ms;
 	if (settings->within_ms > load->site->retain_receipts_ms)
-		load_error(load, node->place, "duplicates.within", "`within` is longer than site.yaml's retention of receipts");
+		load_error(load, node->place, "duplicates.within",
+			   "`within` is longer than site.yaml's retention of receipts");
 	word = settings->by->type == NODE_SCALAR;
 	if (word && span_is(settings->by->text, "none")) {
 		flow->duplicates = DUPLICATES_NONE;
@@ -82,7 +103,8 @@ static void load_duplicates(struct load *load, struct flow *flow, const struct n
 		if (list)
 			flow->duplicates_by = *list;
 	} else if (!span_is(settings->by->text, "content")) {
-		load_error(load, settings->by->place, "duplicates.by", "`by` is content, none, or a list of jq such as [$envelope.id]");
+		load_error(load, settings->by->place, "duplicates.by",
+			   "`by` is content, none, or a list of jq such as [$envelope.id]");
 	}
 }
 
@@ -91,9 +113,16 @@ struct order_settings {
 	int on_reject;
 };
 static const struct option order_options[] = {
-	{.name = "by", .type = OPTION_EXPRESSION, .offset = offsetof(struct order_settings, by), .flags = OPTION_REQUIRED | OPTION_MAIN,
+	{.name = "by",
+	 .type = OPTION_EXPRESSION,
+	 .offset = offsetof(struct order_settings, by),
+	 .flags = OPTION_REQUIRED | OPTION_MAIN,
 	 .help = "jq over the message: messages of one key stay in order"},
-	{.name = "on-reject", .type = OPTION_ENUM, .offset = offsetof(struct order_settings, on_reject), .range = "hold|continue", .fallback = "hold",
+	{.name = "on-reject",
+	 .type = OPTION_ENUM,
+	 .offset = offsetof(struct order_settings, on_reject),
+	 .range = "hold|continue",
+	 .fallback = "hold",
 	 .help = "whether later messages of a key wait for one that was refused"},
 	OPTION_END,
 };
@@ -106,7 +135,8 @@ static void load_order(struct load *load, struct flow *flow, const struct node *
 		return;
 	if (flow->sources_count > 0) {
 		load_error(load, node->place, "order.from",
-			   "`order` goes with `subscribe`: publish to a topic here, and let an ordered flow subscribe to it");
+			   "`order` goes with `subscribe`: publish to a topic here, and let an ordered flow subscribe "
+			   "to it");
 		return;
 	}
 	settings = load_fill(load, node, order_options, NULL, sizeof *settings);
@@ -117,12 +147,27 @@ static void load_order(struct load *load, struct flow *flow, const struct node *
 }
 
 static const struct option expect_options[] = {
-	{.name = "event", .type = OPTION_TEXT, .offset = offsetof(struct expectation, event), .help = "a topic that must see a message"},
-	{.name = "file", .type = OPTION_TEXT, .offset = offsetof(struct expectation, file), .help = "a file that must come"},
-	{.name = "key", .type = OPTION_EXPRESSION, .offset = offsetof(struct expectation, key), .help = "jq: which message answers which"},
-	{.name = "within", .type = OPTION_DURATION, .offset = offsetof(struct expectation, within_ms), .help = "how long it may take"},
+	{.name = "event",
+	 .type = OPTION_TEXT,
+	 .offset = offsetof(struct expectation, event),
+	 .help = "a topic that must see a message"},
+	{.name = "file",
+	 .type = OPTION_TEXT,
+	 .offset = offsetof(struct expectation, file),
+	 .help = "a file that must come"},
+	{.name = "key",
+	 .type = OPTION_EXPRESSION,
+	 .offset = offsetof(struct expectation, key),
+	 .help = "jq: which message answers which"},
+	{.name = "within",
+	 .type = OPTION_DURATION,
+	 .offset = offsetof(struct expectation, within_ms),
+	 .help = "how long it may take"},
 	{.name = "by", .type = OPTION_TEXT, .offset = offsetof(struct expectation, by), .help = "a time of day, 07:30"},
-	{.name = "runbook", .type = OPTION_TEXT, .offset = offsetof(struct expectation, runbook), .help = "what to do when it does not happen"},
+	{.name = "runbook",
+	 .type = OPTION_TEXT,
+	 .offset = offsetof(struct expectation, runbook),
+	 .help = "what to do when it does not happen"},
 	OPTION_END,
 };
 
@@ -149,7 +194,7 @@ static void load_expectations(struct load *load, struct flow *flow, const struct
 		load_expectation(load, flow, node->type == NODE_LIST ? node->items[i] : node);
 }
 
-/* ---- in and out --------------------------------------------------------------------------------------------------------- */
+/* ---- in and out ------------------------------------------------------------------------------------------ */
 static void load_sources(struct load *load, struct flow *flow, const struct node *from)
 {
 	size_t count = node_null(from) ? 0 : from->type == NODE_LIST ? from->count : 1;
@@ -167,7 +212,8 @@ static const struct node *value_place(const struct node *map, const char *key, s
 	return value && value->type == NODE_LIST && index < value->count ? value->items[index] : value;
 }
 
-static void load_subscriptions(struct load *load, struct flow *flow, const struct flow_settings *settings, const struct node *node)
+static void load_subscriptions(struct load *load, struct flow *flow, const struct flow_settings *settings,
+			       const struct node *node)
 {
 	flow->subscribes = arena_alloc(load->arena, (settings->subscribe.count + 1) * sizeof *flow->subscribes);
 	for (size_t i = 0; i < settings->subscribe.count; i++) {
@@ -187,24 +233,30 @@ static bool routes(const struct load *load, const struct flow *flow)
 	return false;
 }
 
-static void check_ends(struct load *load, const struct flow *flow, const struct flow_settings *settings, const struct node *node)
+static void check_ends(struct load *load, const struct flow *flow, const struct flow_settings *settings,
+		       const struct node *node)
 {
-	bool from = !node_null(settings->from), subscribe = settings->subscribe.count > 0, to = !node_null(settings->to);
+	bool from = !node_null(settings->from), subscribe = settings->subscribe.count > 0,
+	     to = !node_null(settings->to);
 	const char *one_only[] = {"effect", "retry"};
 
 	if (from && subscribe)
 		load_error(load, settings->from->place, "flow.input",
-			   "a flow has `from` or `subscribe`, not both; write a second flow that publishes to the same topic");
+			   "a flow has `from` or `subscribe`, not both; write a second flow that publishes to the same "
+			   "topic");
 	else if (!from && !subscribe)
-		load_error(load, node->place, "flow.input", "`from` or `subscribe` is missing: where do messages come from?");
+		load_error(load, node->place, "flow.input",
+			   "`from` or `subscribe` is missing: where do messages come from?");
 	if (to && settings->publish)
-		load_error(load, settings->to->place, "flow.output",
-			   "a flow has `publish` or `to`, not both; let another flow subscribe to the topic and deliver");
+		load_error(
+			load, settings->to->place, "flow.output",
+			"a flow has `publish` or `to`, not both; let another flow subscribe to the topic and deliver");
 	else if (!to && !settings->publish && !routes(load, flow))
 		load_error(load, node->place, "flow.output", "`publish` or `to` is missing: where do messages go?");
 	for (size_t i = 0; i < 2 && !to; i++) {
 		if (node_find(node, one_only[i]))
-			load_error(load, node_find(node, one_only[i])->place, "flow.output", "`%s` goes with `to`", one_only[i]);
+			load_error(load, node_find(node, one_only[i])->place, "flow.output", "`%s` goes with `to`",
+				   one_only[i]);
 	}
 }
 
@@ -223,15 +275,18 @@ static void collect_publishes(struct load *load, struct flow *flow)
 	}
 }
 
-static void load_topics(struct load *load, struct flow *flow, const struct flow_settings *settings, const struct node *node)
+static void load_topics(struct load *load, struct flow *flow, const struct flow_settings *settings,
+			const struct node *node)
 {
-	if (settings->publish && load_topic(load, flow->name, settings->publish, node_find(node, "publish")->place, true))
+	if (settings->publish &&
+	    load_topic(load, flow->name, settings->publish, node_find(node, "publish")->place, true))
 		flow->publish = settings->publish;
 	if (settings->on_reject.publish) {
 		const struct node *reject = node_find(node, "on-reject");
 		const struct node *place = node_find(reject, "publish");
 
-		if (load_topic(load, flow->name, settings->on_reject.publish, place ? place->place : reject->place, true))
+		if (load_topic(load, flow->name, settings->on_reject.publish, place ? place->place : reject->place,
+			       true))
 			flow->reject_publish = settings->on_reject.publish;
 	}
 }
@@ -246,7 +301,8 @@ static bool runs_here(struct load *load, const struct flow_settings *settings, c
 
 		here = here || strcmp(name, load->bundle->environment) == 0;
 		if (!bundle_find(load->bundle, arena_printf(load->arena, "environments/%s.yaml", name)))
-			load_error(load, value_place(node, "env", i)->place, "flow.env", "there is no environments/%s.yaml", name);
+			load_error(load, value_place(node, "env", i)->place, "flow.env",
+				   "there is no environments/%s.yaml", name);
 	}
 	return here;
 }

@@ -8,7 +8,7 @@
 #define NAME_LENGTH_MAX 64
 #define TOPIC_LENGTH_MAX 128
 
-/* ---- choices --------------------------------------------------------------------------------------------------------- */
+/* ---- choices --------------------------------------------------------------------------------------------- */
 size_t choices_of_transformers(const struct registry *registry, struct choice *into)
 {
 	size_t n = 0;
@@ -45,7 +45,7 @@ const char *choice_nearest(const struct choice *list, size_t n, struct span word
 	return nearest_name(word, names, n);
 }
 
-/* ---- filling --------------------------------------------------------------------------------------------------------- */
+/* ---- filling --------------------------------------------------------------------------------------------- */
 const struct option *option_named(const struct option *table, const char *name)
 {
 	for (; table && table->name; table++) {
@@ -64,7 +64,8 @@ const struct option *option_main_of(const struct option *table)
 	return NULL;
 }
 
-const void *load_fill(struct load *load, const struct node *node, const struct option *table, const char *const *also, size_t size)
+const void *load_fill(struct load *load, const struct node *node, const struct option *table, const char *const *also,
+		      size_t size)
 {
 	static const struct option none[] = {OPTION_END};
 	void *settings = arena_alloc(load->arena, size > 0 ? size : 1);
@@ -80,7 +81,7 @@ const void *load_fill(struct load *load, const struct node *node, const struct o
 	return settings;
 }
 
-/* ---- nodes ------------------------------------------------------------------------------------------------------------- */
+/* ---- nodes ----------------------------------------------------------------------------------------------- */
 const struct node *node_empty(struct load *load, struct place place)
 {
 	struct node *node = arena_alloc(load->arena, sizeof *node);
@@ -119,8 +120,8 @@ const struct node *node_merge(struct load *load, const struct node *base, const 
 
 		node->pairs[node->count] = other ? *other : base->pairs[i];
 		if (other)
-			node->pairs[node->count].value =
-				(struct node *)node_merge(load, base->pairs[i].value, other->value);
+			node->pairs[node->count].value = (struct node *)node_merge(load, base->pairs[i].value,
+										   other->value);
 		node->count++;
 	}
 	for (size_t i = 0; i < over->count; i++) {
@@ -148,7 +149,7 @@ const struct node *node_without(struct load *load, const struct node *map, const
 	return node;
 }
 
-/* ---- names ------------------------------------------------------------------------------------------------------------- */
+/* ---- names ----------------------------------------------------------------------------------------------- */
 bool load_name(struct load *load, const char *what, const char *name, struct place place)
 {
 	size_t n = strlen(name);
@@ -157,9 +158,10 @@ bool load_name(struct load *load, const char *what, const char *name, struct pla
 	for (size_t i = 0; fine && i < n; i++)
 		fine = islower((unsigned char)name[i]) || isdigit((unsigned char)name[i]) || strchr("-._", name[i]);
 	if (!fine)
-		load_error(load, place, "name.form",
-			   "a %s's name has lower-case letters, digits, `-`, `.` and `_`, at most %d: `%.*s` will not do", what,
-			   NAME_LENGTH_MAX, n > NAME_LENGTH_MAX ? NAME_LENGTH_MAX : (int)n, name);
+		load_error(
+			load, place, "name.form",
+			"a %s's name has lower-case letters, digits, `-`, `.` and `_`, at most %d: `%.*s` will not do",
+			what, NAME_LENGTH_MAX, n > NAME_LENGTH_MAX ? NAME_LENGTH_MAX : (int)n, name);
 	return fine;
 }
 
@@ -178,9 +180,11 @@ void load_take_name(struct load *load, const struct known_name *name)
 
 		if (strcmp(other->name, name->name) != 0 || may_share(other, name))
 			continue;
-		load_error(load, name->place, "name.taken", "the name `%s` is taken by the %s in %s, line %d%s", name->name,
-			   name_kinds[other->what], other->place.file, other->place.line,
-			   name->what == NAME_FLOW || name->what == NAME_SYSTEM ? "" : "; give this one another with `name:`");
+		load_error(load, name->place, "name.taken", "the name `%s` is taken by the %s in %s, line %d%s",
+			   name->name, name_kinds[other->what], other->place.file, other->place.line,
+			   name->what == NAME_FLOW || name->what == NAME_SYSTEM
+				   ? ""
+				   : "; give this one another with `name:`");
 		return;
 	}
 	load->names = mem_grow(load->names, &load->names_capacity, load->names_count + 1, sizeof *load->names);
@@ -202,7 +206,8 @@ static bool topic_formed(const char *topic)
 	for (i = 0; i < n; i++) {
 		bool mark = topic[i] == '.' || topic[i] == '-';
 
-		if ((mark && start) || (!mark && !islower((unsigned char)topic[i]) && !isdigit((unsigned char)topic[i])))
+		if ((mark && start) ||
+		    (!mark && !islower((unsigned char)topic[i]) && !isdigit((unsigned char)topic[i])))
 			return false;
 		start = mark;
 	}
@@ -212,8 +217,10 @@ static bool topic_formed(const char *topic)
 bool load_topic(struct load *load, const char *flow, const char *topic, struct place place, bool publishes)
 {
 	if (!topic_formed(topic)) {
-		load_error(load, place, "topic.form",
-			   "a topic is words with dots and its version last, such as order.received.v1: `%.128s` is not", topic);
+		load_error(
+			load, place, "topic.form",
+			"a topic is words with dots and its version last, such as order.received.v1: `%.128s` is not",
+			topic);
 		return false;
 	}
 	load->topics = mem_grow(load->topics, &load->topics_capacity, load->topics_count + 1, sizeof *load->topics);

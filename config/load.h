@@ -6,7 +6,8 @@
 #include "config/yaml.h"
 
 #define load_error(load, place, code, ...) finding_add((load)->findings, (place), SEVERITY_ERROR, (code), __VA_ARGS__)
-#define load_warning(load, place, code, ...) finding_add((load)->findings, (place), SEVERITY_WARNING, (code), __VA_ARGS__)
+#define load_warning(load, place, code, ...)                                                                           \
+	finding_add((load)->findings, (place), SEVERITY_WARNING, (code), __VA_ARGS__)
 
 /* Settings that were filled from an option table: check looks for expressions and secrets in them. */
 struct filled {
@@ -52,14 +53,21 @@ struct load {
 	struct findings *findings;
 	struct option_context options;
 	struct yaml_variables variables;
-	const char **mappings; size_t mappings_count; /* names below mappings/ */
-	const char **used_mappings; size_t used_count, used_capacity;
+	const char **mappings;
+	size_t mappings_count; /* names below mappings/ */
+	const char **used_mappings;
+	size_t used_count, used_capacity;
 	struct filled *filled;
-	struct topic_use *topics; size_t topics_count, topics_capacity;
-	struct known_name *names; size_t names_count, names_capacity;
-	struct taken *taken; size_t taken_count, taken_capacity;
-	struct system_node *systems; size_t systems_count, systems_capacity, site_systems_capacity;
-	struct checked_step *steps; size_t steps_count, steps_capacity;
+	struct topic_use *topics;
+	size_t topics_count, topics_capacity;
+	struct known_name *names;
+	size_t names_count, names_capacity;
+	struct taken *taken;
+	size_t taken_count, taken_capacity;
+	struct system_node *systems;
+	size_t systems_count, systems_capacity, site_systems_capacity;
+	struct checked_step *steps;
+	size_t steps_count, steps_capacity;
 	size_t flows_capacity, contracts_capacity;
 	bool unread;         /* a file could not be read to its end */
 	struct place listen; /* of the first webhook; file NULL: none */
@@ -80,14 +88,16 @@ const struct choice *choice_find(const struct choice *, size_t n, struct span na
 const char *choice_names(struct arena *, const struct choice *, size_t n);
 const char *choice_nearest(const struct choice *, size_t n, struct span word);
 
-/* Fills new settings from the node and remembers them for site_check; NULL when there was an error. `also` as in option_fill. */
+/* Fills new settings from the node and remembers them for site_check; NULL when there was an error. `also` as in
+ * option_fill. */
 const void *load_fill(struct load *, const struct node *, const struct option *, const char *const *also, size_t size);
 const struct option *option_named(const struct option *, const char *name); /* NULL table is legal */
 const struct option *option_main_of(const struct option *);
 
 const struct node *node_empty(struct load *, struct place); /* a map with nothing in it */
 bool node_null(const struct node *);                        /* absent, or `key:` with nothing behind it */
-const struct node *node_merge(struct load *, const struct node *base, const struct node *over); /* maps deeply; either may be NULL */
+const struct node *node_merge(struct load *, const struct node *base,
+			      const struct node *over); /* maps deeply; either may be NULL */
 const struct node *node_without(struct load *, const struct node *map, const char *const *keys);
 
 /* False, with a finding, unless it is lower-case letters, digits, - . _ and begins with a letter or digit. */
@@ -96,6 +106,8 @@ void load_take_name(struct load *, const struct known_name *);
 /* False, with a finding, unless it is a topic: words with dots, a version last. */
 bool load_topic(struct load *, const char *flow, const char *topic, struct place, bool publishes);
 
+void load_site_yaml(struct load *, const struct node *); /* NULL: the file says nothing */
+void load_nothing(struct load *);                        /* what the rest needs when site.yaml is not readable */
 void load_contracts(struct load *);
 void contract_check(struct load *, const struct contract *, struct findings *); /* is its schema one? */
 /* Calls back for everything compilable and every secret in settings; the others of the four are NULL. */
@@ -114,6 +126,8 @@ void load_flow(struct load *, const struct node *);
 int load_source(struct load *, const char *flow, const struct node *, size_t index, struct source *);
 int load_sink(struct load *, struct flow *, const struct node *to, const struct node *effect, const struct node *retry);
 extern const struct option retry_options[];
+/* `sink` is where a missing effect is told. */
+int load_effect(struct load *, const struct node *, struct place sink, const struct sink_ops *, struct effect_spec *);
 
 /* Steps. */
 void load_steps(struct load *, struct flow *, const struct node *);

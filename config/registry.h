@@ -1,5 +1,5 @@
-/* The adapters and transformers that exist. Filled by services/registry.c (registry_get), the one file that names them; config reads their
- * option tables and never knows which there are. */
+/* The adapters and transformers that exist. Filled by services/registry.c (registry_get), the one file that names them;
+ * config reads their option tables and never knows which there are. */
 #ifndef FERRULE_CONFIG_REGISTRY_H
 #define FERRULE_CONFIG_REGISTRY_H
 
@@ -8,9 +8,10 @@
 #include "base/db.h"
 #include "base/transformer.h"
 
-/* Which key of `from:` and `to:` names which adapter: {file: …} and {webhook: …}; `operation` is resolved by config through systems/. */
+/* Which key of `from:` and `to:` names which adapter: {file: …} and {webhook: …}; `operation` is resolved by config
+ * through systems/. */
 struct registry {
-	const struct broker_ops *const *brokers;            /* each list ends with NULL */
+	const struct broker_ops *const *brokers; /* each list ends with NULL */
 	const struct db_ops *const *stores;
 	const struct source_ops *const *sources;
 	const struct server_ops *const *servers;

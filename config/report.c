@@ -24,9 +24,9 @@ json_t *report_json_new(const struct findings *findings)
 		const struct finding *f = &findings->list[i];
 
 		json_array_append_new(list, json_pack("{s:s, s:i, s:i, s:s, s:s, s:s}", "file",
-						      f->place.file ? f->place.file : "site.yaml", "line", f->place.line, "column",
-						      f->place.column, "severity", severity_name(f->severity), "code", f->code,
-						      "message", f->text));
+						      f->place.file ? f->place.file : "site.yaml", "line",
+						      f->place.line, "column", f->place.column, "severity",
+						      severity_name(f->severity), "code", f->code, "message", f->text));
 	}
 	return list;
 }

@@ -3,275 +3,9 @@
 #include "config/load.h"
 
 #include <limits.h>
-#include <stddef.h>
 #include <stdlib.h>
 
-#define RUN_PATH_MAX 88 /* a socket's path has 107 characters */
-
-struct retention {
-	int64_t originals_ms, receipts_ms, lineage_ms, queue_ms;
-};
-struct limits {
-	uint64_t document, tree, memory, disk_reserve;
-	int64_t time_ms;
-};
-struct processes {
-	int64_t transform;
-};
-struct site_settings {
-	const char *name, *summary, *vault, *run, *secrets, *data;
-	const struct node *queue, *store, *listen;
-	struct retention retention;
-	struct limits limits;
-	struct processes processes;
-};
-#define AT(type, field) .offset = offsetof(struct type, field)
-static const struct option retention_options[] = {
-	{.name = "originals", .type = OPTION_DURATION, AT(retention, originals_ms), .fallback = "180d", .range = "1m..36500d",
-	 .help = "how long the vault keeps what was received"},
-	{.name = "receipts", .type = OPTION_DURATION, AT(retention, receipts_ms), .fallback = "400d", .range = "1m..36500d",
-	 .help = "how long deliveries and duplicates are recognised"},
-	{.name = "lineage", .type = OPTION_DURATION, AT(retention, lineage_ms), .fallback = "180d", .range = "1m..36500d",
-	 .help = "how far back trace looks"},
-	{.name = "queue", .type = OPTION_DURATION, AT(retention, queue_ms), .fallback = "14d", .range = "1m..365d",
-	 .help = "how long a message may be under way; then it is a dead letter"},
-	OPTION_END,
-};
-static const struct option limits_options[] = {
-	{.name = "document", .type = OPTION_SIZE, AT(limits, document), .fallback = "10GiB", .help = "the largest document that is received"},
-	{.name = "tree", .type = OPTION_SIZE, AT(limits, tree), .fallback = "64MiB", .help = "the most that a step may hold as data"},
-	{.name = "time", .type = OPTION_DURATION, AT(limits, time_ms), .fallback = "2s", .range = "10ms..10m", .help = "processor time of one expression"},
-	{.name = "memory", .type = OPTION_SIZE, AT(limits, memory), .fallback = "256MiB", .help = "memory of one expression"},
-	{.name = "disk-reserve", .type = OPTION_SIZE, AT(limits, disk_reserve), .fallback = "256MiB",
-	 .help = "free disk below which nothing more is received"},
-	OPTION_END,
-};
-static const struct option processes_options[] = {
-	{.name = "transform", .type = OPTION_INT, AT(processes, transform), .fallback = "0", .range = "0..256",
-	 .help = "transform processes; 0: as many as there are cores"},
-	OPTION_END,
-};
-static const struct option site_options[] = {
-	{.name = "name", .type = OPTION_TEXT, AT(site_settings, name), .flags = OPTION_REQUIRED, .help = "the site's name"},
-	{.name = "summary", .type = OPTION_TEXT, AT(site_settings, summary), .help = "what it is for, in a sentence"},
-	{.name = "queue", .type = OPTION_NODE, AT(site_settings, queue), .help = "spool, or {amqp: …}"},
-	{.name = "store", .type = OPTION_NODE, AT(site_settings, store), .help = "sqlite, or {postgresql: …}"},
-	{.name = "listen", .type = OPTION_NODE, AT(site_settings, listen), .help = "{http: …}: where webhooks come in"},
-	{.name = "data", .type = OPTION_TEXT, AT(site_settings, data), .fallback = "data", .help = "the directory of all that a running site keeps"},
-	{.name = "vault", .type = OPTION_TEXT, AT(site_settings, vault), .help = "the directory of documents; DATA/vault"},
-	{.name = "run", .type = OPTION_TEXT, AT(site_settings, run), .help = "the directory of sockets and locks; DATA/run"},
-	{.name = "secrets", .type = OPTION_TEXT, AT(site_settings, secrets), .fallback = "secrets", .help = "the directory of secrets, mode 0700"},
-	{.name = "retention", .type = OPTION_TABLE, AT(site_settings, retention), .table = retention_options, .help = "how long what is kept"},
-	{.name = "limits", .type = OPTION_TABLE, AT(site_settings, limits), .table = limits_options, .help = "what a peer cannot make larger"},
-	{.name = "processes", .type = OPTION_TABLE, AT(site_settings, processes), .table = processes_options, .help = "how many of which"},
-	OPTION_END,
-};
-
-/* ---- queue, store, listener ----------------------------------------------------------------------------------------------- */
-struct chosen {
-	const struct choice *choice;
-	const void *settings;
-	const char *secret;
-	struct place place;
-};
-
-struct password {
-	const char *name;
-};
-static const struct option password_options[] = {
-	{.name = "password", .type = OPTION_SECRET, AT(password, name), .help = "{secret: NAME}"},
-	OPTION_END,
-};
-
-/* The password is the table's own option or, where it has none, ours. */
-static void fill_chosen(struct load *load, const struct node *node, struct chosen *into)
-{
-	static const char *const password[] = {"password", NULL};
-	const struct option *own = option_named(into->choice->options, "password");
-	const struct password *ours = NULL;
-	struct node *only;
-
-	into->settings = load_fill(load, node, into->choice->options, own ? NULL : password, into->choice->size);
-	if (own && own->type == OPTION_SECRET && into->settings) {
-		into->secret = *(const char *const *)((const char *)into->settings + own->offset);
-	} else if (!own && node_find(node, "password")) {
-		only = (struct node *)node_empty(load, node->place);
-		for (size_t i = 0; i < node->count; i++) {
-			if (span_is(node->pairs[i].key.text, "password"))
-				only->pairs = &node->pairs[i];
-		}
-		only->count = 1;
-		ours = load_fill(load, only, password_options, NULL, sizeof *ours);
-		into->secret = ours ? ours->name : NULL;
-	}
-}
-
-/* `queue: spool`, `queue: {amqp: {…}}` */
-static void choose(struct load *load, const char *what, const struct node *node, const struct choice *choices, size_t n,
-		   struct chosen *into)
-{
-	const struct node *key = node, *settings = NULL;
-	const char *near;
-
-	if (node->type == NODE_MAP && node->count == 1) {
-		key = &node->pairs[0].key;
-		settings = node->pairs[0].value;
-	} else if (node->type != NODE_SCALAR) {
-		load_error(load, node->place, "site.choice", "`%s` names one of %s, with its settings: {%s: {…}}", what,
-			   choice_names(load->arena, choices, n), n > 0 ? choices[0].name : "");
-		return;
-	}
-	into->place = key->place;
-	into->choice = choice_find(choices, n, key->text);
-	if (into->choice) {
-		fill_chosen(load, node_null(settings) ? node_empty(load, key->place) : settings, into);
-		return;
-	}
-	near = choice_nearest(choices, n, key->text);
-	if (near)
-		load_error(load, key->place, "site.choice", "unknown %s `%.*s`; did you mean `%s`?", what, SPAN_ARGS(key->text), near);
-	else
-		load_error(load, key->place, "site.choice", "unknown %s `%.*s`; there is %s", what, SPAN_ARGS(key->text),
-			   choice_names(load->arena, choices, n));
-}
-
-static const struct node *word(struct load *load, const struct node *node, const char *fallback, struct place place)
-{
-	struct node *made;
-
-	if (!node_null(node))
-		return node;
-	made = (struct node *)node_empty(load, place);
-	made->type = NODE_SCALAR;
-	made->text = span_of(fallback);
-	return made;
-}
-
-static void load_queue_and_store(struct load *load, const struct site_settings *settings, struct place place)
-{
-	struct choice brokers[CHOICES_MAX], stores[CHOICES_MAX];
-	struct chosen queue = {0}, store = {0};
-	struct site *site = load->site;
-	size_t n = 0, m = 0;
-	bool spool;
-
-	for (const struct broker_ops *const *ops = load->registry->brokers; ops && *ops && n < CHOICES_MAX; ops++)
-		brokers[n++] = (struct choice){(*ops)->name, (*ops)->options, (*ops)->settings_size, *ops};
-	for (const struct db_ops *const *ops = load->registry->stores; ops && *ops && m < CHOICES_MAX; ops++)
-		stores[m++] = (struct choice){(*ops)->name, (*ops)->options, (*ops)->settings_size, *ops};
-	choose(load, "queue", word(load, settings->queue, "spool", place), brokers, n, &queue);
-	spool = !queue.choice || ((const struct broker_ops *)queue.choice->ops)->shares_db;
-	choose(load, "store", word(load, settings->store, spool ? "sqlite" : "postgresql", place), stores, m, &store);
-	if (!queue.choice || !store.choice)
-		return;
-	if (spool != (strcmp(store.choice->name, "sqlite") == 0))
-		load_error(load, store.place, "site.pair",
-			   "queue %s does not go with store %s: a unit of work must commit as a whole. The pairs are spool with sqlite, amqp with postgresql",
-			   queue.choice->name, store.choice->name);
-	site->broker = queue.choice->ops;
-	site->broker_settings = queue.settings;
-	site->broker_secret = queue.secret;
-	site->store = store.choice->ops;
-	site->store_settings = store.settings;
-	site->store_secret = store.secret;
-}
-
-static void load_listen(struct load *load, const struct node *node)
-{
-	struct choice servers[CHOICES_MAX];
-	struct chosen chosen = {0};
-	size_t n = 0;
-
-	if (node_null(node))
-		return;
-	for (const struct server_ops *const *ops = load->registry->servers; ops && *ops && n < CHOICES_MAX; ops++)
-		servers[n++] = (struct choice){(*ops)->name, (*ops)->listen_options, (*ops)->listen_settings_size, *ops};
-	choose(load, "listen", node, servers, n, &chosen);
-	load->site->listen = chosen.choice ? chosen.choice->ops : NULL;
-	load->site->listen_settings = chosen.settings;
-}
-
-/* ---- site.yaml -------------------------------------------------------------------------------------------------------------- */
-static const char *absolute(struct load *load, const char *base, const char *path)
-{
-	size_t n = strlen(path);
-
-	while (n > 1 && path[n - 1] == '/')
-		n--;
-	if (path[0] == '/')
-		return arena_printf(load->arena, "%.*s", (int)n, path);
-	return arena_printf(load->arena, "%s/%.*s", base, (int)n, path);
-}
-
-static void set_paths(struct load *load, const struct site_settings *settings, struct place place)
-{
-	struct site *site = load->site;
-
-	site->data_path = absolute(load, site->directory, settings->data ? settings->data : "data");
-	site->vault_path = settings->vault ? absolute(load, site->directory, settings->vault) : absolute(load, site->data_path, "vault");
-	site->run_path = settings->run ? absolute(load, site->directory, settings->run) : absolute(load, site->data_path, "run");
-	site->secrets_path = absolute(load, site->directory, settings->secrets ? settings->secrets : "secrets");
-	if (strlen(site->run_path) > RUN_PATH_MAX)
-		load_error(load, place, "site.run", "the run directory's path is longer than %d characters, too long for sockets; set `run:` to a shorter one, such as /run/%s",
-			   RUN_PATH_MAX, settings->name ? settings->name : "ferrule");
-}
-
-static void set_retention(struct load *load, const struct retention *retention, struct place place)
-{
-	struct site *site = load->site;
-
-	site->retain_originals_ms = retention->originals_ms;
-	site->retain_receipts_ms = retention->receipts_ms;
-	site->retain_lineage_ms = retention->lineage_ms;
-	site->queue_lifetime_ms = retention->queue_ms;
-	if (retention->queue_ms >= retention->originals_ms)
-		load_error(load, place, "site.retention",
-			   "`queue` must be shorter than `originals`: a message under way needs the document that it came from");
-	if (retention->originals_ms > retention->receipts_ms)
-		load_error(load, place, "site.retention",
-			   "`originals` must not be longer than `receipts`: a replay would deliver again what no receipt recognises");
-}
-
-static void load_site_yaml(struct load *load, const struct node *node)
-{
-	struct site_settings settings = {0};
-	struct site *site = load->site;
-	struct place place = {"site.yaml", 1, 1};
-	const struct node *part;
-	size_t before = load->findings->errors;
-
-	if (node)
-		place = node->place;
-	else
-		node = node_empty(load, place);
-	option_fill(&load->options, node, site_options, NULL, &settings);
-	part = node_find(node, "name");
-	if (settings.name && load_name(load, "site", settings.name, part ? part->place : place))
-		site->name = settings.name;
-	part = node_find(node, "run");
-	set_paths(load, &settings, part ? part->place : place);
-	part = node_find(node, "retention");
-	if (load->findings->errors == before)
-		set_retention(load, &settings.retention, part ? part->place : place);
-	else
-		site->queue_lifetime_ms = site->retain_receipts_ms = INT64_MAX; /* so that nothing else is told to be too long */
-	site->disk_reserve = settings.limits.disk_reserve;
-	site->transform_processes = (unsigned)settings.processes.transform;
-	site->limits = (struct site_limits){settings.limits.document, settings.limits.tree, settings.limits.time_ms, settings.limits.memory};
-	load_queue_and_store(load, &settings, place);
-	load_listen(load, settings.listen);
-}
-
-/* What the rest needs to be read at all, when site.yaml is not readable. */
-static void load_nothing(struct load *load)
-{
-	struct site_settings settings = {0};
-
-	load->site->queue_lifetime_ms = load->site->retain_receipts_ms = INT64_MAX;
-	set_paths(load, &settings, (struct place){"site.yaml", 1, 1});
-}
-
-/* ---- the other files ---------------------------------------------------------------------------------------------------------- */
+/* ---- the other files ------------------------------------------------------------------------------------- */
 static bool find_variable(void *arg, struct span name, struct span *value)
 {
 	const struct load *load = arg;
@@ -293,7 +27,8 @@ static const struct span *find_mapping(void *arg, const char *name, const char *
 
 	*file = path;
 	if (text) {
-		load->used_mappings = mem_grow(load->used_mappings, &load->used_capacity, load->used_count + 1, sizeof *load->used_mappings);
+		load->used_mappings = mem_grow(load->used_mappings, &load->used_capacity, load->used_count + 1,
+					       sizeof *load->used_mappings);
 		load->used_mappings[load->used_count++] = path;
 	}
 	return text;
@@ -313,7 +48,8 @@ static bool is_yaml(const char *path)
 	return (n > 5 && strcmp(path + n - 5, ".yaml") == 0) || (n > 4 && strcmp(path + n - 4, ".yml") == 0);
 }
 
-static void each_document(struct load *load, const char *folder, const char *key, void (*read)(struct load *, const struct node *))
+static void each_document(struct load *load, const char *folder, const char *key,
+			  void (*read)(struct load *, const struct node *))
 {
 	for (size_t i = 0; i < load->bundle->count; i++) {
 		const struct bundle_file *file = &load->bundle->files[i];
@@ -327,7 +63,8 @@ static void each_document(struct load *load, const char *folder, const char *key
 			if (documents.items[d]->type == NODE_MAP)
 				read(load, documents.items[d]);
 			else
-				load_error(load, documents.items[d]->place, "document.form", "a document here begins with `%s: NAME`", key);
+				load_error(load, documents.items[d]->place, "document.form",
+					   "a document here begins with `%s: NAME`", key);
 		}
 	}
 }
@@ -345,7 +82,8 @@ static void load_environments(struct load *load)
 			const struct node *node = documents.items[d];
 
 			if (d > 0 || node->type != NODE_MAP)
-				load_error(load, node->place, "environment.form", "an environment is one map of NAME: value");
+				load_error(load, node->place, "environment.form",
+					   "an environment is one map of NAME: value");
 			for (size_t k = 0; node->type == NODE_MAP && k < node->count; k++) {
 				if (node->pairs[k].value->type != NODE_SCALAR)
 					load_error(load, node->pairs[k].value->place, "environment.form",
@@ -363,7 +101,8 @@ static void refuse_later(struct load *load)
 		for (size_t k = 0; k < sizeof folders / sizeof *folders; k++) {
 			if (below(load->bundle->files[i].path, folders[k]))
 				load_error(load, ((struct place){load->bundle->files[i].path, 1, 1}), "document.later",
-					   "%s/ is not in this version yet: nothing would act on this file", folders[k]);
+					   "%s/ is not in this version yet: nothing would act on this file",
+					   folders[k]);
 		}
 	}
 }
@@ -375,8 +114,7 @@ static void list_names(struct load *load)
 	json_t *value;
 
 	load->variables = (struct yaml_variables){find_variable, names, 0, load};
-	json_object_foreach(bundle->variables, name, value)
-		names[load->variables.names_count++] = name;
+	json_object_foreach(bundle->variables, name, value) names[load->variables.names_count++] = name;
 	load->mappings = arena_alloc(load->arena, (bundle->count + 1) * sizeof *load->mappings);
 	for (size_t i = 0; i < bundle->count; i++) {
 		if (below(bundle->files[i].path, "mappings"))
@@ -420,7 +158,8 @@ static const char *resolved(struct arena *arena, const char *directory)
 	return realpath(directory, path) ? arena_strdup(arena, path) : arena_strdup(arena, directory);
 }
 
-static struct site *load_all(const struct bundle *bundle, const struct registry *registry, const char *directory, struct findings *findings)
+static struct site *load_all(const struct bundle *bundle, const struct registry *registry, const char *directory,
+			     struct findings *findings)
 {
 	struct site *site = mem_alloc(sizeof *site);
 	struct load *load = mem_alloc(sizeof *load);
@@ -434,8 +173,10 @@ static struct site *load_all(const struct bundle *bundle, const struct registry 
 	site->name = "";
 	site->directory = resolved(site->arena, directory);
 	id_hex(&bundle->revision, site->revision);
-	*load = (struct load){.site = site, .arena = site->arena, .bundle = bundle, .registry = registry, .findings = findings};
-	load->options = (struct option_context){.arena = site->arena, .findings = findings, .mapping = find_mapping, .site = load};
+	*load = (struct load){
+		.site = site, .arena = site->arena, .bundle = bundle, .registry = registry, .findings = findings};
+	load->options = (struct option_context){
+		.arena = site->arena, .findings = findings, .mapping = find_mapping, .site = load};
 	list_names(load);
 	load_environments(load);
 	read = text ? yaml_read(load->arena, findings, "site.yaml", *text, &load->variables, &documents) : -1;
@@ -450,12 +191,14 @@ static struct site *load_all(const struct bundle *bundle, const struct registry 
 	each_document(load, "flows", "flow", load_flow);
 	refuse_later(load);
 	if (load->listen.file && !site->listen && findings->errors == 0)
-		load_error(load, load->listen, "site.listen", "a webhook needs a listener: add `listen: {http: {port: 8080}}` to site.yaml");
+		load_error(load, load->listen, "site.listen",
+			   "a webhook needs a listener: add `listen: {http: {port: 8080}}` to site.yaml");
 	drop_consequences(findings);
 	return site;
 }
 
-struct site *site_load_new(const struct bundle *bundle, const struct registry *registry, const char *directory, struct findings *findings)
+struct site *site_load_new(const struct bundle *bundle, const struct registry *registry, const char *directory,
+			   struct findings *findings)
 {
 	size_t before = findings->errors;
 	struct site *site = load_all(bundle, registry, directory, findings);
@@ -475,8 +218,9 @@ static void drop_repeated(struct findings *findings)
 	for (size_t i = 0; i < findings->count; i++) {
 		const struct finding *f = &findings->list[i], *last = kept > 0 ? &findings->list[kept - 1] : NULL;
 
-		if (last && last->place.line == f->place.line && last->place.column == f->place.column && strcmp(last->code, f->code) == 0 &&
-		    strcmp(last->text, f->text) == 0 && strcmp(last->place.file ? last->place.file : "", f->place.file ? f->place.file : "") == 0)
+		if (last && last->place.line == f->place.line && last->place.column == f->place.column &&
+		    strcmp(last->code, f->code) == 0 && strcmp(last->text, f->text) == 0 &&
+		    strcmp(last->place.file ? last->place.file : "", f->place.file ? f->place.file : "") == 0)
 			findings->errors -= f->severity == SEVERITY_ERROR;
 		else
 			findings->list[kept++] = *f;
@@ -484,7 +228,8 @@ static void drop_repeated(struct findings *findings)
 	findings->count = kept;
 }
 
-int site_inspect(const struct bundle *bundle, const struct registry *registry, const char *directory, struct findings *findings)
+int site_inspect(const struct bundle *bundle, const struct registry *registry, const char *directory,
+		 struct findings *findings)
 {
 	struct site *site = load_all(bundle, registry, directory, findings);
 
@@ -525,7 +270,7 @@ void site_free(struct site *site)
 	free(site);
 }
 
-/* ---- looking up ----------------------------------------------------------------------------------------------------------- */
+/* ---- looking up ------------------------------------------------------------------------------------------ */
 const struct flow *site_flow(const struct site *site, struct span name)
 {
 	for (size_t i = 0; i < site->flows_count; i++) {
@@ -535,12 +280,14 @@ const struct flow *site_flow(const struct site *site, struct span name)
 	return NULL;
 }
 
-const struct endpoint *site_endpoint(const struct site *site, struct span name, const struct flow **flow, const struct sink_ops **ops)
+const struct endpoint *site_endpoint(const struct site *site, struct span name, const struct flow **flow,
+				     const struct sink_ops **ops)
 {
 	for (int sinks = 1; sinks >= 0; sinks--) {
 		for (size_t i = 0; i < site->flows_count; i++) {
 			const struct flow *f = &site->flows[i];
-			const struct endpoint *found = sinks && f->sink && span_is(name, f->sink->name) ? f->sink : NULL;
+			const struct endpoint *found = sinks && f->sink && span_is(name, f->sink->name) ? f->sink
+													: NULL;
 
 			for (size_t k = 0; !sinks && !found && k < f->sources_count; k++)
 				found = span_is(name, f->sources[k].endpoint.name) ? &f->sources[k].endpoint : NULL;

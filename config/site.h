@@ -1,5 +1,6 @@
-/* A site as its YAML says: checked objects that know file, line and column. Built from a bundle of files, so that a revision kept
- * in the vault is read the same way as a directory. Everything lives in the site's arena and is read-only once loaded. */
+/* A site as its YAML says: checked objects that know file, line and column. Built from a bundle of files, so that a
+ * revision kept in the vault is read the same way as a directory. Everything lives in the site's arena and is read-only
+ * once loaded. */
 #ifndef FERRULE_CONFIG_SITE_H
 #define FERRULE_CONFIG_SITE_H
 
@@ -12,7 +13,7 @@
 #include "base/topology.h"
 #include "config/registry.h"
 
-/* ---- bundle: the files of a site ------------------------------------------------------------------------------ */
+/* ---- bundle: the files of a site ------------------------------------------------------------------------- */
 struct bundle_file {
 	const char *path; /* relative, with / */
 	struct span text;
@@ -22,34 +23,37 @@ struct bundle {
 	struct arena *arena;
 	struct bundle_file *files; /* by path, as bytes */
 	size_t count;
-	const char *environment;   /* "" or the name given with --env */
-	struct id revision;        /* digest over environment, paths, texts and the values of ${VAR} used */
-	json_t *variables;         /* name → value of every ${VAR} that was replaced: part of the revision */
+	const char *environment; /* "" or the name given with --env */
+	struct id revision;      /* digest over environment, paths, texts and the values of ${VAR} used */
+	json_t *variables;       /* name → value of every ${VAR} that was replaced: part of the revision */
 };
 
 #define BUNDLE_BYTES_MAX (16u * 1024 * 1024)
 #define BUNDLE_FILES_MAX 4096
 
-/* Reads the configuration files of a directory: site.yaml and the folders of DESIGN (*.yaml *.yml *.jq *.json *.xsl; not tests/, not run/), at most
- * BUNDLE_BYTES_MAX and BUNDLE_FILES_MAX together; nothing that a symbolic link leads to outside of it. The contracts that ship (config_shipped) are
- * added as canonical/… where the site has none of that name, so that a revision means the same after an upgrade. The values of ${VAR} come from
+/* Reads the configuration files of a directory: site.yaml and the folders of DESIGN (*.yaml *.yml *.jq *.json *.xsl;
+ * not tests/, not run/), at most BUNDLE_BYTES_MAX and BUNDLE_FILES_MAX together; nothing that a symbolic link leads to
+ * outside of it. The contracts that ship (config_shipped) are added as canonical/… where the site has none of that
+ * name, so that a revision means the same after an upgrade. The values of ${VAR} come from
  * environments/<environment>.yaml, then from this process' environment. `environment` NULL or "": none.
  * NULL: FATAL `site.missing`, `site.unreadable`, `site.too-large`, `site.environment`. */
 struct bundle *bundle_read_new(const char *directory, const char *environment, struct error *);
 void bundle_free(struct bundle *);
 const struct span *bundle_find(const struct bundle *, const char *path);
-void bundle_encode(const struct bundle *, struct buf *); /* for the vault; reading it gives the same revision */
+void bundle_encode(const struct bundle *, struct buf *);       /* for the vault; reading it gives the same revision */
 struct bundle *bundle_decode_new(struct span, struct error *); /* NULL: REJECT `bundle.damaged` */
-/* Where what ships with Ferrule lies: config_shipped(path, size, "canonical"), "sample/order-to-cash". In the source tree when this
- * program runs from its build directory, else where it was installed; FERRULE_DATA in the environment wins. */
+/* Where what ships with Ferrule lies: config_shipped(path, size, "canonical"), "sample/order-to-cash". In the source
+ * tree when this program runs from its build directory, else where it was installed; FERRULE_DATA in the environment
+ * wins. */
 void config_shipped(char *path, size_t size, const char *what);
 
-/* ---- objects ---------------------------------------------------------------------------------------------------------- */
+/* ---- objects --------------------------------------------------------------------------------------------- */
 struct contract {
 	const char *name; /* "order/v1" */
 	json_t *schema;
 	struct place place;
-	const char **keys; size_t keys_count; /* x-ferrule-keys: jq paths */
+	const char **keys;
+	size_t keys_count; /* x-ferrule-keys: jq paths */
 };
 
 struct step {
@@ -64,8 +68,8 @@ struct step {
 struct expectation {
 	const char *event, *file; /* a topic or a file pattern */
 	struct expression *key;
-	int64_t within_ms;        /* 0: no limit given */
-	const char *by;           /* "07:30" */
+	int64_t within_ms; /* 0: no limit given */
+	const char *by;    /* "07:30" */
 	const char *runbook;
 	struct place place;
 };
@@ -73,32 +77,38 @@ struct expectation {
 enum duplicates_by { DUPLICATES_CONTENT, DUPLICATES_ENVELOPE, DUPLICATES_NONE };
 
 struct source {
-	struct endpoint endpoint;           /* name: the flow's, with ".2" … for later ones, or `name:` */
-	const struct source_ops *poll;      /* one of these two */
+	struct endpoint endpoint;      /* name: the flow's, with ".2" … for later ones, or `name:` */
+	const struct source_ops *poll; /* one of these two */
 	const struct server_ops *server;
 };
 
 struct flow {
 	const char *name, *owner, *summary;
 	struct place place;
-	struct source *sources; size_t sources_count;
-	const char **subscribes; size_t subscribes_count; /* topics */
-	const char *queue;                                /* "in.<name>" */
+	struct source *sources;
+	size_t sources_count;
+	const char **subscribes;
+	size_t subscribes_count; /* topics */
+	const char *queue;       /* "in.<name>" */
 	enum duplicates_by duplicates;
 	struct expression_list duplicates_by;
 	int64_t duplicates_within_ms;
 	enum order_on_reject order;
 	struct expression *order_by;
-	struct step *steps; size_t steps_count;
-	const char *publish;                              /* topic or NULL */
-	struct endpoint *sink; const struct sink_ops *sink_ops; /* or NULL */
-	const char *out_queue;                            /* "out.<endpoint>" */
-	const char *reject_publish;                       /* on-reject: {publish: …} or NULL */
-	const char **publishes; size_t publishes_count;   /* every topic it may publish to: publish, route's, on-reject's */
+	struct step *steps;
+	size_t steps_count;
+	const char *publish; /* topic or NULL */
+	struct endpoint *sink;
+	const struct sink_ops *sink_ops; /* or NULL */
+	const char *out_queue;           /* "out.<endpoint>" */
+	const char *reject_publish;      /* on-reject: {publish: …} or NULL */
+	const char **publishes;
+	size_t publishes_count; /* every topic it may publish to: publish, route's, on-reject's */
 	const char *runbook;
 	struct retry_spec retry;
-	int64_t timeout_ms;                               /* of one delivery; endpoint.timeout_ms */
-	struct expectation *expect; size_t expect_count;
+	int64_t timeout_ms; /* of one delivery; endpoint.timeout_ms */
+	struct expectation *expect;
+	size_t expect_count;
 };
 
 /* systems/NAME.yaml: what `hold` may name, and whom to ask. */
@@ -107,7 +117,7 @@ struct system {
 	struct place place;
 };
 
-struct site_limits { /* site.yaml's limits: */
+struct site_limits {           /* site.yaml's limits: */
 	uint64_t document_max; /* default 10 GiB */
 	uint64_t tree_max;     /* bytes a step may hold as a tree; default 64 MiB */
 	int64_t step_time_ms;  /* CPU time of one expression; default 2 s */
@@ -119,38 +129,51 @@ struct site {
 	const struct bundle *bundle;
 	char revision[ID_TEXT];
 	const char *name, *directory; /* absolute */
-	const char *vault_path, *run_path, *secrets_path, *data_path; /* absolute; defaults DIR/data/vault, DIR/data/run, DIR/secrets, DIR/data */
-	const struct broker_ops *broker; const void *broker_settings; const char *broker_secret;
-	const struct db_ops *store; const void *store_settings; const char *store_secret;
-	const struct server_ops *listen; const void *listen_settings;
+	const char *vault_path, *run_path, *secrets_path,
+		*data_path; /* absolute; defaults DIR/data/vault, DIR/data/run, DIR/secrets, DIR/data */
+	const struct broker_ops *broker;
+	const void *broker_settings;
+	const char *broker_secret;
+	const struct db_ops *store;
+	const void *store_settings;
+	const char *store_secret;
+	const struct server_ops *listen;
+	const void *listen_settings;
 	int64_t retain_originals_ms, retain_receipts_ms, retain_lineage_ms, queue_lifetime_ms;
 	uint64_t disk_reserve;
 	unsigned transform_processes; /* 0: as many as there are cores */
 	struct site_limits limits;
-	struct flow *flows; size_t flows_count;
-	struct contract *contracts; size_t contracts_count;
-	struct system *systems; size_t systems_count;
+	struct flow *flows;
+	size_t flows_count;
+	struct contract *contracts;
+	size_t contracts_count;
+	struct system *systems;
+	size_t systems_count;
 	struct load *load; /* what config keeps for site_check */
 };
 
-/* Reads the bundle into objects; the bundle must outlive the site. Always goes through all of it; findings tell everything. NULL when there are errors. Nothing is
- * compiled: site_check does that. `directory` is where relative paths start. */
+/* Reads the bundle into objects; the bundle must outlive the site. Always goes through all of it; findings tell
+ * everything. NULL when there are errors. Nothing is compiled: site_check does that. `directory` is where relative
+ * paths start. */
 struct site *site_load_new(const struct bundle *, const struct registry *, const char *directory, struct findings *);
 void site_free(struct site *);
-/* What only check looks at: expressions and mappings compile, contracts are valid, secrets exist, topics have publishers. */
+/* What only check looks at: expressions and mappings compile, contracts are valid, secrets exist, topics have
+ * publishers. */
 void site_check(struct site *, const struct registry *, struct findings *);
-/* What the check verb does: reads and checks in one pass, so that a site that cannot be loaded is checked all the same as far as it
- * was understood. Sorts the findings. Returns 0 when there is no error, else -1. */
+/* What the check verb does: reads and checks in one pass, so that a site that cannot be loaded is checked all the same
+ * as far as it was understood. Sorts the findings. Returns 0 when there is no error, else -1. */
 int site_inspect(const struct bundle *, const struct registry *, const char *directory, struct findings *);
 
 const struct flow *site_flow(const struct site *, struct span name);
-const struct endpoint *site_endpoint(const struct site *, struct span name, const struct flow **flow, const struct sink_ops **ops);
+const struct endpoint *site_endpoint(const struct site *, struct span name, const struct flow **flow,
+				     const struct sink_ops **ops);
 const struct contract *site_contract(const struct site *, const char *name);
 const struct system *site_system(const struct site *, struct span name);
 struct topology *site_topology_new(const struct site *);
 
-/* ---- findings for people and programs ----------------------------------------------------------------------------- */
-/* `file:line:column: severity: message`, a line each, in the order of the list; `prefix` (may be "") goes in front of the file. */
+/* ---- findings for people and programs ------------------------------------------------------------------ */
+/* `file:line:column: severity: message`, a line each, in the order of the list; `prefix` (may be "") goes in front of
+ * the file. */
 void report_text(const struct findings *, const char *prefix, struct buf *);
 /* [{"file":…,"line":…,"column":…,"severity":…,"code":…,"message":…}], a new reference. */
 json_t *report_json_new(const struct findings *);

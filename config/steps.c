@@ -4,7 +4,8 @@
 
 #define STEPS_MAX 64
 
-static const char *label(struct load *load, const struct flow *flow, const struct choice *choice, const struct node *value)
+static const char *label(struct load *load, const struct flow *flow, const struct choice *choice,
+			 const struct node *value)
 {
 	const struct option *main = option_main_of(choice->options);
 	char *key = main ? arena_strdup(load->arena, main->name) : NULL;
@@ -68,7 +69,8 @@ static const struct choice *find_step(struct load *load, const struct node *item
 	}
 	near = choice_nearest(choices, n, key->text);
 	if (near)
-		load_error(load, key->place, "step.unknown", "unknown step `%.*s`; did you mean `%s`?", SPAN_ARGS(key->text), near);
+		load_error(load, key->place, "step.unknown", "unknown step `%.*s`; did you mean `%s`?",
+			   SPAN_ARGS(key->text), near);
 	else
 		load_error(load, key->place, "step.unknown", "unknown step `%.*s`; steps are %s", SPAN_ARGS(key->text),
 			   choice_names(load->arena, choices, n));
@@ -76,7 +78,8 @@ static const struct choice *find_step(struct load *load, const struct node *item
 }
 
 /* {decode: csv, header: yes} and {decode: {format: csv, header: yes}} say the same. */
-static const struct node *step_settings(struct load *load, const struct node *item, const struct pair *pair, const struct choice *choice)
+static const struct node *step_settings(struct load *load, const struct node *item, const struct pair *pair,
+					const struct choice *choice)
 {
 	const struct option *main = option_main_of(choice->options);
 	const char *const key[] = {choice->name, NULL};
@@ -87,7 +90,8 @@ static const struct node *step_settings(struct load *load, const struct node *it
 	if (item->count == 1)
 		return pair->value;
 	if (!main || pair->value->type == NODE_MAP)
-		return node_merge(load, pair->value->type == NODE_MAP ? pair->value : NULL, node_without(load, item, key));
+		return node_merge(load, pair->value->type == NODE_MAP ? pair->value : NULL,
+				  node_without(load, item, key));
 	one = (struct node *)node_empty(load, pair->value->place);
 	one->pairs = arena_alloc(load->arena, sizeof *one->pairs);
 	one->pairs[0] = *pair;
@@ -98,12 +102,13 @@ static const struct node *step_settings(struct load *load, const struct node *it
 	return settings;
 }
 
-/* What a step takes must be what the one before it gives. Data becomes bytes by itself, JSON bytes become data: only files and what was encoded need a
- * decode. */
+/* What a step takes must be what the one before it gives. Data becomes bytes by itself, JSON bytes become data: only
+ * files and what was encoded need a decode. */
 static void check_form(struct load *load, const struct transformer_ops *ops, struct place place, enum form *form)
 {
 	if (ops->takes == FORM_TREE && *form == FORM_BYTES)
-		load_error(load, place, "step.form", "`%s` needs data, and this is a document's bytes: put a `decode` before it", ops->name);
+		load_error(load, place, "step.form",
+			   "`%s` needs data, and this is a document's bytes: put a `decode` before it", ops->name);
 	if (ops->gives != FORM_EITHER)
 		*form = ops->gives;
 }
@@ -127,7 +132,8 @@ static bool known_contract(struct load *load, const struct step *step, const str
 	near = nearest_name(span_of(name), names, count);
 	node = step->node->type == NODE_MAP ? node_find(step->node, "contract") : step->node;
 	load_error(load, node ? node->place : step->place, "contract.unknown", "there is no contract `%s`%s%s%s", name,
-		   near ? "; did you mean `" : ": it would be canonical/", near ? near : name, near ? "`?" : ".schema.json");
+		   near ? "; did you mean `" : ": it would be canonical/", near ? near : name,
+		   near ? "`?" : ".schema.json");
 	return false;
 }
 
@@ -167,7 +173,8 @@ void load_steps(struct load *load, struct flow *flow, const struct node *steps)
 		return;
 	}
 	if (steps->count > STEPS_MAX) {
-		load_error(load, steps->place, "step.count", "a flow has at most %d steps; publish and subscribe between them", STEPS_MAX);
+		load_error(load, steps->place, "step.count",
+			   "a flow has at most %d steps; publish and subscribe between them", STEPS_MAX);
 		return;
 	}
 	flow->steps = arena_alloc(load->arena, (steps->count + 1) * sizeof *flow->steps);

@@ -9,18 +9,34 @@ struct system_settings {
 	const struct node *operations;
 };
 static const struct option system_options[] = {
-	{.name = "system", .type = OPTION_TEXT, .offset = offsetof(struct system_settings, name), .flags = OPTION_REQUIRED, .help = "its name"},
-	{.name = "owner", .type = OPTION_TEXT, .offset = offsetof(struct system_settings, owner), .flags = OPTION_REQUIRED,
+	{.name = "system",
+	 .type = OPTION_TEXT,
+	 .offset = offsetof(struct system_settings, name),
+	 .flags = OPTION_REQUIRED,
+	 .help = "its name"},
+	{.name = "owner",
+	 .type = OPTION_TEXT,
+	 .offset = offsetof(struct system_settings, owner),
+	 .flags = OPTION_REQUIRED,
 	 .help = "who answers for it: a team"},
-	{.name = "summary", .type = OPTION_TEXT, .offset = offsetof(struct system_settings, summary), .help = "what it is, in a sentence"},
-	{.name = "runbook", .type = OPTION_TEXT, .offset = offsetof(struct system_settings, runbook), .help = "what to do when it fails: a file or an address"},
-	{.name = "operations", .type = OPTION_NODE, .offset = offsetof(struct system_settings, operations),
+	{.name = "summary",
+	 .type = OPTION_TEXT,
+	 .offset = offsetof(struct system_settings, summary),
+	 .help = "what it is, in a sentence"},
+	{.name = "runbook",
+	 .type = OPTION_TEXT,
+	 .offset = offsetof(struct system_settings, runbook),
+	 .help = "what to do when it fails: a file or an address"},
+	{.name = "operations",
+	 .type = OPTION_NODE,
+	 .offset = offsetof(struct system_settings, operations),
 	 .help = "NAME: settings, over those of the system"},
 	OPTION_END,
 };
 static const char *const own_keys[] = {"system", "owner", "summary", "runbook", "operations", NULL};
 
-/* The settings of both are those of the sink that will use them; each is checked where a flow uses it. Here only names. */
+/* The settings of both are those of the sink that will use them; each is checked where a flow uses it. Here only names.
+ */
 static void check_keys(struct load *load, const struct node *node, const char *const *own)
 {
 	static const char *const common[] = {"effect", "retry", "timeout", "name", NULL};
@@ -34,7 +50,8 @@ static void check_keys(struct load *load, const struct node *node, const char *c
 	for (const struct sink_ops *const *ops = load->registry->sinks; ops && *ops; ops++) {
 		if (strcmp((*ops)->name, "http") != 0)
 			continue;
-		for (const struct option *option = (*ops)->options; option && option->name && n < CHOICES_MAX * 2; option++)
+		for (const struct option *option = (*ops)->options; option && option->name && n < CHOICES_MAX * 2;
+		     option++)
 			names[n++] = option->name;
 	}
 	for (size_t i = 0; i < node->count; i++) {
@@ -46,8 +63,8 @@ static void check_keys(struct load *load, const struct node *node, const char *c
 		if (k < n)
 			continue;
 		near = nearest_name(key->text, names, n);
-		load_error(load, key->place, "option.unknown", "unknown key `%.*s`%s%s%s", SPAN_ARGS(key->text), near ? "; did you mean `" : "",
-			   near ? near : "", near ? "`?" : "");
+		load_error(load, key->place, "option.unknown", "unknown key `%.*s`%s%s%s", SPAN_ARGS(key->text),
+			   near ? "; did you mean `" : "", near ? near : "", near ? "`?" : "");
 	}
 }
 
@@ -58,17 +75,20 @@ static void check_operations(struct load *load, const struct node *operations)
 	if (node_null(operations))
 		return;
 	if (operations->type != NODE_MAP) {
-		load_error(load, operations->place, "system.operations", "`operations` is a map: NAME: {method: POST, …}");
+		load_error(load, operations->place, "system.operations",
+			   "`operations` is a map: NAME: {method: POST, …}");
 		return;
 	}
 	for (size_t i = 0; i < operations->count; i++) {
 		const struct node *value = operations->pairs[i].value;
 
-		load_name(load, "operation", arena_span(load->arena, operations->pairs[i].key.text).data, operations->pairs[i].key.place);
+		load_name(load, "operation", arena_span(load->arena, operations->pairs[i].key.text).data,
+			  operations->pairs[i].key.place);
 		if (value->type == NODE_MAP)
 			check_keys(load, value, own);
 		else if (!node_null(value))
-			load_error(load, value->place, "system.operations", "an operation is a map of settings, such as {method: POST, path: /orders}");
+			load_error(load, value->place, "system.operations",
+				   "an operation is a map of settings, such as {method: POST, path: /orders}");
 	}
 }
 
@@ -92,14 +112,17 @@ void load_system(struct load *load, const struct node *node)
 	if (!settings.name || !load_name(load, "system", settings.name, name->place))
 		return;
 	if (strchr(settings.name, '.')) {
-		load_error(load, name->place, "name.form", "a system's name has no dot: operations are SYSTEM.OPERATION");
+		load_error(load, name->place, "name.form",
+			   "a system's name has no dot: operations are SYSTEM.OPERATION");
 		return;
 	}
 	load_take_name(load, &(struct known_name){settings.name, NULL, NAME_SYSTEM, name->place});
-	site->systems = mem_grow(site->systems, &load->site_systems_capacity, site->systems_count + 1, sizeof *site->systems);
-	site->systems[site->systems_count++] =
-		(struct system){settings.name, settings.owner, settings.summary, settings.runbook, name->place};
-	load->systems = mem_grow(load->systems, &load->systems_capacity, load->systems_count + 1, sizeof *load->systems);
-	load->systems[load->systems_count++] =
-		(struct system_node){node, node_without(load, node, own_keys), settings.operations};
+	site->systems = mem_grow(site->systems, &load->site_systems_capacity, site->systems_count + 1,
+				 sizeof *site->systems);
+	site->systems[site->systems_count++] = (struct system){settings.name, settings.owner, settings.summary,
+							       settings.runbook, name->place};
+	load->systems = mem_grow(load->systems, &load->systems_capacity, load->systems_count + 1,
+				 sizeof *load->systems);
+	load->systems[load->systems_count++] = (struct system_node){node, node_without(load, node, own_keys),
+								    settings.operations};
 }

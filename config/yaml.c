@@ -67,8 +67,8 @@ static void syntax_error(struct yaml *y)
 		finding_add(y->findings, (struct place){y->file, 1, 1}, SEVERITY_ERROR, "yaml.encoding",
 			    "byte %zu: %s; the file must be UTF-8 text", p->problem_offset, problem);
 	else if (p->context)
-		finding_add(y->findings, place_of(y, mark), SEVERITY_ERROR, "yaml.syntax", "%s, %s (line %zu)%s", problem,
-			    p->context, p->context_mark.line + 1, hint(y, mark));
+		finding_add(y->findings, place_of(y, mark), SEVERITY_ERROR, "yaml.syntax", "%s, %s (line %zu)%s",
+			    problem, p->context, p->context_mark.line + 1, hint(y, mark));
 	else
 		finding_add(y->findings, place_of(y, mark), SEVERITY_ERROR, "yaml.syntax", "%s%s", problem,
 			    strstr(problem, "cannot start any token") ? "; is it a tab? indent with spaces" : "");
@@ -90,7 +90,7 @@ static const yaml_event_t *next(struct yaml *y)
 	return &y->event;
 }
 
-/* ---- variables --------------------------------------------------------------------------------------------------- */
+/* ---- variables ------------------------------------------------------------------------------------------- */
 static bool name_character(char c, bool first)
 {
 	return isalpha((unsigned char)c) || c == '_' || (!first && isdigit((unsigned char)c));
@@ -147,8 +147,10 @@ static void undefined(struct yaml *y, struct place place, struct span name)
 	const char *near = nearest_name(name, v->names, v->names_count);
 
 	finding_add(y->findings, place, SEVERITY_ERROR, "variable.undefined",
-		    "the variable %.*s is not defined; %s%s%sset it in environments/*.yaml or in the environment, or write ${%.*s:default}",
-		    SPAN_ARGS(name), near ? "did you mean " : "", near ? near : "", near ? "? Otherwise " : "", SPAN_ARGS(name));
+		    "the variable %.*s is not defined; %s%s%sset it in environments/*.yaml or in the environment, or "
+		    "write ${%.*s:default}",
+		    SPAN_ARGS(name), near ? "did you mean " : "", near ? near : "", near ? "? Otherwise " : "",
+		    SPAN_ARGS(name));
 }
 
 /* The value of a scalar with its variables replaced; the text itself where there are none. */
@@ -170,8 +172,9 @@ static struct span replace(struct yaml *y, struct place place, struct span text)
 		} else if (!span_starts(rest, "${")) {
 			buf_char(&out, text.data[i++]);
 		} else if (!variable_read(rest, &variable)) {
-			finding_add(y->findings, place, SEVERITY_ERROR, "variable.syntax",
-				    "`${` begins a variable: write ${NAME} or ${NAME:default}, or $${ for a literal ${");
+			finding_add(
+				y->findings, place, SEVERITY_ERROR, "variable.syntax",
+				"`${` begins a variable: write ${NAME} or ${NAME:default}, or $${ for a literal ${");
 			i += 2;
 		} else {
 			if (y->variables->find(y->variables->arg, variable.name, &value))
@@ -191,7 +194,7 @@ static struct span replace(struct yaml *y, struct place place, struct span text)
 	return value;
 }
 
-/* ---- nodes ------------------------------------------------------------------------------------------------------------- */
+/* ---- nodes ----------------------------------------------------------------------------------------------- */
 static struct node *read_node(struct yaml *, const yaml_event_t *, int depth);
 
 static struct node *node_new(struct yaml *y, enum node_type type, yaml_mark_t mark)
@@ -318,7 +321,8 @@ static struct node *read_key(struct yaml *y, const yaml_event_t *event, int dept
 {
 	if (event->type == YAML_SCALAR_EVENT)
 		return read_scalar(y, event, true);
-	finding_add(y->findings, place_of(y, event->start_mark), SEVERITY_ERROR, "yaml.key", "a key must be plain text");
+	finding_add(y->findings, place_of(y, event->start_mark), SEVERITY_ERROR, "yaml.key",
+		    "a key must be plain text");
 	read_node(y, event, depth + 1);
 	return NULL;
 }

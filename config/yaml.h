@@ -1,8 +1,9 @@
 /* YAML files as node trees; the fence around libyaml.
  *
- * What is read is a plain subset: maps, lists and scalars, several documents in a file. Anchors may stand there, but aliases, tags and keys that are
- * not scalars are findings: an alias is how a small file becomes a large tree, and nobody should have to look up what a value stands for.
- * The same key twice is a finding. Limits: YAML_SIZE_MAX bytes, YAML_DEPTH_MAX levels, YAML_NODES_MAX nodes a file.
+ * What is read is a plain subset: maps, lists and scalars, several documents in a file. Anchors may stand there, but
+ * aliases, tags and keys that are not scalars are findings: an alias is how a small file becomes a large tree, and
+ * nobody should have to look up what a value stands for. The same key twice is a finding. Limits: YAML_SIZE_MAX bytes,
+ * YAML_DEPTH_MAX levels, YAML_NODES_MAX nodes a file.
  *
  * In values (never in keys) `${NAME}` and `${NAME:default}` are replaced after parsing, so that a value can never
  * change the structure; `$${` stands for a literal `${`. */
@@ -30,11 +31,13 @@ struct yaml_documents {
 };
 
 /* Reads every document of a file. Mistakes become findings with their place; -1 when the file could not be read to
- * its end (what came before is in `into` all the same), 0 otherwise, even with findings. `file` must outlive the nodes. `variables` NULL: `${` is left as it is. */
+ * its end (what came before is in `into` all the same), 0 otherwise, even with findings. `file` must outlive the nodes.
+ * `variables` NULL: `${` is left as it is. */
 int yaml_read(struct arena *, struct findings *, const char *file, struct span text, const struct yaml_variables *,
 	      struct yaml_documents *into);
 
-/* Walks `${NAME}` and `${NAME:default}` in a text; `each` gets names and defaults (data NULL: none). Ill-formed ones are left out. */
+/* Walks `${NAME}` and `${NAME:default}` in a text; `each` gets names and defaults (data NULL: none). Ill-formed ones
+ * are left out. */
 void yaml_variables_each(struct span text, void (*each)(void *arg, struct span name, struct span fallback), void *arg);
 
 #endif

@@ -1,6 +1,6 @@
 /* Broken sites, one mistake each: tests/golden/check/CASE/site is checked, what is said must be CASE/expected, byte by
- * byte. CASE/environment names the environment where it matters. FERRULE_UPDATE=1 writes what is said instead: read the difference before you
- * commit it. */
+ * byte. CASE/environment names the environment where it matters. FERRULE_UPDATE=1 writes what is said instead: read the
+ * difference before you commit it. */
 #include "config.h"
 #include <dirent.h>
 #include <stdio.h>
@@ -39,7 +39,8 @@ static char *said(const char *directory, const char *environment)
 
 static bool run_case(const char *base, const char *name)
 {
-	char *folder = support_path(base, name), *site = support_path(folder, "site"), *file = support_path(folder, "expected");
+	char *folder = support_path(base, name), *site = support_path(folder, "site"),
+	     *file = support_path(folder, "expected");
 	char *variant = support_path(folder, "environment"), *environment = support_read(variant, NULL);
 	char *text, *expected;
 	bool same;

@@ -10,9 +10,12 @@
 #include "tests/support/support.h"
 
 #define SITE "name: test\n"
-#define IN "flow: orders-in\nowner: sales\nfrom: {file: 'in/*.json'}\nsteps: [{decode: json}]\npublish: order.received.v1\n"
-#define OUT                                                                                                                        \
-	"flow: orders-out\nowner: finance\nsubscribe: order.received.v1\norder: .customer.id\nto: {file: 'out/$(.number).json'}\n"  \
+#define IN                                                                                                             \
+	"flow: orders-in\nowner: sales\nfrom: {file: 'in/*.json'}\nsteps: [{decode: json}]\npublish: "                 \
+	"order.received.v1\n"
+#define OUT                                                                                                            \
+	"flow: orders-out\nowner: finance\nsubscribe: order.received.v1\norder: .customer.id\nto: {file: "             \
+	"'out/$(.number).json'}\n"                                                                                     \
 	"effect: rename\n"
 
 static char *directory;
@@ -114,7 +117,8 @@ static void a_flow_has_what_its_yaml_says(void **state)
 
 	file("site.yaml", SITE);
 	file("flows/in.yaml", "flow: a\nowner: o\nfrom: [{file: 'x/*', after: delete, name: first}, {file: 'y/*'}]\n"
-			      "duplicates: {by: ['$envelope.id'], within: 2d}\nsteps:\n  - decode: json\n  - map: m.jq\n  - map: m.jq\npublish: t.v1\n"
+			      "duplicates: {by: ['$envelope.id'], within: 2d}\nsteps:\n  - decode: json\n  - map: "
+			      "m.jq\n  - map: m.jq\npublish: t.v1\n"
 			      "on-reject: {publish: t.refused.v1}\nexpect: {event: t.v1, within: 2h}\n");
 	file("mappings/m.jq", ".");
 	load("");
@@ -146,9 +150,12 @@ static void an_operation_takes_the_systems_settings_and_may_change_them(void **s
 	struct span url;
 
 	file("site.yaml", SITE);
-	file("systems/support.yaml", "system: support\nowner: care\nurl: http://127.0.0.1:1\nheaders: {A: one, B: two}\nretry: 1d\noperations:\n"
-				     "  create: {path: /entitlements, headers: {B: three}, effect: {key: '$(.id)', remembers: 48h}}\n");
-	file("flows/f.yaml", IN "---\nflow: out\nowner: o\nsubscribe: order.received.v1\nto: {operation: support.create, method: PUT}\n");
+	file("systems/support.yaml",
+	     "system: support\nowner: care\nurl: http://127.0.0.1:1\nheaders: {A: one, B: two}\nretry: "
+	     "1d\noperations:\n"
+	     "  create: {path: /entitlements, headers: {B: three}, effect: {key: '$(.id)', remembers: 48h}}\n");
+	file("flows/f.yaml", IN
+	     "---\nflow: out\nowner: o\nsubscribe: order.received.v1\nto: {operation: support.create, method: PUT}\n");
 	load("");
 	flow = site_flow(site, span_of("out"));
 	settings = flow->sink->settings;
@@ -275,7 +282,8 @@ static void a_directory_without_a_site_says_what_to_do(void **state)
 
 static void a_link_out_of_the_site_is_refused_and_one_inside_is_followed(void **state)
 {
-	char *outside = support_tmpdir(), *target = support_path(outside, "secret.yaml"), *link = support_path(directory, "flows/x.yaml");
+	char *outside = support_tmpdir(), *target = support_path(outside, "secret.yaml"),
+	     *link = support_path(directory, "flows/x.yaml");
 	struct error error;
 
 	file("site.yaml", SITE);
@@ -311,12 +319,15 @@ static void a_flow_for_another_environment_is_left_out(void **state)
 static void all_mistakes_are_told_in_one_pass(void **state)
 {
 	file("site.yaml", "name: test\nretenton: {queue: 1d}\n");
-	file("flows/a.yaml", "flow: a\nfrom: {file: x}\npublish: a.v1\n---\nflow: b\nowner: o\nsubscribe: a.v2\nsteps:\n  - mop: x.jq\nto: {file: y}\n");
+	file("flows/a.yaml", "flow: a\nfrom: {file: x}\npublish: a.v1\n---\nflow: b\nowner: o\nsubscribe: "
+			     "a.v2\nsteps:\n  - mop: x.jq\nto: {file: y}\n");
 	expect_report("flows/a.yaml:1:1: error: `owner` is missing: the team that answers for it\n"
 		      "flows/a.yaml:7:12: error: no flow publishes to a.v2; did you mean `a.v1`?\n"
 		      "flows/a.yaml:9:5: error: unknown step `mop`; did you mean `map`?\n"
-		      "flows/a.yaml:10:6: error: `effect` is missing: how is a delivery made once and found again? Fitting here: `effect: rename` (the "
-		      "temporary file tells whether it happened), `effect: none` (an interrupted delivery is put in doubt and a person decides)\n"
+		      "flows/a.yaml:10:6: error: `effect` is missing: how is a delivery made once and found again? "
+		      "Fitting here: `effect: rename` (the "
+		      "temporary file tells whether it happened), `effect: none` (an interrupted delivery is put in "
+		      "doubt and a person decides)\n"
 		      "site.yaml:2:1: error: unknown key `retenton`; did you mean `retention`?\n");
 }
 
@@ -358,10 +369,13 @@ static void mutate(char *text, size_t len, uint32_t *seed)
 
 static void reading_never_crashes_on_mutated_files(void **state)
 {
-	static const char original[] = IN "---\n" OUT "---\nflow: c\nowner: o\nsubscribe: order.received.v1\nretry: {for: 1d, from: 1s, to: 2s}\n"
-					  "steps:\n  - route:\n      - {when: .a, publish: b.v1}\n  - validate: {contract: order/v1, keys: [.number]}\n"
-					  "to: {operation: s.op, name: n}\neffect: {key: '$(.id)', remembers: 1h}\nexpect: {event: e.v1, within: 1h}\n"
-					  "---\nsystem: s\nowner: o\nurl: http://${HOST:localhost}/\noperations: {op: {path: /x}}\n";
+	static const char original[] = IN
+		"---\n" OUT "---\nflow: c\nowner: o\nsubscribe: order.received.v1\nretry: {for: 1d, from: 1s, to: 2s}\n"
+		"steps:\n  - route:\n      - {when: .a, publish: b.v1}\n  - validate: {contract: order/v1, keys: "
+		"[.number]}\n"
+		"to: {operation: s.op, name: n}\neffect: {key: '$(.id)', remembers: 1h}\nexpect: {event: e.v1, within: "
+		"1h}\n"
+		"---\nsystem: s\nowner: o\nurl: http://${HOST:localhost}/\noperations: {op: {path: /x}}\n";
 	char text[sizeof original];
 	uint32_t seed = 4711;
 	struct error error;
@@ -389,14 +403,20 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_simple_site_loads_and_has_its_defaults, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_flow_has_what_its_yaml_says, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(an_operation_takes_the_systems_settings_and_may_change_them, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(the_topology_has_a_queue_for_each_flow_and_each_sink, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_bundle_read_back_from_its_bytes_is_the_same_revision, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_revision_changes_with_a_text_a_variable_or_the_environment, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(an_environments_values_come_before_those_of_the_process, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(an_operation_takes_the_systems_settings_and_may_change_them, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(the_topology_has_a_queue_for_each_flow_and_each_sink, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(a_bundle_read_back_from_its_bytes_is_the_same_revision, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(a_revision_changes_with_a_text_a_variable_or_the_environment, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(an_environments_values_come_before_those_of_the_process, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(an_unknown_environment_is_named_with_the_nearest, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_directory_without_a_site_says_what_to_do, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_link_out_of_the_site_is_refused_and_one_inside_is_followed, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_link_out_of_the_site_is_refused_and_one_inside_is_followed, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(a_flow_for_another_environment_is_left_out, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(all_mistakes_are_told_in_one_pass, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(findings_are_json_for_programs, set_up, tear_down),

@@ -128,15 +128,13 @@ static void a_repeated_key_is_told_and_the_first_kept(void **state)
 
 static void aliases_tags_and_odd_keys_are_refused(void **state)
 {
-	static const struct { const char *text, *code; } cases[] = {
-		{"a: &x 1\nb: *x\n", "yaml.alias"},
-		{"a: !!int 5\n", "yaml.tag"},
-		{"? [a, b]\n: c\n", "yaml.key"},
-		{"a: \"x\\0y\"\n", "yaml.nul"},
-		{"${PORT}: a\n", "variable.key"},
-		{"a: ${not a name}\n", "variable.syntax"},
-		{"a: [b\n", "yaml.syntax"},
-		{"a: b: c\n", "yaml.syntax"},
+	static const struct {
+		const char *text, *code;
+	} cases[] = {
+		{"a: &x 1\nb: *x\n", "yaml.alias"}, {"a: !!int 5\n", "yaml.tag"},
+		{"? [a, b]\n: c\n", "yaml.key"},    {"a: \"x\\0y\"\n", "yaml.nul"},
+		{"${PORT}: a\n", "variable.key"},   {"a: ${not a name}\n", "variable.syntax"},
+		{"a: [b\n", "yaml.syntax"},         {"a: b: c\n", "yaml.syntax"},
 		{"\xff\xfe\x01", "yaml.encoding"},
 	};
 
