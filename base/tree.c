@@ -177,10 +177,10 @@ static int refuse(struct error *error, const char *code, struct span text, size_
 	return error_set(error, ERROR_REJECT, code, "%s at line %d, column %d (byte %zu)", what, where.line, where.column, at);
 }
 
-/* jansson's own limit is higher, and a bracket costs it much more than it costs us. */
-static int check_depth(struct span text, struct error *error)
+/* jansson's own limit of depth is higher, it has none of values, and a bracket costs it much more than it costs us. */
+static int check_size(struct span text, struct error *error)
 {
-	size_t depth = 0;
+	size_t depth = 0, values = 1;
 	bool in_string = false;
 
 	for (size_t i = 0; i < text.len; i++) {
@@ -196,49 +196,57 @@ static int check_depth(struct span text, struct error *error)
 		} else if (c == '[' || c == '{') {
 			if (++depth > TREE_DEPTH_MAX)
 				return refuse(error, "json.depth", text, i, "nested more than 512 deep");
+			values++;
+		} else if (c == ',') {
+			values++;
 		} else if ((c == ']' || c == '}') && depth) {
 			depth--;
 		}
 	}
+	if (values > TREE_VALUES_MAX)
+		return error_set(error, ERROR_REJECT, "json.too-large", "%zu values, the limit of one tree is %d: split it before it is sent", values,
+				 TREE_VALUES_MAX);
 	return 0;
 }
 
-static int check_start(struct span *text, struct error *error)
+static int check_start(struct span text, size_t *skip, struct error *error)
 {
 	size_t i = 0;
 
-	if (text->len >= 2 && (!memcmp(text->data, "\xff\xfe", 2) || !memcmp(text->data, "\xfe\xff", 2)))
+	if (text.len >= 2 && (!memcmp(text.data, "\xff\xfe", 2) || !memcmp(text.data, "\xfe\xff", 2)))
 		return error_set(error, ERROR_REJECT, "json.encoding", "this is UTF-16; JSON is exchanged as UTF-8 (RFC 8259, section 8.1)");
-	if (text->len >= 3 && !memcmp(text->data, "\xef\xbb\xbf", 3))
-		*text = span_make(text->data + 3, text->len - 3);
-	while (i < text->len && strchr(" \t\r\n", text->data[i]) && text->data[i])
+	if (text.len >= 3 && !memcmp(text.data, "\xef\xbb\xbf", 3))
+		i = *skip = 3;
+	while (i < text.len && strchr(" \t\r\n", text.data[i]) && text.data[i])
 		i++;
-	if (i == text->len)
-		return error_set(error, ERROR_REJECT, "json.empty", "there is no JSON: %s", text->len ? "only white space" : "the document is empty");
-	if (text->len >= 2 && (!text->data[0] || !text->data[1]))
+	if (i == text.len)
+		return error_set(error, ERROR_REJECT, "json.empty", "there is no JSON: %s", text.len ? "only white space" : "the document is empty");
+	if (text.len >= 2 && (!text.data[0] || !text.data[1]))
 		return error_set(error, ERROR_REJECT, "json.encoding", "this is binary, or UTF-16 or UTF-32 text; JSON is exchanged as UTF-8");
-	return check_depth(*text, error);
+	return check_size(text, error);
 }
 
-static void explain(struct span text, const json_error_t *why, struct error *error)
+static void explain(struct span text, size_t skipped, const json_error_t *why, struct error *error)
 {
 	enum json_error_code code = json_error_code(why);
-	char what[200];
+	size_t at = skipped + (why->position > 0 ? (size_t)why->position - 1 : 0);
+	bool nul = code == json_error_null_character;
 
-	snprintf(what, sizeof what, "%s", why->text);
 	refuse(error, code == json_error_invalid_utf8 ? "json.encoding" : code == json_error_duplicate_key ? "json.duplicate" :
-	       code == json_error_numeric_overflow ? "json.number" : "json.syntax", text, why->position > 0 ? (size_t)why->position - 1 : 0, what);
+	       code == json_error_numeric_overflow ? "json.number" : nul ? "json.character" : "json.syntax", text, at,
+	       nul ? "a text contains \\u0000, which is not accepted" : why->text);
 }
 
 json_t *tree_parse_new(struct span text, struct error *error)
 {
 	json_error_t why;
+	size_t skipped = 0;
 	json_t *tree;
 
-	if (check_start(&text, error))
+	if (check_start(text, &skipped, error))
 		return NULL;
-	tree = json_loadb(text.data, text.len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &why);
+	tree = json_loadb(text.data + skipped, text.len - skipped, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &why);
 	if (!tree)
-		explain(text, &why, error);
+		explain(text, skipped, &why, error);
 	return tree;
 }

@@ -9,6 +9,7 @@
 #include "base/error.h"
 
 #define TREE_DEPTH_MAX 512
+#define TREE_VALUES_MAX 2000000 /* a small value costs jansson some 100 bytes */
 
 enum tree_flag {
 	TREE_SORTED = 1, /* keys by their bytes: the canonical form that digests are taken of */
@@ -17,7 +18,7 @@ enum tree_flag {
 
 /* Appends the text; -1 when the buffer is full. */
 int tree_write(struct buf *, const json_t *, unsigned flags);
-/* A new reference. UTF-8, with or without a byte order mark. REJECT `json.empty`, `json.encoding`, `json.syntax`, `json.duplicate`, `json.depth`,
+/* A new reference. UTF-8, with or without a byte order mark. REJECT `json.empty`, `json.encoding`, `json.syntax`, `json.duplicate`, `json.depth`, `json.too-large`,
  * each with line, column and byte. */
 json_t *tree_parse_new(struct span text, struct error *);
 

@@ -1,6 +1,13 @@
 noinst_LIBRARIES += transformers/libtransformers.a
 transformers_libtransformers_a_SOURCES = \
   %D%/chain.c %D%/chain.h \
-  %D%/decode.c %D%/encode.c \
+  %D%/chain_envelope.c %D%/chain_envelope.h \
+  %D%/chain_hand.c \
+  %D%/chain_identity.c %D%/chain_identity.h \
+  %D%/decode.c %D%/decode.h %D%/json.c %D%/x12.c %D%/x12.h %D%/x12_scan.c \
+  %D%/encode.c %D%/encode.h %D%/encode_csv.c %D%/encode_xml.c \
   %D%/filter.c %D%/map.c %D%/route.c %D%/split.c \
-  %D%/validate.c
+  %D%/schema.c %D%/schema.h %D%/schema_format.c %D%/schema_format.h \
+  %D%/transformers.h \
+  %D%/validate.c \
+  %D%/window.c %D%/window.h

@@ -1,1 +1,460 @@
-typedef int to_be_written;
+/* The chain. See chain.h. */
+#include "config.h"
+#include "transformers/chain.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#include "base/tree.h"
+#include "transformers/chain_envelope.h"
+#include "transformers/chain_identity.h"
+
+#define DEFAULT_TREE_MAX (64u << 20)
+#define DEFAULT_OUTPUTS_MAX 1000000
+#define OUTPUT_MAX (256u << 20)
+#define CONTENT_MAX (64u * 1024)
+#define STEPS_MAX 100
+
+/* What lies behind one step. */
+struct out {
+	struct chain *chain;
+	size_t index;          /* of the step */
+	struct item *incoming; /* what it was given; belongs to the level above */
+	struct arena *arena;
+	size_t outstanding;    /* items made and not yet handed on */
+};
+
+struct chain {
+	const char *flow;
+	struct chain_step *steps;
+	void **selves;
+	struct out *outs;
+	size_t count;
+	struct chain_limits limits;
+	/* of one run */
+	const struct message *input;
+	const struct chain_events *events;
+	json_t *envelope;         /* of the input; made when first asked for */
+	json_t *item_envelope;    /* of the item below */
+	const struct item *envelope_item;
+	uint64_t serial, envelope_serial;
+	uint64_t outputs;
+	struct seen_ids seen;
+	bool stopped;             /* a call of out_… returned -1: unwind */
+	struct error why_stopped;
+};
+
+struct chain *chain_new(const char *flow, const struct chain_step *steps, size_t n, const struct transformer_context *context,
+			const struct chain_limits *limits, struct error *error)
+{
+	struct chain *chain = mem_alloc(sizeof *chain);
+
+	if (limits)
+		chain->limits = *limits;
+	if (!chain->limits.tree_max)
+		chain->limits.tree_max = DEFAULT_TREE_MAX;
+	if (!chain->limits.outputs_max)
+		chain->limits.outputs_max = DEFAULT_OUTPUTS_MAX;
+	chain->flow = flow;
+	chain->steps = mem_alloc(n * sizeof *chain->steps);
+	chain->selves = mem_alloc(n * sizeof *chain->selves);
+	chain->outs = mem_alloc(n * sizeof *chain->outs);
+	if (n > STEPS_MAX) {
+		error_set(error, ERROR_REJECT, "chain.steps", "%zu steps, the limit is %d", n, STEPS_MAX);
+		goto failed;
+	}
+	for (; chain->count < n; chain->count++) {
+		const struct chain_step *step = &steps[chain->count];
+
+		chain->steps[chain->count] = *step;
+		chain->outs[chain->count] = (struct out){.chain = chain, .index = chain->count, .arena = arena_new()};
+		/* A step without open runs on its settings, which it only reads. */
+		chain->selves[chain->count] = step->ops->open ? step->ops->open(step->settings, context, error) : (void *)(uintptr_t)step->settings;
+		if (!chain->selves[chain->count] && step->ops->open) {
+			error_wrap(error, "step %s", step->label);
+			arena_free(chain->outs[chain->count].arena);
+			goto failed;
+		}
+	}
+	return chain;
+failed:
+	chain_free(chain);
+	return NULL;
+}
+
+void chain_free(struct chain *chain)
+{
+	if (!chain)
+		return;
+	for (size_t i = 0; i < chain->count; i++) {
+		if (chain->steps[i].ops->open && chain->steps[i].ops->close)
+			chain->steps[i].ops->close(chain->selves[i]);
+		arena_free(chain->outs[i].arena);
+	}
+	free(chain->steps);
+	free(chain->selves);
+	free(chain->outs);
+	free(chain);
+}
+
+/* ---- stopping and burying */
+static int stop(struct chain *chain, const struct error *why, struct error *error)
+{
+	if (!chain->stopped)
+		chain->why_stopped = *why;
+	chain->stopped = true;
+	if (error)
+		*error = chain->why_stopped;
+	return -1;
+}
+
+static void content_of_bytes(struct reader *bytes, uint64_t offset, uint64_t length, struct buf *into)
+{
+	struct reader *slice = reader_new_slice(bytes, offset, length < CONTENT_MAX ? length : CONTENT_MAX);
+
+	reader_all(slice, into, NULL);
+	reader_unref(slice);
+}
+
+static void content_of(const struct item *item, const struct item *whole, struct buf *into)
+{
+	if (item->tree)
+		tree_write(into, item->tree, 0); /* cut where the buffer is full */
+	else if (item->bytes)
+		content_of_bytes(item->bytes, 0, UINT64_MAX, into);
+	else if (whole && whole->bytes && item->length)
+		content_of_bytes(whole->bytes, item->offset, item->length, into);
+}
+
+static int bury(struct chain *chain, const struct item *item, const struct item *whole, const char *step, const struct error *why,
+		struct error *error)
+{
+	struct error failure;
+	struct buf content;
+	int failed;
+
+	buf_init(&content, CONTENT_MAX);
+	content_of(item, whole, &content);
+	failed = chain->events->dead(chain->events->arg, item, step, why, buf_view(&content), &failure);
+	buf_free(&content);
+	return failed ? stop(chain, &failure, error) : 0;
+}
+
+/* ---- forms */
+static bool is_json(struct span type)
+{
+	const char *end = memchr(type.data ? type.data : "", ';', type.len);
+
+	if (end)
+		type.len = (size_t)(end - type.data);
+	while (type.len && type.data[type.len - 1] == ' ')
+		type.len--;
+	return (type.len == 16 && !strncasecmp(type.data, "application/json", 16)) ||
+	       (type.len == 9 && !strncasecmp(type.data, "text/json", 9)) ||
+	       (type.len > 5 && !strncasecmp(type.data + type.len - 5, "+json", 5));
+}
+
+/* The text stays beside the tree: what passes through unchanged keeps its bytes. */
+static int to_tree(struct chain *chain, struct item *item, struct error *error)
+{
+	struct span text;
+
+	if (item->form == FORM_TREE)
+		return 0;
+	if (!is_json(item->media_type))
+		return error_set(error, ERROR_REJECT, "chain.form", "this is not known to be JSON (media type \"%.*s\"): add a decode step in front",
+				 (int)(item->media_type.len < 100 ? item->media_type.len : 100), item->media_type.data ? item->media_type.data : "");
+	if (reader_size(item->bytes) > chain->limits.tree_max)
+		return error_set(error, ERROR_REJECT, "chain.too-large", "%llu bytes of JSON, the limit of one tree is %zu",
+				 (unsigned long long)reader_size(item->bytes), chain->limits.tree_max);
+	if (reader_view(item->bytes, &text, error))
+		return -1;
+	json_decref(item->tree);
+	item->tree = tree_parse_new(text, error);
+	if (!item->tree)
+		return -1;
+	item->form = FORM_TREE;
+	return 0;
+}
+
+static int to_bytes(struct item *item, struct error *error)
+{
+	struct buf text;
+
+	if (item->form == FORM_BYTES)
+		return 0;
+	if (!item->bytes) {
+		buf_init(&text, OUTPUT_MAX);
+		if (tree_write(&text, item->tree, 0)) {
+			buf_free(&text);
+			return error_set(error, ERROR_REJECT, "chain.output-too-large", "an output passes %u bytes", OUTPUT_MAX);
+		}
+		item->bytes = reader_new_copy(buf_view(&text));
+		buf_free(&text);
+		item->media_type = SPAN_LITERAL("application/json");
+	}
+	item->form = FORM_BYTES;
+	return 0;
+}
+
+/* ---- the end */
+static int sign(struct chain *chain, struct item *item, struct id *digest, struct error *error)
+{
+	if (item->bytes == chain->input->body && !id_is_none(&chain->input->body_digest)) {
+		*digest = chain->input->body_digest;
+		return 0;
+	}
+	return reader_digest(item->bytes, digest->bytes, error);
+}
+
+static int too_many(struct chain *chain, struct error *error)
+{
+	struct error why;
+
+	error_set(&why, ERROR_REJECT, "chain.outputs", "more than %llu outputs of one input: split it before it is sent here",
+		  (unsigned long long)chain->limits.outputs_max);
+	return stop(chain, &why, error);
+}
+
+/* The item has reached the end of the chain, or leaves it for a topic. */
+static int finish(struct chain *chain, struct item *item, const char *topic, const char *step, struct error *error)
+{
+	struct chain_output output = {.topic = topic, .item = item};
+	enum seen_before before;
+	struct error why;
+
+	chain->serial++;
+	if (!part_holds(chain->input->part, item->path))
+		return 0;
+	if (chain->outputs == chain->limits.outputs_max)
+		return too_many(chain, error);
+	if (to_bytes(item, &why) || sign(chain, item, &output.body_digest, &why))
+		return why.class == ERROR_REJECT ? bury(chain, item, NULL, step, &why, error) : stop(chain, &why, error);
+	output.id = identity_of(&chain->input->id, chain->flow, step, item);
+	output.body = item->bytes;
+	output.media_type = item->media_type;
+	before = seen_ids_add(&chain->seen, &output.id, &output.body_digest);
+	if (before == SEEN_OTHER) {
+		error_set(&why, ERROR_REJECT, "identity.conflict",
+			  "another part of the same document has this identity and other content: declare ids that tell them apart");
+		return bury(chain, item, NULL, step, &why, error);
+	}
+	if (before == SEEN_SAME) {
+		if (chain->events->drop(chain->events->arg, item, step, "the same again in one document", &why))
+			return stop(chain, &why, error);
+		return 0;
+	}
+	chain->outputs++;
+	if (chain->events->publish(chain->events->arg, &output, &why))
+		return stop(chain, &why, error);
+	return 0;
+}
+
+/* ---- a step */
+static int convert(struct chain *chain, struct item *item, enum form takes, struct error *error)
+{
+	if (takes == FORM_TREE)
+		return to_tree(chain, item, error);
+	return takes == FORM_BYTES ? to_bytes(item, error) : 0;
+}
+
+static int run_step(struct chain *chain, size_t index, struct item *item, struct error *error)
+{
+	struct chain_step *step;
+	struct error why = {0};
+	struct out *out;
+	int failed;
+
+	if (index == chain->count)
+		return finish(chain, item, NULL, "out", error);
+	step = &chain->steps[index];
+	out = &chain->outs[index];
+	out->incoming = item;
+	out->outstanding = 0;
+	chain->serial++;
+	failed = convert(chain, item, step->ops->takes, &why) || step->ops->run(chain->selves[index], item, out, &why);
+	arena_reset(out->arena);
+	if (!failed)
+		return 0;
+	if (chain->stopped)
+		return stop(chain, &chain->why_stopped, error);
+	assert(why.class == ERROR_REJECT || why.class == ERROR_RETRY || why.class == ERROR_FATAL);
+	return why.class == ERROR_REJECT ? bury(chain, item, NULL, step->label, &why, error) : stop(chain, &why, error);
+}
+
+static void release(struct item *item)
+{
+	json_decref(item->tree);
+	json_decref(item->facts);
+	reader_unref(item->bytes);
+	item->tree = item->facts = NULL;
+	item->bytes = NULL;
+}
+
+/* Done with an item of this step's making; what it was given belongs to the level above. */
+static int settle(struct out *out, struct item *item, int result)
+{
+	if (item == out->incoming)
+		return result;
+	release(item);
+	assert(out->outstanding > 0);
+	if (--out->outstanding == 0)
+		arena_reset(out->arena);
+	return result;
+}
+
+static bool wanted(const struct out *out, const struct item *item)
+{
+	return part_touches(out->chain->input->part, item->path);
+}
+
+struct item *out_item(struct out *out, const struct item *from)
+{
+	struct item *item = arena_alloc(out->arena, sizeof *item);
+
+	*item = *from;
+	item->bytes = NULL;
+	item->tree = NULL;
+	json_incref(item->facts);
+	out->outstanding++;
+	out->chain->serial++;
+	return item;
+}
+
+struct arena *out_arena(struct out *out)
+{
+	return out->arena;
+}
+
+void out_level(struct out *out, struct item *item, const char *ordinal)
+{
+	identity_level(out->arena, item, ordinal);
+}
+
+void out_declare(struct out *out, struct item *item, const struct span *values, size_t n)
+{
+	identity_declare(out->arena, item, values, n);
+}
+
+int out_tick(struct out *out, struct error *error)
+{
+	struct chain *chain = out->chain;
+	struct error why;
+
+	if (chain->events->tick && chain->events->tick(chain->events->arg, &why))
+		return stop(chain, &why, error);
+	return 0;
+}
+
+int out_emit(struct out *out, struct item *item, struct error *error)
+{
+	int result = 0;
+
+	if (wanted(out, item))
+		result = out_tick(out, error) || run_step(out->chain, out->index + 1, item, error) ? -1 : 0;
+	return settle(out, item, result);
+}
+
+int out_reject(struct out *out, struct item *item, const struct error *why, struct error *error)
+{
+	int result = 0;
+
+	if (wanted(out, item))
+		result = bury(out->chain, item, out->incoming, out->chain->steps[out->index].label, why, error);
+	return settle(out, item, result);
+}
+
+int out_drop(struct out *out, struct item *item, const char *why, struct error *error)
+{
+	struct chain *chain = out->chain;
+	struct error failure;
+	int result = 0;
+
+	if (wanted(out, item) && chain->events->drop(chain->events->arg, item, chain->steps[out->index].label, why, &failure))
+		result = stop(chain, &failure, error);
+	return settle(out, item, result);
+}
+
+int out_publish(struct out *out, struct item *item, const char *topic, struct error *error)
+{
+	int result = out_tick(out, error) || finish(out->chain, item, topic, out->chain->steps[out->index].label, error) ? -1 : 0;
+
+	return settle(out, item, result);
+}
+
+json_t *out_envelope(struct out *out, const struct item *item)
+{
+	return chain_envelope(out->chain, item);
+}
+
+int64_t out_time_ms(struct out *out)
+{
+	return out->chain->input->accepted_ms;
+}
+
+struct expression_input out_input(struct out *out, const struct item *item)
+{
+	return (struct expression_input){item->tree, chain_envelope(out->chain, item), out->chain->limits.step};
+}
+
+size_t out_tree_max(struct out *out)
+{
+	return out->chain->limits.tree_max;
+}
+
+/* ---- a run */
+json_t *chain_envelope(struct chain *chain, const struct item *item)
+{
+	if (!chain->envelope)
+		chain->envelope = envelope_of_message(chain->input);
+	if (chain->item_envelope && chain->envelope_item == item && chain->envelope_serial == chain->serial)
+		return chain->item_envelope;
+	json_decref(chain->item_envelope);
+	chain->item_envelope = envelope_of_item(chain->envelope, item);
+	chain->envelope_item = item;
+	chain->envelope_serial = chain->serial;
+	return chain->item_envelope;
+}
+
+int chain_input(struct chain *chain, struct item *item, struct expression_input *input, struct error *error)
+{
+	if (!item->tree) {
+		enum form form = item->form;
+
+		if (to_tree(chain, item, error))
+			return -1;
+		item->form = form;
+	}
+	*input = (struct expression_input){item->tree, chain_envelope(chain, item), chain->limits.step};
+	return 0;
+}
+
+int chain_run(struct chain *chain, const struct message *input, const struct chain_events *events, struct error *error)
+{
+	struct item root = {.form = FORM_BYTES, .bytes = reader_ref(input->body), .media_type = input->datacontenttype, .group = input->group,
+			    .group_index = input->group_index, .group_size = input->group_size, .contract = input->dataschema};
+	int result;
+
+	assert(!chain->input);
+	chain->input = input;
+	chain->events = events;
+	chain->outputs = 0;
+	chain->stopped = false;
+	result = run_step(chain, 0, &root, error);
+	/* A limit of the whole input was reached: it is dead as a whole, though what came out so far came out. */
+	if (result && chain->stopped && chain->why_stopped.class == ERROR_REJECT) {
+		struct error why = chain->why_stopped;
+
+		chain->stopped = false;
+		result = bury(chain, &root, NULL, "out", &why, error);
+	}
+	seen_ids_free(&chain->seen);
+	json_decref(chain->envelope);
+	json_decref(chain->item_envelope);
+	chain->envelope = chain->item_envelope = NULL;
+	chain->input = NULL;
+	chain->events = NULL;
+	release(&root);
+	return result;
+}

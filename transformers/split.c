@@ -1,1 +1,185 @@
-typedef int to_be_written;
+/* split: one message for each part.
+ *
+ * `by: transaction` follows a decoder, which gives one item for each transaction already: it says what makes one itself. Any other `by` is jq over the
+ * body, and each of its results is a message: `.lines[]`, or `. as $order | .lines[] | {order: $order.number} + .`. Paths count from 1.
+ * `id` is jq over the part; its values stand in place of the ordinal in the message's identity, so that the same part of a corrected document is the same
+ * message. A part without one of them is a dead letter `split.id`. */
+#include "config.h"
+#include "transformers/transformers.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define ID_VALUE_MAX 256
+#define IDS_MAX 8
+
+struct split_settings {
+	const char *by;
+	struct expression_list id;
+};
+
+struct split {
+	const struct split_settings *settings;
+	struct arena *arena;
+	struct expression *by; /* NULL: transaction */
+};
+
+static const struct option options[] = {
+	{.name = "by", .type = OPTION_TEXT, .offset = offsetof(struct split_settings, by), .flags = OPTION_REQUIRED | OPTION_MAIN,
+	 .help = "`transaction`, or jq that gives the parts, such as .lines[]"},
+	{.name = "id", .type = OPTION_EXPRESSIONS, .offset = offsetof(struct split_settings, id),
+	 .help = "jq over the part: what makes it itself, in place of its ordinal"},
+	OPTION_END,
+};
+
+static int check(const void *settings, const struct transformer_context *context, struct place place, struct findings *findings)
+{
+	const struct split_settings *split = settings;
+	size_t errors = findings->errors;
+
+	if (strcmp(split->by, "transaction")) {
+		struct arena *arena = arena_new();
+		struct expression *by = expression_new(arena, span_of(split->by), place);
+
+		expression_check(by, findings);
+		expression_drop(by);
+		arena_free(arena);
+	}
+	for (size_t i = 0; i < split->id.count; i++)
+		expression_check(split->id.items[i], findings);
+	if (split->id.count > IDS_MAX)
+		finding_add(findings, place, SEVERITY_ERROR, "split.ids", "at most %d expressions make an id", IDS_MAX);
+	return findings->errors == errors ? 0 : -1;
+}
+
+static void *open_split(const void *settings, const struct transformer_context *context, struct error *error)
+{
+	struct split *split = mem_alloc(sizeof *split);
+
+	split->settings = settings;
+	split->arena = arena_new();
+	if (strcmp(split->settings->by, "transaction"))
+		split->by = expression_new(split->arena, span_of(split->settings->by), (struct place){"by", 1, 0});
+	return split;
+}
+
+static void close_split(void *self)
+{
+	struct split *split = self;
+
+	expression_drop(split->by);
+	for (size_t i = 0; i < split->settings->id.count; i++)
+		expression_drop(split->settings->id.items[i]);
+	arena_free(split->arena);
+	free(split);
+}
+
+/* -1 REJECT of this part. */
+static int declare(const struct split *split, struct item *part, struct out *out, struct error *error)
+{
+	const struct expression_list *id = &split->settings->id;
+	struct expression_input input = out_input(out, part);
+	struct span values[IDS_MAX];
+
+	for (size_t i = 0; i < id->count && i < IDS_MAX; i++) {
+		struct buf value;
+		int failed;
+
+		buf_init(&value, ID_VALUE_MAX);
+		failed = expression_text(id->items[i], &input, &value, error);
+		if (!failed && !value.len)
+			failed = error_set(error, ERROR_REJECT, "split.id", "%.*s gives nothing here, and so this part has no identity",
+					   SPAN_ARGS(expression_source(id->items[i])));
+		values[i] = arena_span(out_arena(out), buf_view(&value));
+		buf_free(&value);
+		if (failed)
+			return -1;
+	}
+	if (id->count)
+		out_declare(out, part, values, id->count < IDS_MAX ? id->count : IDS_MAX);
+	return 0;
+}
+
+static int hand_on(const struct split *split, struct item *part, struct out *out, struct error *error)
+{
+	struct error why;
+
+	if (declare(split, part, out, &why))
+		return why.class == ERROR_REJECT ? out_reject(out, part, &why, error) : (*error = why, -1);
+	return out_emit(out, part, error);
+}
+
+static int split_transaction(const struct split *split, struct item *item, struct out *out, struct error *error)
+{
+	struct item *part;
+
+	if (!json_object_get(item->facts, "transaction"))
+		return error_set(error, ERROR_REJECT, "split.transaction", "there are no transactions here: put a decode step in front, or split by jq");
+	part = out_item(out, item);
+	part->form = FORM_TREE;
+	part->tree = json_incref(item->tree);
+	return hand_on(split, part, out, error);
+}
+
+struct parts {
+	const struct split *split;
+	struct item *whole;
+	struct out *out;
+	struct error *error;
+	uint32_t count;
+	bool stopped;
+	char group[200];
+};
+
+static int on_part(void *arg, json_t *tree)
+{
+	struct parts *parts = arg;
+	struct item *part = out_item(parts->out, parts->whole);
+	char ordinal[16];
+
+	snprintf(ordinal, sizeof ordinal, "%u", ++parts->count);
+	part->form = FORM_TREE;
+	part->tree = json_incref(tree);
+	part->media_type = SPAN_LITERAL("application/json");
+	part->contract = SPAN_NONE;
+	out_level(parts->out, part, ordinal);
+	part->position = span_of(parts->whole->position.len ?
+		arena_printf(out_arena(parts->out), "%.*s, part %s", SPAN_ARGS(parts->whole->position), ordinal) :
+		arena_printf(out_arena(parts->out), "part %s", ordinal));
+	part->group = span_of(parts->group);
+	part->group_index = parts->count;
+	part->group_size = 0;
+	parts->stopped = hand_on(parts->split, part, parts->out, parts->error) != 0;
+	return parts->stopped;
+}
+
+static int run(void *self, struct item *item, struct out *out, struct error *error)
+{
+	const struct split *split = self;
+	struct parts parts = {.split = split, .whole = item, .out = out, .error = error};
+	struct expression_input input;
+	struct error why;
+
+	if (!split->by)
+		return split_transaction(split, item, out, error);
+	input = out_input(out, item);
+	json_incref(input.envelope); /* the chain makes others while the parts pass */
+	snprintf(parts.group, sizeof parts.group, "%.64s:%.*s", json_string_value(json_object_get(input.envelope, "id")) ?
+		 json_string_value(json_object_get(input.envelope, "id")) : "", (int)(item->path.len < 100 ? item->path.len : 100),
+		 item->path.data ? item->path.data : "");
+	if (expression_each(split->by, &input, on_part, &parts, &why)) {
+		if (!parts.stopped)
+			*error = why;
+		json_decref(input.envelope);
+		return -1;
+	}
+	json_decref(input.envelope);
+	return parts.count ? 0 : out_drop(out, item, "it has no parts", error);
+}
+
+const struct transformer_ops split_transformer = {
+	.name = "split", .help = "Makes one message of each part",
+	.options = options, .settings_size = sizeof(struct split_settings),
+	.takes = FORM_TREE, .gives = FORM_TREE,
+	.check = check, .open = open_split, .close = close_split, .run = run,
+};

@@ -1,0 +1,4 @@
+# to the ERP
+{order: .number,
+ count: (.lines | length),
+ from: $envelope.name, at: (now | todate)}

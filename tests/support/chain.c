@@ -1,0 +1,230 @@
+/* Chains from JSON. See chain.h. */
+#include "config.h"
+#include "tests/support/chain.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/tree.h"
+#include "tests/support/support.h"
+
+static const struct transformer_ops *const all[] = {&decode_transformer, &encode_transformer, &filter_transformer, &map_transformer,
+	&route_transformer, &split_transformer, &validate_transformer};
+
+static struct node *node_of(struct arena *arena, json_t *json)
+{
+	struct node *node = arena_alloc(arena, sizeof *node);
+	char *text;
+
+	node->place = (struct place){"config.json", 1, 1};
+	if (json_is_array(json)) {
+		node->type = NODE_LIST;
+		node->count = json_array_size(json);
+		node->items = arena_alloc(arena, node->count * sizeof *node->items);
+		for (size_t i = 0; i < node->count; i++)
+			node->items[i] = node_of(arena, json_array_get(json, i));
+	} else if (json_is_object(json)) {
+		size_t i = 0;
+		const char *key;
+		json_t *value;
+
+		node->type = NODE_MAP;
+		node->count = json_object_size(json);
+		node->pairs = arena_alloc(arena, node->count * sizeof *node->pairs);
+		json_object_foreach(json, key, value) {
+			node->pairs[i].key = (struct node){.type = NODE_SCALAR, .place = node->place, .text = span_of(arena_strdup(arena, key))};
+			node->pairs[i++].value = node_of(arena, value);
+		}
+	} else {
+		text = json_is_string(json) ? NULL : json_dumps(json, JSON_ENCODE_ANY);
+		node->text = arena_span(arena, span_of(text ? text : json_string_value(json)));
+		node->quoted = json_is_string(json);
+		free(text);
+	}
+	return node;
+}
+
+static const struct span *mapping_of(void *site, const char *name, const char **file)
+{
+	struct made_chain *made = site;
+	char *path = mem_printf("%s/%s", made->directory, name);
+	struct span *text = arena_alloc(made->arena, sizeof *text);
+	size_t n;
+	char *content = support_read(path, &n);
+
+	free(path);
+	if (!content)
+		return NULL;
+	*text = arena_span(made->arena, span_make(content, n));
+	free(content);
+	*file = arena_strdup(made->arena, name);
+	return text;
+}
+
+static const json_t *contract_of(void *site, const char *name)
+{
+	struct made_chain *made = site;
+
+	return json_object_get(json_object_get(made->config, "contracts"), name);
+}
+
+static const struct transformer_ops *find(const char *name)
+{
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+		if (!strcmp(all[i]->name, name))
+			return all[i];
+	fail_msg("there is no transformer %s", name);
+	return NULL;
+}
+
+struct made_chain *made_chain_new(const char *config, const char *directory, const char *flow, const struct chain_limits *limits)
+{
+	struct made_chain *made = mem_alloc(sizeof *made);
+	struct option_context context = {.mapping = mapping_of, .site = made};
+	struct transformer_context surroundings = {made, contract_of};
+	struct chain_step steps[20];
+	struct findings findings;
+	struct error error;
+	json_t *step;
+	size_t i, n;
+
+	findings_init(&findings);
+	context.findings = &findings;
+	made->directory = directory;
+	made->arena = context.arena = arena_new();
+	made->config = tree_parse_new(span_of(config), &error);
+	if (!made->config)
+		fail_msg("%s", error.text);
+	n = json_array_size(json_object_get(made->config, "steps"));
+	json_array_foreach(json_object_get(made->config, "steps"), i, step) {
+		const char *name = json_object_iter_key(json_object_iter(step));
+		void *settings;
+
+		steps[i].ops = find(name);
+		steps[i].settings = settings = arena_alloc(made->arena, steps[i].ops->settings_size);
+		steps[i].label = steps[i].ops->name;
+		option_fill(&context, node_of(made->arena, json_object_get(step, name)), steps[i].ops->options, NULL, settings);
+		if (!findings.errors && steps[i].ops->check)
+			steps[i].ops->check(settings, &surroundings, (struct place){"config.json", 1, 1}, &findings);
+		if (findings.errors)
+			fail_msg("step %s: %s", name, findings.list[0].text);
+	}
+	made->chain = chain_new(flow, steps, n, &surroundings, limits, &error);
+	if (!made->chain)
+		fail_msg("%s", error.text);
+	findings_free(&findings);
+	return made;
+}
+
+void made_chain_free(struct made_chain *made)
+{
+	chain_free(made->chain);
+	json_decref(made->config);
+	arena_free(made->arena);
+	free(made);
+}
+
+/* ---- what came out, as lines */
+static void put_span(json_t *line, const char *name, struct span value)
+{
+	if (value.len)
+		json_object_set_new(line, name, json_stringn(value.data, value.len));
+}
+
+static int put_line(struct came *came, json_t *line)
+{
+	tree_write(&came->lines, line, 0);
+	buf_char(&came->lines, '\n');
+	json_decref(line);
+	return 0;
+}
+
+static int on_publish(void *arg, const struct chain_output *output, struct error *error)
+{
+	struct came *came = arg;
+	json_t *line = json_object(), *keys = json_object();
+	struct buf body, compact;
+	char hex[ID_TEXT];
+
+	buf_init(&body, 1 << 20);
+	assert_int_equal(reader_all(output->body, &body, error), 0);
+	if (output->topic)
+		json_object_set_new(line, "topic", json_string(output->topic));
+	put_span(line, "path", output->item->path);
+	put_span(line, "position", output->item->position);
+	put_span(line, "contract", output->item->contract);
+	put_span(line, "type", output->media_type);
+	for (size_t i = 0; i < output->item->keys_count; i++) {
+		char *name = mem_span_dup(output->item->keys[i].name);
+
+		put_span(keys, name, output->item->keys[i].value);
+		free(name);
+	}
+	if (output->item->keys_count)
+		json_object_set(line, "keys", keys);
+	json_decref(keys);
+	if (came->with_ids) {
+		id_hex(&output->id, hex);
+		hex[12] = '\0';
+		json_object_set_new(line, "id", json_string(hex));
+	}
+	buf_init(&compact, 1 << 20);
+	if (output->item->tree)
+		tree_write(&compact, output->item->tree, 0);
+	if (output->item->tree && span_equal(buf_view(&compact), buf_view(&body)))
+		json_object_set(line, "out", output->item->tree);
+	else
+		json_object_set_new(line, "text", json_stringn(body.data ? body.data : "", body.len));
+	buf_free(&body);
+	buf_free(&compact);
+	came->published++;
+	return put_line(came, line);
+}
+
+static int on_dead(void *arg, const struct item *item, const char *step, const struct error *why, struct span content, struct error *error)
+{
+	struct came *came = arg;
+	json_t *line = json_object();
+
+	json_object_set_new(line, "dead", json_string(why->code));
+	json_object_set_new(line, "step", json_string(step));
+	put_span(line, "path", item->path);
+	put_span(line, "position", item->position);
+	json_object_set_new(line, "why", json_string(why->text));
+	came->dead++;
+	came->content_len = content.len;
+	return put_line(came, line);
+}
+
+static int on_drop(void *arg, const struct item *item, const char *step, const char *why, struct error *error)
+{
+	struct came *came = arg;
+	json_t *line = json_object();
+
+	json_object_set_new(line, "drop", json_string(why));
+	json_object_set_new(line, "step", json_string(step));
+	put_span(line, "path", item->path);
+	came->dropped++;
+	return put_line(came, line);
+}
+
+int made_chain_run(struct made_chain *made, struct span body, struct span part, struct came *came, struct error *error)
+{
+	struct chain_events events = {came, on_publish, on_dead, on_drop, NULL};
+	struct message *message = message_new();
+	const char *type = json_string_value(json_object_get(made->config, "media_type"));
+	int result;
+
+	buf_reset(&came->lines);
+	came->published = came->dead = came->dropped = 0;
+	came->lines.max = 64 << 20;
+	memset(&message->id, 7, sizeof message->id);
+	message->time_ms = message->accepted_ms = 1769860800000;
+	message_set(message, &message->part, part);
+	message_set(message, &message->datacontenttype, span_of(type));
+	message_set(message, &message->origin.name, SPAN_LITERAL("in"));
+	message_body_take(message, reader_new_copy(body));
+	result = chain_run(made->chain, message, &events, error);
+	message_free(message);
+	return result;
+}

@@ -1,0 +1,81 @@
+/* Running a chain by hand, for verbs. See chain.h. */
+#include "config.h"
+#include "transformers/chain.h"
+
+#include "base/tree.h"
+
+struct hand {
+	const struct chain_hand *hand;
+	struct chain_report *report;
+};
+
+static int write_reader(const struct chain_hand *hand, struct reader *body, struct error *error)
+{
+	char chunk[65536];
+	uint64_t at = 0;
+	ssize_t n;
+
+	while ((n = reader_read(body, at, chunk, sizeof chunk, error)) > 0) {
+		if (hand->write(hand->arg, span_make(chunk, (size_t)n), error))
+			return -1;
+		at += (uint64_t)n;
+	}
+	return n < 0 ? -1 : 0;
+}
+
+static int on_output(void *arg, const struct chain_output *output, struct error *error)
+{
+	struct hand *h = arg;
+	struct buf text;
+	int failed;
+
+	h->report->outputs++;
+	if (!span_is(output->media_type, "application/json"))
+		return write_reader(h->hand, output->body, error);
+	if (!(h->hand->flags & TREE_PRETTY) || !output->item->tree)
+		return write_reader(h->hand, output->body, error) || h->hand->write(h->hand->arg, SPAN_LITERAL("\n"), error) ? -1 : 0;
+	buf_init(&text, SIZE_MAX / 2);
+	tree_write(&text, output->item->tree, h->hand->flags);
+	buf_char(&text, '\n');
+	failed = h->hand->write(h->hand->arg, buf_view(&text), error);
+	buf_free(&text);
+	return failed;
+}
+
+static int on_dead(void *arg, const struct item *item, const char *step, const struct error *why, struct span content, struct error *error)
+{
+	struct hand *h = arg;
+
+	h->report->dead++;
+	if (h->hand->tell)
+		h->hand->tell(h->hand->arg, step, item->position, why, NULL);
+	return 0;
+}
+
+static int on_drop(void *arg, const struct item *item, const char *step, const char *why, struct error *error)
+{
+	struct hand *h = arg;
+
+	h->report->dropped++;
+	if (h->hand->tell)
+		h->hand->tell(h->hand->arg, step, item->position, NULL, why);
+	return 0;
+}
+
+int chain_run_by_hand(struct chain *chain, struct reader *body, struct span name, struct span media_type, const struct chain_hand *hand,
+		      struct chain_report *report, struct error *error)
+{
+	struct hand h = {hand, report};
+	struct chain_events events = {&h, on_output, on_dead, on_drop, NULL};
+	struct message *message = message_new();
+	int result;
+
+	memset(report, 0, sizeof *report);
+	message_set(message, &message->origin.name, name);
+	message_set(message, &message->datacontenttype, media_type);
+	message->time_ms = message->accepted_ms = hand->time_ms;
+	message_body_take(message, reader_ref(body));
+	result = chain_run(chain, message, &events, error);
+	message_free(message);
+	return result;
+}

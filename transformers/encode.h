@@ -1,0 +1,47 @@
+/* What a format of `encode` is: a writer of one tree. Formats are files of their own; encode.c lists them. */
+#ifndef FERRULE_TRANSFORMERS_ENCODE_H
+#define FERRULE_TRANSFORMERS_ENCODE_H
+
+#include "base/transformer.h"
+
+struct encode_settings {
+	int format;
+	/* xml */
+	const char *root;
+	bool declaration;
+	/* csv */
+	const struct node *columns;
+	struct expression *rows;
+	bool header, safe;
+	const char *separator;
+	int line_end;
+	/* xml, json */
+	bool pretty;
+	/* json */
+	bool canonical;
+};
+
+enum { LINE_CRLF, LINE_LF };
+
+struct encode_column {
+	const char *name;
+	struct expression *value; /* NULL: the member of that name */
+};
+
+struct encode {
+	const struct encode_settings *settings;
+	const struct encode_format *format;
+	struct arena *arena;
+	struct encode_column *columns;
+	size_t columns_count;
+};
+
+struct encode_format {
+	const char *name, *media_type;
+	/* Appends the bytes. REJECT with the place in the tree. The buffer's maximum is checked by the caller. */
+	int (*write)(const struct encode *, const struct expression_input *, struct buf *, struct error *);
+};
+
+extern const struct encode_format encode_xml, encode_csv, encode_json;
+
+#endif

@@ -1,0 +1,20 @@
+/* A sliding window over a document, so that a decoder never holds more of it than the part in hand. */
+#ifndef FERRULE_TRANSFORMERS_WINDOW_H
+#define FERRULE_TRANSFORMERS_WINDOW_H
+
+#include "base/transformer.h"
+
+struct window {
+	struct reader *reader; /* borrowed */
+	struct out *out;       /* told of progress */
+	char *data;
+	uint64_t base, size; /* offset of data[0]; size of the document */
+	size_t len, capacity;
+};
+
+void window_open(struct window *, struct reader *, struct out *);
+void window_close(struct window *);
+/* The bytes at offset: at least `want` of them, less only where the document ends, often more. Borrowed until the next call. -1: RETRY, or told to stop. */
+int window_get(struct window *, uint64_t offset, size_t want, struct span *, struct error *);
+
+#endif
