@@ -90,6 +90,7 @@ stop() {
 crash() {
 	pid=$(head -1 "$dir/data/postmaster.pid" 2>/dev/null) || return 0
 	children=$(ps -o pid= --ppid "$pid" 2>/dev/null || true)
+	# shellcheck disable=SC2086 # a list
 	kill -KILL "$pid" $children 2>/dev/null || true
 	while ps -o stat= -p "$pid" | grep -qv Z; do sleep 0.02; done
 	rm -f "$dir/data/postmaster.pid"
