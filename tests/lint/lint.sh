@@ -149,15 +149,17 @@ over "$work/c" '
 result "headers have include guards of their own" "$work/found"
 
 # shellcheck disable=SC2016 # awk
-over "$work/text" '
-	{
-		line = $0; column = 0; rest = line
-		gsub(/[\200-\277]/, "", rest) # the later bytes of a UTF-8 character
-		n = length(rest)
-		for (i = 1; i <= n; i++) column += substr(rest, i, 1) == "\t" ? 8 - column % 8 : 1
-		if (column > 120) print FILENAME ":" FNR ": " column " columns, the limit is 120"
-		if (line ~ /[ \t\r]$/) print FILENAME ":" FNR ": white space at the end"
-	}' >"$work/found"
+{
+	over "$work/c" '
+		{
+			column = 0; rest = $0
+			gsub(/[\200-\277]/, "", rest) # the later bytes of a UTF-8 character
+			n = length(rest)
+			for (i = 1; i <= n; i++) column += substr(rest, i, 1) == "\t" ? 8 - column % 8 : 1
+			if (column > 120) print FILENAME ":" FNR ": " column " columns, the limit is 120"
+		}'
+	over "$work/text" '/[ \t\r]$/ { print FILENAME ":" FNR ": white space at the end" }'
+} >"$work/found"
 result "lines have at most 120 columns and no white space at their end" "$work/found"
 
 over "$work/text" '
