@@ -15,9 +15,17 @@
  *   idle {}                                     {idle: bool, ready, unsettled, parked, unrecorded}
  *   revision {revision}                         {ref}
  *   pins {}                                     {refs:[…]}
- * Changes (unit_change)
- *   dead.replayed {number} · dead.discarded {number, reason} · dead.edited {number, body(base64)}
- *   doubt.confirmed {key, note} · doubt.resend {key}
+ * Every `keys` of a message is [{name, value}]; those of a problem are values. `key`, `id` and `message` may be the first eight digits or more. `limit` is 200 when not given,
+ * and at most 50000. dead.list: state? is open (default), replayed, discarded or all; oldest first; `next` is the `after` of the next page. Letters also have {queue, deaths,
+ * document}. doubt.list says {more: true} when it was cut. idle counts parks that come due by themselves, not those held for a person.
+ *
+ * Changes (unit_change); each may be made twice. `by?` names the person wherever a history is kept.
+ *   dead.replayed {number, deaths?}             after the message was published: closes the letter, unless it died again since it was read (deaths)
+ *   dead.replay {number, envelope(base64)}      closes the letter and parks the message, due now and in front of its order key, with this envelope and the
+ *                                               stored body: nothing needs to be published, and nothing can get between. Not for queues "topic:…"
+ *   dead.discarded {number, reason} · dead.edited {number, body(base64, at most 64 KiB)}
+ *   doubt.confirmed {key, note?}                it happened: the person's word is the receipt
+ *   doubt.resend {key, note?}                   it did not: the effect is withdrawn and its message parked, due now; nothing needs to be published
  *   hold.set {name, until_ms, reason, by} · hold.release {name}
  *   revision.put {revision, ref}
  */

@@ -1,6 +1,9 @@
 noinst_LIBRARIES += operations/liboperations.a
 operations_liboperations_a_SOURCES = \
-  %D%/ask.c %D%/ask.h \
+  %D%/ask.c %D%/ask.h %D%/ask_private.h \
+  %D%/ask_dead.c \
+  %D%/ask_doubt.c \
+  %D%/ask_status.c \
   %D%/store.c %D%/store.h %D%/store_private.h \
   %D%/store_dead.c \
   %D%/store_effects.c \

@@ -5,7 +5,8 @@ ON_POSTGRESQL = $(AM_CPPFLAGS) -DTEST_DATABASE='"postgresql"'
 
 STORE_TESTS = \
   tests/conformance/db_sqlite tests/conformance/db_postgresql \
-  tests/conformance/store_sqlite tests/conformance/store_postgresql
+  tests/conformance/store_sqlite tests/conformance/store_postgresql \
+  tests/conformance/ask_sqlite tests/conformance/ask_postgresql
 check_PROGRAMS += $(STORE_TESTS)
 TESTS += $(STORE_TESTS)
 EXTRA_DIST += tests/lab/postgresql.sh
@@ -23,3 +24,10 @@ tests_conformance_store_sqlite_LDADD = $(CHECK_LIBS)
 tests_conformance_store_postgresql_SOURCES = tests/conformance/store.c $(DATABASE_SUPPORT)
 tests_conformance_store_postgresql_CPPFLAGS = $(ON_POSTGRESQL)
 tests_conformance_store_postgresql_LDADD = $(CHECK_LIBS)
+
+tests_conformance_ask_sqlite_SOURCES = tests/conformance/ask.c $(DATABASE_SUPPORT)
+tests_conformance_ask_sqlite_CPPFLAGS = $(ON_SQLITE)
+tests_conformance_ask_sqlite_LDADD = $(CHECK_LIBS)
+tests_conformance_ask_postgresql_SOURCES = tests/conformance/ask.c $(DATABASE_SUPPORT)
+tests_conformance_ask_postgresql_CPPFLAGS = $(ON_POSTGRESQL)
+tests_conformance_ask_postgresql_LDADD = $(CHECK_LIBS)
