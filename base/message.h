@@ -16,7 +16,7 @@
 #define MESSAGE_KEYS_MAX 16
 #define MESSAGE_KEY_MAX 128
 #define MESSAGE_ATTRS_MAX 48
-#define MESSAGE_ORDERS_MAX 8
+#define MESSAGE_ORDERS_MAX 32 /* ordered subscribers of one topic */
 
 struct attr {
 	struct span name, value;
@@ -86,7 +86,7 @@ void message_set(struct message *, struct span *field, struct span value);
 int message_key(struct message *, struct span name, struct span value, struct error *);
 int message_attr(struct message *, struct span name, struct span value, struct error *); /* replaces one of that name */
 struct span message_attr_find(const struct message *, const char *name); /* empty when there is none */
-void message_order(struct message *, struct span flow, uint64_t key);
+void message_order(struct message *, struct span flow, uint64_t key); /* past MESSAGE_ORDERS_MAX: left out */
 uint64_t message_order_find(const struct message *, struct span flow); /* 0 when there is none */
 void message_body_take(struct message *, struct reader *); /* takes the reference; sets size, clears body_ref */
 /* The digest of the body, computed once; the body must be at hand. */

@@ -232,6 +232,29 @@ static void numbers_and_ids_of_the_wrong_length_are_unreadable(void **state)
 		assert_null(message_decode_new(span_make(bad[i].bytes, bad[i].len), NULL));
 }
 
+static void a_look_at_the_envelope_tells_id_and_order_key(void **state)
+{
+	struct message *m = full_message();
+	struct id id;
+	uint64_t key;
+	struct buf buf;
+
+	buf_init(&buf, MESSAGE_ENVELOPE_MAX);
+	message_order(m, SPAN_LITERAL("other"), 7);
+	message_encode(m, &buf, NULL);
+	assert_true(message_peek(buf_view(&buf), SPAN_LITERAL("other"), &id, &key));
+	assert_true(id_equal(&id, &m->id));
+	assert_true(key == 7);
+	assert_true(message_peek(buf_view(&buf), SPAN_LITERAL("nobody"), &id, &key));
+	assert_true(key == 0);
+	assert_true(message_peek(buf_view(&buf), SPAN_NONE, &id, &key));
+	assert_true(id_equal(&id, &m->id));
+	assert_false(message_peek(SPAN_NONE, SPAN_NONE, &id, &key));
+	assert_false(message_peek(SPAN_LITERAL("\1"), SPAN_NONE, &id, &key));
+	buf_free(&buf);
+	message_free(m);
+}
+
 /* Cut and changed everywhere: it is refused, or it is a message that can be encoded again. */
 static void damaged_envelopes_never_hurt(void **state)
 {
@@ -246,12 +269,15 @@ static void damaged_envelopes_never_hurt(void **state)
 		size_t len = i <= buf.len ? i : buf.len;
 		char *copy = malloc(len + 1); /* exactly as long, so that reading past it shows under the sanitizer */
 		struct message *back;
+		struct id id;
+		uint64_t key;
 
 		memcpy(copy, buf.data, len);
 		for (unsigned n = 0; i > buf.len && n < 1 + i % 4; n++) {
 			random = random * 1103515245u + 12345u;
 			copy[(random >> 8) % len] = (char)(random >> 24);
 		}
+		message_peek(span_make(copy, len), SPAN_LITERAL("orders-to-erp"), &id, &key);
 		back = message_decode_new(span_make(copy, len), NULL);
 		if (back) {
 			struct message *twin = message_copy(back);
@@ -279,6 +305,7 @@ int main(void)
 		cmocka_unit_test(fields_of_a_later_version_are_skipped),
 		cmocka_unit_test(an_envelope_of_another_version_is_unreadable),
 		cmocka_unit_test(numbers_and_ids_of_the_wrong_length_are_unreadable),
+		cmocka_unit_test(a_look_at_the_envelope_tells_id_and_order_key),
 		cmocka_unit_test(damaged_envelopes_never_hurt),
 	};
 
