@@ -1,6 +1,6 @@
 #!/bin/sh
 # The house rules that a machine can check, as TAP. Run by `make check`; by hand: tests/lint/lint.sh
-# What each rule is for stands in CONTRIBUTING.md; a finding is file:line: what.
+# A finding is file:line: what is wrong.
 set -u
 LC_ALL=C
 export LC_ALL
