@@ -19,19 +19,21 @@ static bool find_variable(void *arg, struct span name, struct span *value)
 	return true;
 }
 
+/* The path is the bundle's own: findings outlive the site. */
 static const struct span *find_mapping(void *arg, const char *name, const char **file)
 {
 	struct load *load = arg;
-	const char *path = arena_printf(load->arena, "mappings/%s", name);
-	const struct span *text = bundle_find(load->bundle, path);
 
-	*file = path;
-	if (text) {
+	for (size_t i = 0; i < load->mappings_count; i++) {
+		if (strcmp(load->mappings[i], name) != 0)
+			continue;
+		*file = load->mappings[i] - strlen("mappings/");
 		load->used_mappings = mem_grow(load->used_mappings, &load->used_capacity, load->used_count + 1,
 					       sizeof *load->used_mappings);
-		load->used_mappings[load->used_count++] = path;
+		load->used_mappings[load->used_count++] = *file;
+		return bundle_find(load->bundle, *file);
 	}
-	return text;
+	return NULL;
 }
 
 static bool below(const char *path, const char *folder)

@@ -160,7 +160,9 @@ void site_free(struct site *);
 /* What only check looks at: expressions and mappings compile, contracts are valid, secrets exist, topics have
  * publishers. */
 void site_check(struct site *, const struct registry *, struct findings *);
-/* What the check verb does: reads and checks in one pass, so that a site that cannot be loaded is checked all the same
+/* The places of all findings stay good as long as the bundle.
+ *
+ * What the check verb does: reads and checks in one pass, so that a site that cannot be loaded is checked all the same
  * as far as it was understood. Sorts the findings. Returns 0 when there is no error, else -1. */
 int site_inspect(const struct bundle *, const struct registry *, const char *directory, struct findings *);
 

@@ -143,35 +143,14 @@ struct chosen {
 	struct place place;
 };
 
-struct password {
-	const char *name;
-};
-static const struct option password_options[] = {
-	{.name = "password", .type = OPTION_SECRET, AT(password, name), .help = "{secret: NAME}"},
-	OPTION_END,
-};
-
-/* The password is the table's own option or, where it has none, ours. */
+/* Where the table has a password, the role that opens it needs to know which secret that is. */
 static void fill_chosen(struct load *load, const struct node *node, struct chosen *into)
 {
-	static const char *const password[] = {"password", NULL};
-	const struct option *own = option_named(into->choice->options, "password");
-	const struct password *ours = NULL;
-	struct node *only;
+	const struct option *password = option_named(into->choice->options, "password");
 
-	into->settings = load_fill(load, node, into->choice->options, own ? NULL : password, into->choice->size);
-	if (own && own->type == OPTION_SECRET && into->settings) {
-		into->secret = *(const char *const *)((const char *)into->settings + own->offset);
-	} else if (!own && node_find(node, "password")) {
-		only = (struct node *)node_empty(load, node->place);
-		for (size_t i = 0; i < node->count; i++) {
-			if (span_is(node->pairs[i].key.text, "password"))
-				only->pairs = &node->pairs[i];
-		}
-		only->count = 1;
-		ours = load_fill(load, only, password_options, NULL, sizeof *ours);
-		into->secret = ours ? ours->name : NULL;
-	}
+	into->settings = load_fill(load, node, into->choice->options, NULL, into->choice->size);
+	if (password && password->type == OPTION_SECRET && into->settings)
+		into->secret = *(const char *const *)((const char *)into->settings + password->offset);
 }
 
 /* `queue: spool`, `queue: {amqp: {…}}` */
