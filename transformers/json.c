@@ -109,7 +109,7 @@ static int run_lines(struct item *item, struct out *out, struct error *error)
 	struct lines lines = {.whole = item, .out = out, .max = out_tree_max(out)};
 	int failed = 0;
 
-	window_open(&lines.window, item->bytes, out);
+	window_begin(&lines.window, item->bytes, out);
 	while (!failed && lines.offset < lines.window.size) {
 		struct span line;
 		uint64_t next = 0;
@@ -122,7 +122,7 @@ static int run_lines(struct item *item, struct out *out, struct error *error)
 		if (!failed)
 			lines.offset = next;
 	}
-	window_close(&lines.window);
+	window_end(&lines.window);
 	if (!failed && !lines.emitted)
 		return error_set(error, ERROR_REJECT, "json.empty", "there is no line of JSON in %llu bytes", (unsigned long long)reader_size(item->bytes));
 	return failed;

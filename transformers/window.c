@@ -7,7 +7,7 @@
 #define CHUNK (64u * 1024)
 #define KEEP (256u * 1024) /* looking back this far costs nothing */
 
-void window_open(struct window *window, struct reader *reader, struct out *out)
+void window_begin(struct window *window, struct reader *reader, struct out *out)
 {
 	memset(window, 0, sizeof *window);
 	window->reader = reader;
@@ -15,7 +15,7 @@ void window_open(struct window *window, struct reader *reader, struct out *out)
 	window->size = reader_size(reader);
 }
 
-void window_close(struct window *window)
+void window_end(struct window *window)
 {
 	free(window->data);
 }

@@ -468,7 +468,7 @@ static int run(struct item *item, struct out *out, struct error *error)
 	struct x12 x = {.whole = item, .out = out};
 	int failed;
 
-	window_open(&x.scan.window, item->bytes, out);
+	window_begin(&x.scan.window, item->bytes, out);
 	buf_init(&x.scan.unwrapped, 2 * X12_SEGMENT_MAX);
 	failed = check_start(&x, error);
 	while (!failed && x.scan.offset < x.scan.window.size) {
@@ -476,7 +476,7 @@ static int run(struct item *item, struct out *out, struct error *error)
 		if (!failed)
 			failed = x12_skip_filler(&x.scan, error);
 	}
-	window_close(&x.scan.window);
+	window_end(&x.scan.window);
 	buf_free(&x.scan.unwrapped);
 	json_decref(x.interchange_facts);
 	json_decref(x.group_facts);

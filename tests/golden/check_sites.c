@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "config/site.h"
-#include "tests/support/registry.h"
+#include "services/registry.h"
 #include "tests/support/support.h"
 
 #define CASES_MAX 500
@@ -24,7 +24,7 @@ static char *said(const char *directory, const char *environment)
 	findings_init(&findings);
 	bundle = bundle_read_new(directory, environment, &error);
 	if (bundle) {
-		site_inspect(bundle, support_registry(), directory, &findings);
+		site_inspect(bundle, registry_get(), directory, &findings);
 		report_text(&findings, "", &out);
 	} else {
 		/* the message names the directory, which is different everywhere */
