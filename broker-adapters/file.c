@@ -11,6 +11,7 @@
 
 #include "base/fault.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 
 int file_fail(struct error *error, const char *doing, const char *path)
 {
@@ -47,53 +48,12 @@ int file_fail(struct error *error, const char *doing, const char *path)
 	return -1;
 }
 
-/* How long a UTF-8 character is that begins so, or 0. */
-static size_t lead_length(unsigned char c)
-{
-	if (c < 0x80)
-		return 1;
-	if (c >= 0xc2 && c < 0xe0)
-		return 2;
-	if ((c & 0xf0) == 0xe0)
-		return 3;
-	return c >= 0xf0 && c < 0xf5 ? 4 : 0;
-}
-
-/* The length of the UTF-8 character that begins there, or 0. */
-static size_t character(struct span text, size_t at)
-{
-	const unsigned char *p = (const unsigned char *)text.data + at;
-	size_t n = lead_length(*p);
-
-	if (!n || at + n > text.len)
-		return 0;
-	for (size_t i = 1; i < n; i++)
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-	if ((*p == 0xe0 && p[1] < 0xa0) || (*p == 0xed && p[1] >= 0xa0) || (*p == 0xf0 && p[1] < 0x90) ||
-	    (*p == 0xf4 && p[1] >= 0x90))
-		return 0;
-	return n;
-}
-
-bool file_is_utf8(struct span text)
-{
-	size_t n;
-
-	for (size_t at = 0; at < text.len; at += n) {
-		n = character(text, at);
-		if (!n)
-			return false;
-	}
-	return true;
-}
-
 void file_show(char out[FILE_SHOWN], struct span name)
 {
 	size_t used = 0;
 
 	for (size_t at = 0; at < name.len;) {
-		size_t n = character(name, at);
+		size_t n = utf8_character(span_make(name.data + at, name.len - at));
 		unsigned char c = (unsigned char)name.data[at];
 
 		if (used + 8 > FILE_SHOWN) {

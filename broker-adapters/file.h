@@ -20,7 +20,6 @@ int file_fail(struct error *, const char *doing, const char *path);
 
 /* Names come from strangers: control characters and what is not UTF-8 become \xNN, and a long name loses its end. */
 void file_show(char out[FILE_SHOWN], struct span name);
-bool file_is_utf8(struct span text);
 
 /* Opens a directory, relative to `base` (a descriptor, or AT_FDCWD). With create, missing ones are made with that mode,
  * each durable in its parent. With nofollow no part of the path may be a symbolic link. -1 with errno. */

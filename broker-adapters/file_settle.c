@@ -257,7 +257,8 @@ static int place_file(const struct file_source *source, const struct held *held,
 	}
 	error_set(error, ERROR_RETRY, "file.names", "%s holds more than %d files named like %s; clear it up", to->path,
 		  NUMBERED_MAX, held->shown);
-	error->scope = SCOPE_ENDPOINT;
+	if (error)
+		error->scope = SCOPE_ENDPOINT;
 	return -1;
 }
 

@@ -34,6 +34,7 @@
 #include <jansson.h>
 
 #include "base/fault.h"
+#include "base/utf8.h"
 
 #define PARALLEL 64
 #define NUMBERED_MAX 100000
@@ -233,7 +234,7 @@ static void write_receipt(struct pending *pending, const char *name, bool resolv
 	while (folder && path.data[folder - 1] != '/')
 		folder--;
 	file_show(shown, span_of(name));
-	text = mem_printf("%.*s%s", (int)folder, path.data, file_is_utf8(span_of(name)) ? name : shown);
+	text = mem_printf("%.*s%s", (int)folder, path.data, utf8_is_clean(span_of(name)) ? name : shown);
 	json_object_set_new(receipt, "path", json_string(text));
 	free(text);
 	json_object_set_new(receipt, "size", json_integer((json_int_t)message->body_size));

@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "base/utf8.h"
 
 #define LISTED_MAX 100000   /* files of one listing; the first in order are kept, the others come with the next */
 #define LISTING_MS 60000    /* an older listing is not handed out any more */
@@ -312,7 +313,7 @@ static struct document *hold(struct file_source *source, const struct entry *ent
 	held->stamp = entry->stamp;
 	held->document.adapter = held;
 	/* The envelope is JSON: a name that is not UTF-8 is shown there, the identity keeps its bytes. */
-	held->document.name = file_is_utf8(span_of(held->name)) ? span_of(held->name) : span_of(held->shown);
+	held->document.name = utf8_is_clean(span_of(held->name)) ? span_of(held->name) : span_of(held->shown);
 	held->document.identity_text = span_of(held->name);
 	held->document.time_ms = entry->stamp.mtime_ns / 1000000;
 	fill_attrs(held);

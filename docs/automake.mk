@@ -1,1 +1,2 @@
 EXTRA_DIST += CONTRIBUTING.md
+EXTRA_DIST += docs/adapters-file.md
