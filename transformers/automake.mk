@@ -4,7 +4,7 @@ transformers_libtransformers_a_SOURCES = \
   %D%/chain_envelope.c %D%/chain_envelope.h \
   %D%/chain_hand.c \
   %D%/chain_identity.c %D%/chain_identity.h \
-  %D%/decode.c %D%/decode.h %D%/json.c %D%/x12.c %D%/x12.h %D%/x12_scan.c \
+  %D%/decode.c %D%/format.h %D%/json.c %D%/x12.c %D%/x12.h %D%/x12_scan.c \
   %D%/encode.c %D%/encode.h %D%/encode_csv.c %D%/encode_xml.c \
   %D%/filter.c %D%/map.c %D%/route.c %D%/split.c \
   %D%/schema.c %D%/schema.h %D%/schema_format.c %D%/schema_format.h \

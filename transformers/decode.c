@@ -2,7 +2,7 @@
 #include "config.h"
 #include "transformers/transformers.h"
 
-#include "transformers/decode.h"
+#include "transformers/format.h"
 
 struct decode_settings {
 	int format;

@@ -1,12 +1,12 @@
 /* encode: a tree to bytes, in one of the formats below; the last step before a sink as a rule. The tree stays beside the
  * bytes, so that the sink's templates see it. */
 #include "config.h"
-#include "transformers/transformers.h"
+#include "transformers/encode.h"
 
 #include <stdlib.h>
 
 #include "base/tree.h"
-#include "transformers/encode.h"
+#include "transformers/transformers.h"
 
 #define OUTPUT_MAX (256u << 20)
 

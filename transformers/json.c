@@ -1,6 +1,6 @@
 /* JSON in: one document (RFC 8259), or a document a line (json-lines). An array stays whole; `split` takes it apart. */
 #include "config.h"
-#include "transformers/decode.h"
+#include "transformers/format.h"
 
 #include <stdio.h>
 

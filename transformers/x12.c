@@ -16,7 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "transformers/decode.h"
+#include "transformers/format.h"
 
 #define ELEMENTS_MAX 1000
 #define SEGMENTS_MAX 100000

@@ -73,15 +73,19 @@ awk '
 	}' "$work/includes" >"$work/found"
 result "layers point down" "$work/found"
 
-# Files of one part share the first word of their names: file_source.c and file_sink.c may share file.h.
+# A peer is what has an ops table: an adapter, a step. Files of one part share the first word of their names: file_source.c and
+# file_sink.c may share file.h.
+# shellcheck disable=SC2046 # a list of words
+grep -l -E '^(static )?const struct [a-z]+_ops [a-z0-9_]+ = \{' $(grep '\.c$' "$work/program") /dev/null >"$work/peers"
 awk '
 	function part(path) { sub(/.*\//, "", path); sub(/[_.].*/, "", path); return path }
-	$3 == "q" && $1 ~ /^(transformers|broker-adapters|b2b|mft)\// {
+	FILENAME != ARGV[2] { sub(/\.c$/, ".h"); peer[$0] = 1; next }
+	$3 == "q" && $1 ~ /^(transformers|broker-adapters|b2b|mft)\// && $4 in peer {
 		from = $1; sub(/\/.*/, "", from)
 		to = $4; sub(/\/.*/, "", to)
 		if (from == to && part($1) != part($4))
 			print $1 ":" $2 ": includes its peer \"" $4 "\"; they meet through a contract in base/"
-	}' "$work/includes" >"$work/found"
+	}' "$work/peers" "$work/includes" >"$work/found"
 result "peers do not include peers" "$work/found"
 
 # ---- foreign libraries ------------------------------------------------------------------------------------------------
