@@ -185,6 +185,23 @@ static void a_copy_interrupted_anywhere_is_made_once(void **state)
 	support_rmtree(other);
 	free(other);
 }
+
+static void a_rename_made_of_links_and_interrupted_keeps_one(void **state)
+{
+	char day[CLOCK_TEXT], *path;
+
+	today(day);
+	source_with("drop/*", "age", "0s", NULL, NULL);
+	put("a.edi", "x");
+	settle_once_and_die("file.no-exclusive-rename%1=fail,file.linked:1=kill");
+	assert_true(there("drop/a.edi"));
+	assert_true(there(archived("a.edi")));
+	settle_once_and_die("file.no-exclusive-rename%1=fail");
+	assert_false(there("drop/a.edi"));
+	path = mem_printf("%s/archive/%s", w.drop, day);
+	assert_int_equal(support_count(path), 1);
+	free(path);
+}
 #endif
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -200,6 +217,7 @@ int main(void)
 		TEST(an_archive_on_another_file_system_gets_a_synced_copy),
 #ifdef FERRULE_FAULTS
 		TEST(a_copy_interrupted_anywhere_is_made_once),
+		TEST(a_rename_made_of_links_and_interrupted_keeps_one),
 #endif
 	};
 
