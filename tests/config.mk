@@ -1,7 +1,7 @@
 # tests of config
 tests_support_libsupport_a_SOURCES += tests/support/registry.c tests/support/registry.h
 
-CONFIG_TESTS = tests/unit/yaml tests/unit/site tests/golden/check_sites
+CONFIG_TESTS = tests/unit/yaml tests/unit/site tests/unit/sample tests/golden/check_sites
 EXTRA_DIST += tests/golden/check
 check_PROGRAMS += $(CONFIG_TESTS)
 TESTS += $(CONFIG_TESTS)
@@ -11,3 +11,5 @@ tests_golden_check_sites_SOURCES = tests/golden/check_sites.c
 tests_golden_check_sites_LDADD = $(CHECK_LIBS)
 tests_unit_yaml_SOURCES = tests/unit/yaml.c
 tests_unit_yaml_LDADD = $(CHECK_LIBS)
+tests_unit_sample_SOURCES = tests/unit/sample.c
+tests_unit_sample_LDADD = $(CHECK_LIBS)
