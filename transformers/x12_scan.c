@@ -359,7 +359,7 @@ static void end_interchange(struct survey *survey, const struct x12_segment *seg
 		return;
 	if (!span_equal(control, wanted))
 		error_set(why, ERROR_REJECT, "x12.control", "IEA02 is \"%.*s\", but ISA13 is \"%.*s\"", SPAN_ARGS(shown(control)), SPAN_ARGS(wanted));
-	else if (!says(count, survey->groups))
+	else if (!says(count, survey->groups) && (survey->groups || !says(count, 1))) /* some count their TA1 as a group */
 		error_set(why, ERROR_REJECT, "x12.count", "IEA01 says \"%.*s\" groups, there are %u", SPAN_ARGS(shown(count)), survey->groups);
 }
 
