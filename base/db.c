@@ -8,8 +8,8 @@
 #include "base/fault.h"
 #include "base/mem.h"
 
-#define MIGRATE_LOCK 0x66657272756c6531 /* any number, the same for ever */
-#define MIGRATE_WAIT_MS 60000
+#define MIGRATE_LOCK     0x66657272756c6531 /* any number, the same for ever */
+#define MIGRATE_WAIT_MS  60000
 #define MIGRATE_PAUSE_MS 20
 
 char *db_types_dup(const char *sql, const char *const types[4])
@@ -47,7 +47,8 @@ static int lock_wait(struct db *db, struct error *error)
 			return 0;
 		nanosleep(&pause, NULL);
 	}
-	return error_set(error, ERROR_RETRY, "db.busy", "another machine has been changing the tables for a minute: look at it, then start again");
+	return error_set(error, ERROR_RETRY, "db.busy",
+			 "another machine has been changing the tables for a minute: look at it, then start again");
 }
 
 static int take_version(void *arg, const struct value *row, size_t columns)
@@ -89,14 +90,16 @@ static int forward(struct db *db, const char *part, const char *const *steps, si
 {
 	int64_t version;
 
-	if (db->ops->script(db->self,
-			    "CREATE TABLE IF NOT EXISTS schema_version (part {text} PRIMARY KEY, version {int} NOT NULL)",
-			    error) ||
+	if (db->ops->script(
+		    db->self,
+		    "CREATE TABLE IF NOT EXISTS schema_version (part {text} PRIMARY KEY, version {int} NOT NULL)",
+		    error) ||
 	    version_read(db, part, &version, error))
 		return -1;
 	if (version > (int64_t)n)
 		return error_set(error, ERROR_FATAL, "store.newer",
-				 "the tables of %s are of version %d and this program knows %d: a later version of ferrule made them; "
+				 "the tables of %s are of version %d and this program knows %d: a later version of "
+				 "ferrule made them; "
 				 "install that version, or restore the backup taken before it ran",
 				 part, (int)version, (int)n);
 	for (; version < (int64_t)n; version++)

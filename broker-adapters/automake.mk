@@ -2,7 +2,8 @@ noinst_LIBRARIES += broker-adapters/libadapters.a
 broker_adapters_libadapters_a_SOURCES =
 broker_adapters_libadapters_a_SOURCES += %D%/sqlite.c
 
-broker_adapters_libadapters_a_SOURCES += %D%/postgresql.c
+broker_adapters_libadapters_a_SOURCES += %D%/postgresql.c %D%/postgresql.h %D%/postgresql_connection.c \
+  %D%/postgresql_pipeline.c %D%/postgresql_values.c
 
 broker_adapters_libadapters_a_SOURCES += %D%/spool.c
 

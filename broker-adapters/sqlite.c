@@ -1,7 +1,8 @@
-/* SQLite behind base/db.h: the store and the spool of one machine, and lineage in a file of its own. The fence around libsqlite3.
+/* SQLite behind base/db.h: the store and the spool of one machine, and lineage in a file of its own. The fence around
+ * libsqlite3.
  *
- * One process writes (the queue process; for lineage the record role); others may read beside it through open_reader. Every commit is synced:
- * WAL with synchronous=FULL. Page size and journal are set when the file is made. */
+ * One process writes (the queue process; for lineage the record role); others may read beside it through open_reader.
+ * Every commit is synced: WAL with synchronous=FULL. Page size and journal are set when the file is made. */
 #include "config.h"
 #include "base/db.h"
 
@@ -16,8 +17,8 @@
 #include "base/fault.h"
 #include "base/mem.h"
 
-#define BUSY_MS 2000 /* only a checkpoint or a reader's recovery is ever in the way */
-#define COLUMNS_MAX 64
+#define BUSY_MS       2000 /* only a checkpoint or a reader's recovery is ever in the way */
+#define COLUMNS_MAX   64
 #define CACHE_DEFAULT (8u << 20)
 
 struct settings {
@@ -27,7 +28,7 @@ struct settings {
 struct statement {
 	const char *sql; /* the literal; NULL: a free slot */
 	sqlite3_stmt *prepared;
-	bool busy;       /* its rows are being read: a nested use gets a statement of its own */
+	bool busy; /* its rows are being read: a nested use gets a statement of its own */
 };
 
 struct sqlite {
@@ -50,7 +51,8 @@ static const char *advice(int code)
 		return "the disk does not read or write: look at dmesg and at the mount";
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
-		return "the file is damaged: stop the site, keep a copy of the file with its -wal, then restore a backup or try `sqlite3 FILE .recover`";
+		return "the file is damaged: stop the site, keep a copy of the file with its -wal, then restore a "
+		       "backup or try `sqlite3 FILE .recover`";
 	case SQLITE_READONLY:
 		return "the file is not writable: look at its owner and mode";
 	default:
@@ -137,8 +139,8 @@ static int prepare(struct sqlite *db, const char *sql, unsigned flags, sqlite3_s
 	return error_wrap(error, "preparing %.100s", sql);
 }
 
-/* The cached statement, or one of its own (*slot stays NULL) for a use inside the reading of its rows. The slot is given as a position:
- * the table may grow meanwhile. */
+/* The cached statement, or one of its own (*slot stays NULL) for a use inside the reading of its rows. The slot is
+ * given as a position: the table may grow meanwhile. */
 static int acquire(struct sqlite *db, const char *sql, sqlite3_stmt **prepared, bool *cached, struct error *error)
 {
 	struct statement *slot;
@@ -191,9 +193,11 @@ static int bind_value(sqlite3_stmt *prepared, int at, const struct value *value)
 	case VALUE_INT:
 		return sqlite3_bind_int64(prepared, at, value->number);
 	case VALUE_TEXT:
-		return sqlite3_bind_text64(prepared, at, value->bytes.len ? value->bytes.data : "", value->bytes.len, SQLITE_STATIC, SQLITE_UTF8);
+		return sqlite3_bind_text64(prepared, at, value->bytes.len ? value->bytes.data : "", value->bytes.len,
+					   SQLITE_STATIC, SQLITE_UTF8);
 	case VALUE_BLOB:
-		return sqlite3_bind_blob64(prepared, at, value->bytes.len ? value->bytes.data : "", value->bytes.len, SQLITE_STATIC);
+		return sqlite3_bind_blob64(prepared, at, value->bytes.len ? value->bytes.data : "", value->bytes.len,
+					   SQLITE_STATIC);
 	}
 	return SQLITE_MISUSE;
 }
@@ -353,8 +357,8 @@ static void sqlite_close_db(void *self)
 	free(db);
 }
 
-/* Messages and partners' documents are in it: nobody else's to read. The -wal and -shm files take the same mode. A file that exists is not
- * opened here: closing it would drop the locks that this process may hold on it. */
+/* Messages and partners' documents are in it: nobody else's to read. The -wal and -shm files take the same mode. A file
+ * that exists is not opened here: closing it would drop the locks that this process may hold on it. */
 static int file_secure(const char *path, struct error *error)
 {
 	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -365,7 +369,8 @@ static int file_secure(const char *path, struct error *error)
 	}
 	if (errno == EEXIST && chmod(path, 0600) == 0)
 		return 0;
-	return error_errno(error, ERROR_FATAL, "db.open", "%s cannot be created or is not ours: look at the directory's owner and mode", path);
+	return error_errno(error, ERROR_FATAL, "db.open",
+			   "%s cannot be created or is not ours: look at the directory's owner and mode", path);
 }
 
 static int cache_set(struct sqlite *db, const struct settings *settings, struct error *error)
@@ -378,16 +383,19 @@ static int cache_set(struct sqlite *db, const struct settings *settings, struct 
 	return status;
 }
 
-static struct sqlite *handle_open(const char *path, int flags, const struct settings *settings, const char *pragmas, struct error *error)
+static struct sqlite *handle_open(const char *path, int flags, const struct settings *settings, const char *pragmas,
+				  struct error *error)
 {
 	struct sqlite *db = mem_alloc(sizeof *db);
 	int rc;
 
 	db->path = mem_strdup(path);
-	rc = sqlite3_open_v2(path, &db->handle, flags | SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
+	rc = sqlite3_open_v2(path, &db->handle,
+			     flags | SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
 	if (rc != SQLITE_OK)
 		fail(db, rc, error);
-	else if (!sqlite3_busy_timeout(db->handle, BUSY_MS) && !plain(db, pragmas, error) && !cache_set(db, settings, error))
+	else if (!sqlite3_busy_timeout(db->handle, BUSY_MS) && !plain(db, pragmas, error) &&
+		 !cache_set(db, settings, error))
 		return db;
 	sqlite_close_db(db);
 	return NULL;
@@ -398,7 +406,8 @@ static void *sqlite_open(const void *settings, const char *path, struct span pas
 	if (file_secure(path, error))
 		return NULL;
 	return handle_open(path, SQLITE_OPEN_CREATE, settings,
-			   "PRAGMA page_size=8192; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=1000;"
+			   "PRAGMA page_size=8192; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA "
+			   "wal_autocheckpoint=1000;"
 			   "PRAGMA journal_size_limit=67108864; PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF",
 			   error);
 }
@@ -412,11 +421,16 @@ static void *sqlite_open_reader(const void *settings, const char *path, struct s
 		error_errno(error, ERROR_FATAL, "db.missing", "%s: there is no database yet", path);
 		return NULL;
 	}
-	return handle_open(path, 0, settings, "PRAGMA query_only=ON; PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF", error);
+	return handle_open(path, 0, settings,
+			   "PRAGMA query_only=ON; PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF", error);
 }
 
 static const struct option options[] = {
-	{.name = "cache", .type = OPTION_SIZE, .offset = offsetof(struct settings, cache), .fallback = "8MiB", .range = "1048576..4294967296",
+	{.name = "cache",
+	 .type = OPTION_SIZE,
+	 .offset = offsetof(struct settings, cache),
+	 .fallback = "8MiB",
+	 .range = "1048576..4294967296",
 	 .help = "Memory for pages of the database"},
 	OPTION_END,
 };

@@ -9,18 +9,32 @@ static const struct {
 	const char *name;
 	ask_fn *ask;
 } questions[] = {
-	{"status", ask_status},           {"idle", ask_idle},         {"dead.list", ask_dead_list}, {"dead.get", ask_dead_get},
-	{"doubt.list", ask_doubt_list},   {"doubt.get", ask_doubt_get}, {"holds", ask_holds},       {"parks", ask_parks},
-	{"effect.find", ask_effect_find}, {"revision", ask_revision}, {"pins", ask_pins},
+	{"status", ask_status},
+	{"idle", ask_idle},
+	{"dead.list", ask_dead_list},
+	{"dead.get", ask_dead_get},
+	{"doubt.list", ask_doubt_list},
+	{"doubt.get", ask_doubt_get},
+	{"holds", ask_holds},
+	{"parks", ask_parks},
+	{"effect.find", ask_effect_find},
+	{"revision", ask_revision},
+	{"pins", ask_pins},
 };
 
 static const struct {
 	const char *name;
 	ask_change_fn *change;
 } changes[] = {
-	{"dead.replayed", ask_dead_replayed},   {"dead.replay", ask_dead_replay}, {"dead.discarded", ask_dead_discarded},
-	{"dead.edited", ask_dead_edited},       {"doubt.confirmed", ask_doubt_confirmed}, {"doubt.resend", ask_doubt_resend},
-	{"hold.set", ask_hold_set},             {"hold.release", ask_hold_release}, {"revision.put", ask_revision_put},
+	{"dead.replayed", ask_dead_replayed},
+	{"dead.replay", ask_dead_replay},
+	{"dead.discarded", ask_dead_discarded},
+	{"dead.edited", ask_dead_edited},
+	{"doubt.confirmed", ask_doubt_confirmed},
+	{"doubt.resend", ask_doubt_resend},
+	{"hold.set", ask_hold_set},
+	{"hold.release", ask_hold_release},
+	{"revision.put", ask_revision_put},
 };
 
 int ask_question(struct ask_context *context, const char *name, json_t *request, json_t **answer, struct error *error)
@@ -67,7 +81,8 @@ int ask_text(json_t *request, const char *name, const char *fallback, const char
 	return fallback || **text ? 0 : wrong(error, name, "is empty");
 }
 
-int ask_int(json_t *request, const char *name, int64_t fallback, int64_t low, int64_t high, int64_t *number, struct error *error)
+int ask_int(json_t *request, const char *name, int64_t fallback, int64_t low, int64_t high, int64_t *number,
+	    struct error *error)
 {
 	json_t *field = json_object_get(request, name);
 
@@ -78,7 +93,8 @@ int ask_int(json_t *request, const char *name, int64_t fallback, int64_t low, in
 		return wrong(error, name, "must be a whole number");
 	*number = json_integer_value(field);
 	if (*number < low || *number > high)
-		return error_set(error, ERROR_REJECT, "ask.request", "`%s` must be from %lld to %lld", name, (long long)low, (long long)high);
+		return error_set(error, ERROR_REJECT, "ask.request", "`%s` must be from %lld to %lld", name,
+				 (long long)low, (long long)high);
 	return 0;
 }
 
@@ -132,7 +148,9 @@ int ask_id_range(json_t *request, const char *name, struct id *low, struct id *h
 
 	if (ask_text(request, name, NULL, &text, error))
 		return -1;
-	return ask_range_parse(span_of(text), low, high) ? wrong(error, name, "must be the id, or at least its first eight digits") : 0;
+	return ask_range_parse(span_of(text), low, high)
+		       ? wrong(error, name, "must be the id, or at least its first eight digits")
+		       : 0;
 }
 
 /* ---- answers */
@@ -180,13 +198,16 @@ void ask_put_base64(json_t *object, const char *name, struct value value)
 
 	buf_init(&text, SIZE_MAX / 2);
 	base64_encode(&text, value.bytes);
-	json_object_set_new(object, name, value.type == VALUE_NULL ? json_null() : json_stringn(text.len ? text.data : "", text.len));
+	json_object_set_new(object, name,
+			    value.type == VALUE_NULL ? json_null() : json_stringn(text.len ? text.data : "", text.len));
 	buf_free(&text);
 }
 
 void ask_put_json(json_t *object, const char *name, struct value value)
 {
-	json_t *parsed = value.type == VALUE_NULL ? json_null() : json_loadb(value.bytes.data, value.bytes.len, JSON_DECODE_ANY, NULL);
+	json_t *parsed = value.type == VALUE_NULL
+				 ? json_null()
+				 : json_loadb(value.bytes.data, value.bytes.len, JSON_DECODE_ANY, NULL);
 
 	json_object_set_new(object, name, parsed ? parsed : ask_string(value.bytes));
 }

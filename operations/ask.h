@@ -1,34 +1,48 @@
-/* Questions and changes by name: what verbs (and later the console) want of a running site, as JSON. The queue process answers them
- * between units; changes run inside a unit's transaction. One table, operations/ask.c; the lists below are its contract.
+/* Questions and changes by name: what verbs (and later the console) want of a running site, as JSON. The queue process
+ * answers them between units; changes run inside a unit's transaction. One table, operations/ask.c; the lists below are
+ * its contract.
  *
- * Questions (queue_ask)                         answers
- *   status {}                                   {site, revision, since, queues:[{name, kind, flow, endpoint, system, owner, runbook, ready, unsettled, parked, oldest_ms, consumers, held}],
- *                                                endpoints:{NAME:{state, since, error, next}}, workers:[{role, since, unsettled}], dead, doubt, parked, broker:{connected, consuming, blocked, text},
- *                                                accepting, problems:[{what, since, keys:[…], owner, runbook, next}], counters:{…}}
- *   dead.list {flow?, cause?, key?, since?, limit?, after?}   {groups:[{cause, step, flow, count, first_ms, last_ms, example}], letters:[{number, id, step, flow, cause, reason, position, at_ms, keys, state}], next?}
- *   dead.get {number | id}                      {…all of one letter, envelope and body in base64, content, origin…}
- *   doubt.list {endpoint?, limit?}              {doubts:[{key, endpoint, message, keys, first_ms, attempts, reason}]}
- *   doubt.get {key}                             {… envelope, body}
- *   holds {}                                    {holds:[…]}
- *   effect.find {message, endpoint?}            {effects:[{key, endpoint, state, first_ms, done_ms, receipt, request}]}
- *   parks {queue?, limit?}                      {parks:[…]}
- *   idle {}                                     {idle: bool, ready, unsettled, parked, unrecorded}
- *   revision {revision}                         {ref}
- *   pins {}                                     {refs:[…]}
- * Every `keys` of a message is [{name, value}]; those of a problem are values. `key`, `id` and `message` may be the first eight digits or more. `limit` is 200 when not given,
- * and at most 50000. dead.list: state? is open (default), replayed, discarded or all; oldest first; `next` is the `after` of the next page. Letters also have {queue, deaths,
- * document}. doubt.list says {more: true} when it was cut. idle counts parks that come due by themselves, not those held for a person.
+ * Questions (queue_ask)
+ *   status {}
+ *     {site, revision, since,
+ *      queues:[{name, kind, flow, endpoint, system, owner, runbook, ready, unsettled, parked, oldest_ms, consumers, held}],
+ *      endpoints:{NAME:{state, since, error, next}}, workers:[{role, since, unsettled}], dead, doubt, parked,
+ *      broker:{connected, consuming, blocked, text}, accepting, problems:[{what, since, keys, owner, runbook, next}],
+ *      holds, counters:{…}}
+ *   dead.list {flow?, cause?, key?, since?, state?, limit?, after?}
+ *     {groups:[{cause, step, flow, count, first_ms, last_ms, example}],
+ *      letters:[{number, id, step, flow, queue, cause, reason, position, at_ms, deaths, document, keys, state}], next?}
+ *     state is open when not given, or replayed, discarded, all; oldest first; next is the `after` of the next page
+ *   dead.get {number | id}
+ *     {all of one letter; envelope, body and content in base64; origin:{name, digest, offset, length, ref}, history}
+ *   doubt.list {endpoint?, limit?}
+ *     {doubts:[{key, endpoint, message, keys, first_ms, last_ms, attempts, generation, reason}], more?}
+ *   doubt.get {key}                   {… of any effect; state, envelope, body, receipt, history}
+ *   holds {}                          {holds:[{name, until_ms, since_ms, reason, by}]}
+ *   effect.find {message, endpoint?}  {effects:[{key, endpoint, state, first_ms, done_ms, receipt, request, attempts}]}
+ *   parks {queue?, limit?}            {parks:[{number, queue, due_ms, held, message, since_ms, cause, reason, keys}]}
+ *   idle {}                           {idle: bool, ready, unsettled, parked, unrecorded}; parks that wait for a person
+ *                                     are not counted
+ *   revision {revision}               {ref}
+ *   pins {}                           {refs:[…]}
+ * The keys of a message are [{name, value}], those of a problem are values. An id (key, id, message) may be given by
+ * its first eight digits or more. A limit is 200 when not given and at most 50000. The state of an effect is open,
+ * delivered, doubt or not-done.
  *
- * Changes (unit_change); each may be made twice. `by?` names the person wherever a history is kept.
- *   dead.replayed {number, deaths?}             after the message was published: closes the letter, unless it died again since it was read (deaths)
- *   dead.replay {number, envelope(base64)}      closes the letter and parks the message, due now and in front of its order key, with this envelope and the
- *                                               stored body: nothing needs to be published, and nothing can get between. Not for queues "topic:…"
- *   dead.discarded {number, reason} · dead.edited {number, body(base64, at most 64 KiB)}
- *   doubt.confirmed {key, note?}                it happened: the person's word is the receipt
- *   doubt.resend {key, note?}                   it did not: the effect is withdrawn and its message parked, due now; nothing needs to be published
- *   hold.set {name, until_ms, reason, by} · hold.release {name}
- *   revision.put {revision, ref}
- */
+ * Changes (unit_change); each may be made twice; `by?` names the person wherever a history is kept
+ *   dead.replayed {number, deaths?}         after the message was published: closes the letter, unless it has died again
+ *                                           since it was read (its `deaths` differ)
+ *   dead.replay {number, envelope(base64)}  closes the letter and parks the message, due now and in front of its order
+ *                                           key, with this envelope and the stored body. Nothing needs to be published
+ *                                           and nothing can get between. Not for queues "topic:…"
+ *   dead.discarded {number, reason}
+ *   dead.edited {number, body(base64)}      at most 64 KiB
+ *   doubt.confirmed {key, note?}            it happened: the person's word is the receipt
+ *   doubt.resend {key, note?}               it did not: the effect is withdrawn and its message parked, due now. Nothing
+ *                                           needs to be published
+ *   hold.set {name, until_ms, reason?}
+ *   hold.release {name}
+ *   revision.put {revision, ref} */
 #ifndef FERRULE_OPERATIONS_ASK_H
 #define FERRULE_OPERATIONS_ASK_H
 

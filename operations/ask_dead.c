@@ -34,13 +34,14 @@ static int state_parse(json_t *request, int64_t *state, struct error *error)
 static int filter_parse(json_t *request, struct filter *f, struct error *error)
 {
 	return ask_text(request, "flow", "", &f->flow, error) || ask_text(request, "cause", "", &f->cause, error) ||
-	       ask_text(request, "key", "", &f->key, error) || ask_int(request, "since", 0, 0, INT64_MAX, &f->since, error) ||
-	       state_parse(request, &f->state, error);
+	       ask_text(request, "key", "", &f->key, error) ||
+	       ask_int(request, "since", 0, 0, INT64_MAX, &f->since, error) || state_parse(request, &f->state, error);
 }
 
-#define FILTERED                                                                                                                     \
-	" (d.flow = $1 OR $1 = '') AND (d.code = $2 OR $2 = '') AND d.at_ms >= $3 AND (d.state = $4 OR $4 = -1)"                     \
-	" AND ($5 = '' OR d.origin_name = $5 OR EXISTS (SELECT 1 FROM dead_keys k WHERE k.number = d.number AND k.value = $5))"
+#define FILTERED                                                                                                       \
+	" (d.flow = $1 OR $1 = '') AND (d.code = $2 OR $2 = '') AND d.at_ms >= $3 AND (d.state = $4 OR $4 = -1)"       \
+	" AND ($5 = '' OR d.origin_name = $5 OR EXISTS (SELECT 1 FROM dead_keys k WHERE k.number = d.number AND "      \
+	"k.value = $5))"
 
 static void filter_bind(const struct filter *f, struct value *values)
 {
@@ -75,7 +76,8 @@ int ask_dead_groups(struct ask_context *context, json_t *request, json_t *groups
 		return -1;
 	filter_bind(&f, values);
 	return db_run(store_db(context->store),
-		      "SELECT d.code, d.step, d.flow, count(*), MIN(d.first_ms), MAX(d.at_ms), MIN(d.number) FROM dead d WHERE" FILTERED
+		      "SELECT d.code, d.step, d.flow, count(*), MIN(d.first_ms), MAX(d.at_ms), MIN(d.number) FROM dead "
+		      "d WHERE" FILTERED
 		      " GROUP BY d.code, d.step, d.flow ORDER BY count(*) DESC, d.code, d.step, d.flow LIMIT 200",
 		      values, 5, put_group, groups, error);
 }
@@ -137,7 +139,8 @@ static int add_key(void *arg, const struct value *row, size_t columns)
 	return 1;
 }
 
-static int letters_list(struct ask_context *context, const struct filter *f, int64_t after, struct listing *listing, struct error *error)
+static int letters_list(struct ask_context *context, const struct filter *f, int64_t after, struct listing *listing,
+			struct error *error)
 {
 	struct value values[7], range[2];
 
@@ -145,15 +148,17 @@ static int letters_list(struct ask_context *context, const struct filter *f, int
 	values[5] = VALUE_OF_INT(after);
 	values[6] = VALUE_OF_INT(listing->limit + 1);
 	if (db_run(store_db(context->store),
-		   "SELECT d.number, d.id, d.step, d.flow, d.code, d.reason, d.position, d.at_ms, d.state, d.deaths, d.queue, d.origin_name FROM dead d"
+		   "SELECT d.number, d.id, d.step, d.flow, d.code, d.reason, d.position, d.at_ms, d.state, d.deaths, "
+		   "d.queue, d.origin_name FROM dead d"
 		   " WHERE" FILTERED " AND d.number > $6 ORDER BY d.number LIMIT $7",
 		   values, 7, put_letter, listing, error))
 		return -1;
 	range[0] = VALUE_OF_INT(listing->first);
 	range[1] = VALUE_OF_INT(listing->last);
-	return db_run(store_db(context->store),
-		      "SELECT number, name, value FROM dead_keys WHERE number BETWEEN $1 AND $2 ORDER BY number, name, value", range, 2, add_key, listing,
-		      error);
+	return db_run(
+		store_db(context->store),
+		"SELECT number, name, value FROM dead_keys WHERE number BETWEEN $1 AND $2 ORDER BY number, name, value",
+		range, 2, add_key, listing, error);
 }
 
 int ask_dead_list(struct ask_context *context, json_t *request, json_t *answer, struct error *error)
@@ -167,8 +172,8 @@ int ask_dead_list(struct ask_context *context, json_t *request, json_t *answer, 
 	json_object_set_new(answer, "groups", groups);
 	json_object_set_new(answer, "letters", listing.letters);
 	if (filter_parse(request, &f, error) || ask_limit(request, &listing.limit, error) ||
-	    ask_int(request, "after", 0, 0, INT64_MAX, &after, error) || ask_dead_groups(context, request, groups, error) ||
-	    letters_list(context, &f, after, &listing, error))
+	    ask_int(request, "after", 0, 0, INT64_MAX, &after, error) ||
+	    ask_dead_groups(context, request, groups, error) || letters_list(context, &f, after, &listing, error))
 		return -1;
 	if (listing.more)
 		json_object_set_new(answer, "next", json_integer(listing.last));
@@ -202,7 +207,8 @@ static void put_origin(json_t *letter, struct span envelope)
 
 static int put_whole(void *arg, const struct value *row, size_t columns)
 {
-	static const char *const texts[] = {"path", "step", "queue", "flow", "cause", "reason", "position", "correlation", "revision"};
+	static const char *const texts[] = {"path",   "step",     "queue",       "flow",    "cause",
+					    "reason", "position", "correlation", "revision"};
 	static const char *const numbers[] = {"number", "deaths", "first_ms", "at_ms", "closed_ms", "generation"};
 	char order_key[24];
 
@@ -214,7 +220,8 @@ static int put_whole(void *arg, const struct value *row, size_t columns)
 	json_object_set_new(arg, "state", json_string(states[row[16].number]));
 	json_object_set_new(arg, "class", json_string(error_class_name((enum error_class)row[17].number)));
 	json_object_set_new(arg, "edited", json_boolean(row[18].number));
-	snprintf(order_key, sizeof order_key, "%llu", (unsigned long long)row[19].number); /* does not fit JSON's numbers */
+	snprintf(order_key, sizeof order_key, "%llu",
+		 (unsigned long long)row[19].number); /* does not fit JSON's numbers */
 	json_object_set_new(arg, "order_key", row[19].number ? json_string(order_key) : json_null());
 	ask_put_base64(arg, "content", row[20]);
 	ask_put_base64(arg, "envelope", row[21]);
@@ -252,15 +259,19 @@ static int number_by_id(struct ask_context *context, json_t *request, int64_t *n
 	values[0] = STORE_ID(&low);
 	values[1] = STORE_ID(&high);
 	*number = 0;
-	if (db_run(store_db(context->store), "SELECT number FROM dead WHERE id BETWEEN $1 AND $2 ORDER BY CASE state WHEN 0 THEN 0 ELSE 1 END, number LIMIT 1",
+	if (db_run(store_db(context->store),
+		   "SELECT number FROM dead WHERE id BETWEEN $1 AND $2 ORDER BY CASE state WHEN 0 THEN 0 ELSE 1 END, "
+		   "number LIMIT 1",
 		   values, 2, take_number, number, error))
 		return -1;
-	return *number ? 0 : error_set(error, ERROR_REJECT, "ask.request", "no dead letter of a message with this `id`");
+	return *number ? 0
+		       : error_set(error, ERROR_REJECT, "ask.request", "no dead letter of a message with this `id`");
 }
 
 static int unknown_letter(struct error *error, int64_t number)
 {
-	return error_set(error, ERROR_REJECT, "ask.request", "`number`: there is no dead letter %lld (ferrule dead list)", (long long)number);
+	return error_set(error, ERROR_REJECT, "ask.request",
+			 "`number`: there is no dead letter %lld (ferrule dead list)", (long long)number);
 }
 
 int ask_dead_get(struct ask_context *context, json_t *request, json_t *answer, struct error *error)
@@ -276,10 +287,13 @@ int ask_dead_get(struct ask_context *context, json_t *request, json_t *answer, s
 		return -1;
 	value = VALUE_OF_INT(number);
 	if (db_run(db,
-		   "SELECT path, step, queue, flow, code, reason, position, correlation, revision, number, deaths, first_ms, at_ms, closed_ms,"
-		   " generation, id, state, class, edited, order_key, content, envelope, body FROM dead WHERE number = $1",
+		   "SELECT path, step, queue, flow, code, reason, position, correlation, revision, number, deaths, "
+		   "first_ms, at_ms, closed_ms,"
+		   " generation, id, state, class, edited, order_key, content, envelope, body FROM dead WHERE number = "
+		   "$1",
 		   &value, 1, put_whole, answer, error) ||
-	    db_run(db, "SELECT at_ms, what, who, why FROM dead_history WHERE number = $1 ORDER BY at_ms", &value, 1, put_history, history, error))
+	    db_run(db, "SELECT at_ms, what, who, why FROM dead_history WHERE number = $1 ORDER BY at_ms", &value, 1,
+		   put_history, history, error))
 		return -1;
 	return json_object_get(answer, "number") ? 0 : unknown_letter(error, number);
 }
@@ -324,13 +338,15 @@ static int letter_find(struct ask_context *context, json_t *request, struct lett
 	if (ask_int_required(request, "number", 1, INT64_MAX, &letter->number, error))
 		return -1;
 	value = VALUE_OF_INT(letter->number);
-	if (db_run(store_db(context->store), "SELECT state, deaths, order_key, queue, envelope, body FROM dead WHERE number = $1", &value, 1, take_letter,
-		   letter, error))
+	if (db_run(store_db(context->store),
+		   "SELECT state, deaths, order_key, queue, envelope, body FROM dead WHERE number = $1", &value, 1,
+		   take_letter, letter, error))
 		return -1;
 	return letter->found ? 0 : unknown_letter(error, letter->number);
 }
 
-static int history_put(struct ask_context *context, json_t *request, int64_t number, const char *what, struct error *error)
+static int history_put(struct ask_context *context, json_t *request, int64_t number, const char *what,
+		       struct error *error)
 {
 	const char *who, *why;
 	struct value values[5];
@@ -342,8 +358,9 @@ static int history_put(struct ask_context *context, json_t *request, int64_t num
 	values[2] = STORE_TEXT(what);
 	values[3] = STORE_TEXT(who);
 	values[4] = STORE_TEXT(why);
-	return db_run(store_db(context->store), "INSERT INTO dead_history (number, at_ms, what, who, why) VALUES ($1, $2, $3, $4, $5)", values, 5, NULL,
-		      NULL, error);
+	return db_run(store_db(context->store),
+		      "INSERT INTO dead_history (number, at_ms, what, who, why) VALUES ($1, $2, $3, $4, $5)", values, 5,
+		      NULL, NULL, error);
 }
 
 /* What waited behind the letter goes on when no other letter of its order key is left. */
@@ -354,8 +371,9 @@ static int order_release(struct ask_context *context, const struct letter *lette
 
 	if (!letter->order_key)
 		return 0;
-	if (db_run(store_db(context->store), "SELECT count(*) FROM dead WHERE queue = $1 AND order_key = $2 AND state = 0 AND order_key <> 0", values, 2,
-		   take_number, &others, error))
+	if (db_run(store_db(context->store),
+		   "SELECT count(*) FROM dead WHERE queue = $1 AND order_key = $2 AND state = 0 AND order_key <> 0",
+		   values, 2, take_number, &others, error))
 		return -1;
 	if (others)
 		return 0;
@@ -368,13 +386,15 @@ static int order_release(struct ask_context *context, const struct letter *lette
 }
 
 /* Closing twice is closing once: the unit may have been done again. */
-static int letter_close(struct ask_context *context, json_t *request, struct letter *letter, enum dead_state state, struct error *error)
+static int letter_close(struct ask_context *context, json_t *request, struct letter *letter, enum dead_state state,
+			struct error *error)
 {
 	struct value values[] = {VALUE_OF_INT(letter->number), VALUE_OF_INT(state), VALUE_OF_INT(context->now)};
 
 	if (letter->state != DEAD_OPEN)
 		return 0;
-	if (db_run(store_db(context->store), "UPDATE dead SET state = $2, closed_ms = $3 WHERE number = $1", values, 3, NULL, NULL, error) ||
+	if (db_run(store_db(context->store), "UPDATE dead SET state = $2, closed_ms = $3 WHERE number = $1", values, 3,
+		   NULL, NULL, error) ||
 	    history_put(context, request, letter->number, states[state], error))
 		return -1;
 	return order_release(context, letter, error);
@@ -403,17 +423,22 @@ int ask_dead_replayed(struct ask_context *context, json_t *request, struct error
 	return status;
 }
 
-static int letter_park(struct ask_context *context, const struct letter *letter, struct span envelope, struct error *error)
+static int letter_park(struct ask_context *context, const struct letter *letter, struct span envelope,
+		       struct error *error)
 {
 	struct message *message = message_decode_new(envelope, error);
-	struct store_park park = {.queue = letter->queue, .due = context->now, .order_key = (uint64_t)letter->order_key, .envelope = envelope,
+	struct store_park park = {.queue = letter->queue,
+				  .due = context->now,
+				  .order_key = (uint64_t)letter->order_key,
+				  .envelope = envelope,
 				  .body = buf_view(&letter->body)};
 	struct error why = {0};
 	int status;
 
 	if (!message)
 		return -1;
-	error_set(&why, ERROR_RETRY, "dead.replay", "replayed by a person"); /* with a reason it goes in front of its order key */
+	error_set(&why, ERROR_RETRY, "dead.replay",
+		  "replayed by a person"); /* with a reason it goes in front of its order key */
 	park.why = &why;
 	park.message_id = id_span(&message->id);
 	status = store_park_put(context->store, &park, context->now, error);
@@ -435,7 +460,9 @@ int ask_dead_replay(struct ask_context *context, json_t *request, struct error *
 	status = 0;
 	if (letter.state == DEAD_OPEN)
 		status = letter_park(context, &letter, buf_view(&envelope), error) ||
-			 letter_close(context, request, &letter, DEAD_REPLAYED, error) ? -1 : 0;
+					 letter_close(context, request, &letter, DEAD_REPLAYED, error)
+				 ? -1
+				 : 0;
 done:
 	letter_free(&letter);
 	buf_free(&envelope);
@@ -468,10 +495,13 @@ static int edited_write(struct ask_context *context, const struct letter *letter
 	if (message_body_sign(message, error) || message_encode(message, &envelope, error))
 		goto done;
 	{
-		struct value values[] = {VALUE_OF_INT(letter->number), VALUE_OF_BLOB(buf_view(&envelope)), VALUE_OF_BLOB(body)};
+		struct value values[] = {VALUE_OF_INT(letter->number), VALUE_OF_BLOB(buf_view(&envelope)),
+					 VALUE_OF_BLOB(body)};
 
-		status = db_run(store_db(context->store), "UPDATE dead SET envelope = $2, body = $3, body_ref = NULL, edited = 1 WHERE number = $1", values, 3,
-				NULL, NULL, error);
+		status = db_run(
+			store_db(context->store),
+			"UPDATE dead SET envelope = $2, body = $3, body_ref = NULL, edited = 1 WHERE number = $1",
+			values, 3, NULL, NULL, error);
 	}
 done:
 	message_free(message);
@@ -489,7 +519,8 @@ int ask_dead_edited(struct ask_context *context, json_t *request, struct error *
 	if (letter_find(context, request, &letter, error) || ask_bytes(request, "body", &body, error))
 		goto done;
 	if (letter.state != DEAD_OPEN)
-		error_set(error, ERROR_REJECT, "ask.request", "dead letter %lld is closed: it was replayed or discarded", (long long)letter.number);
+		error_set(error, ERROR_REJECT, "ask.request",
+			  "dead letter %lld is closed: it was replayed or discarded", (long long)letter.number);
 	else if (!edited_write(context, &letter, buf_view(&body), error))
 		status = history_put(context, request, letter.number, "edited", error);
 done:

@@ -65,7 +65,8 @@ int ask_doubt_list(struct ask_context *context, json_t *request, json_t *answer,
 	values[0] = STORE_TEXT(endpoint);
 	values[1] = VALUE_OF_INT(listing.limit + 1);
 	if (db_run(store_db(context->store),
-		   "SELECT key, endpoint, message, first_ms, last_ms, attempts, generation, reason, envelope FROM effects"
+		   "SELECT key, endpoint, message, first_ms, last_ms, attempts, generation, reason, envelope FROM "
+		   "effects"
 		   " WHERE state = 2 AND (endpoint = $1 OR $1 = '') ORDER BY first_ms, key LIMIT $2",
 		   values, 2, put_doubt, &listing, error))
 		return -1;
@@ -118,12 +119,17 @@ static int doubt_find(struct ask_context *context, json_t *request, struct doubt
 		return -1;
 	values[0] = STORE_ID(&low);
 	values[1] = STORE_ID(&high);
-	if (db_run(store_db(context->store), "SELECT key, state, endpoint, message, envelope, body FROM effects WHERE key BETWEEN $1 AND $2 LIMIT 2", values, 2,
-		   take_doubt, doubt, error))
+	if (db_run(store_db(context->store),
+		   "SELECT key, state, endpoint, message, envelope, body FROM effects WHERE key BETWEEN $1 AND $2 "
+		   "LIMIT 2",
+		   values, 2, take_doubt, doubt, error))
 		return -1;
 	if (!doubt->found)
-		return error_set(error, ERROR_REJECT, "ask.request", "`key`: no effect begins with it (ferrule doubt list)");
-	return doubt->found == 1 ? 0 : error_set(error, ERROR_REJECT, "ask.request", "`key`: more than one effect begins with it: give more digits");
+		return error_set(error, ERROR_REJECT, "ask.request",
+				 "`key`: no effect begins with it (ferrule doubt list)");
+	return doubt->found == 1 ? 0
+				 : error_set(error, ERROR_REJECT, "ask.request",
+					     "`key`: more than one effect begins with it: give more digits");
 }
 
 static int put_whole(void *arg, const struct value *row, size_t columns)
@@ -172,10 +178,12 @@ int ask_doubt_get(struct ask_context *context, json_t *request, json_t *answer, 
 		struct value key = STORE_ID(&doubt.key);
 
 		status = db_run(db,
-				"SELECT endpoint, message, first_ms, last_ms, attempts, generation, request, done_ms, receipt, reason, envelope, body, state, key"
+				"SELECT endpoint, message, first_ms, last_ms, attempts, generation, request, done_ms, "
+				"receipt, reason, envelope, body, state, key"
 				" FROM effects WHERE key = $1",
 				&key, 1, put_whole, answer, error) ||
-			 db_run(db, "SELECT at_ms, what, who, why FROM doubt_history WHERE key = $1 ORDER BY at_ms", &key, 1, put_history, history, error);
+			 db_run(db, "SELECT at_ms, what, who, why FROM doubt_history WHERE key = $1 ORDER BY at_ms",
+				&key, 1, put_history, history, error);
 	}
 	doubt_free(&doubt);
 	return status ? -1 : 0;
@@ -183,7 +191,8 @@ int ask_doubt_get(struct ask_context *context, json_t *request, json_t *answer, 
 
 /* ---- changes */
 
-static int history_put(struct ask_context *context, json_t *request, const struct doubt *doubt, const char *what, struct error *error)
+static int history_put(struct ask_context *context, json_t *request, const struct doubt *doubt, const char *what,
+		       struct error *error)
 {
 	const char *who, *why;
 	struct value values[5];
@@ -195,14 +204,15 @@ static int history_put(struct ask_context *context, json_t *request, const struc
 	values[2] = STORE_TEXT(what);
 	values[3] = STORE_TEXT(who);
 	values[4] = STORE_TEXT(why);
-	return db_run(store_db(context->store), "INSERT INTO doubt_history (key, at_ms, what, who, why) VALUES ($1, $2, $3, $4, $5)", values, 5, NULL,
-		      NULL, error);
+	return db_run(store_db(context->store),
+		      "INSERT INTO doubt_history (key, at_ms, what, who, why) VALUES ($1, $2, $3, $4, $5)", values, 5,
+		      NULL, NULL, error);
 }
 
 static int not_in_doubt(const struct doubt *doubt, struct error *error)
 {
-	return error_set(error, ERROR_REJECT, "ask.request", "`key`: this effect at %s is not in doubt: %s", doubt->endpoint,
-			 doubt->state == EFFECT_DONE ? "it has a receipt" : "it is under way");
+	return error_set(error, ERROR_REJECT, "ask.request", "`key`: this effect at %s is not in doubt: %s",
+			 doubt->endpoint, doubt->state == EFFECT_DONE ? "it has a receipt" : "it is under way");
 }
 
 /* The receipt is the person's word. */
@@ -214,7 +224,8 @@ int ask_doubt_confirmed(struct ask_context *context, json_t *request, struct err
 	json_t *word = NULL;
 	int status = -1;
 
-	if (doubt_find(context, request, &doubt, error) || ask_text(request, "note", "", &note, error) || ask_text(request, "by", "", &by, error))
+	if (doubt_find(context, request, &doubt, error) || ask_text(request, "note", "", &note, error) ||
+	    ask_text(request, "by", "", &by, error))
 		goto done;
 	status = 0;
 	if (doubt.state == EFFECT_DONE) /* the unit was done again, or a copy found out meanwhile */
@@ -230,7 +241,8 @@ int ask_doubt_confirmed(struct ask_context *context, json_t *request, struct err
 		struct value values[] = {STORE_ID(&doubt.key), STORE_TEXT(receipt), VALUE_OF_INT(context->now)};
 
 		if (db_run(store_db(context->store),
-			   "UPDATE effects SET state = 1, session = NULL, receipt = $2, done_ms = $3, last_ms = $3, origin_ref = NULL, body_ref = NULL,"
+			   "UPDATE effects SET state = 1, session = NULL, receipt = $2, done_ms = $3, last_ms = $3, "
+			   "origin_ref = NULL, body_ref = NULL,"
 			   " envelope = NULL, body = NULL WHERE key = $1 AND state = 2",
 			   values, 3, NULL, NULL, error))
 			goto done;
@@ -246,7 +258,9 @@ done:
 static int resend_park(struct ask_context *context, const struct doubt *doubt, struct error *error)
 {
 	struct message *message = message_decode_new(buf_view(&doubt->envelope), error);
-	struct store_park park = {.due = context->now, .message_id = id_span(&doubt->message), .envelope = buf_view(&doubt->envelope),
+	struct store_park park = {.due = context->now,
+				  .message_id = id_span(&doubt->message),
+				  .envelope = buf_view(&doubt->envelope),
 				  .body = buf_view(&doubt->body)};
 	struct error why = {0};
 	char queue[300];
@@ -264,8 +278,8 @@ static int resend_park(struct ask_context *context, const struct doubt *doubt, s
 	return status;
 }
 
-/* Withdrawn and parked in one transaction: were it published instead, a worker could meet the copy while the effect is still in doubt, and the
- * message would be lost between the two. */
+/* Withdrawn and parked in one transaction: were it published instead, a worker could meet the copy while the effect is
+ * still in doubt, and the message would be lost between the two. */
 int ask_doubt_resend(struct ask_context *context, json_t *request, struct error *error)
 {
 	struct doubt doubt;
@@ -286,7 +300,8 @@ int ask_doubt_resend(struct ask_context *context, json_t *request, struct error 
 
 		FAULT("ask.resend");
 		status = db_run(store_db(context->store),
-				"UPDATE effects SET state = 3, session = NULL, last_ms = $2, origin_ref = NULL, body_ref = NULL, envelope = NULL, body = NULL"
+				"UPDATE effects SET state = 3, session = NULL, last_ms = $2, origin_ref = NULL, "
+				"body_ref = NULL, envelope = NULL, body = NULL"
 				" WHERE key = $1 AND state = 2",
 				values, 2, NULL, NULL, error) ||
 			 history_put(context, request, &doubt, "resend", error);
@@ -332,8 +347,9 @@ int ask_effect_find(struct ask_context *context, json_t *request, json_t *answer
 	values[0] = STORE_ID(&low);
 	values[1] = STORE_ID(&high);
 	values[2] = STORE_TEXT(endpoint);
-	return db_run(store_db(context->store),
-		      "SELECT key, endpoint, state, first_ms, done_ms, receipt, request, attempts, generation FROM effects"
-		      " WHERE message BETWEEN $1 AND $2 AND (endpoint = $3 OR $3 = '') ORDER BY first_ms, key LIMIT 1000",
-		      values, 3, put_effect, effects, error);
+	return db_run(
+		store_db(context->store),
+		"SELECT key, endpoint, state, first_ms, done_ms, receipt, request, attempts, generation FROM effects"
+		" WHERE message BETWEEN $1 AND $2 AND (endpoint = $3 OR $3 = '') ORDER BY first_ms, key LIMIT 1000",
+		values, 3, put_effect, effects, error);
 }

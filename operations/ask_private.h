@@ -5,15 +5,16 @@
 #include "operations/ask.h"
 #include "operations/store_private.h"
 
-#define ASK_LIMIT 200       /* rows of an answer when the request does not say */
+#define ASK_LIMIT     200   /* rows of an answer when the request does not say */
 #define ASK_LIMIT_MAX 50000 /* an answer has a size */
-#define ASK_PREFIX 8        /* digits of an id that may stand for it when they are unique */
+#define ASK_PREFIX    8     /* digits of an id that may stand for it when they are unique */
 
 typedef int ask_fn(struct ask_context *, json_t *request, json_t *answer, struct error *);
 typedef int ask_change_fn(struct ask_context *, json_t *request, struct error *);
 
 /* ---- requests; each names the field that is wrong (REJECT `ask.request`) */
-int ask_text(json_t *request, const char *name, const char *fallback, const char **, struct error *); /* fallback NULL: required */
+int ask_text(json_t *request, const char *name, const char *fallback, const char **,
+	     struct error *); /* fallback NULL: required */
 int ask_int(json_t *request, const char *name, int64_t fallback, int64_t low, int64_t high, int64_t *, struct error *);
 int ask_int_required(json_t *request, const char *name, int64_t low, int64_t high, int64_t *, struct error *);
 int ask_limit(json_t *request, int64_t *, struct error *);
@@ -29,13 +30,14 @@ void ask_put_hex(json_t *object, const char *name, struct value);
 void ask_put_base64(json_t *object, const char *name, struct value);
 void ask_put_json(json_t *object, const char *name, struct value); /* stored JSON; text when it is none */
 json_t *ask_string(struct span);
-json_t *ask_key(struct span name, struct span value);  /* {name, value} */
-json_t *ask_keys(struct span envelope);                /* of a stored message; [] when it cannot be read */
+json_t *ask_key(struct span name, struct span value); /* {name, value} */
+json_t *ask_keys(struct span envelope);               /* of a stored message; [] when it cannot be read */
 
 /* ---- the questions and changes */
-ask_fn ask_dead_list, ask_dead_get, ask_doubt_list, ask_doubt_get, ask_effect_find, ask_holds, ask_parks, ask_idle, ask_revision, ask_pins, ask_status;
-ask_change_fn ask_dead_replayed, ask_dead_replay, ask_dead_discarded, ask_dead_edited, ask_doubt_confirmed, ask_doubt_resend, ask_hold_set,
-	ask_hold_release, ask_revision_put;
+ask_fn ask_dead_list, ask_dead_get, ask_doubt_list, ask_doubt_get, ask_effect_find, ask_holds, ask_parks, ask_idle,
+	ask_revision, ask_pins, ask_status;
+ask_change_fn ask_dead_replayed, ask_dead_replay, ask_dead_discarded, ask_dead_edited, ask_doubt_confirmed,
+	ask_doubt_resend, ask_hold_set, ask_hold_release, ask_revision_put;
 
 int ask_dead_groups(struct ask_context *, json_t *request, json_t *groups, struct error *); /* as dead.list has them */
 

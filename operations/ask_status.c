@@ -32,8 +32,9 @@ static json_t *queue_find(json_t *answer, const char *field, const char *value)
 	json_t *queue;
 	size_t i;
 
-	json_array_foreach(json_object_get(answer, "queues"), i, queue)
-		if (json_is_string(json_object_get(queue, field)) && !strcmp(json_string_value(json_object_get(queue, field)), value))
+	json_array_foreach (json_object_get(answer, "queues"), i, queue)
+		if (json_is_string(json_object_get(queue, field)) &&
+		    !strcmp(json_string_value(json_object_get(queue, field)), value))
 			return queue;
 	return NULL;
 }
@@ -46,7 +47,8 @@ static int put_parked(void *arg, const struct value *row, size_t columns)
 	if (queue)
 		json_object_set_new(queue, "parked", json_integer(row[1].number));
 	else
-		json_array_append_new(json_object_get(arg, "queues"), json_pack("{s:s s:I}", "name", name, "parked", (json_int_t)row[1].number));
+		json_array_append_new(json_object_get(arg, "queues"),
+				      json_pack("{s:s s:I}", "name", name, "parked", (json_int_t)row[1].number));
 	free(name);
 	return 0;
 }
@@ -56,21 +58,26 @@ static int parked_by_queue(struct ask_context *context, json_t *answer, struct e
 	json_t *queue;
 	size_t i;
 
-	json_array_foreach(json_object_get(answer, "queues"), i, queue)
+	json_array_foreach (json_object_get(answer, "queues"), i, queue)
 		if (!json_object_get(queue, "parked"))
 			json_object_set_new(queue, "parked", json_integer(0));
-	return db_run(store_db(context->store), "SELECT queue, count(*) FROM parks GROUP BY queue", NULL, 0, put_parked, answer, error);
+	return db_run(store_db(context->store), "SELECT queue, count(*) FROM parks GROUP BY queue", NULL, 0, put_parked,
+		      answer, error);
 }
 
-static json_t *problem_new(json_t *answer, json_t *what, int64_t since, json_t *next, const char *field, const char *value)
+static json_t *problem_new(json_t *answer, json_t *what, int64_t since, json_t *next, const char *field,
+			   const char *value)
 {
-	json_t *problem = json_pack("{s:o s:I s:[] s:o}", "what", what, "since", (json_int_t)since, "keys", "next", next);
+	json_t *problem = json_pack("{s:o s:I s:[] s:o}", "what", what, "since", (json_int_t)since, "keys", "next",
+				    next);
 	json_t *queue = queue_find(answer, field, value);
 	static const char *const names[] = {"owner", "runbook"};
 
 	for (size_t i = 0; i < STORE_COUNT(names); i++)
 		json_object_set_new(problem, names[i],
-				    json_is_string(json_object_get(queue, names[i])) ? json_incref(json_object_get(queue, names[i])) : json_string(""));
+				    json_is_string(json_object_get(queue, names[i]))
+					    ? json_incref(json_object_get(queue, names[i]))
+					    : json_string(""));
 	json_object_set_new(problem, field, json_string(value));
 	json_array_append_new(json_object_get(answer, "problems"), problem);
 	return problem;
@@ -88,20 +95,27 @@ static int dead_problems(struct ask_context *context, json_t *answer, struct err
 	int status = ask_dead_groups(context, none, groups, error);
 	size_t i;
 
-	json_array_foreach(groups, i, group) {
-		const char *cause = json_string_value(json_object_get(group, "cause")), *step = json_string_value(json_object_get(group, "step")),
+	json_array_foreach (groups, i, group) {
+		const char *cause = json_string_value(json_object_get(group, "cause")),
+			   *step = json_string_value(json_object_get(group, "step")),
 			   *flow = json_string_value(json_object_get(group, "flow"));
-		int64_t n = json_integer_value(json_object_get(group, "count")), since = json_integer_value(json_object_get(group, "first_ms"));
-		struct value values[] = {STORE_TEXT(cause), STORE_TEXT(step), STORE_TEXT(flow), VALUE_OF_INT(PROBLEM_KEYS)};
+		int64_t n = json_integer_value(json_object_get(group, "count")),
+			since = json_integer_value(json_object_get(group, "first_ms"));
+		struct value values[] = {STORE_TEXT(cause), STORE_TEXT(step), STORE_TEXT(flow),
+					 VALUE_OF_INT(PROBLEM_KEYS)};
 		json_t *problem;
 
 		if (status || i == PROBLEMS_MAX)
 			break;
-		problem = problem_new(answer, json_sprintf("%lld dead letter%s of flow %s: %s in %s", (long long)n, n == 1 ? "" : "s", flow, cause, step), since,
-				      json_sprintf("ferrule dead list --flow %s --cause %s", flow, cause), "flow", flow);
+		problem = problem_new(answer,
+				      json_sprintf("%lld dead letter%s of flow %s: %s in %s", (long long)n,
+						   n == 1 ? "" : "s", flow, cause, step),
+				      since, json_sprintf("ferrule dead list --flow %s --cause %s", flow, cause),
+				      "flow", flow);
 		status = db_run(store_db(context->store),
 				"SELECT k.value FROM dead d JOIN dead_keys k ON k.number = d.number"
-				" WHERE d.state = 0 AND d.code = $1 AND d.step = $2 AND d.flow = $3 ORDER BY d.number, k.name, k.value LIMIT $4",
+				" WHERE d.state = 0 AND d.code = $1 AND d.step = $2 AND d.flow = $3 ORDER BY d.number, "
+				"k.name, k.value LIMIT $4",
 				values, 4, add_key, json_object_get(problem, "keys"), error);
 	}
 	json_decref(groups);
@@ -114,7 +128,9 @@ static int put_doubt_problem(void *arg, const struct value *row, size_t columns)
 	char *endpoint = mem_span_dup(row[0].bytes);
 	int64_t n = row[1].number;
 
-	problem_new(arg, json_sprintf("%lld effect%s at %s may or may not have happened: look at the target", (long long)n, n == 1 ? "" : "s", endpoint),
+	problem_new(arg,
+		    json_sprintf("%lld effect%s at %s may or may not have happened: look at the target", (long long)n,
+				 n == 1 ? "" : "s", endpoint),
 		    row[2].number, json_sprintf("ferrule doubt list --endpoint %s", endpoint), "endpoint", endpoint);
 	free(endpoint);
 	return 0;
@@ -125,7 +141,9 @@ static int put_held_problem(void *arg, const struct value *row, size_t columns)
 	char *queue = mem_span_dup(row[0].bytes);
 	int64_t n = row[1].number;
 
-	problem_new(arg, json_sprintf("%lld message%s in %s behind a dead letter of the same order key", (long long)n, n == 1 ? " waits" : "s wait", queue),
+	problem_new(arg,
+		    json_sprintf("%lld message%s in %s behind a dead letter of the same order key", (long long)n,
+				 n == 1 ? " waits" : "s wait", queue),
 		    row[2].number, json_string("ferrule dead list"), "name", queue);
 	free(queue);
 	return 0;
@@ -137,14 +155,15 @@ static int problem_doubt_keys(struct ask_context *context, json_t *answer, struc
 	int status = 0;
 	size_t i, j;
 
-	json_array_foreach(json_object_get(answer, "problems"), i, problem) {
+	json_array_foreach (json_object_get(answer, "problems"), i, problem) {
 		const char *endpoint = json_string_value(json_object_get(problem, "endpoint"));
 
-		if (!endpoint || json_array_size(json_object_get(problem, "keys")) || !strstr(json_string_value(json_object_get(problem, "next")), "doubt"))
+		if (!endpoint || json_array_size(json_object_get(problem, "keys")) ||
+		    !strstr(json_string_value(json_object_get(problem, "next")), "doubt"))
 			continue;
 		request = json_pack("{s:s s:i}", "endpoint", endpoint, "limit", PROBLEM_KEYS);
 		status = ask_doubt_list(context, request, list, error);
-		json_array_foreach(json_object_get(list, "doubts"), j, doubt) {
+		json_array_foreach (json_object_get(list, "doubts"), j, doubt) {
 			json_t *key = json_array_get(json_object_get(doubt, "keys"), 0);
 
 			if (key)
@@ -163,11 +182,14 @@ static int stored_problems(struct ask_context *context, json_t *answer, struct e
 	struct value never = VALUE_OF_INT(INT64_MAX);
 
 	return dead_problems(context, answer, error) ||
-	       db_run(store_db(context->store), "SELECT endpoint, count(*), MIN(first_ms) FROM effects WHERE state = 2 GROUP BY endpoint ORDER BY endpoint",
+	       db_run(store_db(context->store),
+		      "SELECT endpoint, count(*), MIN(first_ms) FROM effects WHERE state = 2 GROUP BY endpoint ORDER "
+		      "BY endpoint",
 		      NULL, 0, put_doubt_problem, answer, error) ||
 	       problem_doubt_keys(context, answer, error) ||
-	       db_run(store_db(context->store), "SELECT queue, count(*), MIN(at_ms) FROM parks WHERE due = $1 GROUP BY queue ORDER BY queue", &never, 1,
-		      put_held_problem, answer, error);
+	       db_run(store_db(context->store),
+		      "SELECT queue, count(*), MIN(at_ms) FROM parks WHERE due = $1 GROUP BY queue ORDER BY queue",
+		      &never, 1, put_held_problem, answer, error);
 }
 
 int ask_status(struct ask_context *context, json_t *request, json_t *answer, struct error *error)
@@ -181,7 +203,8 @@ int ask_status(struct ask_context *context, json_t *request, json_t *answer, str
 	if (ask_holds(context, request, answer, error) || parked_by_queue(context, answer, error) ||
 	    count(context, "SELECT count(*) FROM dead WHERE state = 0", answer, "dead", error) ||
 	    count(context, "SELECT count(*) FROM effects WHERE state = 2", answer, "doubt", error) ||
-	    count(context, "SELECT count(*) FROM parks", answer, "parked", error) || stored_problems(context, answer, error))
+	    count(context, "SELECT count(*) FROM parks", answer, "parked", error) ||
+	    stored_problems(context, answer, error))
 		return -1;
 	return 0;
 }
@@ -196,7 +219,8 @@ int ask_idle(struct ask_context *context, json_t *request, json_t *answer, struc
 
 	if (context->live && context->live(context->engine, "idle", answer, error))
 		return -1;
-	if (db_run(store_db(context->store), "SELECT count(*) FROM parks WHERE due < $1", &never, 1, take_number, &parked, error))
+	if (db_run(store_db(context->store), "SELECT count(*) FROM parks WHERE due < $1", &never, 1, take_number,
+		   &parked, error))
 		return -1;
 	json_object_set_new(answer, "parked", json_integer(parked));
 	for (size_t i = 0; i < STORE_COUNT(busy); i++) {
@@ -216,7 +240,8 @@ int ask_idle(struct ask_context *context, json_t *request, json_t *answer, struc
 
 static int put_hold(void *arg, const struct store_hold *hold)
 {
-	json_t *entry = json_pack("{s:I s:I}", "until_ms", (json_int_t)hold->until, "since_ms", (json_int_t)hold->since);
+	json_t *entry = json_pack("{s:I s:I}", "until_ms", (json_int_t)hold->until, "since_ms",
+				  (json_int_t)hold->since);
 
 	json_object_set_new(entry, "name", ask_string(span_of(hold->name)));
 	json_object_set_new(entry, "reason", ask_string(span_of(hold->reason)));
@@ -237,7 +262,8 @@ int ask_hold_set(struct ask_context *context, json_t *request, struct error *err
 {
 	struct store_hold hold = {.since = context->now};
 
-	if (ask_text(request, "name", NULL, &hold.name, error) || ask_int_required(request, "until_ms", 1, INT64_MAX, &hold.until, error) ||
+	if (ask_text(request, "name", NULL, &hold.name, error) ||
+	    ask_int_required(request, "until_ms", 1, INT64_MAX, &hold.until, error) ||
 	    ask_text(request, "reason", "", &hold.reason, error) || ask_text(request, "by", "", &hold.by, error) ||
 	    store_hold_set(context->store, &hold, error))
 		return -1;
@@ -290,7 +316,8 @@ int ask_parks(struct ask_context *context, json_t *request, json_t *answer, stru
 	values[0] = STORE_TEXT(queue);
 	values[1] = VALUE_OF_INT(limit);
 	return db_run(store_db(context->store),
-		      "SELECT number, queue, due, message, at_ms, code, reason, envelope FROM parks WHERE (queue = $1 OR $1 = '')"
+		      "SELECT number, queue, due, message, at_ms, code, reason, envelope FROM parks WHERE (queue = $1 "
+		      "OR $1 = '')"
 		      " ORDER BY due, number LIMIT $2",
 		      values, 2, put_park, parks, error);
 }
@@ -302,7 +329,8 @@ int ask_revision(struct ask_context *context, json_t *request, json_t *answer, s
 	int status = -1;
 
 	buf_init(&ref, 4096);
-	if (!ask_text(request, "revision", NULL, &revision, error) && !store_revision_find(context->store, revision, &ref, error)) {
+	if (!ask_text(request, "revision", NULL, &revision, error) &&
+	    !store_revision_find(context->store, revision, &ref, error)) {
 		json_object_set_new(answer, "ref", ask_string(buf_view(&ref)));
 		status = 0;
 	}

@@ -1,8 +1,9 @@
 /* What the site remembers, in a relational database: source identities that were seen, effects with their intents and
- * receipts, parks, dead letters, holds, revisions. The queue process is the only writer; on one machine the tables share the spool's
- * file, so that a unit is one transaction.
+ * receipts, parks, dead letters, holds, revisions. The queue process is the only writer; on one machine the tables
+ * share the spool's file, so that a unit is one transaction.
  *
- * Writing calls belong inside db begin/commit of the caller. Times are Unix milliseconds, given by the caller. Errors are the database's. */
+ * Writing calls belong inside db begin/commit of the caller. Times are Unix milliseconds, given by the caller. Errors
+ * are the database's. */
 #ifndef FERRULE_OPERATIONS_STORE_H
 #define FERRULE_OPERATIONS_STORE_H
 
@@ -14,16 +15,18 @@
 #define STORE_SCHEMA 1 /* the newest migration */
 
 struct store;
-/* Brings the schema forward, one migration a transaction (several machines may start at once); FATAL `store.newer` when it was made by a later version, with
- * both numbers and what to do. Borrows db. */
+/* Brings the schema forward, one migration a transaction (several machines may start at once); FATAL `store.newer` when
+ * it was made by a later version, with both numbers and what to do. Borrows db. */
 struct store *store_open(struct db *, struct error *);
 void store_close(struct store *);
 struct db *store_db(struct store *);
 
 /* ---- seen */
-int store_seen_find(struct store *, const struct id *sources, size_t n, enum seen *, struct id *messages, struct error *);
+int store_seen_find(struct store *, const struct id *sources, size_t n, enum seen *, struct id *messages,
+		    struct error *);
 /* First come, first kept: an identity that is there stays as it is. */
-int store_seen_put(struct store *, const struct id *source, const struct id *message, int64_t keep_until, struct error *);
+int store_seen_put(struct store *, const struct id *source, const struct id *message, int64_t keep_until,
+		   struct error *);
 
 /* ---- effects */
 /* A session is what may hold intents: alive() tells whether one still lives (also on other machines). */
@@ -36,37 +39,49 @@ struct store_intent {
 	struct span envelope, body;    /* the same, encoded */
 	int64_t now;
 };
-/* DOUBT: `session` takes it over; the digest kept stays that of the request that may have happened. BUSY also within one session: two copies. */
-int store_intend(struct store *, const struct store_intent *, store_alive_fn *, void *arg, struct intention *, struct error *);
-/* DELIVERED: receipt and digests stay, envelope and body go. NOT_DONE: the row goes, unless attempts matter: first_ms and attempts stay. DOUBT: waits for a person. */
-int store_effect(struct store *, const struct id *key, enum outcome, const struct message *, const char *endpoint, struct span envelope, struct span body,
-		 struct span receipt, int64_t now, struct error *);
-/* UNCLEAR: stays intended without a session: whoever meets it next is told DOUBT. No outcome changes a row that has a receipt. */
+/* DOUBT: `session` takes it over; the digest kept stays that of the request that may have happened. BUSY also within
+ * one session: two copies. */
+int store_intend(struct store *, const struct store_intent *, store_alive_fn *, void *arg, struct intention *,
+		 struct error *);
+/* DELIVERED: receipt and digests stay, envelope and body go. NOT_DONE: the row goes, unless attempts matter: first_ms
+ * and attempts stay. DOUBT: waits for a person. */
+int store_effect(struct store *, const struct id *key, enum outcome, const struct message *, const char *endpoint,
+		 struct span envelope, struct span body, struct span receipt, int64_t now, struct error *);
+/* UNCLEAR: stays intended without a session: whoever meets it next is told DOUBT. No outcome changes a row that has a
+ * receipt. */
 /* On start: intents of dead sessions stay as they are and are DOUBT when met again. */
 
 /* ---- parks */
 struct store_park {
-	int64_t number;            /* given by the store */
+	int64_t number; /* given by the store */
 	const char *queue;
-	int64_t due;               /* INT64_MAX: until released (a held order key) */
-	uint64_t order_key;        /* 0: none */
+	int64_t due;        /* INT64_MAX: until released (a held order key) */
+	uint64_t order_key; /* 0: none */
 	struct span message_id, envelope, body;
-	const struct error *why;   /* NULL: joined an earlier one of its key, and goes behind it; else it was in flight, and goes in front */
+	const struct error *why; /* NULL: joined an earlier one of its key, and goes behind it; else it was in flight,
+				    and goes in front */
 };
 typedef int store_park_fn(void *arg, const struct store_park *); /* borrowed for the call; non-zero stops */
 int store_park_put(struct store *, const struct store_park *, int64_t now, struct error *);
-int store_park_due(struct store *, int64_t now, size_t limit, store_park_fn *, void *arg, struct error *); /* oldest first; of one order key only the first */
+int store_park_due(struct store *, int64_t now, size_t limit, store_park_fn *, void *arg,
+		   struct error *); /* oldest first; of one order key only the first */
 int store_park_delete(struct store *, int64_t number, struct error *);
-int store_park_next(struct store *, int64_t *due, uint64_t *count, struct error *); /* due of the earliest, INT64_MAX when none */
-int store_park_keys(struct store *, int (*each)(void *, const char *queue, uint64_t order_key, uint64_t count), void *arg, struct error *);
-int store_park_release(struct store *, const char *queue, uint64_t order_key, int64_t now, struct error *); /* held ones become due */
+int store_park_next(struct store *, int64_t *due, uint64_t *count,
+		    struct error *); /* due of the earliest, INT64_MAX when none */
+int store_park_keys(struct store *, int (*each)(void *, const char *queue, uint64_t order_key, uint64_t count),
+		    void *arg, struct error *);
+int store_park_release(struct store *, const char *queue, uint64_t order_key, int64_t now,
+		       struct error *); /* held ones become due */
 
 /* ---- dead letters; unique by message id, path and step: the same again replaces reason and time only */
-/* Its flow is that of queue in.<flow>, else the message's; its order key the one of that flow. A letter that was closed is open again. */
-int store_dead_put(struct store *, const struct dead *, struct span envelope, struct span body, int64_t now, struct error *);
+/* Its flow is that of queue in.<flow>, else the message's; its order key the one of that flow. A letter that was closed
+ * is open again. */
+int store_dead_put(struct store *, const struct dead *, struct span envelope, struct span body, int64_t now,
+		   struct error *);
 int store_dead_open(struct store *, uint64_t *count, struct error *);
 /* Is there an open dead letter of this order key in this queue (order on-reject: hold)? */
-int store_dead_holds(struct store *, int (*each)(void *, const char *queue, uint64_t order_key), void *arg, struct error *);
+int store_dead_holds(struct store *, int (*each)(void *, const char *queue, uint64_t order_key), void *arg,
+		     struct error *);
 
 /* ---- holds of operators */
 struct store_hold {
@@ -76,18 +91,21 @@ struct store_hold {
 };
 int store_hold_set(struct store *, const struct store_hold *, struct error *); /* again: since stays */
 int store_hold_release(struct store *, const char *name, bool *held, struct error *);
-int store_hold_each(struct store *, int64_t now, int (*each)(void *, const struct store_hold *), void *arg, struct error *);
+int store_hold_each(struct store *, int64_t now, int (*each)(void *, const struct store_hold *), void *arg,
+		    struct error *);
 
 /* ---- revisions: where the vault keeps each */
 int store_revision_put(struct store *, const char *revision, const char *ref, int64_t now, struct error *);
-int store_revision_find(struct store *, const char *revision, struct buf *ref, struct error *); /* -1 REJECT `revision.unknown` */
+int store_revision_find(struct store *, const char *revision, struct buf *ref,
+			struct error *); /* -1 REJECT `revision.unknown` */
 
 /* ---- retention: deletes what is past its time in small portions; *more: call again */
 struct store_retention {
 	int64_t receipts_before, dead_before, revisions_before, now;
 };
 int store_expire(struct store *, const struct store_retention *, unsigned limit, bool *more, struct error *);
-/* Vault references that dead letters, parks and open effects need (originals and bodies), and those of the revisions kept. */
+/* Vault references that dead letters, parks and open effects need (originals and bodies), and those of the revisions
+ * kept. */
 int store_pins(struct store *, int (*each)(void *, struct span ref), void *arg, struct error *);
 
 #endif

@@ -35,33 +35,55 @@ static int take_put(void *arg, const struct value *row, size_t columns)
 static int keys_put(struct store *store, int64_t number, const struct message *m, struct error *error)
 {
 	for (size_t i = 0; i < m->keys_count; i++) {
-		struct value values[] = {VALUE_OF_INT(number), VALUE_OF_TEXT(m->keys[i].name), VALUE_OF_TEXT(m->keys[i].value)};
+		struct value values[] = {VALUE_OF_INT(number), VALUE_OF_TEXT(m->keys[i].name),
+					 VALUE_OF_TEXT(m->keys[i].value)};
 
-		if (db_run(store->db, "INSERT INTO dead_keys (number, name, value) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", values, 3, NULL, NULL,
-			   error))
+		if (db_run(store->db,
+			   "INSERT INTO dead_keys (number, name, value) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+			   values, 3, NULL, NULL, error))
 			return -1;
 	}
 	return 0;
 }
 
-/* The same death again keeps envelope and body: they may have been edited, and an open letter is what a replay starts from. */
-static const char put[] =
-	"INSERT INTO dead (id, path, step, queue, flow, state, deaths, class, code, reason, position, order_key, first_ms, at_ms, correlation,"
-	" generation, edited, revision, origin_name, origin_ref, body_ref, content, envelope, body)"
-	" VALUES ($1, $2, $3, $4, $5, 0, 1, $6, $7, $8, $9, $10, $11, $11, $12, $13, 0, $14, $15, $16, $17, $18, $19, $20)"
-	" ON CONFLICT (id, path, step) DO UPDATE SET state = 0, deaths = dead.deaths + 1, closed_ms = NULL, class = excluded.class,"
-	" code = excluded.code, reason = excluded.reason, position = excluded.position, content = excluded.content, at_ms = excluded.at_ms"
-	" RETURNING number, deaths";
+/* The same death again keeps envelope and body: they may have been edited, and an open letter is what a replay starts
+ * from. */
+static const char put[] = "INSERT INTO dead (id, path, step, queue, flow, state, deaths, class, code, reason, "
+			  "position, order_key, first_ms, at_ms, correlation,"
+			  " generation, edited, revision, origin_name, origin_ref, body_ref, content, envelope, body)"
+			  " VALUES ($1, $2, $3, $4, $5, 0, 1, $6, $7, $8, $9, $10, $11, $11, $12, $13, 0, $14, $15, "
+			  "$16, $17, $18, $19, $20)"
+			  " ON CONFLICT (id, path, step) DO UPDATE SET state = 0, deaths = dead.deaths + 1, closed_ms "
+			  "= NULL, class = excluded.class,"
+			  " code = excluded.code, reason = excluded.reason, position = excluded.position, content = "
+			  "excluded.content, at_ms = excluded.at_ms"
+			  " RETURNING number, deaths";
 
-int store_dead_put(struct store *store, const struct dead *dead, struct span envelope, struct span body, int64_t now, struct error *error)
+int store_dead_put(struct store *store, const struct dead *dead, struct span envelope, struct span body, int64_t now,
+		   struct error *error)
 {
 	const struct message *m = dead->message;
 	struct value values[] = {
-		STORE_ID(&m->id), VALUE_OF_TEXT(dead->path), STORE_TEXT(dead->step), STORE_TEXT(dead->queue), VALUE_OF_TEXT(flow_of(dead)),
-		VALUE_OF_INT(dead->why->class), STORE_TEXT(dead->why->code), STORE_TEXT(dead->why->text), VALUE_OF_TEXT(dead->position),
-		VALUE_OF_INT(order_of(dead)), VALUE_OF_INT(now), store_text(m->correlationid), VALUE_OF_INT(m->generation),
-		store_text(m->revision), store_text(m->origin.name), store_text(m->origin.ref), store_text(m->body_ref),
-		store_blob(dead->content), VALUE_OF_BLOB(envelope), VALUE_OF_BLOB(body),
+		STORE_ID(&m->id),
+		VALUE_OF_TEXT(dead->path),
+		STORE_TEXT(dead->step),
+		STORE_TEXT(dead->queue),
+		VALUE_OF_TEXT(flow_of(dead)),
+		VALUE_OF_INT(dead->why->class),
+		STORE_TEXT(dead->why->code),
+		STORE_TEXT(dead->why->text),
+		VALUE_OF_TEXT(dead->position),
+		VALUE_OF_INT(order_of(dead)),
+		VALUE_OF_INT(now),
+		store_text(m->correlationid),
+		VALUE_OF_INT(m->generation),
+		store_text(m->revision),
+		store_text(m->origin.name),
+		store_text(m->origin.ref),
+		store_text(m->body_ref),
+		store_blob(dead->content),
+		VALUE_OF_BLOB(envelope),
+		VALUE_OF_BLOB(body),
 	};
 	struct put row = {0, 0};
 
@@ -102,9 +124,11 @@ static int give_hold(void *arg, const struct value *row, size_t columns)
 	return stop;
 }
 
-int store_dead_holds(struct store *store, int (*each)(void *, const char *queue, uint64_t order_key), void *arg, struct error *error)
+int store_dead_holds(struct store *store, int (*each)(void *, const char *queue, uint64_t order_key), void *arg,
+		     struct error *error)
 {
 	struct holds_call call = {each, arg};
 
-	return db_run(store->db, "SELECT DISTINCT queue, order_key FROM dead WHERE state = 0 AND order_key <> 0", NULL, 0, give_hold, &call, error);
+	return db_run(store->db, "SELECT DISTINCT queue, order_key FROM dead WHERE state = 0 AND order_key <> 0", NULL,
+		      0, give_hold, &call, error);
 }

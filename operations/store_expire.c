@@ -5,37 +5,44 @@
 #include "base/fault.h"
 #include "operations/store_private.h"
 
-/* Each: $1 the time, $2 how many. An effect in doubt or under way, an open dead letter and a park never expire; neither does the newest
- * revision, nor one that something kept here still runs under. */
+/* Each: $1 the time, $2 how many. An effect in doubt or under way, an open dead letter and a park never expire; neither
+ * does the newest revision, nor one that something kept here still runs under. */
 static const char seen[] = "DELETE FROM seen WHERE source IN (SELECT source FROM seen WHERE keep_until < $1 LIMIT $2)";
 static const char effects[] =
 	"DELETE FROM effects WHERE key IN (SELECT key FROM effects WHERE last_ms < $1 AND state IN (1, 3) LIMIT $2)";
 static const char doubts[] =
 	"DELETE FROM doubt_history WHERE key IN (SELECT key FROM doubt_history WHERE at_ms < $1 AND NOT EXISTS"
 	" (SELECT 1 FROM effects WHERE effects.key = doubt_history.key) LIMIT $2)";
-static const char dead_keys[] =
-	"DELETE FROM dead_keys WHERE number IN (SELECT number FROM dead WHERE state <> 0 AND closed_ms < $1 ORDER BY closed_ms, number LIMIT $2)";
-static const char dead_history[] =
-	"DELETE FROM dead_history WHERE number IN (SELECT number FROM dead WHERE state <> 0 AND closed_ms < $1 ORDER BY closed_ms, number LIMIT $2)";
-static const char dead[] =
-	"DELETE FROM dead WHERE number IN (SELECT number FROM dead WHERE state <> 0 AND closed_ms < $1 ORDER BY closed_ms, number LIMIT $2)";
+static const char dead_keys[] = "DELETE FROM dead_keys WHERE number IN (SELECT number FROM dead WHERE state <> 0 AND "
+				"closed_ms < $1 ORDER BY closed_ms, number LIMIT $2)";
+static const char dead_history[] = "DELETE FROM dead_history WHERE number IN (SELECT number FROM dead WHERE state <> 0 "
+				   "AND closed_ms < $1 ORDER BY closed_ms, number LIMIT $2)";
+static const char dead[] = "DELETE FROM dead WHERE number IN (SELECT number FROM dead WHERE state <> 0 AND closed_ms < "
+			   "$1 ORDER BY closed_ms, number LIMIT $2)";
 static const char holds[] = "DELETE FROM holds WHERE name IN (SELECT name FROM holds WHERE until_ms < $1 LIMIT $2)";
 static const char revisions[] =
 	"DELETE FROM revisions WHERE revision IN (SELECT r.revision FROM revisions r WHERE r.at_ms < $1"
 	" AND r.at_ms < (SELECT MAX(at_ms) FROM revisions)"
 	" AND NOT EXISTS (SELECT 1 FROM dead WHERE dead.revision = r.revision AND dead.state = 0)"
 	" AND NOT EXISTS (SELECT 1 FROM parks WHERE parks.revision = r.revision)"
-	" AND NOT EXISTS (SELECT 1 FROM effects WHERE effects.revision = r.revision AND effects.state IN (0, 2)) LIMIT $2)";
+	" AND NOT EXISTS (SELECT 1 FROM effects WHERE effects.revision = r.revision AND effects.state IN (0, 2)) LIMIT "
+	"$2)";
 
-int store_expire(struct store *store, const struct store_retention *retention, unsigned limit, bool *more, struct error *error)
+int store_expire(struct store *store, const struct store_retention *retention, unsigned limit, bool *more,
+		 struct error *error)
 {
 	const struct {
 		const char *sql;
 		int64_t before;
 	} rounds[] = {
-		{seen, retention->now}, {effects, retention->receipts_before}, {doubts, retention->receipts_before},
-		{dead_keys, retention->dead_before}, {dead_history, retention->dead_before}, {dead, retention->dead_before},
-		{holds, retention->now}, {revisions, retention->revisions_before},
+		{seen, retention->now},
+		{effects, retention->receipts_before},
+		{doubts, retention->receipts_before},
+		{dead_keys, retention->dead_before},
+		{dead_history, retention->dead_before},
+		{dead, retention->dead_before},
+		{holds, retention->now},
+		{revisions, retention->revisions_before},
 	};
 
 	*more = false;

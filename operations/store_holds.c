@@ -24,23 +24,26 @@ static int give_hold(void *arg, const struct value *row, size_t columns)
 	return stop;
 }
 
-int store_hold_each(struct store *store, int64_t now, int (*each)(void *, const struct store_hold *), void *arg, struct error *error)
+int store_hold_each(struct store *store, int64_t now, int (*each)(void *, const struct store_hold *), void *arg,
+		    struct error *error)
 {
 	struct value value = VALUE_OF_INT(now);
 	struct holds_call call = {each, arg};
 
-	return db_run(store->db, "SELECT name, until_ms, since_ms, reason, who FROM holds WHERE until_ms > $1 ORDER BY name", &value, 1, give_hold,
-		      &call, error);
+	return db_run(store->db,
+		      "SELECT name, until_ms, since_ms, reason, who FROM holds WHERE until_ms > $1 ORDER BY name",
+		      &value, 1, give_hold, &call, error);
 }
 
 int store_hold_set(struct store *store, const struct store_hold *hold, struct error *error)
 {
-	struct value values[] = {STORE_TEXT(hold->name), VALUE_OF_INT(hold->until), VALUE_OF_INT(hold->since), STORE_TEXT(hold->reason),
-				 STORE_TEXT(hold->by)};
+	struct value values[] = {STORE_TEXT(hold->name), VALUE_OF_INT(hold->until), VALUE_OF_INT(hold->since),
+				 STORE_TEXT(hold->reason), STORE_TEXT(hold->by)};
 
 	return db_run(store->db,
 		      "INSERT INTO holds (name, until_ms, since_ms, reason, who) VALUES ($1, $2, $3, $4, $5)"
-		      " ON CONFLICT (name) DO UPDATE SET until_ms = excluded.until_ms, reason = excluded.reason, who = excluded.who",
+		      " ON CONFLICT (name) DO UPDATE SET until_ms = excluded.until_ms, reason = excluded.reason, who = "
+		      "excluded.who",
 		      values, STORE_COUNT(values), NULL, NULL, error);
 }
 
@@ -82,5 +85,7 @@ int store_revision_find(struct store *store, const char *revision, struct buf *r
 	if (ref->len > before)
 		return 0;
 	return error_set(error, ERROR_REJECT, "revision.unknown",
-			 "revision %.12s of the configuration is not kept: retention has passed; replay moves the message to today's", revision);
+			 "revision %.12s of the configuration is not kept: retention has passed; replay moves the "
+			 "message to today's",
+			 revision);
 }

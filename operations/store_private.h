@@ -9,8 +9,8 @@ struct store {
 };
 
 #define STORE_COUNT(values) (sizeof(values) / sizeof *(values))
-#define STORE_TEXT(text) VALUE_OF_TEXT(span_of(text))
-#define STORE_ID(id) VALUE_OF_BLOB(id_span(id))
+#define STORE_TEXT(text)    VALUE_OF_TEXT(span_of(text))
+#define STORE_ID(id)        VALUE_OF_BLOB(id_span(id))
 
 static inline struct value store_blob(struct span bytes) /* empty: NULL */
 {

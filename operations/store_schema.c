@@ -2,44 +2,57 @@
 #include "config.h"
 #include "operations/store_private.h"
 
-/* Partial indexes keep the rows that need a person or a worker cheap to find among millions of receipts. Bodies and envelopes stand last, so that
- * reading the columns before them does not touch overflow pages. */
+/* Partial indexes keep the rows that need a person or a worker cheap to find among millions of receipts. Bodies and
+ * envelopes stand last, so that reading the columns before them does not touch overflow pages. */
 static const char first[] =
 	"CREATE TABLE seen (source {blob} PRIMARY KEY, message {blob} NOT NULL, keep_until {int} NOT NULL);"
 	"CREATE INDEX seen_keep ON seen (keep_until);"
 
-	"CREATE TABLE effects (key {blob} PRIMARY KEY, message {blob} NOT NULL, endpoint {text} NOT NULL, state {int} NOT NULL,"
+	"CREATE TABLE effects (key {blob} PRIMARY KEY, message {blob} NOT NULL, endpoint {text} NOT NULL, state {int} "
+	"NOT NULL,"
 	" session {blob}, request {blob}, generation {int} NOT NULL, attempts {int} NOT NULL, first_ms {int} NOT NULL,"
-	" last_ms {int} NOT NULL, done_ms {int}, receipt {text}, reason {text}, revision {text}, origin_ref {text}, body_ref {text},"
+	" last_ms {int} NOT NULL, done_ms {int}, receipt {text}, reason {text}, revision {text}, origin_ref {text}, "
+	"body_ref {text},"
 	" envelope {blob}, body {blob});"
 	"CREATE INDEX effects_message ON effects (message);"
 	"CREATE INDEX effects_last ON effects (last_ms);"
 	"CREATE INDEX effects_doubt ON effects (first_ms) WHERE state = 2;"
 	"CREATE INDEX effects_pin ON effects (state) WHERE state IN (0, 2);"
 
-	"CREATE TABLE parks (number {serial}, queue {text} NOT NULL, due {int} NOT NULL, order_key {int} NOT NULL, place {int} NOT NULL,"
-	" message {blob} NOT NULL, at_ms {int} NOT NULL, class {int} NOT NULL, scope {int} NOT NULL, code {text}, reason {text},"
+	"CREATE TABLE parks (number {serial}, queue {text} NOT NULL, due {int} NOT NULL, order_key {int} NOT NULL, "
+	"place {int} NOT NULL,"
+	" message {blob} NOT NULL, at_ms {int} NOT NULL, class {int} NOT NULL, scope {int} NOT NULL, code {text}, "
+	"reason {text},"
 	" revision {text}, origin_ref {text}, body_ref {text}, envelope {blob} NOT NULL, body {blob});"
 	"CREATE INDEX parks_due ON parks (due, number);"
 	"CREATE INDEX parks_key ON parks (queue, order_key, place) WHERE order_key <> 0;"
 
-	"CREATE TABLE dead (number {serial}, id {blob} NOT NULL, path {text} NOT NULL, step {text} NOT NULL, queue {text} NOT NULL,"
-	" flow {text} NOT NULL, state {int} NOT NULL, deaths {int} NOT NULL, class {int} NOT NULL, code {text} NOT NULL,"
-	" reason {text} NOT NULL, position {text} NOT NULL, order_key {int} NOT NULL, first_ms {int} NOT NULL, at_ms {int} NOT NULL,"
-	" closed_ms {int}, correlation {text}, generation {int} NOT NULL, edited {int} NOT NULL, revision {text}, origin_name {text},"
-	" origin_ref {text}, body_ref {text}, content {blob}, envelope {blob} NOT NULL, body {blob}, UNIQUE (id, path, step));"
+	"CREATE TABLE dead (number {serial}, id {blob} NOT NULL, path {text} NOT NULL, step {text} NOT NULL, queue "
+	"{text} NOT NULL,"
+	" flow {text} NOT NULL, state {int} NOT NULL, deaths {int} NOT NULL, class {int} NOT NULL, code {text} NOT "
+	"NULL,"
+	" reason {text} NOT NULL, position {text} NOT NULL, order_key {int} NOT NULL, first_ms {int} NOT NULL, at_ms "
+	"{int} NOT NULL,"
+	" closed_ms {int}, correlation {text}, generation {int} NOT NULL, edited {int} NOT NULL, revision {text}, "
+	"origin_name {text},"
+	" origin_ref {text}, body_ref {text}, content {blob}, envelope {blob} NOT NULL, body {blob}, UNIQUE (id, path, "
+	"step));"
 	"CREATE INDEX dead_open ON dead (flow, step, code) WHERE state = 0;"
 	"CREATE INDEX dead_order ON dead (queue, order_key) WHERE state = 0 AND order_key <> 0;"
 	"CREATE INDEX dead_closed ON dead (closed_ms) WHERE state <> 0;"
-	"CREATE TABLE dead_keys (number {int} NOT NULL, name {text} NOT NULL, value {text} NOT NULL, PRIMARY KEY (number, name, value));"
+	"CREATE TABLE dead_keys (number {int} NOT NULL, name {text} NOT NULL, value {text} NOT NULL, PRIMARY KEY "
+	"(number, name, value));"
 	"CREATE INDEX dead_keys_value ON dead_keys (value);"
-	"CREATE TABLE dead_history (number {int} NOT NULL, at_ms {int} NOT NULL, what {text} NOT NULL, who {text} NOT NULL, why {text} NOT NULL);"
+	"CREATE TABLE dead_history (number {int} NOT NULL, at_ms {int} NOT NULL, what {text} NOT NULL, who {text} NOT "
+	"NULL, why {text} NOT NULL);"
 	"CREATE INDEX dead_history_number ON dead_history (number);"
 
-	"CREATE TABLE doubt_history (key {blob} NOT NULL, at_ms {int} NOT NULL, what {text} NOT NULL, who {text} NOT NULL, why {text} NOT NULL);"
+	"CREATE TABLE doubt_history (key {blob} NOT NULL, at_ms {int} NOT NULL, what {text} NOT NULL, who {text} NOT "
+	"NULL, why {text} NOT NULL);"
 	"CREATE INDEX doubt_history_key ON doubt_history (key);"
 
-	"CREATE TABLE holds (name {text} PRIMARY KEY, until_ms {int} NOT NULL, since_ms {int} NOT NULL, reason {text} NOT NULL,"
+	"CREATE TABLE holds (name {text} PRIMARY KEY, until_ms {int} NOT NULL, since_ms {int} NOT NULL, reason {text} "
+	"NOT NULL,"
 	" who {text} NOT NULL);"
 
 	"CREATE TABLE revisions (revision {text} PRIMARY KEY, ref {text} NOT NULL, at_ms {int} NOT NULL);";

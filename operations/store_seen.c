@@ -35,7 +35,8 @@ static int take_seen(void *arg, const struct value *row, size_t columns)
 
 /* Dead, or given up by a person: state 1, replayed, has gone on. */
 static const char find[] =
-	"SELECT source, message, CASE WHEN EXISTS (SELECT 1 FROM dead WHERE dead.id = seen.message AND dead.state <> 1) THEN 1 ELSE 0 END"
+	"SELECT source, message, CASE WHEN EXISTS (SELECT 1 FROM dead WHERE dead.id = seen.message AND dead.state <> "
+	"1) THEN 1 ELSE 0 END"
 	" FROM seen WHERE source IN ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
 
 int store_seen_find(struct store *store, const struct id *sources, size_t n, enum seen *seen, struct id *messages,
@@ -53,15 +54,19 @@ int store_seen_find(struct store *store, const struct id *sources, size_t n, enu
 		if (db_run(store->db, find, values, AT_ONCE, take_seen, &f, error))
 			return -1;
 		if (f.damaged)
-			return error_set(error, ERROR_FATAL, "db.corrupt", "the table seen holds an identity that is not 32 bytes");
+			return error_set(error, ERROR_FATAL, "db.corrupt",
+					 "the table seen holds an identity that is not 32 bytes");
 	}
 	return 0;
 }
 
-int store_seen_put(struct store *store, const struct id *source, const struct id *message, int64_t keep_until, struct error *error)
+int store_seen_put(struct store *store, const struct id *source, const struct id *message, int64_t keep_until,
+		   struct error *error)
 {
 	struct value values[] = {STORE_ID(source), STORE_ID(message), VALUE_OF_INT(keep_until)};
 
-	return db_run(store->db, "INSERT INTO seen (source, message, keep_until) VALUES ($1, $2, $3) ON CONFLICT (source) DO NOTHING", values,
-		      STORE_COUNT(values), NULL, NULL, error);
+	return db_run(
+		store->db,
+		"INSERT INTO seen (source, message, keep_until) VALUES ($1, $2, $3) ON CONFLICT (source) DO NOTHING",
+		values, STORE_COUNT(values), NULL, NULL, error);
 }

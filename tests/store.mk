@@ -1,12 +1,16 @@
 # The database contract and the store, each suite on both databases.
 DATABASE_SUPPORT = tests/conformance/databases.c tests/conformance/databases.h
+STORE_SITE = tests/conformance/store_site.h $(DATABASE_SUPPORT)
+ASK_SITE = tests/conformance/ask_site.h $(DATABASE_SUPPORT)
 ON_SQLITE = $(AM_CPPFLAGS) -DTEST_DATABASE='"sqlite"'
 ON_POSTGRESQL = $(AM_CPPFLAGS) -DTEST_DATABASE='"postgresql"'
 
 STORE_TESTS = \
   tests/conformance/db_sqlite tests/conformance/db_postgresql \
   tests/conformance/store_sqlite tests/conformance/store_postgresql \
-  tests/conformance/ask_sqlite tests/conformance/ask_postgresql
+  tests/conformance/store_effects_sqlite tests/conformance/store_effects_postgresql \
+  tests/conformance/ask_sqlite tests/conformance/ask_postgresql \
+  tests/conformance/ask_doubt_sqlite tests/conformance/ask_doubt_postgresql
 check_PROGRAMS += $(STORE_TESTS)
 TESTS += $(STORE_TESTS)
 EXTRA_DIST += tests/lab/postgresql.sh
@@ -14,20 +18,39 @@ EXTRA_DIST += tests/lab/postgresql.sh
 tests_conformance_db_sqlite_SOURCES = tests/conformance/db.c $(DATABASE_SUPPORT)
 tests_conformance_db_sqlite_CPPFLAGS = $(ON_SQLITE)
 tests_conformance_db_sqlite_LDADD = $(CHECK_LIBS)
+
 tests_conformance_db_postgresql_SOURCES = tests/conformance/db.c $(DATABASE_SUPPORT)
 tests_conformance_db_postgresql_CPPFLAGS = $(ON_POSTGRESQL)
 tests_conformance_db_postgresql_LDADD = $(CHECK_LIBS)
 
-tests_conformance_store_sqlite_SOURCES = tests/conformance/store.c $(DATABASE_SUPPORT)
+tests_conformance_store_sqlite_SOURCES = tests/conformance/store.c $(STORE_SITE)
 tests_conformance_store_sqlite_CPPFLAGS = $(ON_SQLITE)
 tests_conformance_store_sqlite_LDADD = $(CHECK_LIBS)
-tests_conformance_store_postgresql_SOURCES = tests/conformance/store.c $(DATABASE_SUPPORT)
+
+tests_conformance_store_postgresql_SOURCES = tests/conformance/store.c $(STORE_SITE)
 tests_conformance_store_postgresql_CPPFLAGS = $(ON_POSTGRESQL)
 tests_conformance_store_postgresql_LDADD = $(CHECK_LIBS)
 
-tests_conformance_ask_sqlite_SOURCES = tests/conformance/ask.c $(DATABASE_SUPPORT)
+tests_conformance_store_effects_sqlite_SOURCES = tests/conformance/store_effects.c $(STORE_SITE)
+tests_conformance_store_effects_sqlite_CPPFLAGS = $(ON_SQLITE)
+tests_conformance_store_effects_sqlite_LDADD = $(CHECK_LIBS)
+
+tests_conformance_store_effects_postgresql_SOURCES = tests/conformance/store_effects.c $(STORE_SITE)
+tests_conformance_store_effects_postgresql_CPPFLAGS = $(ON_POSTGRESQL)
+tests_conformance_store_effects_postgresql_LDADD = $(CHECK_LIBS)
+
+tests_conformance_ask_sqlite_SOURCES = tests/conformance/ask.c $(ASK_SITE)
 tests_conformance_ask_sqlite_CPPFLAGS = $(ON_SQLITE)
 tests_conformance_ask_sqlite_LDADD = $(CHECK_LIBS)
-tests_conformance_ask_postgresql_SOURCES = tests/conformance/ask.c $(DATABASE_SUPPORT)
+
+tests_conformance_ask_postgresql_SOURCES = tests/conformance/ask.c $(ASK_SITE)
 tests_conformance_ask_postgresql_CPPFLAGS = $(ON_POSTGRESQL)
 tests_conformance_ask_postgresql_LDADD = $(CHECK_LIBS)
+
+tests_conformance_ask_doubt_sqlite_SOURCES = tests/conformance/ask_doubt.c $(ASK_SITE)
+tests_conformance_ask_doubt_sqlite_CPPFLAGS = $(ON_SQLITE)
+tests_conformance_ask_doubt_sqlite_LDADD = $(CHECK_LIBS)
+
+tests_conformance_ask_doubt_postgresql_SOURCES = tests/conformance/ask_doubt.c $(ASK_SITE)
+tests_conformance_ask_doubt_postgresql_CPPFLAGS = $(ON_POSTGRESQL)
+tests_conformance_ask_doubt_postgresql_LDADD = $(CHECK_LIBS)

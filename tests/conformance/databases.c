@@ -24,7 +24,8 @@ static struct {
 
 static int run_lab(const char *verb)
 {
-	char *command = mem_printf("%s/tests/lab/postgresql.sh %s %s/pg %d", SRCDIR, verb, lab.directory, (int)getpid());
+	char *command = mem_printf("%s/tests/lab/postgresql.sh %s %s/pg %d", SRCDIR, verb, lab.directory,
+				   (int)getpid());
 	int status = system(command);
 
 	free(command);
@@ -33,7 +34,8 @@ static int run_lab(const char *verb)
 
 static int port_read(void)
 {
-	char *command = mem_printf("eval $(%s/tests/lab/postgresql.sh env %s/pg); echo $FERRULE_PG_PORT", SRCDIR, lab.directory);
+	char *command = mem_printf("eval $(%s/tests/lab/postgresql.sh env %s/pg); echo $FERRULE_PG_PORT", SRCDIR,
+				   lab.directory);
 	FILE *out = popen(command, "r");
 	bool read = out && fscanf(out, "%15s", lab.port) == 1;
 
@@ -90,7 +92,11 @@ static const void *settings_of(const struct db_ops *ops, const char *schema)
 {
 	struct {
 		const char *name, *value;
-	} given[] = {{"host", "127.0.0.1"}, {"port", lab.port}, {"schema", schema}, {"timeout", "2s"}, {"connect-timeout", "3s"}};
+	} given[] = {{"host", "127.0.0.1"},
+		     {"port", lab.port},
+		     {"schema", schema},
+		     {"timeout", "2s"},
+		     {"connect-timeout", "3s"}};
 	static struct arena *arena;
 	struct findings findings;
 	struct node *map;
@@ -103,12 +109,15 @@ static const void *settings_of(const struct db_ops *ops, const char *schema)
 	map->count = ops == &postgresql_ops ? sizeof given / sizeof *given : 0;
 	map->pairs = arena_alloc(arena, (map->count + 1) * sizeof *map->pairs);
 	for (size_t i = 0; i < map->count; i++) {
-		map->pairs[i].key = (struct node){.type = NODE_SCALAR, .text = arena_span(arena, span_of(given[i].name))};
+		map->pairs[i].key = (struct node){.type = NODE_SCALAR,
+						  .text = arena_span(arena, span_of(given[i].name))};
 		map->pairs[i].value = arena_alloc(arena, sizeof(struct node));
-		*map->pairs[i].value = (struct node){.type = NODE_SCALAR, .text = arena_span(arena, span_of(given[i].value))};
+		*map->pairs[i].value = (struct node){.type = NODE_SCALAR,
+						     .text = arena_span(arena, span_of(given[i].value))};
 	}
 	findings_init(&findings);
-	if (option_fill(&(struct option_context){.arena = arena, .findings = &findings}, map, ops->options, NULL, settings))
+	if (option_fill(&(struct option_context){.arena = arena, .findings = &findings}, map, ops->options, NULL,
+			settings))
 		fail_msg("options: %s", findings.list[0].text);
 	findings_free(&findings);
 	return settings;
@@ -138,7 +147,8 @@ struct db *database_open_reader(const char *kind, const char *name)
 	struct error error = {0};
 
 	db->ops = !strcmp(kind, "sqlite") ? &sqlite_ops : &postgresql_ops;
-	db->self = db->ops->open_reader(settings_of(db->ops, name), database_path(name), SPAN_LITERAL("ferrule-lab"), &error);
+	db->self = db->ops->open_reader(settings_of(db->ops, name), database_path(name), SPAN_LITERAL("ferrule-lab"),
+					&error);
 	if (!db->self)
 		fail_msg("%s: %s", error.code, error.text);
 	return db;

@@ -87,7 +87,8 @@ static void values_come_back_as_they_were(void **state)
 static void null_is_not_empty(void **state)
 {
 	struct db *db = open_table("nulls");
-	struct value nulls[] = {VALUE_OF_NULL, VALUE_OF_NULL, VALUE_OF_NULL}, empty[] = {VALUE_OF_INT(0), VALUE_OF_BLOB(SPAN_NONE), VALUE_OF_TEXT(SPAN_NONE)};
+	struct value nulls[] = {VALUE_OF_NULL, VALUE_OF_NULL, VALUE_OF_NULL},
+		     empty[] = {VALUE_OF_INT(0), VALUE_OF_BLOB(SPAN_NONE), VALUE_OF_TEXT(SPAN_NONE)};
 
 	assert_done(db_run(db, insert, nulls, 3, NULL, NULL, done));
 	assert_done(db_run(db, insert, empty, 3, NULL, NULL, done));
@@ -204,7 +205,8 @@ static void rollback_leaves_nothing(void **state)
 	database_close(db);
 }
 
-/* The error may come out at once, at the next result or from commit; it never gets lost, and nothing of the transaction stays. */
+/* The error may come out at once, at the next result or from commit; it never gets lost, and nothing of the transaction
+ * stays. */
 static void a_failed_statement_spoils_its_transaction(void **state)
 {
 	struct db *db = open_table("spoiled");
@@ -251,8 +253,10 @@ static void wrong_sql_is_our_own_mistake(void **state)
 static void migrations_go_forward_once_and_refuse_a_newer_schema(void **state)
 {
 	static const char *const one[] = {"CREATE TABLE m (a {int})"};
-	static const char *const two[] = {"CREATE TABLE m (a {int})", "INSERT INTO m (a) VALUES (1); INSERT INTO m (a) VALUES (2)"};
-	static const char *const broken[] = {"", "", "INSERT INTO m (a) VALUES (3); INSERT INTO nowhere (a) VALUES (1)"};
+	static const char *const two[] = {"CREATE TABLE m (a {int})",
+					  "INSERT INTO m (a) VALUES (1); INSERT INTO m (a) VALUES (2)"};
+	static const char *const broken[] = {"", "",
+					     "INSERT INTO m (a) VALUES (3); INSERT INTO nowhere (a) VALUES (1)"};
 	struct db *db = OPEN("migrations");
 	struct error error = {0};
 
@@ -312,8 +316,11 @@ static void a_damaged_file_says_what_to_do(void **state)
 	struct error error = {0};
 	struct db db;
 
-	support_write(database_path("damaged"), SPAN_LITERAL("this is certainly not a database, and it is long enough to have a header of its own, which is "
-							     "one hundred bytes, and more"));
+	support_write(
+		database_path("damaged"),
+		SPAN_LITERAL(
+			"this is certainly not a database, and it is long enough to have a header of its own, which is "
+			"one hundred bytes, and more"));
 	assert_int_equal(database_try("sqlite", "damaged", &db, &error), -1);
 	assert_string_equal(error.code, "db.corrupt");
 	assert_int_equal(error.class, ERROR_FATAL);
@@ -390,7 +397,8 @@ static void a_lock_has_one_holder_until_its_connection_ends(void **state)
 
 static void machines_that_start_at_once_migrate_once(void **state)
 {
-	static const char *const steps[] = {"CREATE TABLE once (a {int})", "INSERT INTO once (a) VALUES (1)", "INSERT INTO once (a) VALUES (2)"};
+	static const char *const steps[] = {"CREATE TABLE once (a {int})", "INSERT INTO once (a) VALUES (1)",
+					    "INSERT INTO once (a) VALUES (2)"};
 	struct db *db;
 	int status;
 
@@ -399,7 +407,8 @@ static void machines_that_start_at_once_migrate_once(void **state)
 		if (fork() == 0) {
 			struct error error = {0};
 			struct db mine;
-			int failed = database_try(TEST_DATABASE, "at_once", &mine, &error) || db_migrate(&mine, "part", steps, 3, &error);
+			int failed = database_try(TEST_DATABASE, "at_once", &mine, &error) ||
+				     db_migrate(&mine, "part", steps, 3, &error);
 
 			if (failed)
 				fprintf(stderr, "# %s\n", error.text);
@@ -431,7 +440,8 @@ static void a_connection_that_ends_in_a_transaction_leaves_nothing(void **state)
 
 	assert_done(db->ops->begin(db->self, done));
 	assert_done(put(db, 1, SPAN_NONE, "one", done));
-	snprintf(kill_it, sizeof kill_it, "SELECT pg_terminate_backend(%d)", (int)database_number(db, "SELECT pg_backend_pid()"));
+	snprintf(kill_it, sizeof kill_it, "SELECT pg_terminate_backend(%d)",
+		 (int)database_number(db, "SELECT pg_backend_pid()"));
 	assert_int_equal(database_number(other, kill_it), 1);
 	put(db, 2, SPAN_NONE, "two", &error);
 	assert_int_equal(db->ops->commit(db->self, &error), -1);

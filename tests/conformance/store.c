@@ -1,91 +1,6 @@
-/* The store (operations/store.h), the same on both databases. */
+/* What the store keeps but effects (operations/store.h), the same on both databases. */
 #include "config.h"
-#include "operations/store.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-
-#include "base/clock.h"
-#include "tests/conformance/databases.h"
-
-struct site {
-	struct db *db;
-	struct store *store;
-};
-
-static unsigned sites; /* each test its own database */
-
-static int site_up(void **state)
-{
-	char name[32];
-	struct site *site = mem_alloc(sizeof *site);
-
-	*state = site;
-	snprintf(name, sizeof name, "store_%u", ++sites);
-	site->db = database_open(TEST_DATABASE, name);
-	site->store = store_open(site->db, done);
-	if (!site->store)
-		fail_msg("%s", done->text);
-	return 0;
-}
-
-static void site_down(struct site *site)
-{
-	store_close(site->store);
-	database_close(site->db);
-	free(site);
-}
-
-#define BEGIN(site) assert_done((site)->db->ops->begin((site)->db->self, done))
-#define COMMIT(site) assert_done((site)->db->ops->commit((site)->db->self, done))
-
-static struct id id_number(const char *kind, uint64_t n)
-{
-	char text[64];
-
-	snprintf(text, sizeof text, "%s %llu", kind, (unsigned long long)n);
-	return id_digest(span_of(text));
-}
-
-static struct message *message_made(uint64_t n)
-{
-	struct message *m = message_new();
-	char number[32], digest[ID_TEXT];
-
-	m->id = id_number("message", n);
-	id_hex(&m->id, digest);
-	snprintf(number, sizeof number, "PO-%llu", (unsigned long long)n);
-	message_set(m, &m->flow, SPAN_LITERAL("orders-to-erp"));
-	message_set(m, &m->revision, SPAN_LITERAL("aa11"));
-	message_set(m, &m->correlationid, span_of(digest));
-	message_set(m, &m->origin.ref, SPAN_LITERAL("p:20260101/gateway-1:0:100:aa"));
-	message_set(m, &m->body_ref, SPAN_LITERAL("f:bb:70000"));
-	message_key(m, SPAN_LITERAL(".number"), span_of(number), NULL);
-	return m;
-}
-
-static struct buf encoded(const struct message *m)
-{
-	struct buf buf;
-
-	buf_init(&buf, MESSAGE_ENVELOPE_MAX);
-	assert_done(message_encode(m, &buf, done));
-	return buf;
-}
-
-static int count_all(void *arg, struct span ref)
-{
-	(*(int *)arg)++;
-	return 0;
-}
-
-static int pins_of(struct site *site)
-{
-	int n = 0;
-
-	assert_done(store_pins(site->store, count_all, &n, done));
-	return n;
-}
+#include "tests/conformance/store_site.h"
 
 /* ---- opening */
 
@@ -100,7 +15,8 @@ static void a_store_opens_again_and_refuses_a_newer_one(void **state)
 	site->store = store_open(site->db, done);
 	assert_non_null(site->store);
 	store_close(site->store);
-	assert_done(db_run(site->db, "UPDATE schema_version SET version = 99 WHERE part = 'store'", NULL, 0, NULL, NULL, done));
+	assert_done(db_run(site->db, "UPDATE schema_version SET version = 99 WHERE part = 'store'", NULL, 0, NULL, NULL,
+			   done));
 	site->store = store_open(site->db, &error);
 	assert_null(site->store);
 	assert_string_equal(error.code, "store.newer");
@@ -140,192 +56,6 @@ static void what_was_seen_is_found_and_the_first_message_stays(void **state)
 	site_down(site);
 }
 
-/* ---- effects */
-
-static const char *alive_session; /* the only one */
-
-static bool is_alive(void *arg, struct span session)
-{
-	return alive_session && span_is(session, alive_session);
-}
-
-static struct intention intend(struct site *site, const struct message *m, const char *session, const char *request)
-{
-	struct id key = effect_key("erp", m), digest = id_digest(span_of(request));
-	struct buf envelope = encoded(m);
-	struct intention out;
-	struct store_intent in = {.key = &key, .request = &digest, .endpoint = "erp", .session = span_of(session), .message = m,
-				  .envelope = buf_view(&envelope), .body = span_of(request), .now = clock_now_ms()};
-
-	BEGIN(site);
-	assert_done(store_intend(site->store, &in, is_alive, NULL, &out, done));
-	COMMIT(site);
-	buf_free(&envelope);
-	return out;
-}
-
-static void outcome(struct site *site, const struct message *m, enum outcome what)
-{
-	struct id key = effect_key("erp", m);
-	struct buf envelope = encoded(m);
-
-	BEGIN(site);
-	assert_done(store_effect(site->store, &key, what, m, "erp", buf_view(&envelope), SPAN_LITERAL("body"), SPAN_LITERAL("{\"status\":200}"),
-				 clock_now_ms(), done));
-	COMMIT(site);
-	buf_free(&envelope);
-}
-
-static void an_effect_is_done_once(void **state)
-{
-	struct message *m = message_made(1);
-	struct intention in;
-	struct site *site;
-
-	site_up(state);
-	site = *state;
-	clock_set(1000);
-	alive_session = "one";
-	in = intend(site, m, "one", "bytes");
-	assert_int_equal(in.answer, INTENT_GO);
-	assert_int_equal(in.attempts, 1);
-	assert_int_equal(in.first_ms, 1000);
-	outcome(site, m, OUTCOME_DELIVERED);
-	clock_set(2000);
-	in = intend(site, m, "two", "bytes");
-	assert_int_equal(in.answer, INTENT_DONE);
-	assert_true(in.same_request);
-	assert_int_equal(in.first_ms, 1000);
-	in = intend(site, m, "two", "other bytes");
-	assert_int_equal(in.answer, INTENT_DONE);
-	assert_false(in.same_request);
-	assert_int_equal(database_number(site->db, "SELECT count(*) FROM effects WHERE state = 1 AND body IS NULL AND envelope IS NULL AND done_ms = 1000"), 1);
-	m->generation = 1; /* --again */
-	in = intend(site, m, "one", "bytes");
-	assert_int_equal(in.answer, INTENT_GO);
-	message_free(m);
-	site_down(site);
-}
-
-static void a_receipt_is_never_taken_back(void **state)
-{
-	struct message *m = message_made(1);
-	struct site *site;
-
-	site_up(state);
-	site = *state;
-	intend(site, m, "one", "bytes");
-	outcome(site, m, OUTCOME_DELIVERED);
-	outcome(site, m, OUTCOME_DELIVERED);
-	outcome(site, m, OUTCOME_NOT_DONE);
-	outcome(site, m, OUTCOME_UNCLEAR);
-	outcome(site, m, OUTCOME_DOUBT);
-	assert_int_equal(intend(site, m, "one", "bytes").answer, INTENT_DONE);
-	message_free(m);
-	m = message_made(2); /* one that needed no intent */
-	outcome(site, m, OUTCOME_DELIVERED);
-	assert_int_equal(intend(site, m, "one", "bytes").answer, INTENT_DONE);
-	message_free(m);
-	site_down(site);
-}
-
-static void what_was_certainly_not_done_is_tried_again_and_counted(void **state)
-{
-	struct message *m = message_made(1);
-	struct intention in;
-	struct site *site;
-
-	site_up(state);
-	site = *state;
-	clock_set(1000);
-	intend(site, m, "one", "bytes");
-	outcome(site, m, OUTCOME_NOT_DONE);
-	assert_int_equal(database_number(site->db, "SELECT count(*) FROM effects WHERE body IS NULL AND session IS NULL"), 1);
-	clock_set(5000);
-	in = intend(site, m, "two", "other bytes");
-	assert_int_equal(in.answer, INTENT_GO);
-	assert_true(in.same_request);
-	assert_int_equal(in.attempts, 2);
-	assert_int_equal(in.first_ms, 1000);
-	outcome(site, m, OUTCOME_DELIVERED);
-	assert_true(intend(site, m, "two", "other bytes").same_request);
-	message_free(m);
-	site_down(site);
-}
-
-static void a_live_session_keeps_its_intent_and_a_dead_one_leaves_doubt(void **state)
-{
-	struct message *m = message_made(1);
-	struct intention in;
-	struct site *site;
-
-	site_up(state);
-	site = *state;
-	alive_session = "one";
-	intend(site, m, "one", "bytes");
-	assert_int_equal(intend(site, m, "two", "bytes").answer, INTENT_BUSY);
-	assert_int_equal(intend(site, m, "one", "bytes").answer, INTENT_BUSY); /* a second copy in the same hands */
-	alive_session = "two";
-	in = intend(site, m, "two", "bytes");
-	assert_int_equal(in.answer, INTENT_DOUBT);
-	assert_true(in.same_request);
-	assert_int_equal(in.attempts, 2);
-	assert_int_equal(intend(site, m, "three", "bytes").answer, INTENT_BUSY);
-	alive_session = "three";
-	in = intend(site, m, "three", "changed bytes");
-	assert_int_equal(in.answer, INTENT_DOUBT);
-	assert_false(in.same_request);
-	outcome(site, m, OUTCOME_NOT_DONE); /* found out */
-	assert_int_equal(intend(site, m, "three", "bytes").answer, INTENT_GO);
-	message_free(m);
-	site_down(site);
-}
-
-static void an_unclear_effect_is_doubt_for_the_next_at_once(void **state)
-{
-	struct message *m = message_made(1);
-	struct site *site;
-
-	site_up(state);
-	site = *state;
-	alive_session = "one";
-	intend(site, m, "one", "bytes");
-	outcome(site, m, OUTCOME_UNCLEAR);
-	assert_int_equal(intend(site, m, "one", "bytes").answer, INTENT_DOUBT);
-	message_free(m);
-	m = message_made(2);
-	outcome(site, m, OUTCOME_UNCLEAR); /* even without an intent */
-	assert_int_equal(intend(site, m, "one", "bytes").answer, INTENT_DOUBT);
-	assert_int_equal(database_number(site->db, "SELECT count(*) FROM effects WHERE state = 2"), 0);
-	message_free(m);
-	site_down(site);
-}
-
-static void a_doubt_waits_for_a_person_with_everything_kept(void **state)
-{
-	struct message *m = message_made(1);
-	struct store_retention far = {INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX};
-	struct site *site;
-	bool more;
-
-	site_up(state);
-	site = *state;
-	alive_session = "one";
-	intend(site, m, "one", "bytes");
-	outcome(site, m, OUTCOME_DOUBT);
-	outcome(site, m, OUTCOME_DOUBT);
-	outcome(site, m, OUTCOME_NOT_DONE); /* late: changes nothing */
-	assert_int_equal(database_number(site->db, "SELECT count(*) FROM effects WHERE state = 2 AND body IS NOT NULL AND envelope IS NOT NULL"), 1);
-	assert_done(store_expire(site->store, &far, 100, &more, done));
-	assert_int_equal(intend(site, m, "one", "bytes").answer, INTENT_DOUBT); /* a copy that comes may find out */
-	assert_int_equal(intend(site, m, "two", "bytes").answer, INTENT_BUSY);
-	assert_int_equal(pins_of(site), 2);
-	outcome(site, m, OUTCOME_DELIVERED);
-	assert_int_equal(pins_of(site), 0);
-	message_free(m);
-	site_down(site);
-}
-
 /* ---- parks */
 
 struct parked {
@@ -352,8 +82,13 @@ static void park(struct site *site, const char *queue, uint64_t order_key, int64
 	struct message *m = message_made(7);
 	struct buf envelope = encoded(m);
 	struct error why = {0};
-	struct store_park p = {.queue = queue, .due = due, .order_key = order_key, .message_id = id_span(&m->id), .envelope = buf_view(&envelope),
-			       .body = span_of(name), .why = failed ? &why : NULL};
+	struct store_park p = {.queue = queue,
+			       .due = due,
+			       .order_key = order_key,
+			       .message_id = id_span(&m->id),
+			       .envelope = buf_view(&envelope),
+			       .body = span_of(name),
+			       .why = failed ? &why : NULL};
 
 	error_set(&why, ERROR_RETRY, "http.status", "the target answered 503");
 	why.scope = SCOPE_ENDPOINT;
@@ -473,28 +208,6 @@ static void a_held_order_key_waits_until_it_is_released(void **state)
 
 /* ---- dead letters */
 
-static void die(struct site *site, struct message *m, const char *queue, const char *step, const char *path, const char *code, int64_t now)
-{
-	struct buf envelope = encoded(m);
-	struct error why = {0};
-	struct dead dead = {.message = m, .queue = queue, .step = step, .path = span_of(path), .position = SPAN_LITERAL("transaction 3"),
-			    .content = SPAN_LITERAL("{\"a\":1}"), .why = &why};
-
-	error_set(&why, ERROR_REJECT, code, "because %s", code);
-	BEGIN(site);
-	assert_done(store_dead_put(site->store, &dead, buf_view(&envelope), SPAN_LITERAL("the body"), now, done));
-	COMMIT(site);
-	buf_free(&envelope);
-}
-
-static uint64_t dead_open(struct site *site)
-{
-	uint64_t n;
-
-	assert_done(store_dead_open(site->store, &n, done));
-	return n;
-}
-
 static void the_same_death_is_one_letter(void **state)
 {
 	struct message *m = message_made(1);
@@ -505,7 +218,9 @@ static void the_same_death_is_one_letter(void **state)
 	die(site, m, "in.orders", "map:a.jq", "", "map.failed", 100);
 	die(site, m, "in.orders", "map:a.jq", "", "map.slow", 200);
 	assert_int_equal(dead_open(site), 1);
-	assert_int_equal(database_number(site->db, "SELECT count(*) FROM dead WHERE code = 'map.slow' AND at_ms = 200 AND first_ms = 100 AND deaths = 2 AND flow = 'orders'"), 1);
+	assert_int_equal(database_number(site->db, "SELECT count(*) FROM dead WHERE code = 'map.slow' AND at_ms = 200 "
+						   "AND first_ms = 100 AND deaths = 2 AND flow = 'orders'"),
+			 1);
 	assert_int_equal(database_number(site->db, "SELECT count(*) FROM dead_keys"), 1);
 	die(site, m, "in.orders", "map:a.jq", "3", "map.failed", 300);
 	die(site, m, "in.orders", "validate", "", "contract.required", 300);
@@ -575,7 +290,8 @@ static void an_open_letter_holds_its_order_key(void **state)
 
 static int take_holding(void *arg, const struct store_hold *hold)
 {
-	snprintf(arg, 128, "%s until %lld since %lld: %s (%s)", hold->name, (long long)hold->until, (long long)hold->since, hold->reason, hold->by);
+	snprintf(arg, 128, "%s until %lld since %lld: %s (%s)", hold->name, (long long)hold->until,
+		 (long long)hold->since, hold->reason, hold->by);
 	return 0;
 }
 
@@ -634,131 +350,11 @@ static void revisions_are_found_and_kept_while_something_runs_under_them(void **
 	site_down(site);
 }
 
-/* ---- retention */
-
-static void ten_thousand_rows_expire_in_portions_and_nothing_open_does(void **state)
-{
-	struct store_retention retention = {.receipts_before = 5000, .dead_before = 5000, .revisions_before = 0, .now = 5000};
-	struct message *open = message_made(100001), *doubtful = message_made(100002), *letter = message_made(100003);
-	struct site *site;
-	int rounds = 0;
-	bool more = true;
-
-	site_up(state);
-	site = *state;
-	clock_set(1000);
-	BEGIN(site);
-	for (uint64_t i = 0; i < 10000; i++) {
-		struct id source = id_number("source", i), key = id_number("key", i);
-
-		assert_done(store_seen_put(site->store, &source, &source, i < 9000 ? 4999 : 5001, done));
-		assert_done(store_effect(site->store, &key, OUTCOME_DELIVERED, open, "erp", SPAN_NONE, SPAN_NONE, SPAN_NONE, i < 9500 ? 4999 : 5001, done));
-	}
-	COMMIT(site);
-	alive_session = "one";
-	intend(site, open, "one", "bytes");
-	outcome(site, doubtful, OUTCOME_DOUBT);
-	die(site, letter, "in.orders", "decode", "", "x12.broken", 100);
-	die(site, letter, "in.orders", "decode", "1", "x12.broken", 100);
-	assert_done(db_run(site->db, "UPDATE dead SET state = 2, closed_ms = 200 WHERE path = '1'", NULL, 0, NULL, NULL, done));
-	while (more) {
-		BEGIN(site);
-		assert_done(store_expire(site->store, &retention, 1000, &more, done));
-		COMMIT(site);
-		assert_true(++rounds < 20);
-	}
-	assert_in_range(rounds, 10, 11);
-	assert_int_equal(database_number(site->db, "SELECT count(*) FROM seen"), 1000);
-	assert_int_equal(database_number(site->db, "SELECT count(*) FROM effects"), 502);
-	assert_int_equal(database_number(site->db, "SELECT count(*) FROM dead"), 1);
-	assert_int_equal(database_number(site->db, "SELECT count(*) FROM dead_keys"), 1);
-	message_free(open);
-	message_free(doubtful);
-	message_free(letter);
-	site_down(site);
-}
-
-/* ---- units */
-
-static void a_unit_that_is_rolled_back_leaves_nothing(void **state)
-{
-	struct message *m = message_made(1);
-	struct id source = id_number("source", 1), key = id_number("key", 1);
-	struct buf envelope = encoded(m);
-	struct store_park p = {.queue = "out.erp", .message_id = id_span(&m->id), .envelope = buf_view(&envelope)};
-	struct error why = {0};
-	struct dead dead = {.message = m, .queue = "in.orders", .step = "decode", .why = &why};
-	struct site *site;
-	enum seen seen;
-
-	site_up(state);
-	site = *state;
-	error_set(&why, ERROR_REJECT, "x12.broken", "broken");
-	BEGIN(site);
-	assert_done(store_seen_put(site->store, &source, &m->id, 1000, done));
-	assert_done(store_effect(site->store, &key, OUTCOME_DELIVERED, m, "erp", SPAN_NONE, SPAN_NONE, SPAN_NONE, 1, done));
-	assert_done(store_park_put(site->store, &p, 1, done));
-	assert_done(store_dead_put(site->store, &dead, buf_view(&envelope), SPAN_NONE, 1, done));
-	site->db->ops->rollback(site->db->self);
-	assert_done(store_seen_find(site->store, &source, 1, &seen, NULL, done));
-	assert_int_equal(seen, SEEN_NEW);
-	assert_int_equal(dead_open(site), 0);
-	assert_int_equal(due(site, INT64_MAX - 1, 10).n, 0);
-	assert_int_equal(database_number(site->db, "SELECT count(*) FROM effects"), 0);
-	buf_free(&envelope);
-	message_free(m);
-	site_down(site);
-}
-
-static void a_connection_lost_in_a_unit_is_found_out_and_the_unit_done_again(void **state)
-{
-	struct message *m = message_made(1);
-	struct error error = {0};
-	struct site *site, *other;
-	char kill_it[100];
-
-	site_up(state);
-	site = *state;
-	other = mem_alloc(sizeof *other);
-	other->db = database_open(TEST_DATABASE, "lost");
-	alive_session = "one";
-	intend(site, m, "one", "bytes");
-	snprintf(kill_it, sizeof kill_it, "SELECT pg_terminate_backend(%d)", (int)database_number(site->db, "SELECT pg_backend_pid()"));
-	BEGIN(site);
-	assert_done(store_effect(site->store, &m->id, OUTCOME_DELIVERED, m, "erp", SPAN_NONE, SPAN_NONE, SPAN_NONE, 1, done));
-	database_number(other->db, kill_it);
-	assert_int_equal(site->db->ops->commit(site->db->self, &error), -1);
-	assert_string_equal(error.code, "db.gone");
-	assert_false(site->db->ops->alive(site->db->self));
-	site->db->ops->rollback(site->db->self);
-	site->db->ops->close(site->db->self);
-	{
-		char name[32];
-
-		snprintf(name, sizeof name, "store_%u", sites);
-		assert_done(database_try(TEST_DATABASE, name, site->db, done));
-	}
-	assert_int_equal(database_number(site->db, "SELECT count(*) FROM effects WHERE state = 1"), 0);
-	assert_int_equal(intend(site, m, "two", "bytes").answer, INTENT_BUSY);
-	outcome(site, m, OUTCOME_DELIVERED);
-	assert_int_equal(intend(site, m, "two", "bytes").answer, INTENT_DONE);
-	message_free(m);
-	database_close(other->db);
-	free(other);
-	site_down(site);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_store_opens_again_and_refuses_a_newer_one),
 		cmocka_unit_test(what_was_seen_is_found_and_the_first_message_stays),
-		cmocka_unit_test(an_effect_is_done_once),
-		cmocka_unit_test(a_receipt_is_never_taken_back),
-		cmocka_unit_test(what_was_certainly_not_done_is_tried_again_and_counted),
-		cmocka_unit_test(a_live_session_keeps_its_intent_and_a_dead_one_leaves_doubt),
-		cmocka_unit_test(an_unclear_effect_is_doubt_for_the_next_at_once),
-		cmocka_unit_test(a_doubt_waits_for_a_person_with_everything_kept),
 		cmocka_unit_test(parks_come_due_oldest_first),
 		cmocka_unit_test(of_one_order_key_only_the_first_is_due_and_what_failed_stays_in_front),
 		cmocka_unit_test(a_held_order_key_waits_until_it_is_released),
@@ -767,13 +363,7 @@ int main(void)
 		cmocka_unit_test(an_open_letter_holds_its_order_key),
 		cmocka_unit_test(holds_last_until_their_time),
 		cmocka_unit_test(revisions_are_found_and_kept_while_something_runs_under_them),
-		cmocka_unit_test(ten_thousand_rows_expire_in_portions_and_nothing_open_does),
-		cmocka_unit_test(a_unit_that_is_rolled_back_leaves_nothing),
-		cmocka_unit_test(a_connection_lost_in_a_unit_is_found_out_and_the_unit_done_again),
 	};
 
-	size_t n = sizeof tests / sizeof *tests;
-
-	return _cmocka_run_group_tests("store on " TEST_DATABASE, tests, TEST_IS_POSTGRESQL ? n : n - 1 /* a file has no connection to lose */,
-				       databases_up, databases_down);
+	return cmocka_run_group_tests_name("store on " TEST_DATABASE, tests, databases_up, databases_down);
 }
