@@ -4,6 +4,7 @@ operations_liboperations_a_SOURCES = \
   %D%/ask_dead.c \
   %D%/ask_doubt.c \
   %D%/ask_status.c \
+  %D%/health.c %D%/health.h \
   %D%/store.c %D%/store.h %D%/store_private.h \
   %D%/store_dead.c \
   %D%/store_effects.c \

@@ -1,6 +1,29 @@
 noinst_LIBRARIES += services/libservices.a
 services_libservices_a_SOURCES =
+
+# what every process of a site shares
+services_libservices_a_SOURCES += %D%/backoff.c %D%/backoff.h
+services_libservices_a_SOURCES += %D%/board.c %D%/board.h
+services_libservices_a_SOURCES += %D%/generation.c %D%/generation.h
+services_libservices_a_SOURCES += %D%/receive.c %D%/receive.h
 services_libservices_a_SOURCES += %D%/registry.c %D%/registry.h
+services_libservices_a_SOURCES += %D%/revisions.c %D%/revisions.h
+services_libservices_a_SOURCES += %D%/session.c %D%/session.h
+services_libservices_a_SOURCES += %D%/site_lock.c %D%/site_lock.h
+services_libservices_a_SOURCES += %D%/site_store.c %D%/site_store.h
+services_libservices_a_SOURCES += %D%/worker.c %D%/worker.h
+
+# the roles
+services_libservices_a_SOURCES += %D%/deliver.c %D%/deliver_target.c %D%/deliver_target.h
+services_libservices_a_SOURCES += %D%/gateway.c
+services_libservices_a_SOURCES += %D%/poll.c
+services_libservices_a_SOURCES += %D%/queue_role.c %D%/queue_role.h
+services_libservices_a_SOURCES += %D%/record.c
+services_libservices_a_SOURCES += %D%/transform.c
+
+# the supervisor
+services_libservices_a_SOURCES += %D%/seats.c %D%/seats.h
+services_libservices_a_SOURCES += %D%/supervisor.c %D%/supervisor.h
 
 # the queue process
 services_libservices_a_SOURCES += %D%/queue/engine.c %D%/queue/engine.h %D%/queue/inner.h \

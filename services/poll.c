@@ -1,0 +1,288 @@
+/* The poll role: one process for each source that is asked, so that one which hangs holds up no other. Documents are
+ * taken in batches: stored and synced, recognised, committed, and only then settled at the source. */
+#include "config.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/log.h"
+#include "services/backoff.h"
+#include "services/receive.h"
+#include "services/worker.h"
+
+#define BATCH 100
+#define WAIT_STEP_MS 200
+
+struct poll {
+	const struct flow *flow;
+	const struct source *source;
+	void *adapter;
+	int64_t next;          /* monotonic */
+	struct backoff backoff;
+	bool failing, held;
+	int64_t asked_hold;    /* monotonic, when holds were asked for last */
+	int64_t asked_ms;      /* when the source was asked last */
+};
+
+static void forget(struct poll *poll, struct document **documents, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		poll->source->poll->forget(poll->adapter, documents[i]);
+}
+
+/* What status shows of this source: whether it works, and when it was looked through last. */
+static void tell_state(struct worker *worker, struct poll *poll, const struct error *error, bool busy)
+{
+	json_t *state = error ? json_pack("{s:s s:I s:s s:s s:I}", "state", "failing", "since", (json_int_t)poll->backoff.since_ms, "code",
+					  error->code, "error", error->text, "next", (json_int_t)(clock_now_ms() + poll->backoff.wait_ms))
+			      : json_pack("{s:s}", "state", busy ? "busy" : "idle");
+
+	if (!error && !busy)
+		json_object_set_new(state, "polled", json_integer((json_int_t)poll->asked_ms));
+	queue_state(worker->queue, worker->endpoint, state);
+	json_decref(state);
+}
+
+static void failed(struct worker *worker, struct poll *poll, const struct error *error)
+{
+	if (error->class == ERROR_FATAL)
+		worker_fail(worker, error);
+	backoff_fail(&poll->backoff, &poll->flow->retry, error->retry_after_ms, clock_now_ms());
+	if (!poll->failing)
+		log_warn("poll", SPAN_NONE, "source fails endpoint=%s code=%s error=\"%s\"", worker->endpoint, error->code, error->text);
+	poll->failing = true;
+	tell_state(worker, poll, error, false);
+	poll->next = clock_tick_ms() + poll->backoff.wait_ms;
+}
+
+static void worked(struct worker *worker, struct poll *poll, bool more)
+{
+	bool busy = more || (poll->source->poll->pending && poll->source->poll->pending(poll->adapter));
+
+	if (poll->failing)
+		log_info("poll", SPAN_NONE, "source works again endpoint=%s", worker->endpoint);
+	poll->failing = false;
+	backoff_clear(&poll->backoff);
+	tell_state(worker, poll, NULL, busy);
+	poll->next = clock_tick_ms() + (more ? 0 : poll->source->poll->interval_ms(poll->source->endpoint.settings));
+	if (busy)
+		return;
+	atomic_store(&worker->slot->polled, 1);
+	if (worker->once)
+		worker_end(worker);
+}
+
+/* Everything that was found goes into the vault; what could not be read stays where it is and is reported. Returns how many
+ * are at hand, in front. */
+static size_t fetch(struct worker *worker, struct poll *poll, struct document **documents, size_t n)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct document *document = documents[i];
+		struct error error = document->error;
+
+		if (!document->failed && !poll->source->poll->fetch(poll->adapter, document, worker->vault, &error)) {
+			documents[kept++] = document;
+			board_tick(worker->slot);
+			continue;
+		}
+		log_warn("poll", SPAN_NONE, "left alone name=\"%.*s\" code=%s error=\"%s\"", SPAN_ARGS(document->name), error.code, error.text);
+		if (!document->failed && error.class == ERROR_REJECT)
+			poll->source->poll->settle(poll->adapter, document, SETTLE_REFUSED, NULL);
+		poll->source->poll->forget(poll->adapter, document);
+	}
+	return kept;
+}
+
+static enum settlement settlement_of(const struct reception *reception)
+{
+	return reception->seen == SEEN_NEW    ? SETTLE_ACCEPTED
+	       : reception->seen == SEEN_DIED ? SETTLE_DUPLICATE_OF_DEAD
+					      : SETTLE_DUPLICATE;
+}
+
+static int commit_all(struct worker *worker, struct poll *poll, struct reception *receptions, size_t n, struct error *error)
+{
+	struct unit *unit = unit_new(worker->queue);
+
+	for (size_t i = 0; i < n; i++) {
+		int result;
+
+		while ((result = receive_add(unit, poll->flow, &receptions[i], error)) == 1)
+			if (queue_wait(worker->queue, WAIT_STEP_MS, error))
+				break;
+		if (result < 0) {
+			unit_free(unit);
+			return -1;
+		}
+	}
+	return unit_commit_wait(unit, error);
+}
+
+/* A document whose identity cannot be told is refused: it goes where the source puts what it refuses, and is reported. */
+static size_t prepare_all(struct worker *worker, struct poll *poll, struct reception *receptions, struct document **documents, size_t n)
+{
+	size_t prepared = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct error error = {0};
+
+		if (!receive_prepare(&receptions[prepared], worker->site, poll->flow, &poll->source->endpoint, documents[i], &error)) {
+			prepared++;
+			continue;
+		}
+		log_warn("poll", SPAN_NONE, "refused name=\"%.*s\" code=%s error=\"%s\"", SPAN_ARGS(documents[i]->name), error.code, error.text);
+		poll->source->poll->settle(poll->adapter, documents[i], SETTLE_REFUSED, NULL);
+	}
+	return prepared;
+}
+
+static int settle_all(struct worker *worker, struct poll *poll, struct reception *receptions, size_t n, struct error *error)
+{
+	for (size_t i = 0; i < n; i++) {
+		FAULT("receive.settling");
+		if (poll->source->poll->settle(poll->adapter, receptions[i].document, settlement_of(&receptions[i]), error))
+			return -1;
+		board_tick(worker->slot);
+	}
+	return 0;
+}
+
+static int accept_batch(struct worker *worker, struct poll *poll, struct document **documents, size_t n, struct error *error)
+{
+	struct reception receptions[BATCH];
+	int result = -1;
+
+	FAULT("receive.stored");
+	if (vault_sync(worker->vault, error))
+		return -1;
+	FAULT("receive.synced");
+	n = prepare_all(worker, poll, receptions, documents, n);
+	if (n == 0)
+		return 0;
+	if (receive_recognise(worker->queue, receptions, n, error) || commit_all(worker, poll, receptions, n, error))
+		goto done;
+	FAULT("receive.committed");
+	result = settle_all(worker, poll, receptions, n, error);
+done:
+	for (size_t i = 0; i < n; i++)
+		receive_free(&receptions[i]);
+	return result;
+}
+
+/* One batch; *more when there may be another right behind it. */
+static int poll_batch(struct worker *worker, struct poll *poll, bool *more, struct error *error)
+{
+	struct document *documents[BATCH];
+	size_t found = 0, kept;
+	int result;
+
+	*more = false;
+	if (poll->source->poll->poll(poll->adapter, documents, BATCH, &found, error))
+		return -1;
+	kept = fetch(worker, poll, documents, found);
+	*more = kept == BATCH || (kept > 0 && found == BATCH);
+	result = kept ? accept_batch(worker, poll, documents, kept, error) : 0;
+	forget(poll, documents, kept);
+	return result;
+}
+
+static bool is_held(struct worker *worker, struct poll *poll)
+{
+	json_t *answer = NULL, *hold;
+	struct error error = {0};
+	size_t i;
+
+	if (clock_tick_ms() - poll->asked_hold < 1000)
+		return poll->held;
+	poll->asked_hold = clock_tick_ms();
+	poll->held = false;
+	if (queue_ask(worker->queue, "holds", NULL, &answer, 5000, &error))
+		return false;
+	json_array_foreach(json_object_get(answer, "holds"), i, hold) {
+		const char *name = json_string_value(json_object_get(hold, "name"));
+
+		if (name && (!strcmp(name, worker->endpoint) || (poll->source->endpoint.system && !strcmp(name, poll->source->endpoint.system))))
+			poll->held = true;
+	}
+	json_decref(answer);
+	return poll->held;
+}
+
+static void poll_ready(struct worker *worker)
+{
+	struct poll *poll = worker->own;
+	struct error error = {0};
+	bool more = false;
+
+	if (worker->draining || clock_tick_ms() < poll->next)
+		goto wait;
+	if (!queue_accepting(worker->queue) || is_held(worker, poll)) {
+		poll->next = clock_tick_ms() + 1000;
+		goto wait;
+	}
+	poll->asked_ms = clock_now_ms();
+	if (poll_batch(worker, poll, &more, &error))
+		failed(worker, poll, &error);
+	else
+		worked(worker, poll, more);
+wait:
+	worker->wait_ms = (int)(poll->next - clock_tick_ms());
+	if (worker->wait_ms < 0)
+		worker->wait_ms = 0;
+	if (worker->wait_ms > 1000)
+		worker->wait_ms = 1000;
+}
+
+static bool poll_idle(struct worker *worker)
+{
+	return true;
+}
+
+static void poll_stop(struct worker *worker)
+{
+	struct poll *poll = worker->own;
+
+	poll->source->poll->close(poll->adapter);
+	free(poll);
+}
+
+static int find_source(struct worker *worker, struct poll *poll, struct error *error)
+{
+	for (size_t i = 0; i < worker->site->flows_count; i++)
+		for (size_t j = 0; j < worker->site->flows[i].sources_count; j++) {
+			const struct source *source = &worker->site->flows[i].sources[j];
+
+			if (source->poll && !strcmp(source->endpoint.name, worker->endpoint)) {
+				poll->flow = &worker->site->flows[i];
+				poll->source = source;
+				return 0;
+			}
+		}
+	return error_set(error, ERROR_FATAL, "poll.endpoint", "no source named %s in this revision", worker->endpoint);
+}
+
+static int poll_start(struct worker *worker, struct error *error)
+{
+	struct poll *poll = mem_alloc(sizeof *poll);
+
+	worker->own = poll;
+	if (find_source(worker, poll, error))
+		return -1;
+	poll->adapter = poll->source->poll->open(&poll->source->endpoint, error);
+	if (!poll->adapter)
+		return -1;
+	tell_state(worker, poll, NULL, true);
+	return 0;
+}
+
+const struct role role_poll = {
+	.name = "poll",
+	.start = poll_start,
+	.ready = poll_ready,
+	.idle = poll_idle,
+	.stop = poll_stop,
+	.needs_vault = true,
+};

@@ -1,0 +1,275 @@
+/* Receiving. See receive.h.
+ *
+ * The message id of a first message is SHA-256 over (flow, endpoint, identity): the same document taken in again after a
+ * crash becomes the same message. Files carry their modification time in it, so that the same file dropped anew after
+ * the duplicates' window is a new message. */
+#include "config.h"
+#include "services/receive.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/expression.h"
+#include "base/log.h"
+
+#define KEEP_FOR_EVER INT64_MAX
+
+static json_t *envelope_of(const struct document *document)
+{
+	json_t *envelope = json_object(), *headers = json_object();
+	char text[CLOCK_TEXT], digest[ID_TEXT];
+
+	for (size_t i = 0; i < document->attrs_count; i++) {
+		char *name = mem_span_dup(document->attrs[i].name);
+
+		json_object_set_new(headers, name, json_stringn(document->attrs[i].value.data, document->attrs[i].value.len));
+		free(name);
+	}
+	clock_format(document->time_ms, text);
+	id_hex(&document->stored.digest, digest);
+	json_object_set_new(envelope, "name", json_stringn(document->name.data, document->name.len));
+	json_object_set_new(envelope, "id", json_stringn(document->identity_text.data, document->identity_text.len));
+	json_object_set_new(envelope, "time", json_string(text));
+	json_object_set_new(envelope, "digest", json_string(digest));
+	json_object_set_new(envelope, "size", json_integer((json_int_t)document->stored.size));
+	json_object_set_new(envelope, "type", json_stringn(document->media_type.data, document->media_type.len));
+	json_object_set_new(envelope, "headers", headers);
+	return envelope;
+}
+
+static int identity_by_envelope(const struct flow *flow, const struct document *document, struct id *identity, struct error *error)
+{
+	json_t *envelope = envelope_of(document);
+	struct expression_input input = {.body = envelope, .envelope = envelope};
+	struct buf all, one;
+	int result = -1;
+
+	buf_init(&all, 65536);
+	buf_init(&one, 16384);
+	for (size_t i = 0; i < flow->duplicates_by.count; i++) {
+		buf_reset(&one);
+		if (expression_text(flow->duplicates_by.items[i], &input, &one, error))
+			goto done;
+		buf_field(&all, buf_view(&one));
+	}
+	*identity = id_digest(buf_view(&all));
+	result = 0;
+done:
+	buf_free(&one);
+	buf_free(&all);
+	json_decref(envelope);
+	return result;
+}
+
+/* What makes the document itself, as the flow declares it; an event id beats its content. */
+static int identify(const struct flow *flow, const struct source *source, const struct document *document, struct id *identity,
+		    bool *declared, struct error *error)
+{
+	struct span parts[4];
+	char time[CLOCK_TEXT];
+
+	*declared = flow->duplicates == DUPLICATES_ENVELOPE;
+	if (*declared)
+		return identity_by_envelope(flow, document, identity, error);
+	clock_format(document->time_ms, time);
+	if (flow->duplicates == DUPLICATES_NONE) {
+		parts[0] = document->name;
+		parts[1] = span_of(time);
+		parts[2] = id_span(&document->stored.digest);
+		*identity = id_of(parts, 3);
+		return 0;
+	}
+	if (source && source->server && document->identity_text.len) {
+		*declared = true;
+		parts[0] = document->identity_text;
+		*identity = id_of(parts, 1);
+		return 0;
+	}
+	*identity = document->stored.digest;
+	return 0;
+}
+
+static struct message *make_message(const struct site *site, const struct flow *flow, const struct endpoint *endpoint,
+				    const struct document *document, const struct id *identity, bool timed)
+{
+	struct message *message = message_new();
+	struct span parts[4] = {span_of("source"), span_of(flow->name), span_of(endpoint->name), id_span(identity)};
+	struct span timed_parts[5] = {parts[0], parts[1], parts[2], parts[3]};
+	char text[ID_TEXT], time[CLOCK_TEXT];
+
+	clock_format(document->time_ms, time);
+	timed_parts[4] = span_of(time);
+	message->id = timed ? id_of(timed_parts, 5) : id_of(parts, 4);
+	id_hex(&message->id, text);
+	message_set(message, &message->correlationid, span_of(text));
+	message_set(message, &message->source, span_make(text, (size_t)snprintf(text, sizeof text, "/%.60s", site->name)));
+	message_set(message, &message->type, SPAN_LITERAL("ferrule.document.v1"));
+	message_set(message, &message->subject, document->name);
+	message_set(message, &message->datacontenttype, document->media_type);
+	message_set(message, &message->flow, span_of(flow->name));
+	message_set(message, &message->revision, span_of(site->revision));
+	message_set(message, &message->body_ref, span_of(document->stored.ref));
+	message_set(message, &message->origin.name, document->name);
+	message_set(message, &message->origin.ref, span_of(document->stored.ref));
+	message->time_ms = document->time_ms;
+	message->accepted_ms = clock_now_ms();
+	message->expires_ms = site->queue_lifetime_ms ? message->accepted_ms + site->queue_lifetime_ms : 0;
+	message->body_size = message->origin.length = document->stored.size;
+	message->body_digest = message->origin.digest = document->stored.digest;
+	for (size_t i = 0; i < document->attrs_count; i++)
+		message_attr(message, document->attrs[i].name, document->attrs[i].value, NULL);
+	return message;
+}
+
+static const struct source *source_of(const struct flow *flow, const struct endpoint *endpoint)
+{
+	for (size_t i = 0; i < flow->sources_count; i++)
+		if (&flow->sources[i].endpoint == endpoint)
+			return &flow->sources[i];
+	return NULL;
+}
+
+int receive_prepare(struct reception *reception, const struct site *site, const struct flow *flow, const struct endpoint *endpoint,
+		    struct document *document, struct error *error)
+{
+	const struct source *source = source_of(flow, endpoint);
+	struct span parts[2] = {span_of(endpoint->name), SPAN_NONE}, exact[2];
+	struct id identity;
+
+	*reception = (struct reception){.document = document};
+	if (identify(flow, source, document, &identity, &reception->declared, error))
+		return -1;
+	parts[1] = id_span(&identity);
+	reception->source = id_of(parts, 2);
+	document->identity = reception->source;
+	exact[0] = id_span(&reception->source);
+	exact[1] = id_span(&document->stored.digest);
+	reception->exact = id_of(exact, 2);
+	reception->message = make_message(site, flow, endpoint, document, &identity,
+					  source && source->poll && flow->duplicates == DUPLICATES_CONTENT);
+	return 0;
+}
+
+void receive_renew(struct reception *reception, int64_t now_ms)
+{
+	struct message *message = reception->message;
+	char text[ID_TEXT];
+	struct span parts[2] = {id_span(&reception->source), span_make(&now_ms, sizeof now_ms)};
+
+	reception->source = id_of(parts, 2);
+	reception->declared = false;
+	parts[0] = id_span(&message->id);
+	message->id = id_of(parts, 2);
+	id_hex(&message->id, text);
+	message_set(message, &message->correlationid, span_of(text));
+}
+
+/* Among the documents at hand the first of an identity is new, the others repeat or contradict it. */
+static void compare(struct reception *receptions, size_t i)
+{
+	for (size_t j = 0; j < i && receptions[i].seen == SEEN_NEW; j++)
+		if (id_equal(&receptions[i].source, &receptions[j].source)) {
+			receptions[i].seen = SEEN_BEFORE;
+			receptions[i].first = receptions[j].message->id;
+			receptions[i].conflict = receptions[i].declared && !id_equal(&receptions[i].exact, &receptions[j].exact);
+		}
+}
+
+int receive_recognise(struct queue *queue, struct reception *receptions, size_t n, struct error *error)
+{
+	struct id *sources = mem_alloc(2 * n * sizeof *sources), *firsts = mem_alloc(2 * n * sizeof *firsts);
+	enum seen *seen = mem_alloc(2 * n * sizeof *seen);
+	int result;
+
+	for (size_t i = 0; i < n; i++) {
+		sources[i] = receptions[i].source;
+		sources[n + i] = receptions[i].exact;
+	}
+	result = queue_seen(queue, sources, 2 * n, seen, firsts, error);
+	for (size_t i = 0; !result && i < n; i++) {
+		receptions[i].seen = seen[i];
+		receptions[i].first = firsts[i];
+		receptions[i].conflict = receptions[i].declared && seen[i] != SEEN_NEW && seen[n + i] == SEEN_NEW;
+		compare(receptions, i);
+	}
+	free(seen);
+	free(firsts);
+	free(sources);
+	return result;
+}
+
+void receive_conflict(const struct reception *reception, struct error *error)
+{
+	char first[ID_TEXT];
+
+	id_hex(&reception->first, first);
+	error_set(error, ERROR_REJECT, "identity.conflict",
+		  "the same identity came before with other content, as message %.12s: give the new one an identity of its own", first);
+}
+
+/* The same declared identity with other content is a mistake of the sender: never a duplicate, never silently both. Its own
+ * message id takes the content in, so that each contradiction has its own dead letter. */
+static int add_conflict(struct unit *unit, const struct flow *flow, struct reception *reception)
+{
+	struct message *message = reception->message;
+	struct record record = {.message = message, .stage = "dead", .place = flow->name};
+	struct error why;
+	struct dead dead = {.message = message, .queue = flow->queue, .step = "receive", .why = &why};
+	char text[ID_TEXT];
+
+	receive_conflict(reception, &why);
+	message->id = reception->exact;
+	id_hex(&message->id, text);
+	message_set(message, &message->correlationid, span_of(text));
+	unit_dead(unit, &dead);
+	return unit_record(unit, &record);
+}
+
+/* A duplicate leaves a record of its own, a child of the message that the document became first. */
+static int add_duplicate(struct unit *unit, const struct flow *flow, struct reception *reception)
+{
+	struct message *message = reception->message;
+	char time[CLOCK_TEXT];
+	struct span parts[4] = {span_of("duplicate"), id_span(&reception->first), message->origin.name, SPAN_NONE};
+	struct record record = {.message = message, .stage = "duplicate", .place = flow->name};
+	char text[ID_TEXT];
+
+	clock_format(message->time_ms, time);
+	parts[3] = span_of(time);
+	message->causation = reception->first;
+	message->id = id_of(parts, 4);
+	id_hex(&reception->first, text);
+	message_set(message, &message->correlationid, span_of(text));
+	record.detail = reception->seen == SEEN_DIED ? SPAN_LITERAL("{\"first\":\"dead\"}") : SPAN_NONE;
+	if (reception->seen == SEEN_DIED)
+		log_warn("receive", message->correlationid, "duplicate of a dead letter name=\"%.*s\" flow=%s next=\"ferrule dead list\"",
+			 SPAN_ARGS(message->origin.name), flow->name);
+	else
+		log_info("receive", message->correlationid, "duplicate name=\"%.*s\" flow=%s", SPAN_ARGS(message->origin.name), flow->name);
+	return unit_record(unit, &record);
+}
+
+int receive_add(struct unit *unit, const struct flow *flow, struct reception *reception, struct error *error)
+{
+	struct record record = {.message = reception->message, .stage = "received", .place = flow->name};
+	int64_t keep = flow->duplicates_within_ms ? clock_now_ms() + flow->duplicates_within_ms : KEEP_FOR_EVER;
+	int result;
+
+	if (reception->conflict)
+		return add_conflict(unit, flow, reception);
+	if (reception->seen != SEEN_NEW)
+		return add_duplicate(unit, flow, reception);
+	result = unit_publish(unit, NULL, flow->queue, false, reception->message, error);
+	if (result)
+		return result;
+	unit_seen(unit, &reception->source, &reception->message->id, keep);
+	if (reception->declared)
+		unit_seen(unit, &reception->exact, &reception->message->id, keep);
+	return unit_record(unit, &record);
+}
+
+void receive_free(struct reception *reception)
+{
+	message_free(reception->message);
+	reception->message = NULL;
+}

@@ -1,0 +1,99 @@
+/* The lock of a site. See site_lock.h. */
+#include "config.h"
+#include "services/site_lock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+static int make_directories(const char *path, struct error *error)
+{
+	char whole[4096];
+	size_t n = strlen(path);
+
+	if (n >= sizeof whole)
+		return error_set(error, ERROR_FATAL, "site.path", "%s: the path is too long", path);
+	memcpy(whole, path, n + 1);
+	for (size_t i = 1; i <= n; i++) {
+		if (whole[i] != '/' && whole[i] != '\0')
+			continue;
+		whole[i] = '\0';
+		if (mkdir(whole, 0700) && errno != EEXIST)
+			return error_errno(error, ERROR_FATAL, "site.path", "making the directory %s", whole);
+		whole[i] = path[i];
+	}
+	return 0;
+}
+
+static int open_lock(const char *run_path)
+{
+	char path[4200];
+
+	snprintf(path, sizeof path, "%s/lock", run_path);
+	return open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+}
+
+static long holder(int fd)
+{
+	char text[32] = "";
+	ssize_t n = pread(fd, text, sizeof text - 1, 0);
+
+	return n > 0 ? strtol(text, NULL, 10) : 0;
+}
+
+static void sign(int fd)
+{
+	char text[32];
+	int n = snprintf(text, sizeof text, "%ld\n", (long)getpid());
+
+	if (ftruncate(fd, 0) || pwrite(fd, text, (size_t)n, 0) != n)
+		return; /* only information for people */
+}
+
+int site_lock(const char *run_path, int wait_ms, struct error *error)
+{
+	int64_t until = clock_tick_ms() + wait_ms;
+	int fd;
+
+	if (make_directories(run_path, error))
+		return -1;
+	fd = open_lock(run_path);
+	if (fd < 0)
+		return error_errno(error, ERROR_FATAL, "site.lock", "opening %s/lock", run_path);
+	while (flock(fd, LOCK_EX | LOCK_NB)) {
+		struct timespec nap = {0, 50000000};
+		long pid = holder(fd);
+		bool alive = pid > 0 && !kill((pid_t)pid, 0);
+
+		if (clock_tick_ms() >= until) {
+			close(fd);
+			if (alive)
+				return error_set(error, ERROR_FATAL, "site.running", "the site runs already, as process %ld: stop that one first (kill %ld)", pid, pid);
+			return error_set(error, ERROR_FATAL, "site.running", "processes of an earlier run are still finishing: try again in some seconds");
+		}
+		nanosleep(&nap, NULL);
+	}
+	sign(fd);
+	return fd;
+}
+
+bool site_locked(const char *run_path)
+{
+	int fd = open_lock(run_path);
+	bool locked;
+
+	if (fd < 0)
+		return false;
+	locked = flock(fd, LOCK_SH | LOCK_NB) != 0;
+	close(fd);
+	return locked;
+}

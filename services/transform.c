@@ -1,0 +1,558 @@
+/* The transform role: all steps between two queues, run in one go. Takes from in.<flow>, runs the flow's chain under the revision
+ * that accepted the message, and puts everything that came of some deliveries into one unit. No network, no password, no clock in
+ * what the steps see. */
+#include "config.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/log.h"
+#include "services/backoff.h"
+#include "services/worker.h"
+#include "transformers/chain.h"
+
+#define WINDOW_MESSAGES 200
+#define WINDOW_BYTES (8u << 20)
+#define BATCH_MESSAGES 100
+#define BATCH_BYTES (4u << 20)
+#define PIPELINE 4
+#define RETRY_MS 200
+#define WAIT_STEP_MS 200
+
+struct prepared { /* a flow of one revision, ready to run */
+	struct prepared *next;
+	const struct site *site;
+	const struct flow *flow;
+	struct chain *chain;
+};
+
+struct batch {
+	struct worker *worker;
+	struct unit *unit;
+	struct delivery *deliveries[BATCH_MESSAGES];
+	size_t count, bytes;
+	bool stored; /* something was put into the vault */
+};
+
+struct transform {
+	struct prepared *prepared;
+	unsigned batches;      /* on their way */
+	int64_t not_before;    /* monotonic: after a failed commit */
+	unsigned careful;      /* so many messages go in units of their own: one of them cannot be done now */
+};
+
+/* What the chain's callbacks need of the run under way. */
+struct run {
+	struct worker *worker;
+	struct batch *batch;
+	const struct prepared *prepared;
+	const struct delivery *delivery;
+};
+
+/* ---- flows, ready ------------------------------------------------------------------------------------------------- */
+
+static const json_t *contract_of(void *site, const char *name)
+{
+	const struct contract *contract = site_contract(site, name);
+
+	return contract ? contract->schema : NULL;
+}
+
+static struct chain *make_chain(const struct site *site, const struct flow *flow, struct error *error)
+{
+	struct chain_step *steps = mem_alloc((flow->steps_count + 1) * sizeof *steps);
+	struct transformer_context context = {.site = (void *)site, .contract = contract_of};
+	struct chain_limits limits = {.tree_max = (size_t)site->limits.tree_max,
+				      .step = {.time_ms = site->limits.step_time_ms, .memory = (size_t)site->limits.step_memory}};
+	struct chain *chain;
+
+	for (size_t i = 0; i < flow->steps_count; i++)
+		steps[i] = (struct chain_step){flow->steps[i].ops, flow->steps[i].settings, flow->steps[i].label};
+	chain = chain_new(flow->name, steps, flow->steps_count, &context, &limits, error);
+	free(steps);
+	return chain;
+}
+
+static const struct prepared *prepare_flow(struct worker *worker, const struct delivery *delivery, struct error *error)
+{
+	struct transform *transform = worker->own;
+	const struct site *site = revisions_get(worker->revisions, delivery->message->revision, error);
+	const char *name = strchr(delivery->queue, '.');
+	struct prepared *prepared;
+	const struct flow *flow;
+
+	if (!site)
+		return NULL;
+	flow = name ? site_flow(site, span_of(name + 1)) : NULL;
+	if (!flow) /* the message was accepted before there was this flow, which subscribes since */
+		flow = name ? site_flow(site = worker->site, span_of(name + 1)) : NULL;
+	if (!flow) {
+		error_set(error, ERROR_REJECT, "flow.unknown", "neither revision %.12s nor today's has a flow for the queue %s", site->revision, delivery->queue);
+		return NULL;
+	}
+	for (prepared = transform->prepared; prepared; prepared = prepared->next)
+		if (prepared->flow == flow)
+			return prepared;
+	prepared = mem_alloc(sizeof *prepared);
+	*prepared = (struct prepared){.next = transform->prepared, .site = site, .flow = flow, .chain = make_chain(site, flow, error)};
+	if (!prepared->chain) {
+		free(prepared);
+		return NULL;
+	}
+	transform->prepared = prepared;
+	return prepared;
+}
+
+/* ---- what comes out ------------------------------------------------------------------------------------------------ */
+
+static void inherit(struct message *message, const struct message *from, const struct chain_output *output, const struct flow *flow)
+{
+	const struct item *item = output->item;
+
+	message->id = output->id;
+	message->causation = from->id;
+	message_set(message, &message->source, from->source);
+	message_set(message, &message->subject, from->subject);
+	message_set(message, &message->correlationid, from->correlationid);
+	message_set(message, &message->traceparent, from->traceparent);
+	message_set(message, &message->flow, span_of(flow->name));
+	message_set(message, &message->revision, from->revision);
+	message_set(message, &message->path, item->path);
+	message_set(message, &message->position, item->position.len ? item->position : from->position);
+	message_set(message, &message->datacontenttype, output->media_type);
+	message_set(message, &message->dataschema, item->contract.len ? item->contract : from->dataschema);
+	message_set(message, &message->group, item->group);
+	message_set(message, &message->origin.name, from->origin.name);
+	message_set(message, &message->origin.ref, from->origin.ref);
+	message->time_ms = from->time_ms;
+	message->accepted_ms = from->accepted_ms;
+	message->expires_ms = from->expires_ms;
+	message->generation = from->generation;
+	message->flags = from->flags;
+	message->group_index = item->group_index;
+	message->group_size = item->group_size;
+	message->origin.digest = from->origin.digest;
+	message->origin.offset = item->length ? from->origin.offset + item->offset : from->origin.offset;
+	message->origin.length = item->length ? item->length : from->origin.length;
+}
+
+static int add_keys(struct message *message, const struct message *from, const struct item *item, struct error *error)
+{
+	for (size_t i = 0; i < item->keys_count; i++)
+		if (message_key(message, item->keys[i].name, item->keys[i].value, error))
+			return -1;
+	for (size_t i = 0; i < from->keys_count && message->keys_count < MESSAGE_KEYS_MAX; i++)
+		message_key(message, from->keys[i].name, from->keys[i].value, NULL);
+	return 0;
+}
+
+static bool subscribes(const struct flow *flow, const char *topic)
+{
+	for (size_t i = 0; i < flow->subscribes_count; i++)
+		if (!strcmp(flow->subscribes[i], topic))
+			return true;
+	return false;
+}
+
+/* The order key of each ordered subscriber, so that its queue can keep the order without reading the body. */
+static int add_orders(struct run *run, struct message *message, struct item *item, const char *topic, struct error *error)
+{
+	struct expression_input input;
+	struct buf text;
+	int result = 0;
+
+	buf_init(&text, 4096);
+	for (size_t i = 0; i < run->worker->site->flows_count && !result; i++) {
+		const struct flow *flow = &run->worker->site->flows[i];
+		struct span part;
+		struct id id;
+
+		if (flow->order == ORDER_NONE || !flow->order_by || !subscribes(flow, topic))
+			continue;
+		buf_reset(&text);
+		result = chain_input(run->prepared->chain, item, &input, error) || expression_text(flow->order_by, &input, &text, error);
+		part = buf_view(&text);
+		id = id_of(&part, 1);
+		if (!result)
+			message_order(message, span_of(flow->name), id_hash(&id) | 1);
+	}
+	buf_free(&text);
+	return result;
+}
+
+/* Where it goes, as the sink wants it: "path", "url" … and the idempotency key that the flow declares. */
+static int add_address(struct run *run, struct message *message, struct item *item, struct error *error)
+{
+	const struct flow *flow = run->prepared->flow;
+	struct expression_input input = {.body = NULL};
+	struct error no_json;
+	struct buf key;
+	int result;
+
+	if (chain_input(run->prepared->chain, item, &input, &no_json))
+		input = (struct expression_input){.body = json_null(), .envelope = chain_envelope(run->prepared->chain, item)};
+	if (flow->sink_ops->address(flow->sink, &input, message, error))
+		return -1;
+	message_order(message, span_of(flow->name), message_order_find(run->delivery->message, span_of(flow->name)));
+	if (flow->sink->effect.kind != EFFECT_KEY || !flow->sink->effect.key)
+		return 0;
+	buf_init(&key, 256);
+	result = template_render(flow->sink->effect.key, &input, NULL, &key, error);
+	if (!result && !key.len)
+		result = error_set(error, ERROR_REJECT, "effect.key", "the idempotency key of %s is empty for this message", flow->sink->name);
+	if (!result)
+		result = message_attr(message, SPAN_LITERAL("idempotency-key"), buf_view(&key), error);
+	buf_free(&key);
+	return result;
+}
+
+static int set_body(struct run *run, struct message *message, const struct chain_output *output, struct error *error)
+{
+	struct vault_entry entry;
+
+	message_body_take(message, reader_ref(output->body));
+	message->body_digest = output->body_digest;
+	if (message->body_size <= MESSAGE_INLINE_MAX)
+		return 0;
+	if (vault_put(run->worker->vault, message->body, &entry, error))
+		return -1;
+	run->batch->stored = true;
+	message_set(message, &message->body_ref, span_of(entry.ref));
+	return 0;
+}
+
+static int publish(struct run *run, const char *topic, const char *queue, const struct message *message, struct error *error)
+{
+	struct record record = {.message = message, .stage = "published", .place = topic ? topic : run->prepared->flow->sink->name};
+	int result;
+
+	while ((result = unit_publish(run->batch->unit, topic, queue, false, message, error)) == 1) {
+		board_tick(run->worker->slot);
+		if (queue_wait(run->worker->queue, WAIT_STEP_MS, error))
+			return -1;
+	}
+	return result ? -1 : unit_record(run->batch->unit, &record);
+}
+
+static int put_dead(struct run *run, const struct item *item, const char *step, const struct error *why, struct span content)
+{
+	const struct message *message = run->delivery->message;
+	struct dead letter = {.message = message, .queue = run->delivery->queue, .step = step, .content = content, .why = why};
+	json_t *detail = json_pack("{s:s s:s s:s}", "step", step, "code", why->code, "reason", why->text);
+	struct record record = {.message = message, .stage = "dead", .place = run->prepared ? run->prepared->flow->name : run->delivery->queue};
+	char *text;
+
+	if (item) {
+		letter.path = item->path;
+		letter.position = item->position;
+		json_object_set_new(detail, "position", json_stringn(item->position.data ? item->position.data : "", item->position.len));
+		json_object_set_new(detail, "path", json_stringn(item->path.data ? item->path.data : "", item->path.len));
+		/* several parts of one message may die: each has a record of its own */
+		record.attempt = (uint32_t)item->offset + 1;
+	}
+	text = json_dumps(detail, JSON_COMPACT);
+	record.detail = span_of(text);
+	unit_dead(run->batch->unit, &letter);
+	unit_record(run->batch->unit, &record);
+	log_warn("transform", message->correlationid, "dead flow=%s step=%s code=%s position=\"%.*s\" error=\"%s\"", record.place, step, why->code,
+		 SPAN_ARGS(letter.position), why->text);
+	free(text);
+	json_decref(detail);
+	return 0;
+}
+
+static int on_publish(void *arg, const struct chain_output *output, struct error *error)
+{
+	struct run *run = arg;
+	const struct flow *flow = run->prepared->flow;
+	const char *topic = output->topic ? output->topic : flow->publish;
+	const char *queue = topic ? NULL : flow->out_queue;
+	struct message *message = message_new();
+	int result = -1;
+
+	inherit(message, run->delivery->message, output, flow);
+	message_set(message, &message->type, topic ? span_of(topic) : SPAN_LITERAL("ferrule.delivery.v1"));
+	if (set_body(run, message, output, error))
+		goto done;
+	if (add_keys(message, run->delivery->message, output->item, error) ||
+	    (topic ? add_orders(run, message, output->item, topic, error) : add_address(run, message, output->item, error))) {
+		result = error->class == ERROR_REJECT ? put_dead(run, output->item, topic ? "publish" : "to", error, SPAN_NONE) : -1;
+		goto done;
+	}
+	if (topic || queue) {
+		result = publish(run, topic, queue, message, error);
+		/* a message that cannot be a message (its envelope is too large) is this part's own fault */
+		if (result && error->class == ERROR_REJECT)
+			result = put_dead(run, output->item, "publish", error, SPAN_NONE);
+	} else {
+		result = 0;
+	}
+done:
+	message_free(message);
+	return result;
+}
+
+static int on_dead(void *arg, const struct item *item, const char *step, const struct error *why, struct span content, struct error *error)
+{
+	return put_dead(arg, item, step, why, content);
+}
+
+static int on_drop(void *arg, const struct item *item, const char *step, const char *why, struct error *error)
+{
+	struct run *run = arg;
+	json_t *detail = json_pack("{s:s s:s s:s%}", "step", step, "why", why, "path", item->path.data ? item->path.data : "", item->path.len);
+	char *text = json_dumps(detail, JSON_COMPACT);
+	struct record record = {.message = run->delivery->message, .stage = "filtered", .place = run->prepared->flow->name,
+				.attempt = (uint32_t)item->offset + 1, .detail = span_of(text)};
+
+	unit_record(run->batch->unit, &record);
+	free(text);
+	json_decref(detail);
+	return 0;
+}
+
+static int on_tick(void *arg, struct error *error)
+{
+	struct run *run = arg;
+
+	board_tick(run->worker->slot);
+	return 0;
+}
+
+/* ---- one delivery ------------------------------------------------------------------------------------------------------ */
+
+static int body_at_hand(struct worker *worker, struct message *message, struct error *error)
+{
+	if (message->body)
+		return 0;
+	message->body = message->body_ref.len ? vault_get_new(worker->vault, message->body_ref, error) : reader_new_copy(SPAN_NONE);
+	return message->body ? 0 : -1;
+}
+
+static int run_chain(struct run *run, struct error *error)
+{
+	const struct message *message = run->delivery->message;
+	struct chain_events events = {.arg = run, .publish = on_publish, .dead = on_dead, .drop = on_drop, .tick = on_tick};
+
+	if (message->expires_ms && clock_now_ms() > message->expires_ms)
+		return error_set(error, ERROR_REJECT, "message.expired", "it waited longer than the site keeps queued messages (retention: queue)");
+	run->prepared = prepare_flow(run->worker, run->delivery, error);
+	if (!run->prepared || body_at_hand(run->worker, run->delivery->message, error))
+		return -1;
+	FAULT("transform.running");
+	return chain_run(run->prepared->chain, message, &events, error);
+}
+
+/* 0: its outcome is in the unit. -1: RETRY or FATAL, the unit is spoiled. */
+static int process(struct batch *batch, struct delivery *delivery, struct error *error)
+{
+	struct worker *worker = batch->worker;
+	struct run run = {.worker = worker, .batch = batch, .delivery = delivery};
+	int result;
+
+	board_hold(worker->slot, &delivery->message->id);
+	board_step(worker->slot, delivery->queue);
+	result = run_chain(&run, error);
+	if (result && error->class == ERROR_REJECT)
+		result = put_dead(&run, NULL, "receive", error, SPAN_NONE);
+	if (!result)
+		unit_settle(batch->unit, delivery);
+	board_let_go(worker->slot);
+	return result;
+}
+
+/* ---- batches ------------------------------------------------------------------------------------------------------------- */
+
+static void batch_free(struct batch *batch, bool done)
+{
+	struct transform *transform = batch->worker->own;
+
+	for (size_t i = 0; i < batch->count; i++)
+		if (done)
+			delivery_free(batch->deliveries[i]);
+		else
+			queue_release(batch->worker->queue, batch->deliveries[i]);
+	transform->batches--;
+	free(batch);
+}
+
+static void fail_batch(struct batch *batch, const struct error *error)
+{
+	struct transform *transform = batch->worker->own;
+
+	log_warn("transform", SPAN_NONE, "again soon count=%zu code=%s error=\"%s\"", batch->count, error->code, error->text);
+	transform->not_before = clock_tick_ms() + RETRY_MS;
+	batch_free(batch, false);
+}
+
+static void committed(void *arg, const struct error *error)
+{
+	struct batch *batch = arg;
+
+	FAULT("transform.committed");
+	board_tick(batch->worker->slot);
+	if (error)
+		fail_batch(batch, error);
+	else
+		batch_free(batch, true);
+}
+
+static void commit(struct batch *batch)
+{
+	struct worker *worker = batch->worker;
+	struct error error = {0};
+
+	FAULT("transform.done");
+	if (batch->stored && vault_sync(worker->vault, &error)) {
+		unit_free(batch->unit);
+		fail_batch(batch, &error);
+		return;
+	}
+	FAULT("transform.synced");
+	if (unit_commit(batch->unit, committed, batch, &error))
+		worker_fail(worker, &error);
+}
+
+static struct batch *batch_new(struct worker *worker)
+{
+	struct transform *transform = worker->own;
+	struct batch *batch = mem_alloc(sizeof *batch);
+
+	batch->worker = worker;
+	batch->unit = unit_new(worker->queue);
+	transform->batches++;
+	return batch;
+}
+
+static int64_t failed_since(const struct message *message)
+{
+	return message->first_failed_ms ? message->first_failed_ms : clock_now_ms();
+}
+
+/* A message that cannot be done now, alone in its unit, waits aside so that it holds up nobody. */
+static void put_aside(struct batch *batch, const struct retry_spec *retry, const struct error *why)
+{
+	struct delivery *delivery = batch->deliveries[0];
+	struct run run = {.worker = batch->worker, .batch = batch, .delivery = delivery};
+	struct error dead;
+
+	if (clock_now_ms() - failed_since(delivery->message) > retry->for_ms) {
+		error_set(&dead, ERROR_REJECT, "retry.expired", "tried again and again without success; at last: %s", why->text);
+		put_dead(&run, NULL, "retry", &dead, SPAN_NONE);
+		unit_settle(batch->unit, delivery);
+	} else {
+		unit_park(batch->unit, delivery, clock_now_ms() + backoff_wait(retry, delivery->message->attempt, why->retry_after_ms), why);
+	}
+	commit(batch);
+}
+
+/* What could not be done spoils the unit it was in: nothing of that is settled, all of it comes again, one by one for a while. */
+static void spoiled(struct batch *batch, const struct error *error)
+{
+	static const struct retry_spec patient = {5ll * 86400000, 1000, 900000};
+	struct worker *worker = batch->worker;
+	struct transform *transform = worker->own;
+
+	unit_free(batch->unit);
+	if (error->class == ERROR_FATAL)
+		worker_fail(worker, error);
+	transform->careful = 2 * BATCH_MESSAGES;
+	if (batch->count > 1) {
+		fail_batch(batch, error);
+		return;
+	}
+	batch->unit = unit_new(worker->queue);
+	put_aside(batch, &patient, error);
+}
+
+/* Everything that has arrived, in units. */
+static void work(struct worker *worker)
+{
+	struct transform *transform = worker->own;
+	struct batch *batch = NULL;
+	struct delivery *delivery;
+
+	while (transform->batches < PIPELINE + (batch != NULL) && clock_tick_ms() >= transform->not_before &&
+	       queue_take(worker->queue, &delivery, 1)) {
+		struct error error = {0};
+
+		if (!batch)
+			batch = batch_new(worker);
+		batch->deliveries[batch->count++] = delivery;
+		batch->bytes += (size_t)delivery->message->body_size;
+		if (process(batch, delivery, &error)) {
+			spoiled(batch, &error);
+			return;
+		}
+		if (batch->count == BATCH_MESSAGES || batch->bytes >= BATCH_BYTES || delivery->suspect || transform->careful) {
+			transform->careful -= transform->careful > 0;
+			commit(batch);
+			batch = NULL;
+		}
+	}
+	if (batch)
+		commit(batch);
+}
+
+static void transform_ready(struct worker *worker)
+{
+	struct transform *transform = worker->own;
+
+	work(worker);
+	worker->wait_ms = clock_tick_ms() < transform->not_before ? RETRY_MS / 4 : 1000;
+}
+
+/* ---- the role --------------------------------------------------------------------------------------------------------------- */
+
+static void credit(struct worker *worker, unsigned messages)
+{
+	for (size_t i = 0; i < worker->topology->count; i++)
+		if (worker->topology->queues[i].kind == QUEUE_IN)
+			queue_credit(worker->queue, worker->topology->queues[i].name, messages, WINDOW_BYTES);
+}
+
+static int transform_start(struct worker *worker, struct error *error)
+{
+	worker->own = mem_alloc(sizeof(struct transform));
+	credit(worker, WINDOW_MESSAGES);
+	return 0;
+}
+
+static void transform_drain(struct worker *worker)
+{
+	struct delivery *delivery;
+
+	credit(worker, 0);
+	while (queue_take(worker->queue, &delivery, 1))
+		queue_release(worker->queue, delivery);
+}
+
+static bool transform_idle(struct worker *worker)
+{
+	struct transform *transform = worker->own;
+
+	return transform->batches == 0;
+}
+
+static void transform_stop(struct worker *worker)
+{
+	struct transform *transform = worker->own;
+
+	for (struct prepared *prepared = transform->prepared, *next; prepared; prepared = next) {
+		next = prepared->next;
+		chain_free(prepared->chain);
+		free(prepared);
+	}
+	free(transform);
+}
+
+const struct role role_transform = {
+	.name = "transform",
+	.start = transform_start,
+	.ready = transform_ready,
+	.drain = transform_drain,
+	.idle = transform_idle,
+	.stop = transform_stop,
+	.needs_vault = true,
+};
