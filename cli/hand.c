@@ -1,0 +1,291 @@
+/* ferrule decode, encode, map, validate: one step by hand, from a file or standard input, with no site needed. */
+#include "config.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli/verb.h"
+#include "services/registry.h"
+#include "transformers/chain.h"
+
+#define SCHEMA_MAX (16u << 20)
+
+static const struct verb_option no_options[] = {{NULL, NULL, NULL}};
+
+static const struct verb_option site_options[] = {
+	{"site", "DIR", "a site whose contracts count, too (the current directory)"},
+	{NULL, NULL, NULL},
+};
+
+struct hand {
+	const struct arguments *arguments;
+	struct arena *arena;
+	struct findings findings;
+	struct span mapping; /* the text of the mapping at hand */
+	json_t *schema;
+};
+
+/* ---- input ------------------------------------------------------------------------------------------------------- */
+
+/* Standard input may be a pipe: it is taken into a file first, so that steps can read at any offset. */
+static int spool_input(struct error *error)
+{
+	char path[] = "/tmp/ferrule-input-XXXXXX", chunk[65536];
+	int fd = mkstemp(path);
+	ssize_t n;
+
+	if (fd < 0)
+		return error_errno(error, ERROR_RETRY, "input.spool", "making a temporary file");
+	unlink(path);
+	while ((n = read(STDIN_FILENO, chunk, sizeof chunk)) > 0)
+		if (write(fd, chunk, (size_t)n) != n) {
+			close(fd);
+			return error_errno(error, ERROR_RETRY, "input.spool", "writing a temporary file");
+		}
+	return fd;
+}
+
+static struct reader *open_input(const char *name, struct error *error)
+{
+	bool standard = !name || !strcmp(name, "-");
+	int fd = standard ? spool_input(error) : open(name, O_RDONLY | O_CLOEXEC);
+	struct stat status;
+
+	if (fd < 0) {
+		if (!standard)
+			error_errno(error, ERROR_REJECT, "input.open", "%s", name);
+		return NULL;
+	}
+	if (fstat(fd, &status) || !S_ISREG(status.st_mode)) {
+		close(fd);
+		error_set(error, ERROR_REJECT, "input.open", "%s is no file; give it on standard input instead", name);
+		return NULL;
+	}
+	return reader_new_fd(fd, 0, (uint64_t)status.st_size);
+}
+
+static int read_text(const char *path, struct buf *text, struct error *error)
+{
+	struct reader *reader = open_input(path, error);
+	int result = reader ? reader_all(reader, text, error) : -1;
+
+	reader_unref(reader);
+	return result;
+}
+
+/* ---- output ------------------------------------------------------------------------------------------------------ */
+
+static int write_out(void *arg, struct span bytes, struct error *error)
+{
+	if (fwrite(bytes.data, 1, bytes.len, stdout) == bytes.len)
+		return 0;
+	return error_errno(error, ERROR_FATAL, "output.write", "writing to standard output");
+}
+
+static void tell(void *arg, const char *step, struct span position, const struct error *why, const char *dropped)
+{
+	fprintf(stderr, "%s%s%.*s: %s\n", step, position.len ? ", " : "", SPAN_ARGS(position), why ? why->text : dropped);
+}
+
+/* ---- the chain of one step ------------------------------------------------------------------------------------------ */
+
+static const struct transformer_ops *ops_of(const char *name)
+{
+	for (const struct transformer_ops *const *ops = registry_get()->transformers; *ops; ops++)
+		if (!strcmp((*ops)->name, name))
+			return *ops;
+	return NULL;
+}
+
+static const struct span *mapping_of(void *arg, const char *name, const char **file)
+{
+	struct hand *hand = arg;
+
+	*file = name;
+	return &hand->mapping;
+}
+
+static const json_t *contract_of(void *arg, const char *name)
+{
+	struct hand *hand = arg;
+
+	return hand->schema;
+}
+
+static struct chain *make_chain(struct hand *hand, const char *step, const char *main_value, struct error *error)
+{
+	const struct transformer_ops *ops = ops_of(step);
+	struct node node = {.type = NODE_SCALAR, .place = {main_value, 1, 1}, .text = span_of(main_value)};
+	struct option_context context = {.arena = hand->arena, .findings = &hand->findings, .mapping = mapping_of, .site = hand};
+	struct transformer_context surroundings = {hand, contract_of};
+	struct chain_step one = {ops, arena_alloc(hand->arena, ops->settings_size), step};
+
+	if (option_fill(&context, &node, ops->options, NULL, (void *)one.settings) ||
+	    (ops->check && ops->check(one.settings, &surroundings, node.place, &hand->findings) && hand->findings.errors)) {
+		verb_print_findings(&hand->findings, stderr);
+		error_set(error, ERROR_REJECT, "hand.settings", "`%s` cannot be used; see above", main_value);
+		return NULL;
+	}
+	return chain_new("by hand", &one, 1, &surroundings, NULL, error);
+}
+
+static int run_chain(struct hand *hand, struct chain *chain, const char *file, const char *media_type, struct error *error)
+{
+	struct reader *input = open_input(file, error);
+	struct chain_hand how = {.write = write_out, .tell = tell, .arg = hand};
+	struct chain_report report = {0};
+	int result = -1;
+
+	if (input)
+		result = chain_run_by_hand(chain, input, span_of(file ? file : "-"), span_of(media_type), &how, &report, error);
+	reader_unref(input);
+	if (result)
+		return verb_failed(hand->arguments, error);
+	return report.dead ? EXIT_FINDINGS : EXIT_DONE;
+}
+
+static int by_hand(struct hand *hand, const char *step, const char *main_value, const char *file, const char *media_type)
+{
+	struct error error = {0};
+	struct chain *chain = make_chain(hand, step, main_value, &error);
+	int code = chain ? run_chain(hand, chain, file, media_type, &error) : verb_failed(hand->arguments, &error);
+
+	chain_free(chain);
+	return code;
+}
+
+static void begin(struct hand *hand, const struct arguments *arguments)
+{
+	*hand = (struct hand){.arguments = arguments, .arena = arena_new()};
+	findings_init(&hand->findings);
+}
+
+static int end(struct hand *hand, int code)
+{
+	json_decref(hand->schema);
+	findings_free(&hand->findings);
+	arena_free(hand->arena);
+	if (fflush(stdout))
+		return EXIT_FINDINGS;
+	return code;
+}
+
+static int decode(const struct arguments *arguments)
+{
+	struct hand hand;
+
+	begin(&hand, arguments);
+	return end(&hand, by_hand(&hand, "decode", arguments->words[0], argument_word(arguments, 1, NULL), ""));
+}
+
+static int encode(const struct arguments *arguments)
+{
+	struct hand hand;
+
+	begin(&hand, arguments);
+	return end(&hand, by_hand(&hand, "encode", arguments->words[0], argument_word(arguments, 1, NULL), "application/jsonl"));
+}
+
+static int map(const struct arguments *arguments)
+{
+	struct error error = {0};
+	struct hand hand;
+	struct buf text;
+	int code;
+
+	begin(&hand, arguments);
+	buf_init(&text, SCHEMA_MAX);
+	if (read_text(arguments->words[0], &text, &error)) {
+		code = verb_failed(arguments, &error);
+	} else {
+		hand.mapping = buf_view(&text);
+		code = by_hand(&hand, "map", arguments->words[0], argument_word(arguments, 1, NULL), "application/jsonl");
+	}
+	buf_free(&text);
+	return end(&hand, code);
+}
+
+/* A schema file, or a contract's name: the site's own, else a shipped one. */
+static json_t *find_schema(const struct arguments *arguments, const char *name, struct error *error)
+{
+	const char *site = argument_given(arguments, "site") ? argument(arguments, "site") : ".";
+	char *places[] = {mem_strdup(name), mem_printf("%s/canonical/%s.schema.json", site, name), mem_printf("%s/canonical/%s.schema.json", PKGDATADIR, name),
+			  mem_printf("%s/config/canonical/%s.schema.json", SRCDIR, name)};
+	json_t *schema = NULL;
+	json_error_t why = {.text = ""};
+
+	for (size_t i = 0; i < sizeof places / sizeof *places && !schema; i++)
+		if (!access(places[i], R_OK)) {
+			schema = json_load_file(places[i], JSON_REJECT_DUPLICATES, &why);
+			if (!schema)
+				error_set(error, ERROR_REJECT, "contract.json", "%s:%d:%d: %s", places[i], why.line, why.column, why.text);
+			break;
+		}
+	if (!schema && !why.text[0])
+		error_set(error, ERROR_REJECT, "contract.unknown", "no contract %s: looked in %s, %s and %s", name, places[1], places[2], places[3]);
+	for (size_t i = 0; i < sizeof places / sizeof *places; i++)
+		free(places[i]);
+	return schema;
+}
+
+static int validate(const struct arguments *arguments)
+{
+	struct error error = {0};
+	struct hand hand;
+	int code;
+
+	begin(&hand, arguments);
+	hand.schema = find_schema(arguments, arguments->words[0], &error);
+	if (hand.schema)
+		code = by_hand(&hand, "validate", arguments->words[0], argument_word(arguments, 1, NULL), "application/jsonl");
+	else
+		code = verb_failed(arguments, &error);
+	return end(&hand, code);
+}
+
+const struct verb verb_decode = {
+	.name = "decode",
+	.words = "FORMAT [FILE]",
+	.words_min = 1,
+	.words_max = 2,
+	.summary = "Turn a document into JSON, a line for each transaction",
+	.text = "  ferrule decode x12 order.edi\nFORMAT is x12 or json. Without FILE it reads standard input. What is broken is told on standard error, and the exit code is 1.\n",
+	.options = no_options,
+	.run = decode,
+};
+
+const struct verb verb_encode = {
+	.name = "encode",
+	.words = "FORMAT [FILE]",
+	.words_min = 1,
+	.words_max = 2,
+	.summary = "Turn JSON lines into a document",
+	.text = "  ferrule encode xml order.json\nFORMAT is xml, csv or json.\n",
+	.options = no_options,
+	.run = encode,
+};
+
+const struct verb verb_map = {
+	.name = "map",
+	.words = "MAPPING [FILE]",
+	.words_min = 1,
+	.words_max = 2,
+	.summary = "Run a mapping (a file with jq) over JSON lines",
+	.text = "  ferrule decode x12 order.edi | ferrule map mappings/acme-850-to-order.jq\n",
+	.options = no_options,
+	.run = map,
+};
+
+const struct verb verb_validate = {
+	.name = "validate",
+	.words = "CONTRACT [FILE]",
+	.words_min = 1,
+	.words_max = 2,
+	.summary = "Validate JSON lines against a contract (order/v1) or a schema file",
+	.text = "  ferrule validate order/v1 order.json\nWhat is valid is printed again; what is not, is told on standard error, and the exit code is 1.\n",
+	.options = site_options,
+	.run = validate,
+};

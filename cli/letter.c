@@ -1,0 +1,128 @@
+/* Stored messages. See letter.h. */
+#include "config.h"
+#include "cli/letter.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/vault.h"
+#include "base/wire.h"
+#include "cli/site.h"
+
+#define ENVELOPE_MAX (64u << 10)
+#define WAIT_MS 200
+
+static int decode(const json_t *letter, const char *key, struct buf *into, struct error *error)
+{
+	if (base64_decode(into, span_of(json_text(letter, key))))
+		return error_set(error, ERROR_REJECT, "letter.unreadable", "the stored %s of this message cannot be read", key);
+	return 0;
+}
+
+struct message *letter_message_new(const json_t *letter, struct error *error)
+{
+	struct message *message = NULL;
+	struct buf envelope, body;
+
+	buf_init(&envelope, ENVELOPE_MAX);
+	buf_init(&body, 16u << 20);
+	if (decode(letter, "envelope", &envelope, error) || decode(letter, "body", &body, error))
+		goto done;
+	message = message_decode_new(buf_view(&envelope), error);
+	if (message && !message->body_ref.len)
+		message_body_take(message, reader_new_copy(buf_view(&body)));
+done:
+	buf_free(&envelope);
+	buf_free(&body);
+	return message;
+}
+
+int letter_body(struct session *session, const json_t *letter, struct buf *into, struct error *error)
+{
+	struct message *message = letter_message_new(letter, error);
+	struct vault *vault = NULL;
+	int result = -1;
+
+	if (!message)
+		return -1;
+	if (!message->body) {
+		vault = vault_open(session_site(session)->vault_path, error);
+		message->body = vault ? vault_get_new(vault, message->body_ref, error) : NULL;
+	}
+	if (message->body)
+		result = reader_all(message->body, into, error);
+	message_free(message);
+	vault_close(vault);
+	return result;
+}
+
+void letter_refresh(struct session *session, struct message *message, bool again)
+{
+	const struct site *site = session_site(session);
+
+	message_set(message, &message->revision, span_of(site->revision));
+	message->flags |= MESSAGE_REPLAY;
+	message->generation += again;
+	message->attempt = 0;
+	message->first_failed_ms = 0;
+	message->expires_ms = site->queue_lifetime_ms ? clock_now_ms() + site->queue_lifetime_ms : 0;
+}
+
+static int publish(struct session *session, struct unit *unit, const char *queue, const struct message *message, struct error *error)
+{
+	size_t prefix = strlen(WIRE_TOPIC_PREFIX);
+	bool topic = !strncmp(queue, WIRE_TOPIC_PREFIX, prefix);
+	int result;
+
+	while ((result = unit_publish(unit, topic ? queue + prefix : NULL, topic ? NULL : queue, false, message, error)) == 1)
+		if (queue_wait(session_queue(session), WAIT_MS, error))
+			return -1;
+	return result;
+}
+
+/* Into the queue, with the change that belongs to it: both or neither. */
+static int again_with(struct session *session, const struct message *message, const char *queue, const char *change, json_t *request,
+		      struct error *error)
+{
+	struct record record = {.message = message, .stage = "replayed", .place = queue, .attempt = (uint32_t)(clock_now_ms() / 1000)};
+	struct unit *unit = unit_new(session_queue(session));
+
+	if (publish(session, unit, queue, message, error)) {
+		unit_free(unit);
+		json_decref(request);
+		return -1;
+	}
+	unit_change(unit, change, request);
+	unit_record(unit, &record);
+	return unit_commit_wait(unit, error);
+}
+
+int letter_replay(struct session *session, const json_t *letter, bool again, struct error *error)
+{
+	struct message *message = letter_message_new(letter, error);
+	int result;
+
+	if (!message)
+		return -1;
+	letter_refresh(session, message, again);
+	if (*json_text(letter, "path"))
+		message_set(message, &message->part, span_of(json_text(letter, "path")));
+	result = again_with(session, message, json_text(letter, "queue"), "dead.replayed",
+			    json_pack("{s:I}", "number", (json_int_t)json_number(letter, "number")), error);
+	message_free(message);
+	return result;
+}
+
+int letter_resend(struct session *session, const json_t *doubt, struct error *error)
+{
+	struct message *message = letter_message_new(doubt, error);
+	char queue[256];
+	int result;
+
+	if (!message)
+		return -1;
+	snprintf(queue, sizeof queue, "out.%s", json_text(doubt, "endpoint"));
+	result = again_with(session, message, queue, "doubt.resend", json_pack("{s:s}", "key", json_text(doubt, "key")), error);
+	message_free(message);
+	return result;
+}

@@ -1,0 +1,60 @@
+/* ferrule run: the site, until it is told to end. */
+#include "config.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "cli/verb.h"
+#include "services/supervisor.h"
+
+static const struct verb_option options[] = {
+	{"env", "NAME", "take the values of environments/NAME.yaml"},
+	{"role", "ROLE", "only this role, and the queue process; may be repeated"},
+	{"until-idle", NULL, "poll each source once and end when nothing is ready, held, parked or unrecorded"},
+	{"for", "TIME", "end after this long, such as 90s or 5m"},
+	{"watchdog", "TIME", "kill a worker that makes no progress with a message for so long (60s)"},
+	{"log", "LEVELS", "error, warn, info or debug, for all or by module: info,deliver=debug"},
+	{NULL, NULL, NULL},
+};
+
+static int duration(const struct arguments *arguments, const char *name, int64_t *ms)
+{
+	const char *text = argument(arguments, name);
+
+	*ms = 0;
+	if (text && duration_parse(span_of(text), ms))
+		return verb_usage(arguments, "--%s %s: a time looks like 90s, 5m or 1h30m", name, text);
+	return 0;
+}
+
+static int run(const struct arguments *arguments)
+{
+	const char *roles[ARGUMENTS_MAX + 1] = {NULL};
+	struct supervisor_config config = {
+		.directory = argument_word(arguments, 0, "."),
+		.environment = argument_given(arguments, "env") ? argument(arguments, "env") : "",
+		.until_idle = argument_given(arguments, "until-idle"),
+	};
+	struct error error = {0};
+
+	for (size_t n = 0; argument_nth(arguments, "role", n); n++) {
+		roles[n] = argument_nth(arguments, "role", n);
+		config.roles = roles;
+	}
+	if (duration(arguments, "for", &config.for_ms) || duration(arguments, "watchdog", &config.watchdog_ms))
+		return EXIT_USAGE;
+	if (argument_given(arguments, "log") && log_levels(argument(arguments, "log")))
+		return verb_usage(arguments, "--log %s: levels are error, warn, info and debug", argument(arguments, "log"));
+	if (supervisor_run(&config, &error))
+		return verb_failed(arguments, &error);
+	return EXIT_DONE;
+}
+
+const struct verb verb_run = {
+	.name = "run",
+	.words = "[DIR]",
+	.words_max = 1,
+	.summary = "Run the site",
+	.text = "Ends cleanly on SIGTERM and Ctrl-C within 10 seconds. SIGHUP takes a changed configuration, if it is valid.\n",
+	.options = options,
+	.run = run,
+};

@@ -1,0 +1,27 @@
+/* What verbs that talk to a site share: reaching it, asking, printing. */
+#ifndef FERRULE_CLI_SITE_H
+#define FERRULE_CLI_SITE_H
+
+#include "cli/verb.h"
+#include "services/session.h"
+
+#define SITE_OPTIONS                                                                                                   \
+	{"site", "DIR", "the site's directory (the current one)"},                                                     \
+		{"env", "NAME", "take the values of environments/NAME.yaml"}, {"json", NULL, "the answer as JSON"}
+
+/* Opens the site named by --site (or `directory` when that is not NULL). NULL: everything was said; *code is what to exit with. */
+struct session *site_reach(const struct arguments *, const char *directory, bool *running, int *code);
+/* Asks; takes the request. NULL: it was said on standard error. */
+json_t *site_ask(const struct arguments *, struct session *, const char *question, json_t *request, int *code);
+/* One change in a unit of its own; takes the request. */
+int site_change(const struct arguments *, struct session *, const char *change, json_t *request);
+
+const char *json_text(const json_t *object, const char *key); /* "" when it is not there */
+int64_t json_number(const json_t *object, const char *key);   /* 0 when it is not there */
+/* "5m 3s ago" and "2026-01-31 12:00:00", in static buffers that take turns. */
+const char *show_age(int64_t ms);
+const char *show_time(int64_t ms);
+const char *show_id(const char *hex); /* its first 12 digits */
+const char *show_keys(const json_t *keys); /* "PO-4711, PO-4712 … 3 more" */
+
+#endif
