@@ -15,9 +15,9 @@ def filled: select(. != null and . != "");
 def cents: tonumber * 100 | round;
 def money($currency): {amount: "\(. / 100 | floor).\(. % 100 | tostring | if length < 2 then "0" + . else . end)", currency: $currency};
 
-# The segments, cut where one of these names begins; what stands before the first is left out.
+# The segments, cut where one of these names begins: loops({N1: true}). What stands before the first is left out.
 def loops($names): reduce .[] as $s ([];
-  if $names | index($s[0]) then . + [[$s]]
+  if $names[$s[0]] then . + [[$s]]
   elif length > 0 then .[-1] += [$s]
   else . end);
 
@@ -53,13 +53,13 @@ def line($currency):
   + (if $ids.SV then {service: ($ids.SV | service)} else {} end);
 
 .segments as $segments
-| ([$segments[] | .[0]] | index("PO1") // length) as $first
+| ([range($segments | length) | select($segments[.][0] == "PO1")][0] // ($segments | length)) as $first
 | $segments[:$first] as $header
 | ($header | segment("BEG")) as $beg
 | ($header | segment("PER")) as $per
 | ($header | segment("CUR")[2] // "USD") as $currency
-| ($header | [loops(["N1"])[] | {key: .[0][1], value: party}] | from_entries) as $parties
-| [$segments[$first:] | loops(["PO1", "CTT"])[] | select(.[0][0] == "PO1") | line($currency)] as $lines
+| ($header | [loops({N1: true})[] | {key: .[0][1], value: party}] | from_entries) as $parties
+| [$segments[$first:] | loops({PO1: true, CTT: true})[] | select(.[0][0] == "PO1") | line($currency)] as $lines
 | {
     number: $beg[3],
     system: "acme",
