@@ -2,6 +2,7 @@
 #include "config.h"
 #include "tests/conformance/sink.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -20,6 +21,7 @@ struct world {
 	void *sink;
 	const struct endpoint *endpoint;
 	char *store; /* a directory: intents and receipts as files */
+	bool rivals; /* the session that holds an intent is alive */
 };
 
 static void expect_none(const struct error *error)
@@ -306,6 +308,18 @@ static void forget(struct world *world, const char *what)
 	free(path);
 }
 
+/* Only one is the first. */
+static bool intend(struct world *world)
+{
+	char *path = support_path(world->store, "intent");
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
+
+	free(path);
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
 static void finish(struct world *world, struct delivery_of *delivery)
 {
 	FAULT("test.done");
@@ -343,12 +357,15 @@ static void play_role(struct world *world, const char *name)
 		delivery_end(world, delivery, true);
 		_exit(0);
 	}
-	if (!stored(world, "intent")) {
-		store(world, "intent", SPAN_NONE);
+	if (intend(world)) {
 		FAULT("test.intended");
 		run_attempt(world, delivery);
 	}
 	delivery->attempt.first_ms = 1;
+	if (world->rivals) { /* busy: it comes again later */
+		delivery_end(world, delivery, false);
+		_exit(0);
+	}
 	if (fixture->ops->resolve(world->sink, &delivery->attempt, &answer, &error))
 		_exit(11);
 	FAULT("test.resolved");
@@ -359,11 +376,9 @@ static void play_role(struct world *world, const char *name)
 	_exit(DOUBT_EXIT);
 }
 
-/* 0 it ran to its end, DOUBT_EXIT it does not know, -1 it was killed. */
-static int role_in_child(struct world *world, const char *name, const char *faults)
+static pid_t start_role(struct world *world, const char *name, const char *faults)
 {
 	pid_t child = fork();
-	int status;
 
 	assert_true(child >= 0);
 	if (!child) {
@@ -371,6 +386,15 @@ static int role_in_child(struct world *world, const char *name, const char *faul
 		open_sink(world);
 		play_role(world, name);
 	}
+	return child;
+}
+
+/* 0 it ran to its end, DOUBT_EXIT it does not know, -1 it was killed. */
+static int role_in_child(struct world *world, const char *name, const char *faults)
+{
+	pid_t child = start_role(world, name, faults);
+	int status;
+
 	assert_int_equal(waitpid(child, &status, 0), child);
 	if (WIFSIGNALED(status)) {
 		assert_int_equal(WTERMSIG(status), SIGKILL);
@@ -465,6 +489,36 @@ static void two_crashes_anywhere_end_in_one_effect_though_a_reader_takes_it_away
 	die_everywhere(*state, true);
 }
 
+/* Two workers have one message: as when the broker gave it to another while the first still lived. */
+static void two_live_workers_make_one_effect(void **state)
+{
+	struct world *world = *state;
+	char name[32];
+
+	for (int round = 0; round < 60; round++) {
+		pid_t child[3];
+		int status;
+
+		snprintf(name, sizeof name, "order-%d", round);
+		forget(world, "intent");
+		forget(world, "receipt");
+		world->rivals = true;
+		for (int i = 0; i < 3; i++)
+			child[i] = start_role(world, name, fixture->always);
+		for (int i = 0; i < 3; i++) {
+			assert_int_equal(waitpid(child[i], &status, 0), child[i]);
+			assert_true(WIFEXITED(status));
+			if (WEXITSTATUS(status) != 10) /* one may be asked to come later, before its intent */
+				assert_int_equal(WEXITSTATUS(status), 0);
+		}
+		world->rivals = false;
+		assert_int_equal(role_in_child(world, name, fixture->always), 0);
+		assert_int_equal(role_in_child(world, name, fixture->always), 0);
+		assert_int_equal(fixture->effects(world->place, name, false), 1);
+		assert_int_equal(fixture->leftovers(world->place), 0);
+	}
+}
+
 int sink_suite(const struct sink_fixture *under_test)
 {
 	const struct CMUnitTest tests[] = {
@@ -476,6 +530,7 @@ int sink_suite(const struct sink_fixture *under_test)
 		cmocka_unit_test_setup_teardown(an_attempt_that_is_abandoned_while_it_runs_leaves_the_others_alone,
 						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(an_unreachable_target_is_tried_again_later, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(two_live_workers_make_one_effect, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(two_crashes_anywhere_end_in_one_effect, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(two_crashes_anywhere_end_in_one_effect_though_a_reader_takes_it_away,
 						set_up, tear_down),
