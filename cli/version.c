@@ -2,11 +2,41 @@
 #include "config.h"
 
 #include "cli/verb.h"
-#include "services/registry.h"
+
+static const struct verb_option options[] = {
+	{"json", NULL, "as JSON"},
+	{NULL, NULL, NULL},
+};
+
+static const struct {
+	const char *name, *version;
+} libraries[] = {
+	{"jansson", VERSION_JANSSON},
+	{"libcrypto", VERSION_CRYPTO},
+	{"libcurl", VERSION_CURL},
+	{"libjq", "1 (its header names no version)"},
+	{"libmicrohttpd", VERSION_MICROHTTPD},
+	{"libpq", VERSION_PQ},
+	{"librabbitmq", VERSION_RABBITMQ},
+	{"libyaml", VERSION_YAML},
+	{"sqlite", VERSION_SQLITE},
+};
 
 static int version(const struct arguments *arguments)
 {
-	printf("ferrule %s\n", PACKAGE_VERSION);
+	json_t *all = json_pack("{s:s}", "ferrule", PACKAGE_VERSION), *built = json_object();
+
+	for (size_t i = 0; i < sizeof libraries / sizeof *libraries; i++)
+		json_object_set_new(built, libraries[i].name, json_string(libraries[i].version));
+	json_object_set_new(all, "libraries", built);
+	if (argument_given(arguments, "json")) {
+		verb_print_json(all);
+	} else {
+		printf("ferrule %s\n", PACKAGE_VERSION);
+		for (size_t i = 0; i < sizeof libraries / sizeof *libraries; i++)
+			printf("  %-14s %s\n", libraries[i].name, libraries[i].version);
+	}
+	json_decref(all);
 	return EXIT_DONE;
 }
 
@@ -14,5 +44,6 @@ const struct verb verb_version = {
 	.name = "version",
 	.words = "",
 	.summary = "Show the version of ferrule and of everything it is linked with",
+	.options = options,
 	.run = version,
 };
