@@ -2,3 +2,11 @@
 noinst_PROGRAMS += tests/lab/counterpart
 tests_lab_counterpart_SOURCES = tests/lab/counterpart.c tests/lab/counterpart.h tests/lab/serve.c tests/lab/take.c tests/lab/post.c
 tests_lab_counterpart_LDADD = $(LAYERS) $(LIBS_FOREIGN)
+
+HTTP_TESTS = \
+  tests/unit/http
+check_PROGRAMS += $(HTTP_TESTS)
+TESTS += $(HTTP_TESTS)
+
+tests_unit_http_SOURCES = tests/unit/http.c tests/lab/http_lab.c tests/lab/http_lab.h
+tests_unit_http_LDADD = $(CHECK_LIBS)
