@@ -31,6 +31,8 @@ struct http_webhook {
 	struct text_list types;
 };
 
+extern const struct server_ops http_server_ops;
+extern const struct sink_ops http_sink_ops;
 extern const struct option http_listen_options[], http_webhook_options[];
 
 /* ---- webhook signatures (Standard Webhooks 1.0) and bearer keys */

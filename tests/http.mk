@@ -4,9 +4,12 @@ tests_lab_counterpart_SOURCES = tests/lab/counterpart.c tests/lab/counterpart.h 
 tests_lab_counterpart_LDADD = $(LAYERS) $(LIBS_FOREIGN)
 
 HTTP_TESTS = \
-  tests/unit/http
+  tests/unit/http \
+  tests/adapters/http_source
 check_PROGRAMS += $(HTTP_TESTS)
 TESTS += $(HTTP_TESTS)
 
 tests_unit_http_SOURCES = tests/unit/http.c tests/lab/http_lab.c tests/lab/http_lab.h
 tests_unit_http_LDADD = $(CHECK_LIBS)
+tests_adapters_http_source_SOURCES = tests/adapters/http_source.c tests/lab/http_lab.c tests/lab/http_lab.h
+tests_adapters_http_source_LDADD = $(CHECK_LIBS)
