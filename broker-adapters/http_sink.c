@@ -49,7 +49,7 @@ struct transfer {
 	uint64_t offset, size;
 	uint64_t received, header_bytes;
 	struct buf answer, retry_after, location, request_id;
-	bool asked, again, cut, read_failed;
+	bool asked, again, cut, read_failed, headed; /* headed: the blank line after the last status line came */
 	int64_t started_ms;
 	char why[CURL_ERROR_SIZE];
 };
@@ -200,6 +200,10 @@ static size_t on_header(char *data, size_t size, size_t n, void *arg)
 	transfer->header_bytes += len;
 	if (transfer->header_bytes > ANSWER_HEADERS_MAX)
 		return 0;
+	if (len > 5 && memcmp(data, "HTTP/", 5) == 0)
+		transfer->headed = false;
+	else if (len <= 2 && data[len - 1] == '\n')
+		transfer->headed = true;
 	if (!colon)
 		return len;
 	name = span_make(data, (size_t)(colon - data));
@@ -391,10 +395,10 @@ static void transfer_judge(struct transfer *transfer, CURLcode code)
 	answer_redact(transfer);
 	answer.status = status >= 200 ? (unsigned)status : 0;
 	answer.begun = transfer->asked && sent > 0;
-	answer.broken = code != CURLE_OK;
+	answer.broken = code != CURLE_OK || !transfer->headed; /* libcurl takes half a header for a whole one */
 	answer.cut = transfer->cut;
 	answer.code = broken_code(code);
-	answer.why = transfer->again ? "the connection was lost" : transfer->read_failed ? "the body could not be read here"
+	answer.why = transfer->again || code == CURLE_OK ? "the connection was lost" : transfer->read_failed ? "the body could not be read here"
 			       : *transfer->why		     ? transfer->why
 							     : curl_easy_strerror(code);
 	answer.retry_after = buf_view(&transfer->retry_after);

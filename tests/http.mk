@@ -5,7 +5,8 @@ tests_lab_counterpart_LDADD = $(LAYERS) $(LIBS_FOREIGN)
 
 HTTP_TESTS = \
   tests/unit/http \
-  tests/adapters/http_source
+  tests/adapters/http_source \
+  tests/adapters/http_sink
 check_PROGRAMS += $(HTTP_TESTS)
 TESTS += $(HTTP_TESTS)
 
@@ -13,3 +14,5 @@ tests_unit_http_SOURCES = tests/unit/http.c tests/lab/http_lab.c tests/lab/http_
 tests_unit_http_LDADD = $(CHECK_LIBS)
 tests_adapters_http_source_SOURCES = tests/adapters/http_source.c tests/lab/http_lab.c tests/lab/http_lab.h
 tests_adapters_http_source_LDADD = $(CHECK_LIBS)
+tests_adapters_http_sink_SOURCES = tests/adapters/http_sink.c tests/lab/http_lab.c tests/lab/http_lab.h
+tests_adapters_http_sink_LDADD = $(CHECK_LIBS)

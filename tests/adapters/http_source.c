@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -146,6 +147,7 @@ static _Noreturn void gateway_run(const char *directory, const char *listen, int
 	unsigned port;
 
 	events.secrets = arena_printf(arena, "%s/secrets", directory);
+	prctl(PR_SET_PDEATHSIG, SIGKILL); /* nobody hangs on behind a test that was ended */
 	signal(SIGTERM, on_end);
 	signal(SIGUSR1, on_end);
 	signal(SIGPIPE, SIG_IGN);
