@@ -388,7 +388,7 @@ static void transfer_judge(struct transfer *transfer, CURLcode code)
 
 	curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
 	curl_easy_getinfo(transfer->easy, CURLINFO_REQUEST_SIZE, &sent);
-	if (code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL) {
+	if (!transfer->asked && (code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL)) {
 		error_set(&attempt->error, ERROR_REJECT, "http.address", "libcurl cannot read the url: %s", transfer->why);
 		return;
 	}
