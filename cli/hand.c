@@ -2,12 +2,15 @@
 #include "config.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/tree.h"
 #include "cli/verb.h"
+#include "config/site.h"
 #include "services/registry.h"
 #include "transformers/chain.h"
 
@@ -115,45 +118,75 @@ static const json_t *contract_of(void *arg, const char *name)
 	return hand->schema;
 }
 
-static struct chain *make_chain(struct hand *hand, const char *step, const char *main_value, struct error *error)
+static int fill_step(struct hand *hand, struct chain_step *into, const char *step, const char *main_value,
+		     const struct transformer_context *surroundings, struct error *error)
 {
 	const struct transformer_ops *ops = ops_of(step);
 	struct node node = {.type = NODE_SCALAR, .place = {main_value, 1, 1}, .text = span_of(main_value)};
-	struct option_context context = {.arena = hand->arena, .findings = &hand->findings, .mapping = mapping_of, .site = hand};
-	struct transformer_context surroundings = {hand, contract_of};
-	struct chain_step one = {ops, arena_alloc(hand->arena, ops->settings_size), step};
+	struct option_context context = {
+		.arena = hand->arena, .findings = &hand->findings, .mapping = mapping_of, .site = hand};
+	void *settings = arena_alloc(hand->arena, ops->settings_size);
 
-	if (option_fill(&context, &node, ops->options, NULL, (void *)one.settings) ||
-	    (ops->check && ops->check(one.settings, &surroundings, node.place, &hand->findings) && hand->findings.errors)) {
-		verb_print_findings(&hand->findings, stderr);
-		error_set(error, ERROR_REJECT, "hand.settings", "`%s` cannot be used; see above", main_value);
-		return NULL;
-	}
-	return chain_new("by hand", &one, 1, &surroundings, NULL, error);
+	*into = (struct chain_step){ops, settings, step};
+	if (!option_fill(&context, &node, ops->options, NULL, settings) &&
+	    (!ops->check || !ops->check(settings, surroundings, node.place, &hand->findings) || !hand->findings.errors))
+		return 0;
+	verb_print_findings(&hand->findings, stderr);
+	return error_set(error, ERROR_REJECT, "hand.settings", "`%s` cannot be used; see above", main_value);
 }
 
-static int run_chain(struct hand *hand, struct chain *chain, const char *file, const char *media_type, struct error *error)
+/* JSON comes as one document over many lines, or as a document a line, as `decode` writes it: the first line tells. */
+static const char *json_form(struct reader *input)
 {
-	struct reader *input = open_input(file, error);
+	struct span all, line;
+	struct error unused = {0};
+	const char *end;
+	json_t *tree;
+
+	if (reader_view(input, &all, &unused) || !all.len)
+		return "json";
+	end = memchr(all.data, '\n', all.len);
+	line = end ? span_make(all.data, (size_t)(end - all.data)) : all;
+	tree = end ? tree_parse_new(line, &unused) : NULL;
+	json_decref(tree);
+	return tree ? "json-lines" : "json";
+}
+
+static struct chain *make_chain(struct hand *hand, const char *step, const char *main_value, const char *decode,
+				struct error *error)
+{
+	struct transformer_context surroundings = {hand, contract_of};
+	struct chain_step steps[2];
+	size_t n = 0;
+
+	if (decode && fill_step(hand, &steps[n++], "decode", decode, &surroundings, error))
+		return NULL;
+	if (fill_step(hand, &steps[n++], step, main_value, &surroundings, error))
+		return NULL;
+	return chain_new("by hand", steps, n, &surroundings, NULL, error);
+}
+
+static int run_chain(struct hand *hand, struct chain *chain, struct reader *input, const char *file, struct error *error)
+{
 	struct chain_hand how = {.write = write_out, .tell = tell, .arg = hand};
 	struct chain_report report = {0};
-	int result = -1;
 
-	if (input)
-		result = chain_run_by_hand(chain, input, span_of(file ? file : "-"), span_of(media_type), &how, &report, error);
-	reader_unref(input);
-	if (result)
+	if (chain_run_by_hand(chain, input, span_of(file ? file : "-"), SPAN_NONE, &how, &report, error))
 		return verb_failed(hand->arguments, error);
 	return report.dead ? EXIT_FINDINGS : EXIT_DONE;
 }
 
-static int by_hand(struct hand *hand, const char *step, const char *main_value, const char *file, const char *media_type)
+/* json: the step takes data, so the input is JSON. */
+static int by_hand(struct hand *hand, const char *step, const char *main_value, const char *file, bool json)
 {
 	struct error error = {0};
-	struct chain *chain = make_chain(hand, step, main_value, &error);
-	int code = chain ? run_chain(hand, chain, file, media_type, &error) : verb_failed(hand->arguments, &error);
+	struct reader *input = open_input(file, &error);
+	struct chain *chain =
+		input ? make_chain(hand, step, main_value, json ? json_form(input) : NULL, &error) : NULL;
+	int code = chain ? run_chain(hand, chain, input, file, &error) : verb_failed(hand->arguments, &error);
 
 	chain_free(chain);
+	reader_unref(input);
 	return code;
 }
 
@@ -178,7 +211,7 @@ static int decode(const struct arguments *arguments)
 	struct hand hand;
 
 	begin(&hand, arguments);
-	return end(&hand, by_hand(&hand, "decode", arguments->words[0], argument_word(arguments, 1, NULL), ""));
+	return end(&hand, by_hand(&hand, "decode", arguments->words[0], argument_word(arguments, 1, NULL), false));
 }
 
 static int encode(const struct arguments *arguments)
@@ -186,7 +219,7 @@ static int encode(const struct arguments *arguments)
 	struct hand hand;
 
 	begin(&hand, arguments);
-	return end(&hand, by_hand(&hand, "encode", arguments->words[0], argument_word(arguments, 1, NULL), "application/jsonl"));
+	return end(&hand, by_hand(&hand, "encode", arguments->words[0], argument_word(arguments, 1, NULL), true));
 }
 
 static int map(const struct arguments *arguments)
@@ -202,7 +235,7 @@ static int map(const struct arguments *arguments)
 		code = verb_failed(arguments, &error);
 	} else {
 		hand.mapping = buf_view(&text);
-		code = by_hand(&hand, "map", arguments->words[0], argument_word(arguments, 1, NULL), "application/jsonl");
+		code = by_hand(&hand, "map", arguments->words[0], argument_word(arguments, 1, NULL), true);
 	}
 	buf_free(&text);
 	return end(&hand, code);
@@ -212,11 +245,14 @@ static int map(const struct arguments *arguments)
 static json_t *find_schema(const struct arguments *arguments, const char *name, struct error *error)
 {
 	const char *site = argument_given(arguments, "site") ? argument(arguments, "site") : ".";
-	char *places[] = {mem_strdup(name), mem_printf("%s/canonical/%s.schema.json", site, name), mem_printf("%s/canonical/%s.schema.json", PKGDATADIR, name),
-			  mem_printf("%s/config/canonical/%s.schema.json", SRCDIR, name)};
+	char shipped[PATH_MAX], *places[3];
 	json_t *schema = NULL;
 	json_error_t why = {.text = ""};
 
+	config_shipped(shipped, sizeof shipped, "canonical");
+	places[0] = mem_strdup(name);
+	places[1] = mem_printf("%s/canonical/%s.schema.json", site, name);
+	places[2] = mem_printf("%s/%s.schema.json", shipped, name);
 	for (size_t i = 0; i < sizeof places / sizeof *places && !schema; i++)
 		if (!access(places[i], R_OK)) {
 			schema = json_load_file(places[i], JSON_REJECT_DUPLICATES, &why);
@@ -225,7 +261,7 @@ static json_t *find_schema(const struct arguments *arguments, const char *name, 
 			break;
 		}
 	if (!schema && !why.text[0])
-		error_set(error, ERROR_REJECT, "contract.unknown", "no contract %s: looked in %s, %s and %s", name, places[1], places[2], places[3]);
+		error_set(error, ERROR_REJECT, "contract.unknown", "no contract %s: looked in %s and %s", name, places[1], places[2]);
 	for (size_t i = 0; i < sizeof places / sizeof *places; i++)
 		free(places[i]);
 	return schema;
@@ -240,7 +276,7 @@ static int validate(const struct arguments *arguments)
 	begin(&hand, arguments);
 	hand.schema = find_schema(arguments, arguments->words[0], &error);
 	if (hand.schema)
-		code = by_hand(&hand, "validate", arguments->words[0], argument_word(arguments, 1, NULL), "application/jsonl");
+		code = by_hand(&hand, "validate", arguments->words[0], argument_word(arguments, 1, NULL), true);
 	else
 		code = verb_failed(arguments, &error);
 	return end(&hand, code);

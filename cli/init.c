@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -11,6 +12,7 @@
 
 #include "base/mem.h"
 #include "cli/verb.h"
+#include "config/site.h"
 
 #define DEPTH_MAX 8
 
@@ -105,12 +107,11 @@ static bool empty_or_new(const char *path)
 
 static char *template_path(const char *name)
 {
-	char *path = mem_printf("%s/sample/%s", PKGDATADIR, name);
+	char path[PATH_MAX], *what = mem_printf("sample/%s", name);
 
-	if (!access(path, R_OK))
-		return path;
-	free(path);
-	return mem_printf("%s/config/sample/%s", SRCDIR, name);
+	config_shipped(path, sizeof path, what);
+	free(what);
+	return mem_strdup(path);
 }
 
 static int init(const struct arguments *arguments)

@@ -17,35 +17,59 @@ config_libconfig_a_SOURCES = \
   %D%/topology.c \
   %D%/yaml.c %D%/yaml.h
 
-# what ships: contracts, and sites to start from (config_shipped finds them)
-nobase_dist_pkgdata_DATA = \
-  %D%/canonical/entitlement/v1.schema.json \
-  %D%/canonical/opportunity/v1.schema.json \
-  %D%/canonical/order/v1.schema.json \
+# what ships: contracts, and sites to start from (config_shipped finds them), a variable for each folder
+ship_canonical_entitlementdir = $(pkgdatadir)/canonical/entitlement
+dist_ship_canonical_entitlement_DATA = \
+  %D%/canonical/entitlement/v1.schema.json
+ship_canonical_opportunitydir = $(pkgdatadir)/canonical/opportunity
+dist_ship_canonical_opportunity_DATA = \
+  %D%/canonical/opportunity/v1.schema.json
+ship_canonical_orderdir = $(pkgdatadir)/canonical/order
+dist_ship_canonical_order_DATA = \
+  %D%/canonical/order/v1.schema.json
+ship_sample_order_to_cashdir = $(pkgdatadir)/sample/order-to-cash
+dist_ship_sample_order_to_cash_DATA = \
   %D%/sample/order-to-cash/.gitignore \
   %D%/sample/order-to-cash/README.md \
+  %D%/sample/order-to-cash/demo.sh \
+  %D%/sample/order-to-cash/site.yaml
+ship_sample_order_to_cash_environmentsdir = $(pkgdatadir)/sample/order-to-cash/environments
+dist_ship_sample_order_to_cash_environments_DATA = \
   %D%/sample/order-to-cash/environments/dev.yaml \
-  %D%/sample/order-to-cash/environments/prod.yaml \
+  %D%/sample/order-to-cash/environments/prod.yaml
+ship_sample_order_to_cash_flowsdir = $(pkgdatadir)/sample/order-to-cash/flows
+dist_ship_sample_order_to_cash_flows_DATA = \
   %D%/sample/order-to-cash/flows/acme-orders.yaml \
   %D%/sample/order-to-cash/flows/crm-orders.yaml \
   %D%/sample/order-to-cash/flows/orders-to-erp.yaml \
   %D%/sample/order-to-cash/flows/orders-to-finance.yaml \
-  %D%/sample/order-to-cash/flows/orders-to-support.yaml \
+  %D%/sample/order-to-cash/flows/orders-to-support.yaml
+ship_sample_order_to_cash_input_acmedir = $(pkgdatadir)/sample/order-to-cash/input/acme
+dist_ship_sample_order_to_cash_input_acme_DATA = \
   %D%/sample/order-to-cash/input/acme/20260302-acme-0001.edi \
   %D%/sample/order-to-cash/input/acme/20260302-acme-0002.edi \
   %D%/sample/order-to-cash/input/acme/20260303-acme-0003.edi \
   %D%/sample/order-to-cash/input/acme/20260303-acme-0004.edi \
-  %D%/sample/order-to-cash/input/acme/20260304-acme-0005.edi \
-  %D%/sample/order-to-cash/input/acme/again/20260304-acme-0005.edi \
+  %D%/sample/order-to-cash/input/acme/20260304-acme-0005.edi
+ship_sample_order_to_cash_input_acme_againdir = $(pkgdatadir)/sample/order-to-cash/input/acme/again
+dist_ship_sample_order_to_cash_input_acme_again_DATA = \
+  %D%/sample/order-to-cash/input/acme/again/20260304-acme-0005.edi
+ship_sample_order_to_cash_input_crmdir = $(pkgdatadir)/sample/order-to-cash/input/crm
+dist_ship_sample_order_to_cash_input_crm_DATA = \
   %D%/sample/order-to-cash/input/crm/OPP-20431.json \
   %D%/sample/order-to-cash/input/crm/OPP-20447.json \
-  %D%/sample/order-to-cash/input/crm/OPP-20452.json \
+  %D%/sample/order-to-cash/input/crm/OPP-20452.json
+ship_sample_order_to_cash_mappingsdir = $(pkgdatadir)/sample/order-to-cash/mappings
+dist_ship_sample_order_to_cash_mappings_DATA = \
   %D%/sample/order-to-cash/mappings/acme-850-to-order.jq \
   %D%/sample/order-to-cash/mappings/crm-opportunity-to-order.jq \
   %D%/sample/order-to-cash/mappings/order-to-entitlements.jq \
-  %D%/sample/order-to-cash/mappings/order-to-erp.jq \
+  %D%/sample/order-to-cash/mappings/order-to-erp.jq
+ship_sample_order_to_cash_runbooksdir = $(pkgdatadir)/sample/order-to-cash/runbooks
+dist_ship_sample_order_to_cash_runbooks_DATA = \
   %D%/sample/order-to-cash/runbooks/acme-orders.md \
   %D%/sample/order-to-cash/runbooks/erp-import.md \
-  %D%/sample/order-to-cash/runbooks/support-api.md \
-  %D%/sample/order-to-cash/site.yaml \
+  %D%/sample/order-to-cash/runbooks/support-api.md
+ship_sample_order_to_cash_systemsdir = $(pkgdatadir)/sample/order-to-cash/systems
+dist_ship_sample_order_to_cash_systems_DATA = \
   %D%/sample/order-to-cash/systems/support.yaml

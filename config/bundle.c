@@ -208,7 +208,7 @@ void config_shipped(char *path, size_t size, const char *what)
 	else if (inside(self, BUILDDIR))
 		snprintf(path, size, "%s/config/%s", SRCDIR, what);
 	else
-		snprintf(path, size, "%s/config/%s", PKGDATADIR, what);
+		snprintf(path, size, "%s/%s", PKGDATADIR, what);
 }
 
 static int compare_files(const void *a, const void *b)
