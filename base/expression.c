@@ -2,7 +2,8 @@
  *
  * The program that libjq gets is one line of our own, then the text as it stands, so that its line numbers stay right
  * after one is taken off. That line binds $envelope, takes away what is not allowed by giving its name to something
- * that does not compile (libjq drops definitions nobody uses), and mends builtins on which libjq 1.6 aborts.
+ * that does not compile (libjq drops definitions nobody uses), and mends builtins on which libjq 1.6 aborts (implode),
+ * never returns (indices of an empty text) or leaks (indices in an array).
  *
  * Limits: a timer of CPU time ticks while libjq runs. Its handler reads the clock and /proc/self/statm and calls
  * jq_halt, which only sets a flag that jq_next looks at before each opcode. So a limit holds between opcodes: one
@@ -52,6 +53,10 @@ struct expression {
 	ABSENT("strflocaltime(f)") "def now: $__now; " \
 	"def __implode: implode; def implode: if type == \"array\" and all(.[]; type == \"number\" and . >= 0 and . <= 1114111 and (. < 55296 or . > 57343)) " \
 	"then __implode else error(\"implode needs an array of code points\") end; " \
+	"def __indices($i): indices($i); def indices($i): if type == \"string\" and $i == \"\" then [] elif type == \"array\" then " \
+	"(if ($i | type) == \"array\" then $i else [$i] end) as $x | ($x | length) as $n | " \
+	"if $n == 0 then [] else [range(0; length - $n + 1) as $k | select(.[$k:$k + $n] == $x) | $k] end else __indices($i) end; " \
+	"def index($i): indices($i) | .[0]; def rindex($i): indices($i) | .[-1:][0]; " \
 	".[0] | (\n"
 #define EPILOGUE "\n)"
 

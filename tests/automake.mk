@@ -1,6 +1,8 @@
 # Every test prints TAP; the driver counts each test point. Fragments, one for each area, add their programs.
 TEST_LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
 LOG_DRIVER = $(TEST_LOG_DRIVER)
+LOG_COMPILER = $(SHELL) $(top_srcdir)/tests/support/tap.sh
+EXTRA_DIST += tests/support/tap.sh
 AM_TESTS_ENVIRONMENT = CMOCKA_MESSAGE_OUTPUT=TAP; export CMOCKA_MESSAGE_OUTPUT; \
   FERRULE_SRCDIR='$(abs_top_srcdir)'; export FERRULE_SRCDIR; FERRULE_BUILDDIR='$(abs_top_builddir)'; export FERRULE_BUILDDIR;
 CHECK_LIBS = tests/support/libsupport.a $(LAYERS) $(LIBS_FOREIGN) $(CMOCKA_LIBS)

@@ -254,6 +254,21 @@ static void builtins_on_which_libjq_aborts_are_mended(void **state)
 	expect("implode", "[55296]", "jq.error: implode needs an array of code points (flows/a.yaml:7)");
 }
 
+static void indices_agree_with_libjq_where_that_returns(void **state)
+{
+	expect("indices([])", "[1,2]", "[]");
+	expect("indices(1)", "[1,2,1]", "[0,2]");
+	expect("indices([1,2])", "[1,2,1,2]", "[0,2]");
+	expect("indices([1,1])", "[1,1,1]", "[0,1]");
+	expect("indices(null)", "[null]", "[0]");
+	expect("indices([1,2,3])", "[1]", "[]");
+	expect("indices(\"b\")", "\"abcb\"", "[1,3]");
+	expect("indices(\"\")", "\"x\"", "[]"); /* libjq 1.6 never returns */
+	expect("indices(1)", "null", "null");
+	expect("[index(1), rindex(1), index(3)]", "[1,2,1]", "[0,2,null]");
+	expect("[index(\"a\"), rindex(\", \")]", "\"a,b, cd, efg\"", "[0,7]");
+}
+
 static void results_too_deep_or_with_nul_are_refused(void **state)
 {
 	char *got = run("reduce range(2000) as $i (null; [.])", "1");
@@ -313,6 +328,7 @@ static void expect_rendered(const char *text, const char *body, template_escape_
 	if (template_render(template, &input, escape, &out, &error))
 		buf_printf(&out, "!%s", error.code);
 	assert_string_equal(out.data ? out.data : "", want);
+	template_drop(template);
 	buf_free(&out);
 	findings_free(&findings);
 	json_decref(input.body);
@@ -385,6 +401,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(memory_is_limited, make_arena, free_arena),
 		cmocka_unit_test_setup_teardown(after_a_limit_the_same_expression_runs_again, make_arena, free_arena),
 		cmocka_unit_test_setup_teardown(builtins_on_which_libjq_aborts_are_mended, make_arena, free_arena),
+		cmocka_unit_test_setup_teardown(indices_agree_with_libjq_where_that_returns, make_arena, free_arena),
 		cmocka_unit_test_setup_teardown(results_too_deep_or_with_nul_are_refused, make_arena, free_arena),
 		cmocka_unit_test_setup_teardown(every_result_comes_in_turn_until_stopped, make_arena, free_arena),
 		cmocka_unit_test_setup_teardown(templates_evaluate_what_is_in_brackets, make_arena, free_arena),

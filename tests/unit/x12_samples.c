@@ -28,14 +28,13 @@ static char *samples(void)
 	char *path = mem_printf("%s/../shared/data/x12", source ? source : SRCDIR);
 	DIR *directory = opendir(path);
 
-	if (directory) {
-		closedir(directory);
-		return path;
+	if (!directory) {
+		free(path);
+		support_skip("there are no sample files in ../shared/data/x12 beside the source");
+		return NULL;
 	}
-	print_message("there are no sample files in %s\n", path);
-	free(path);
-	support_skip("no sample files beside the source");
-	return NULL;
+	closedir(directory);
+	return path;
 }
 
 static void decode_file(const char *path, struct came *came)
