@@ -5,16 +5,10 @@
  * for what is durable. libmicrohttpd does not notice a client that goes away meanwhile; answering such a one is
  * harmless, and it will send the same id again. */
 #include "config.h"
-#include "broker-adapters/http.h"
+#include "broker-adapters/http_listen.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <netdb.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <microhttpd.h>
@@ -23,7 +17,6 @@
 #include "base/fault.h"
 #include "base/log.h"
 
-#define MEMORY_MAX (64u * 1024)         /* of a body, before it goes into a file */
 #define CONNECTION_MEMORY (64u * 1024)  /* libmicrohttpd's pool for each: headers must fit */
 #define HEADERS_MAX 100
 #define HEADERS_KEPT 32
@@ -33,47 +26,29 @@
 #define ANSWER_MAX (1024u * 1024)
 #define RETRY_AFTER_S 5
 
-struct hook {
-	const struct endpoint *endpoint;
-	const struct http_webhook *settings;
-	struct http_keys keys;
-	uint64_t max;
-};
-
-/* A connection, for its deadline: libmicrohttpd's own time limit starts again with every byte. */
-struct link {
-	struct link *previous, *next;
-	struct MHD_Connection *connection;
-	int64_t deadline; /* clock_tick_ms; INT64_MAX while it waits for us */
-};
-
 struct server {
 	struct MHD_Daemon *daemon;
 	struct http_listen settings;
-	struct hook *hooks;
-	size_t hooks_count;
+	struct http_hooks hooks;
 	struct server_events events;
-	char *spool;
-	struct link *links;
+	struct http_spool spool;
+	struct http_links links;
 	struct arrival *waiting;
 	unsigned busy, port;
-	uint64_t spooled;      /* bytes in files, all requests together */
-	int64_t next_sweep;
 	bool stopped;
 };
 
 struct arrival {
 	struct server *server;
 	struct MHD_Connection *connection;
-	struct link *link;
-	struct hook *hook;        /* NULL: a question, or refused */
+	struct http_link *link;
+	struct http_hook *hook;        /* NULL: a question, or refused */
 	struct arrival *previous, *next; /* while waiting */
 	struct arena *arena;
 	bool question, waits;
 	const char *allow;        /* 405: what would do */
-	struct buf body;
-	int fd;                   /* of a larger body, or -1 */
-	uint64_t size, gone;      /* bytes kept, bytes thrown away */
+	struct http_body body;
+	uint64_t gone;            /* bytes of it thrown away */
 	struct document document;
 	struct reader *reader;
 	struct error error;       /* why it is refused */
@@ -189,17 +164,7 @@ static void answer_question(struct arrival *arrival, const char *path)
 }
 
 /* ---- routing --------------------------------------------------------------------------------------------------------- */
-static bool is_question(const char *path)
-{
-	static const char *const paths[] = {"/livez", "/readyz", "/healthz", "/metrics"};
-
-	for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
-		if (strcmp(path, paths[i]) == 0)
-			return true;
-	return false;
-}
-
-static bool type_fits(const struct hook *hook, struct span type)
+static bool type_fits(const struct http_hook *hook, struct span type)
 {
 	for (size_t i = 0; i < hook->settings->types.count; i++)
 		if (http_type_is(type, hook->settings->types.items[i]))
@@ -233,97 +198,36 @@ static int route(struct arrival *arrival, const char *path, const char *method)
 
 	if (MHD_get_connection_values(arrival->connection, MHD_HEADER_KIND, NULL, NULL) > HEADERS_MAX)
 		return refuse(arrival, 431, "request.headers", "too many header fields");
-	if (server->events.ask && is_question(path)) {
+	if (server->events.ask && http_is_question(path)) {
 		arrival->question = true;
 		if (strcmp(method, "HEAD") == 0 || strcmp(method, "GET") == 0)
 			return 0;
 		arrival->allow = "GET, HEAD";
 		return refuse(arrival, 405, "request.method", "this address takes GET");
 	}
-	for (size_t i = 0; i < server->hooks_count; i++) {
-		if (strcmp(server->hooks[i].settings->webhook, path))
+	for (size_t i = 0; i < server->hooks.count; i++) {
+		if (strcmp(server->hooks.items[i].settings->webhook, path))
 			continue;
-		arrival->hook = &server->hooks[i];
+		arrival->hook = &server->hooks.items[i];
 		return route_webhook(arrival, method);
 	}
 	return refuse(arrival, 404, "request.path", "nothing is received at this address");
 }
 
 /* ---- the body ------------------------------------------------------------------------------------------------------- */
-static int spool_open(struct server *server)
-{
-	int fd = open(server->spool, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-
-	if (fd < 0) { /* a file system without O_TMPFILE */
-		char *name = mem_printf("%s/ferrule-http-XXXXXX", server->spool);
-
-		fd = mkostemp(name, O_CLOEXEC);
-		if (fd >= 0)
-			unlink(name);
-		free(name);
-	}
-	return fd;
-}
-
-static int write_all(int fd, const char *data, size_t len)
-{
-	while (len) {
-		ssize_t n = write(fd, data, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return -1;
-		data += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
-/* Out of memory into a file, once. */
-static int spill(struct arrival *arrival)
-{
-	if (arrival->fd >= 0)
-		return 0;
-	arrival->fd = spool_open(arrival->server);
-	if (arrival->fd < 0 || write_all(arrival->fd, arrival->body.data, arrival->body.len))
-		return -1;
-	arrival->server->spooled += arrival->body.len;
-	buf_free(&arrival->body);
-	return 0;
-}
-
 static void body_drop(struct arrival *arrival)
 {
 	reader_unref(arrival->reader);
 	arrival->reader = NULL;
-	if (arrival->fd >= 0) {
-		arrival->server->spooled -= arrival->size;
-		close(arrival->fd);
-		arrival->fd = -1;
-	}
-	buf_free(&arrival->body);
-	arrival->size = 0;
+	http_body_drop(&arrival->body);
 }
 
 static int body_keep(struct arrival *arrival, const char *data, size_t len)
 {
-	struct server *server = arrival->server;
-
-	if (arrival->size + len > arrival->hook->max)
+	if (arrival->body.size + len > arrival->hook->max)
 		return refuse(arrival, 413, "document.too-large", "the body is larger than this address takes");
-	if (arrival->size + len <= MEMORY_MAX) {
-		arrival->size += len;
-		return buf_append(&arrival->body, data, len);
-	}
-	if (server->spooled + arrival->body.len + len > server->settings.spool_max)
-		return refuse(arrival, 503, "site.full", "too many large bodies at once");
-	if (spill(arrival) || write_all(arrival->fd, data, len)) {
-		log_error("http", SPAN_NONE, "a body cannot be kept directory=%s error=\"%s\"", server->spool, strerror(errno));
-		return refuse(arrival, 503, "site.disk", "the body cannot be kept");
-	}
-	server->spooled += len;
-	arrival->size += len;
+	if (http_body_add(&arrival->body, data, len, &arrival->error))
+		arrival->status = 503;
 	return 0;
 }
 
@@ -334,23 +238,16 @@ static enum MHD_Result body_take(struct arrival *arrival, const char *data, size
 		body_keep(arrival, data, len);
 	if (!arrival->status && arrival->hook)
 		return MHD_YES;
-	if (arrival->size)
+	if (arrival->body.size)
 		body_drop(arrival);
 	arrival->gone += len;
 	return arrival->gone > DISCARD_MAX ? MHD_NO : MHD_YES;
 }
 
-static struct reader *body_reader(struct arrival *arrival)
-{
-	if (arrival->fd < 0)
-		return reader_new_copy(buf_view(&arrival->body));
-	return reader_new_fd(fcntl(arrival->fd, F_DUPFD_CLOEXEC, 0), 0, arrival->size);
-}
-
 /* ---- a complete request ------------------------------------------------------------------------------------------------ */
 static int check_proof(struct arrival *arrival)
 {
-	const struct hook *hook = arrival->hook;
+	const struct http_hook *hook = arrival->hook;
 	struct http_proof proof = {
 		.id = header(arrival, "webhook-id"),
 		.timestamp = header(arrival, "webhook-timestamp"),
@@ -404,7 +301,7 @@ static enum MHD_Result hand_over(struct arrival *arrival)
 {
 	struct server *server = arrival->server;
 
-	arrival->reader = body_reader(arrival);
+	arrival->reader = http_body_reader(&arrival->body);
 	if (check_proof(arrival) || identify(arrival)) {
 		problem(arrival, arrival->status, &arrival->error);
 		return respond(arrival);
@@ -446,17 +343,9 @@ static struct arrival *arrival_new(struct server *server, struct MHD_Connection 
 	arrival->connection = connection;
 	arrival->link = info ? info->socket_context : NULL;
 	arrival->arena = arena_new();
-	arrival->fd = -1;
-	buf_init(&arrival->body, MEMORY_MAX);
+	http_body_init(&arrival->body, &server->spool);
 	server->busy++;
 	return arrival;
-}
-
-static void deadline_set(struct server *server, struct link *link, int64_t in_ms)
-{
-	link->deadline = clock_tick_ms() + in_ms;
-	if (link->deadline < server->next_sweep)
-		server->next_sweep = link->deadline;
 }
 
 static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, const char *path, const char *method, const char *version,
@@ -469,7 +358,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
 		struct span length;
 
 		*state = arrival = arrival_new(server, connection);
-		deadline_set(server, arrival->link, server->settings.body_timeout_ms);
+		http_link_deadline(&server->links, arrival->link, server->settings.body_timeout_ms);
 		route(arrival, path, method);
 		length = header(arrival, "content-length");
 		if (arrival->status && length.len && strtoull(length.data, NULL, 10) > DISCARD_MAX) {
@@ -509,7 +398,7 @@ static void on_completed(void *arg, struct MHD_Connection *connection, void **st
 	if (!arrival)
 		return;
 	*state = NULL;
-	deadline_set(server, arrival->link, server->settings.timeout_ms);
+	http_link_deadline(&server->links, arrival->link, server->settings.timeout_ms);
 	unwait(arrival);
 	body_drop(arrival);
 	if (arrival->response)
@@ -519,31 +408,19 @@ static void on_completed(void *arg, struct MHD_Connection *connection, void **st
 	server->busy--;
 }
 
-static void on_connection(void *arg, struct MHD_Connection *connection, void **context, enum MHD_ConnectionNotificationCode what)
+static void on_connection(void *arg, struct MHD_Connection *connection, void **context,
+			  enum MHD_ConnectionNotificationCode what)
 {
 	struct server *server = arg;
-	struct link *link = *context;
 
 	if (what == MHD_CONNECTION_NOTIFY_STARTED) {
-		*context = link = mem_alloc(sizeof *link);
-		link->connection = connection;
-		link->next = server->links;
-		if (link->next)
-			link->next->previous = link;
-		server->links = link;
-		deadline_set(server, link, server->settings.timeout_ms);
-		return;
+		*context = http_link_new(&server->links,
+					 MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd,
+					 server->settings.timeout_ms);
+	} else {
+		http_link_free(&server->links, *context);
+		*context = NULL;
 	}
-	if (!link)
-		return;
-	if (link->next)
-		link->next->previous = link->previous;
-	if (link->previous)
-		link->previous->next = link->next;
-	else
-		server->links = link->next;
-	free(link);
-	*context = NULL;
 }
 
 static void on_log(void *arg, const char *format, va_list args)
@@ -555,109 +432,7 @@ static void on_log(void *arg, const char *format, va_list args)
 	log_debug("http", SPAN_NONE, "libmicrohttpd text=\"%s\"", line);
 }
 
-/* Whoever sends its request a byte at a time ends here. */
-static void sweep(struct server *server)
-{
-	int64_t now = clock_tick_ms();
-
-	if (now < server->next_sweep)
-		return;
-	server->next_sweep = INT64_MAX;
-	for (struct link *link = server->links; link; link = link->next) {
-		if (link->deadline <= now) {
-			const union MHD_ConnectionInfo *info = MHD_get_connection_info(link->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-
-			if (info)
-				shutdown(info->connect_fd, SHUT_RDWR);
-			link->deadline = INT64_MAX;
-		} else if (link->deadline < server->next_sweep) {
-			server->next_sweep = link->deadline;
-		}
-	}
-}
-
 /* ---- opening --------------------------------------------------------------------------------------------------------------- */
-static int listen_on(const struct http_listen *settings, struct error *error)
-{
-	struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE, .ai_socktype = SOCK_STREAM}, *found = NULL;
-	char port[16];
-	int fd, one = 1, result;
-
-	snprintf(port, sizeof port, "%lld", (long long)settings->port);
-	result = getaddrinfo(settings->address, port, &hints, &found);
-	if (result)
-		return error_set(error, ERROR_FATAL, "listen.address", "listen: %s is not an IP address; write 127.0.0.1, 0.0.0.0 or ::",
-				 settings->address);
-	fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd >= 0)
-		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-	if (fd < 0 || bind(fd, found->ai_addr, found->ai_addrlen) || listen(fd, 256)) {
-		error_errno(error, ERROR_RETRY, "listen.busy", "cannot listen on %s port %s (is another site using it? see listen.port)",
-			    settings->address, port);
-		if (fd >= 0)
-			close(fd);
-		fd = -1;
-	}
-	freeaddrinfo(found);
-	return fd;
-}
-
-static unsigned port_of(int fd)
-{
-	struct sockaddr_storage address = {0};
-	socklen_t len = sizeof address;
-
-	if (getsockname(fd, (struct sockaddr *)&address, &len))
-		return 0;
-	if (address.ss_family == AF_INET6)
-		return ntohs(((struct sockaddr_in6 *)&address)->sin6_port);
-	return ntohs(((struct sockaddr_in *)&address)->sin_port);
-}
-
-static int hook_open(struct server *server, const struct endpoint *endpoint, struct error *error)
-{
-	struct hook *hook = &server->hooks[server->hooks_count];
-	const struct http_webhook *settings = endpoint->settings;
-	bool standard = settings->verify == HTTP_VERIFY_STANDARD;
-
-	if (settings->webhook[0] != '/' || is_question(settings->webhook))
-		return error_set(error, ERROR_FATAL, "webhook.path", "webhook %s: choose a path that starts with / and is not one of "
-				 "/livez, /readyz, /healthz, /metrics", settings->webhook);
-	for (size_t i = 0; i < server->hooks_count; i++)
-		if (strcmp(server->hooks[i].settings->webhook, settings->webhook) == 0)
-			return error_set(error, ERROR_FATAL, "webhook.path", "webhook %s belongs to flow %s and to flow %s; a path has one",
-					 settings->webhook, server->hooks[i].endpoint->flow, endpoint->flow);
-	server->hooks_count++;
-	hook->endpoint = endpoint;
-	hook->settings = settings;
-	hook->max = settings->max ? settings->max : server->settings.max;
-	if (settings->verify == HTTP_VERIFY_NONE)
-		return 0;
-	if (!settings->secret)
-		return error_set(error, ERROR_FATAL, "webhook.secret", "webhook %s: say secret: {secret: NAME}, or verify: none",
-				 settings->webhook);
-	if (http_keys_load(&hook->keys, endpoint->secrets, settings->secret, standard, error))
-		return -1;
-	return settings->previous ? http_keys_load(&hook->keys, endpoint->secrets, settings->previous, standard, error) : 0;
-}
-
-static int file_read(const char *root, const char *path, struct buf *into, struct error *error)
-{
-	char *whole = path[0] == '/' ? mem_strdup(path) : mem_printf("%s/%s", root, path);
-	int fd = open(whole, O_RDONLY | O_CLOEXEC);
-	char *room = buf_room(into, 256 * 1024);
-	ssize_t n = fd < 0 ? -1 : read(fd, room, 256 * 1024);
-
-	if (n <= 0)
-		error_errno(error, ERROR_FATAL, "listen.certificate", "cannot read the certificate %s", whole);
-	else
-		buf_added(into, (size_t)n);
-	if (fd >= 0)
-		close(fd);
-	free(whole);
-	return n > 0 ? 0 : -1;
-}
-
 static struct MHD_Daemon *daemon_start(struct server *server, int fd, const char *certificate, const char *key)
 {
 	unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | (certificate ? MHD_USE_TLS : 0);
@@ -693,7 +468,7 @@ static int tls_open(struct server *server, int fd, const char *root, const char 
 		error_set(error, ERROR_FATAL, "listen.tls", "listen: tls needs a certificate and a key: {secret: NAME}");
 		goto done;
 	}
-	if (file_read(root, server->settings.tls.certificate, &certificate, error))
+	if (http_file_read(root, server->settings.tls.certificate, &certificate, error))
 		goto done;
 	key = secret_new(secrets, server->settings.tls.key, error);
 	if (!key)
@@ -726,19 +501,19 @@ static void *server_open(const void *settings, const struct endpoint *const *end
 
 	server->settings = *(const struct http_listen *)settings;
 	server->events = *events;
-	server->spool = mem_strdup(spool && *spool ? spool : "/tmp");
-	server->next_sweep = INT64_MAX;
-	server->hooks = mem_alloc((n + 1) * sizeof *server->hooks);
+	server->spool.directory = mem_strdup(spool && *spool ? spool : "/tmp");
+	server->spool.max = server->settings.spool_max;
+	http_links_init(&server->links);
 	for (size_t i = 0; i < n; i++) {
 		root = root ? root : endpoints[i]->root;
 		secrets = secrets ? secrets : endpoints[i]->secrets;
-		if (hook_open(server, endpoints[i], error))
-			goto fail;
 	}
-	fd = events->inherited > 0 ? events->inherited : listen_on(&server->settings, error);
+	if (http_hooks_open(&server->hooks, endpoints, n, server->settings.max, error))
+		goto fail;
+	fd = events->inherited > 0 ? events->inherited : http_listen_socket(&server->settings, error);
 	if (fd < 0)
 		goto fail;
-	server->port = port_of(fd);
+	server->port = http_listen_port(fd);
 	if (server->settings.tls.certificate) {
 		if (tls_open(server, fd, root, secrets, error))
 			goto fail;
@@ -773,7 +548,7 @@ static void server_work(void *opaque)
 {
 	struct server *server = opaque;
 
-	sweep(server);
+	http_links_sweep(&server->links);
 	MHD_run(server->daemon);
 }
 
@@ -781,17 +556,13 @@ static int server_timeout_ms(void *opaque)
 {
 	struct server *server = opaque;
 	MHD_UNSIGNED_LONG_LONG theirs = 0;
-	int64_t ms = -1;
+	int64_t ms = -1, left;
 
 	if (MHD_get_timeout(server->daemon, &theirs) == MHD_YES)
 		ms = theirs > 60000 ? 60000 : (int64_t)theirs;
-	if (server->next_sweep != INT64_MAX) {
-		int64_t left = server->next_sweep - clock_tick_ms();
-
-		left = left < 0 ? 0 : left > 60000 ? 60000 : left;
-		if (ms < 0 || left < ms)
-			ms = left;
-	}
+	left = http_links_left(&server->links);
+	if (left >= 0 && (ms < 0 || left < ms))
+		ms = left > 60000 ? 60000 : left;
 	return (int)ms;
 }
 
@@ -806,7 +577,7 @@ static void server_answer(void *opaque, struct arrival *arrival, const struct id
 		problem(arrival, http_error_status(error), error);
 	else
 		accepted(arrival, message, duplicate);
-	deadline_set(arrival->server, arrival->link, arrival->server->settings.timeout_ms);
+	http_link_deadline(&arrival->server->links, arrival->link, arrival->server->settings.timeout_ms);
 	if (slept)
 		MHD_resume_connection(arrival->connection);
 }
@@ -845,50 +616,10 @@ static void server_close(void *opaque)
 		MHD_run(server->daemon);
 		MHD_stop_daemon(server->daemon);
 	}
-	for (size_t i = 0; i < server->hooks_count; i++)
-		http_keys_free(&server->hooks[i].keys);
-	free(server->hooks);
-	free(server->spool);
+	http_hooks_free(&server->hooks);
+	free(server->spool.directory);
 	free(server);
 }
-
-static const struct option tls_options[] = {
-	{"certificate", OPTION_TEXT, offsetof(struct http_tls, certificate), NULL, NULL, "PEM file with the certificate and its chain",
-	 OPTION_REQUIRED, NULL},
-	{"key", OPTION_SECRET, offsetof(struct http_tls, key), NULL, NULL, "Secret that holds the private key (PEM)", OPTION_REQUIRED, NULL},
-	OPTION_END,
-};
-
-const struct option http_listen_options[] = {
-	{"address", OPTION_TEXT, offsetof(struct http_listen, address), "127.0.0.1", NULL, "IP address to listen on", 0, NULL},
-	{"port", OPTION_INT, offsetof(struct http_listen, port), "8080", "0..65535", "Port to listen on; 0 takes any that is free", OPTION_MAIN, NULL},
-	{"tls", OPTION_TABLE, offsetof(struct http_listen, tls), NULL, NULL, "Certificate and key; without them plain HTTP", 0, tls_options},
-	{"connections", OPTION_INT, offsetof(struct http_listen, connections), "256", "1..65536", "Connections at once", 0, NULL},
-	{"timeout", OPTION_DURATION, offsetof(struct http_listen, timeout_ms), "30s", NULL,
-	 "How long a client may take for a request's headers, and stay silent", 0, NULL},
-	{"body-timeout", OPTION_DURATION, offsetof(struct http_listen, body_timeout_ms), "5m", NULL, "How long a client may take for a body", 0,
-	 NULL},
-	{"max", OPTION_SIZE, offsetof(struct http_listen, max), "10MiB", NULL, "Largest body, where a webhook does not say its own", 0, NULL},
-	{"spool-max", OPTION_SIZE, offsetof(struct http_listen, spool_max), "1GiB", NULL, "Disk for bodies that are being received, together", 0,
-	 NULL},
-	OPTION_END,
-};
-
-const struct option http_webhook_options[] = {
-	{"webhook", OPTION_TEXT, offsetof(struct http_webhook, webhook), NULL, NULL, "Path that receives, such as /crm/opportunities",
-	 OPTION_REQUIRED | OPTION_MAIN, NULL},
-	{"verify", OPTION_ENUM, offsetof(struct http_webhook, verify), "standard-webhooks", "standard-webhooks|bearer|none",
-	 "How a sender proves itself", 0, NULL},
-	{"secret", OPTION_SECRET, offsetof(struct http_webhook, secret), NULL, NULL,
-	 "The signing secret (whsec_…) or the bearer key; several in one file are all accepted", 0, NULL},
-	{"previous", OPTION_SECRET, offsetof(struct http_webhook, previous), NULL, NULL, "A second one, accepted while it is being replaced", 0,
-	 NULL},
-	{"max", OPTION_SIZE, offsetof(struct http_webhook, max), NULL, NULL, "Largest body; default is the listener's", 0, NULL},
-	{"id", OPTION_TEXT, offsetof(struct http_webhook, id), NULL, NULL,
-	 "Header that names the event; default is webhook-id, then idempotency-key, then the content", 0, NULL},
-	{"types", OPTION_TEXTS, offsetof(struct http_webhook, types), NULL, NULL, "Media types that are taken; default is any", 0, NULL},
-	OPTION_END,
-};
 
 const struct server_ops http_server_ops = {
 	.name = "http",
