@@ -150,7 +150,7 @@ static const struct stage {
 static int print_totals(const struct arguments *arguments, struct session *session)
 {
 	struct error error = {0};
-	struct lineage *lineage = site_lineage_open(session_site(session), &error);
+	struct lineage *lineage = site_lineage_reader(session_site(session), &error);
 	json_t *totals = lineage ? lineage_totals(lineage, &error) : NULL, *total;
 	size_t i;
 

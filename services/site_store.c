@@ -6,9 +6,10 @@
 
 #include "base/secret.h"
 
-int site_db_open(const struct site *site, struct db *db, struct error *error)
+static int open_file(const struct site *site, const char *file, bool reader, struct db *db, struct error *error)
 {
 	struct secret *password = NULL;
+	struct span revealed = SPAN_NONE;
 	char path[4200];
 
 	if (site->store_secret) {
@@ -16,9 +17,11 @@ int site_db_open(const struct site *site, struct db *db, struct error *error)
 		if (!password)
 			return -1;
 	}
-	snprintf(path, sizeof path, "%s/site.db", site->data_path);
+	if (password)
+		revealed = secret_reveal(password);
+	snprintf(path, sizeof path, "%s/%s", site->data_path, file);
 	db->ops = site->store;
-	db->self = db->ops->open(site->store_settings, path, password ? secret_reveal(password) : SPAN_NONE, error);
+	db->self = (reader ? db->ops->open_reader : db->ops->open)(site->store_settings, path, revealed, error);
 	secret_free(password);
 	return db->self ? 0 : -1;
 }
@@ -29,4 +32,22 @@ void site_db_close(struct db *db)
 		db->ops->close(db->self);
 	db->self = NULL;
 }
-struct lineage *site_lineage_open(const struct site *site, struct error *error) { static int x; return (struct lineage *)&x; }
+
+int site_db_open(const struct site *site, struct db *db, struct error *error)
+{
+	return open_file(site, "site.db", false, db, error);
+}
+
+struct lineage *site_lineage_open(const struct site *site, struct error *error)
+{
+	struct db db;
+
+	return open_file(site, "lineage.db", false, &db, error) ? NULL : lineage_open_take(db, error);
+}
+
+struct lineage *site_lineage_reader(const struct site *site, struct error *error)
+{
+	struct db db;
+
+	return open_file(site, "lineage.db", true, &db, error) ? NULL : lineage_reader_take(db, error);
+}

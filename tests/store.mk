@@ -10,7 +10,8 @@ STORE_TESTS = \
   tests/conformance/store_sqlite tests/conformance/store_postgresql \
   tests/conformance/store_effects_sqlite tests/conformance/store_effects_postgresql \
   tests/conformance/ask_sqlite tests/conformance/ask_postgresql \
-  tests/conformance/ask_doubt_sqlite tests/conformance/ask_doubt_postgresql
+  tests/conformance/ask_doubt_sqlite tests/conformance/ask_doubt_postgresql \
+  tests/conformance/lineage_sqlite tests/conformance/lineage_postgresql
 check_PROGRAMS += $(STORE_TESTS)
 TESTS += $(STORE_TESTS)
 EXTRA_DIST += tests/lab/postgresql.sh
@@ -54,3 +55,11 @@ tests_conformance_ask_doubt_sqlite_LDADD = $(CHECK_LIBS)
 tests_conformance_ask_doubt_postgresql_SOURCES = tests/conformance/ask_doubt.c $(ASK_SITE)
 tests_conformance_ask_doubt_postgresql_CPPFLAGS = $(ON_POSTGRESQL)
 tests_conformance_ask_doubt_postgresql_LDADD = $(CHECK_LIBS)
+
+tests_conformance_lineage_sqlite_SOURCES = tests/conformance/lineage.c $(DATABASE_SUPPORT)
+tests_conformance_lineage_sqlite_CPPFLAGS = $(ON_SQLITE)
+tests_conformance_lineage_sqlite_LDADD = $(CHECK_LIBS)
+
+tests_conformance_lineage_postgresql_SOURCES = tests/conformance/lineage.c $(DATABASE_SUPPORT)
+tests_conformance_lineage_postgresql_CPPFLAGS = $(ON_POSTGRESQL)
+tests_conformance_lineage_postgresql_LDADD = $(CHECK_LIBS)
