@@ -4,6 +4,9 @@
  * with confirms on one channel, `in` consumes on one and declares and counts on another. Losing either is losing both: then every
  * open publish fails, every delivery is void, and it all begins again with a probe of the port, after 0.2 s growing to 10 s.
  *
+ * Seen with 3.10: a broker killed within some two seconds of a queue's declaration forgets the queue, and with it what it confirmed
+ * there: its metadata log is buffered. So nothing is published until a new queue is `new-queue` old.
+ *
  * Large bodies of other programs (above MESSAGE_INLINE_MAX), and messages whose envelope would pass its limit, are rejected to the
  * broker's backstop queue and from there, when that is consumed too, to `<prefix>oversize`, which keeps them whole for a person. */
 #include "config.h"
@@ -37,6 +40,7 @@ struct amqp {
 	struct wire *in, *out; /* both or none */
 	struct watch *in_watch, *out_watch;
 	struct timer *retry, *tick, *kick;
+	struct timer *young; /* while a queue is too new to be relied on */
 	int64_t pause_ms;
 	bool confirming, blocked;
 	bool broken; /* by `error`; taken down outside of the library's calls */
@@ -60,32 +64,35 @@ static void pump(struct amqp *amqp);
 
 static bool serving(const struct amqp *amqp)
 {
-	return amqp->out && amqp->confirming && plan_done(&amqp->plan);
+	return amqp->out && amqp->confirming && plan_done(&amqp->plan) && !amqp->young && !amqp->plan.created;
 }
 
-static const char *lane_problem(const struct amqp *amqp, bool *consuming)
+/* A queue that is to be consumed and is not yet, or NULL. */
+static const struct lane *lane_waiting(const struct amqp *amqp)
 {
 	for (size_t i = 0; i < amqp->plan.lanes_count; i++) {
 		const struct lane *lane = amqp->plan.lanes[i];
 
 		if (lane->queue && lane->wanted && !lane->consumed)
-			*consuming = false;
+			return lane;
 	}
-	return amqp->plan.problem;
+	return NULL;
 }
 
 static void tell(struct amqp *amqp, const char *text)
 {
 	struct status *now = &amqp->now;
-	const char *problem;
+	const struct lane *waiting = lane_waiting(amqp);
 
-	now->connected = now->consuming = serving(amqp);
+	now->connected = serving(amqp);
+	now->consuming = now->connected && !waiting;
 	now->blocked = amqp->blocked;
-	problem = lane_problem(amqp, &now->consuming);
 	if (text)
 		snprintf(now->text, sizeof now->text, "%s", text);
+	else if (now->connected && !now->blocked && amqp->plan.problem[0])
+		snprintf(now->text, sizeof now->text, "%s", amqp->plan.problem);
 	else if (now->connected && !now->blocked)
-		snprintf(now->text, sizeof now->text, "%s", problem[0] ? problem : now->consuming ? "connected" : "consumers are starting");
+		snprintf(now->text, sizeof now->text, waiting ? "no consumer yet on %s" : "connected", waiting ? waiting->full : "");
 	if (!memcmp(&amqp->told, now, offsetof(struct status, text)) && !strcmp(amqp->told.text, now->text))
 		return;
 	amqp->told = *now;
@@ -113,6 +120,26 @@ static int sent(struct amqp *amqp, int result)
 	if (result)
 		kick(amqp); /* the pump finds out what happened and takes the connection down */
 	return result;
+}
+
+/* A queue that was not there before is left alone until the broker will not forget it. */
+static void on_grown(void *arg)
+{
+	struct amqp *amqp = arg;
+
+	amqp->young = NULL;
+	kick(amqp);
+}
+
+static void mind_new_queues(struct amqp *amqp)
+{
+	if (!amqp->plan.created || !plan_done(&amqp->plan))
+		return;
+	amqp->plan.created = false;
+	loop_cancel(amqp->young);
+	amqp->young = NULL;
+	if (amqp->settings.new_queue_ms)
+		amqp->young = loop_timer(amqp->loop, amqp->settings.new_queue_ms, 0, on_grown, amqp);
 }
 
 /* ---- settling ------------------------------------------------------------------------------------------------ */
@@ -297,6 +324,8 @@ static void amqp_fetch(void *self, const struct topology_queue *queue, unsigned 
 		return;
 	lane->wanted = n > UINT16_MAX ? UINT16_MAX : n;
 	kick(amqp); /* several changes in one turn are one */
+	if (n && !lane->consumed)
+		tell(amqp, NULL); /* not yet consuming what is wanted */
 }
 
 /* ---- publishing ---------------------------------------------------------------------------------------------- */
@@ -413,8 +442,8 @@ static void on_in_closed(struct amqp *amqp, const struct wire_event *event)
 	struct error error;
 
 	if (event->channel == CHANNEL_CONTROL) {
-		plan_refused(&amqp->plan, event->code, event->text);
-		log_error("broker", SPAN_NONE, "refused by the broker: %s", amqp->plan.problem);
+		if (plan_refused(&amqp->plan, event->code, event->text))
+			log_error("broker", SPAN_NONE, "refused by the broker: %s", amqp->plan.problem);
 		wire_channel_open(amqp->in, CHANNEL_CONTROL);
 		return;
 	}
@@ -553,6 +582,7 @@ static void pump(struct amqp *amqp)
 		break_off(amqp, &error);
 	if (!amqp->broken && !plan_done(&amqp->plan))
 		plan_send(&amqp->plan, amqp->in, CHANNEL_CONTROL);
+	mind_new_queues(amqp);
 	if (!amqp->broken)
 		amqp_flush(amqp);
 	if (amqp->broken) {
@@ -565,7 +595,7 @@ static void pump(struct amqp *amqp)
 		amqp->pause_ms = PAUSE_FIRST_MS;
 		lanes_update(amqp);
 	}
-	tell(amqp, serving(amqp) || amqp->blocked ? NULL : "declaring queues");
+	tell(amqp, serving(amqp) || amqp->blocked ? NULL : amqp->young ? "waiting until the broker has stored its new queues" : "declaring queues");
 	if (in > 0 || out > 0 || wire_pending(amqp->in) || wire_pending(amqp->out) || wire_failed(amqp->in) || wire_failed(amqp->out))
 		kick(amqp);
 }
@@ -650,6 +680,7 @@ static void amqp_close(void *self)
 	loop_cancel(amqp->retry);
 	loop_cancel(amqp->tick);
 	loop_cancel(amqp->kick);
+	loop_cancel(amqp->young);
 	probe_free(amqp->probe);
 	drop_wires(amqp, true);
 	plan_free(&amqp->plan);
@@ -698,7 +729,7 @@ static int amqp_count(void *self, const struct topology_queue *queue, struct bro
 static const struct option tls_options[] = {
 	{"enabled", OPTION_BOOL, offsetof(struct amqp_tls, enabled), "no", NULL, "Encrypt; naming a file below does as well", OPTION_MAIN,
 	 NULL},
-	{"verify", OPTION_BOOL, offsetof(struct amqp_tls, verify), "yes", NULL, "Check the broker's certificate and its host name", 0, NULL},
+	{"verify", OPTION_BOOL, offsetof(struct amqp_tls, verify), "yes", NULL, "Check the broker's certificate, and that it names the host (a name, not an address)", 0, NULL},
 	{"ca", OPTION_TEXT, offsetof(struct amqp_tls, ca), NULL, NULL, "File with the certificates of the authorities to trust", 0, NULL},
 	{"cert", OPTION_TEXT, offsetof(struct amqp_tls, cert), NULL, NULL, "File with our own certificate, when the broker asks for one", 0,
 	 NULL},
@@ -717,6 +748,7 @@ static const struct option options[] = {
 	{"exchange", OPTION_TEXT, AT(exchange), "ferrule", NULL, "Topic exchange that messages are published to", 0, NULL},
 	{"prefix", OPTION_TEXT, AT(prefix), "ferrule.", NULL, "Put in front of every queue name; one of its own for each site", 0, NULL},
 	{"name", OPTION_TEXT, AT(name), "ferrule", NULL, "Name of the connections, as the broker lists them", 0, NULL},
+	{"new-queue", OPTION_DURATION, AT(new_queue_ms), "3s", "0s..1m", "How old a new queue has to be before anything is published", 0, NULL},
 	{"window", OPTION_INT, AT(window), "1000", "1..20000", "Publishes that may be unconfirmed at a time", 0, NULL},
 	OPTION_END,
 };

@@ -10,7 +10,7 @@ struct amqp_settings {
 	const char *host, *vhost, *user, *password;     /* password: the secret's name */
 	const char *exchange, *prefix, *name;
 	int64_t port;                                   /* 0: 5672, with TLS 5671 */
-	int64_t heartbeat_ms, window;
+	int64_t heartbeat_ms, window, new_queue_ms;
 	struct amqp_tls {
 		bool enabled;
 		bool verify;

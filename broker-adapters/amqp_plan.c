@@ -15,7 +15,7 @@
 
 enum step_kind {
 	STEP_EXCHANGE, STEP_BACKSTOP_EXCHANGE, STEP_OVERSIZE, STEP_BACKSTOP, STEP_BACKSTOP_BIND,
-	STEP_QUEUE, STEP_BIND, STEP_UNBIND,
+	STEP_CHECK, STEP_QUEUE, STEP_BIND, STEP_UNBIND,
 };
 
 struct step {
@@ -203,8 +203,10 @@ static void lane_prepare(struct plan *plan, struct lane *lane)
 {
 	bool new = !lane->declared && lane->queue;
 
-	if (new && !lane->backstop)
+	if (new && !lane->backstop) {
+		step_add(plan, STEP_CHECK, lane, NULL);
 		step_add(plan, STEP_QUEUE, lane, NULL);
+	}
 	if (new)
 		lane->declared = true; /* asked for; a lost connection forgets it */
 	for (size_t i = 0; i < lane->topics_count; i++) {
@@ -253,6 +255,8 @@ static int step_send(const struct plan *plan, struct wire *wire, unsigned channe
 								      .delivery_limit = DELIVERY_LIMIT});
 	case STEP_BACKSTOP_BIND:
 		return wire_bind(wire, channel, backstop, backstop, "");
+	case STEP_CHECK:
+		return wire_check(wire, channel, lane->full);
 	case STEP_QUEUE:
 		return wire_queue(wire, channel, &(struct wire_queue){.name = lane->full, .dead_exchange = backstop,
 								      .delivery_limit = DELIVERY_LIMIT,
@@ -288,16 +292,21 @@ void plan_answered(struct plan *plan)
 		topic->done = true;
 }
 
-void plan_refused(struct plan *plan, int code, struct span text)
+bool plan_refused(struct plan *plan, int code, struct span text)
 {
 	struct step *step;
 
 	if (plan->answered >= plan->sent)
-		return;
+		return false;
 	step = &plan->steps[plan->answered++];
 	plan->sent = plan->answered;
+	if (step->kind == STEP_CHECK) { /* the declaration that follows tells what else may be wrong */
+		plan->created = plan->created || code == 404;
+		return false;
+	}
 	if (step->kind == STEP_QUEUE)
 		step->lane->refused = code;
 	snprintf(plan->problem, sizeof plan->problem, "%s: %d %.*s", step->lane ? step->lane->full : plan->exchange, code,
 		 SPAN_ARGS(text));
+	return true;
 }

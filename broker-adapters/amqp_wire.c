@@ -576,6 +576,13 @@ int wire_queue(struct wire *wire, unsigned channel, const struct wire_queue *que
 	return send_method(wire, channel, AMQP_QUEUE_DECLARE_METHOD, &declare);
 }
 
+int wire_check(struct wire *wire, unsigned channel, const char *queue)
+{
+	amqp_queue_declare_t declare = {.queue = text_of(queue), .passive = 1};
+
+	return send_method(wire, channel, AMQP_QUEUE_DECLARE_METHOD, &declare);
+}
+
 int wire_bind(struct wire *wire, unsigned channel, const char *queue, const char *exchange, const char *key)
 {
 	amqp_queue_bind_t bind = {.queue = text_of(queue), .exchange = text_of(exchange), .routing_key = text_of(key)};

@@ -75,6 +75,7 @@ struct wire_queue {
 	bool single_active_consumer;
 };
 int wire_queue(struct wire *, unsigned channel, const struct wire_queue *);
+int wire_check(struct wire *, unsigned channel, const char *queue); /* a REPLY when it exists, else the channel is CLOSED with 404 */
 int wire_bind(struct wire *, unsigned channel, const char *queue, const char *exchange, const char *key);
 int wire_unbind(struct wire *, unsigned channel, const char *queue, const char *exchange, const char *key);
 int wire_consume(struct wire *, unsigned channel, const char *queue, const char *consumer, unsigned prefetch);

@@ -1,7 +1,7 @@
 # The broker contract: one suite for the spool and for RabbitMQ.
 BROKER_SUPPORT = tests/conformance/brokers.c tests/conformance/brokers.h
 
-BROKER_TESTS = tests/conformance/broker_spool tests/conformance/broker_amqp
+BROKER_TESTS = tests/conformance/broker_spool tests/conformance/broker_amqp tests/conformance/rabbitmq
 check_PROGRAMS += $(BROKER_TESTS)
 TESTS += $(BROKER_TESTS)
 EXTRA_DIST += tests/lab/rabbitmq.sh
@@ -12,3 +12,6 @@ tests_conformance_broker_spool_LDADD = $(CHECK_LIBS)
 tests_conformance_broker_amqp_SOURCES = tests/conformance/broker.c $(BROKER_SUPPORT)
 tests_conformance_broker_amqp_CPPFLAGS = $(AM_CPPFLAGS) -DTEST_BROKER='"amqp"'
 tests_conformance_broker_amqp_LDADD = $(CHECK_LIBS)
+tests_conformance_rabbitmq_SOURCES = tests/conformance/rabbitmq.c $(BROKER_SUPPORT)
+tests_conformance_rabbitmq_CPPFLAGS = $(AM_CPPFLAGS) -DTEST_BROKER='"amqp"'
+tests_conformance_rabbitmq_LDADD = $(CHECK_LIBS)

@@ -409,5 +409,6 @@ int main(void)
 		cmocka_unit_test(a_thousand_queues_are_served),
 	};
 
+	cmocka_set_test_filter(getenv("TEST_FILTER"));
 	return cmocka_run_group_tests(tests, brokers_up, brokers_down);
 }

@@ -43,6 +43,12 @@ int brokers_down(void **state)
 	return 0;
 }
 
+void brokers_need(void)
+{
+	if (lab.missing)
+		support_skip("RabbitMQ is not installed: apt-get install rabbitmq-server");
+}
+
 void brokers_lab(const char *verb, const char *rest)
 {
 	char *command = mem_printf("%s/tests/lab/rabbitmq.sh %s %s %s", SRCDIR, verb, lab.lab, rest);
@@ -147,8 +153,7 @@ static struct client *client_alloc(void)
 {
 	struct client *client = mem_alloc(sizeof *client);
 
-	if (lab.missing)
-		support_skip("RabbitMQ is not installed: apt-get install rabbitmq-server");
+	brokers_need();
 	client->loop = loop_new();
 	client->events = (struct broker_events){client, on_published, on_delivered, on_lost, on_state};
 	return client;
@@ -174,8 +179,7 @@ struct client *client_new(const char *name)
 	if (TEST_IS_AMQP) {
 		struct amqp_settings settings;
 
-		if (lab.missing)
-			support_skip("RabbitMQ is not installed: apt-get install rabbitmq-server");
+		brokers_need();
 		settings = client_settings();
 		return client_new_with(name, &settings);
 	}

@@ -54,6 +54,7 @@ struct client {
 
 int brokers_up(void **state);   /* group setup */
 int brokers_down(void **state); /* group teardown */
+void brokers_need(void); /* skips the test when there is no RabbitMQ */
 void brokers_lab(const char *verb, const char *rest); /* tests/lab/rabbitmq.sh */
 const char *brokers_lab_env(const char *name); /* one value of its env */
 

@@ -117,6 +117,15 @@ broker_pid()
 	echo "$pid"
 }
 
+# Its memory goes first and its sockets a moment later, so that "no longer ours" is not yet "gone".
+gone()
+{
+	local state
+
+	state=$(sed 's/.*) //; s/ .*//' "/proc/$1/stat" 2>/dev/null)
+	[ -z "$state" ] || [ "$state" = Z ] || [ "$state" = X ]
+}
+
 start_epmd()
 {
 	local pid
@@ -153,7 +162,7 @@ end() # SIGNAL
 
 	pid=$(broker_pid) || return 0
 	kill "-$1" "$pid"
-	while broker_pid > /dev/null; do
+	while ! gone "$pid"; do
 		tries=$((tries + 1))
 		[ $tries -gt 600 ] && kill -KILL "$pid"
 		[ $tries -gt 700 ] && fail "process $pid does not end"
