@@ -104,6 +104,7 @@ static int fill_list(struct option_context *context, const struct option *option
 	const struct node *const *items, *one;
 	size_t n = items_of(node, &items, &one);
 	void **list = arena_alloc(context->arena, (n + 1) * sizeof *list);
+	size_t count = 0; /* of those that are what they should be */
 	int result = 0;
 
 	for (size_t i = 0; i < n; i++) {
@@ -112,14 +113,14 @@ static int fill_list(struct option_context *context, const struct option *option
 			continue;
 		}
 		if (option->type == OPTION_TEXTS)
-			list[i] = (void *)arena_span(context->arena, items[i]->text).data;
+			list[count++] = (void *)arena_span(context->arena, items[i]->text).data;
 		else
-			list[i] = expression_new(context->arena, items[i]->text, items[i]->place);
+			list[count++] = expression_new(context->arena, items[i]->text, items[i]->place);
 	}
 	if (option->type == OPTION_TEXTS)
-		*(struct text_list *)at = (struct text_list){(const char **)list, n};
+		*(struct text_list *)at = (struct text_list){(const char **)list, count};
 	else
-		*(struct expression_list *)at = (struct expression_list){(struct expression **)list, n};
+		*(struct expression_list *)at = (struct expression_list){(struct expression **)list, count};
 	return result;
 }
 
