@@ -44,11 +44,11 @@ struct http_keys {
 	size_t count;
 };
 
-/* Adds what the secret NAME holds: one key, or several separated by white space (rotation). With `webhook` each is base64 after
- * an optional "whsec_". FATAL `secret.missing`, `secret.mode`, `secret.form`. */
+/* Adds what the secret NAME holds: one key, or several separated by white space (rotation). With `webhook` each is
+ * base64 after an optional "whsec_". FATAL `secret.missing`, `secret.mode`, `secret.form`. */
 int http_keys_load(struct http_keys *, const char *directory, const char *name, bool webhook, struct error *);
 int http_keys_add(struct http_keys *, struct span text, bool webhook, struct error *); /* the same from its text */
-void http_keys_free(struct http_keys *); /* wipes */
+void http_keys_free(struct http_keys *);                                               /* wipes */
 
 /* What a request brings to be believed; spans are empty when the header is missing. */
 struct http_proof {
@@ -64,10 +64,12 @@ void http_webhook_sign(const struct secret *, const struct http_proof *, struct 
 int http_bearer_verify(const struct http_keys *, const struct http_proof *, struct error *);
 
 /* ---- requests and problem details (RFC 9457) */
-bool http_header_kept(struct span name); /* may it travel with the document? never credentials or signatures */
+bool http_header_kept(struct span name);    /* may it travel with the document? never credentials or signatures */
 struct span http_string(struct span value); /* a structured field's string without its quotes (RFC 9651) */
-bool http_type_is(struct span content_type, const char *media); /* parameters and case aside */
-unsigned http_error_status(const struct error *); /* the status that fits an error */
+bool http_types_fit(const struct text_list *, struct span content_type); /* an empty list takes all */
+void http_header_keep(struct document *, struct arena *, const char *name, const char *value);
+bool http_type_is(struct span content_type, const char *media);         /* parameters and case aside */
+unsigned http_error_status(const struct error *);                       /* the status that fits an error */
 void http_problem(struct buf *, unsigned status, const struct error *); /* what it may say to a stranger, as JSON */
 const char *http_reason(unsigned status);
 
@@ -97,17 +99,21 @@ struct http_target {
 extern const struct option http_target_options[];
 
 int http_target_address(const struct endpoint *, const struct expression_input *, struct message *, struct error *);
-int http_escape(struct buf *, struct span value, struct error *); /* percent-encodes all but unreserved characters (RFC 3986) */
+/* The sink's own: by the same key, while the target remembers it. */
+int http_target_resolve(void *sink, struct attempt *, enum resolved *, struct error *);
+unsigned http_target_parallel(const struct endpoint *);
+int http_escape(struct buf *, struct span value,
+		struct error *);           /* percent-encodes all but unreserved characters (RFC 3986) */
 bool http_header_name(struct span name);   /* a token, and none that the transfer itself owns */
 bool http_header_value(struct span value); /* visible characters, spaces and tabs; no line breaks */
 int http_success_check(const struct text_list *, struct error *); /* "2xx", "200", "200-204"; FATAL `http.success` */
 
 /* What a finished transfer showed. */
 struct http_answer {
-	unsigned status;     /* 0: none came */
-	bool begun;          /* something of the request may have left this machine */
-	bool broken;         /* the transfer failed: before, while or after the answer began */
-	bool cut;            /* … because the answer passed the limit: its status counts */
+	unsigned status;        /* 0: none came */
+	bool begun;             /* something of the request may have left this machine */
+	bool broken;            /* the transfer failed: before, while or after the answer began */
+	bool cut;               /* … because the answer passed the limit: its status counts */
 	const char *code, *why; /* when broken: "http.connect", and for people */
 	struct span retry_after, location, request_id, body;
 	int64_t now_ms, first_ms, took_ms;

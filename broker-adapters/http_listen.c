@@ -78,20 +78,22 @@ void http_hooks_free(struct http_hooks *hooks)
 /* ---- the socket ---- */
 int http_listen_socket(const struct http_listen *settings, struct error *error)
 {
-	struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE, .ai_socktype = SOCK_STREAM}, *found = NULL;
+	struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE, .ai_socktype = SOCK_STREAM},
+			*found = NULL;
 	char port[16];
 	int fd, one = 1, result;
 
 	snprintf(port, sizeof port, "%lld", (long long)settings->port);
 	result = getaddrinfo(settings->address, port, &hints, &found);
 	if (result)
-		return error_set(error, ERROR_FATAL, "listen.address", "listen: %s is not an IP address; write 127.0.0.1, 0.0.0.0 or ::",
-				 settings->address);
+		return error_set(error, ERROR_FATAL, "listen.address",
+				 "listen: %s is not an IP address; write 127.0.0.1, 0.0.0.0 or ::", settings->address);
 	fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd >= 0)
 		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
 	if (fd < 0 || bind(fd, found->ai_addr, found->ai_addrlen) || listen(fd, 256)) {
-		error_errno(error, ERROR_RETRY, "listen.busy", "cannot listen on %s port %s (is another site using it? see listen.port)",
+		error_errno(error, ERROR_RETRY, "listen.busy",
+			    "cannot listen on %s port %s (is another site using it? see listen.port)",
 			    settings->address, port);
 		if (fd >= 0)
 			close(fd);
@@ -113,7 +115,7 @@ unsigned http_listen_port(int fd)
 	return ntohs(((struct sockaddr_in *)&address)->sin_port);
 }
 
-int http_file_read(const char *root, const char *path, struct buf *into, struct error *error)
+static int file_read(const char *root, const char *path, struct buf *into, struct error *error)
 {
 	char *whole = path[0] == '/' ? mem_strdup(path) : mem_printf("%s/%s", root, path);
 	int fd = open(whole, O_RDONLY | O_CLOEXEC);
@@ -128,6 +130,34 @@ int http_file_read(const char *root, const char *path, struct buf *into, struct 
 		close(fd);
 	free(whole);
 	return n > 0 ? 0 : -1;
+}
+
+int http_pem_load(struct http_pem *pem, const struct http_listen *settings, const char *root, const char *secrets,
+		  struct error *error)
+{
+	struct secret *key;
+
+	buf_init(&pem->certificate, 512 * 1024);
+	pem->key = NULL;
+	if (!settings->tls.key || !root || !secrets)
+		return error_set(error, ERROR_FATAL, "listen.tls",
+				 "listen: tls needs a certificate and a key: {secret: NAME}");
+	if (file_read(root, settings->tls.certificate, &pem->certificate, error))
+		return -1;
+	key = secret_new(secrets, settings->tls.key, error);
+	if (!key)
+		return -1;
+	pem->key = mem_span_dup(secret_reveal(key));
+	secret_free(key);
+	return 0;
+}
+
+void http_pem_free(struct http_pem *pem)
+{
+	if (pem->key)
+		explicit_bzero(pem->key, strlen(pem->key));
+	free(pem->key);
+	buf_free(&pem->certificate);
 }
 
 /* ---- deadlines ---- */
@@ -197,40 +227,47 @@ int64_t http_links_left(const struct http_links *links)
 
 /* ---- option tables ---- */
 static const struct option tls_options[] = {
-	{"certificate", OPTION_TEXT, offsetof(struct http_tls, certificate), NULL, NULL, "PEM file with the certificate and its chain",
+	{"certificate", OPTION_TEXT, offsetof(struct http_tls, certificate), NULL, NULL,
+	 "PEM file with the certificate and its chain", OPTION_REQUIRED, NULL},
+	{"key", OPTION_SECRET, offsetof(struct http_tls, key), NULL, NULL, "Secret that holds the private key (PEM)",
 	 OPTION_REQUIRED, NULL},
-	{"key", OPTION_SECRET, offsetof(struct http_tls, key), NULL, NULL, "Secret that holds the private key (PEM)", OPTION_REQUIRED, NULL},
 	OPTION_END,
 };
 
 const struct option http_listen_options[] = {
-	{"address", OPTION_TEXT, offsetof(struct http_listen, address), "127.0.0.1", NULL, "IP address to listen on", 0, NULL},
-	{"port", OPTION_INT, offsetof(struct http_listen, port), "8080", "0..65535", "Port to listen on; 0 takes any that is free", OPTION_MAIN, NULL},
-	{"tls", OPTION_TABLE, offsetof(struct http_listen, tls), NULL, NULL, "Certificate and key; without them plain HTTP", 0, tls_options},
-	{"connections", OPTION_INT, offsetof(struct http_listen, connections), "256", "1..65536", "Connections at once", 0, NULL},
+	{"address", OPTION_TEXT, offsetof(struct http_listen, address), "127.0.0.1", NULL, "IP address to listen on", 0,
+	 NULL},
+	{"port", OPTION_INT, offsetof(struct http_listen, port), "8080", "0..65535",
+	 "Port to listen on; 0 takes any that is free", OPTION_MAIN, NULL},
+	{"tls", OPTION_TABLE, offsetof(struct http_listen, tls), NULL, NULL,
+	 "Certificate and key; without them plain HTTP", 0, tls_options},
+	{"connections", OPTION_INT, offsetof(struct http_listen, connections), "256", "1..65536", "Connections at once",
+	 0, NULL},
 	{"timeout", OPTION_DURATION, offsetof(struct http_listen, timeout_ms), "30s", NULL,
 	 "How long a client may take for a request's headers, and stay silent", 0, NULL},
-	{"body-timeout", OPTION_DURATION, offsetof(struct http_listen, body_timeout_ms), "5m", NULL, "How long a client may take for a body", 0,
-	 NULL},
-	{"max", OPTION_SIZE, offsetof(struct http_listen, max), "10MiB", NULL, "Largest body, where a webhook does not say its own", 0, NULL},
-	{"spool-max", OPTION_SIZE, offsetof(struct http_listen, spool_max), "1GiB", NULL, "Disk for bodies that are being received, together", 0,
-	 NULL},
+	{"body-timeout", OPTION_DURATION, offsetof(struct http_listen, body_timeout_ms), "5m", NULL,
+	 "How long a client may take for a body", 0, NULL},
+	{"max", OPTION_SIZE, offsetof(struct http_listen, max), "10MiB", NULL,
+	 "Largest body, where a webhook does not say its own", 0, NULL},
+	{"spool-max", OPTION_SIZE, offsetof(struct http_listen, spool_max), "1GiB", NULL,
+	 "Disk for bodies that are being received, together", 0, NULL},
 	OPTION_END,
 };
 
 const struct option http_webhook_options[] = {
-	{"webhook", OPTION_TEXT, offsetof(struct http_webhook, webhook), NULL, NULL, "Path that receives, such as /crm/opportunities",
-	 OPTION_REQUIRED | OPTION_MAIN, NULL},
-	{"verify", OPTION_ENUM, offsetof(struct http_webhook, verify), "standard-webhooks", "standard-webhooks|bearer|none",
-	 "How a sender proves itself", 0, NULL},
+	{"webhook", OPTION_TEXT, offsetof(struct http_webhook, webhook), NULL, NULL,
+	 "Path that receives, such as /crm/opportunities", OPTION_REQUIRED | OPTION_MAIN, NULL},
+	{"verify", OPTION_ENUM, offsetof(struct http_webhook, verify), "standard-webhooks",
+	 "standard-webhooks|bearer|none", "How a sender proves itself", 0, NULL},
 	{"secret", OPTION_SECRET, offsetof(struct http_webhook, secret), NULL, NULL,
 	 "The signing secret (whsec_…) or the bearer key; several in one file are all accepted", 0, NULL},
-	{"previous", OPTION_SECRET, offsetof(struct http_webhook, previous), NULL, NULL, "A second one, accepted while it is being replaced", 0,
-	 NULL},
-	{"max", OPTION_SIZE, offsetof(struct http_webhook, max), NULL, NULL, "Largest body; default is the listener's", 0, NULL},
+	{"previous", OPTION_SECRET, offsetof(struct http_webhook, previous), NULL, NULL,
+	 "A second one, accepted while it is being replaced", 0, NULL},
+	{"max", OPTION_SIZE, offsetof(struct http_webhook, max), NULL, NULL, "Largest body; default is the listener's",
+	 0, NULL},
 	{"id", OPTION_TEXT, offsetof(struct http_webhook, id), NULL, NULL,
 	 "Header that names the event; default is webhook-id, then idempotency-key, then the content", 0, NULL},
-	{"types", OPTION_TEXTS, offsetof(struct http_webhook, types), NULL, NULL, "Media types that are taken; default is any", 0, NULL},
+	{"types", OPTION_TEXTS, offsetof(struct http_webhook, types), NULL, NULL,
+	 "Media types that are taken; default is any", 0, NULL},
 	OPTION_END,
 };
-

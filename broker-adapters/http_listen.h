@@ -18,8 +18,8 @@ struct http_hooks {
 	size_t count;
 };
 
-/* Reads the secrets; FATAL `webhook.path`, `webhook.secret`, `secret.…`. What was opened is freed by http_hooks_free, also
- * after an error. */
+/* Reads the secrets; FATAL `webhook.path`, `webhook.secret`, `secret.…`. What was opened is freed by http_hooks_free,
+ * also after an error. */
 int http_hooks_open(struct http_hooks *, const struct endpoint *const *, size_t n, uint64_t max, struct error *);
 void http_hooks_free(struct http_hooks *);
 bool http_is_question(const char *path); /* /livez, /readyz, /healthz, /metrics */
@@ -28,8 +28,13 @@ bool http_is_question(const char *path); /* /livez, /readyz, /healthz, /metrics 
 /* A listening socket. FATAL `listen.address`, RETRY `listen.busy`. */
 int http_listen_socket(const struct http_listen *, struct error *);
 unsigned http_listen_port(int fd);
-/* A file of the site, appended; FATAL `listen.certificate`. */
-int http_file_read(const char *root, const char *path, struct buf *, struct error *);
+/* Certificate and key as text; freed also after an error. FATAL `listen.tls`, `listen.certificate`, `secret.…`. */
+struct http_pem {
+	struct buf certificate;
+	char *key;
+};
+int http_pem_load(struct http_pem *, const struct http_listen *, const char *root, const char *secrets, struct error *);
+void http_pem_free(struct http_pem *); /* wipes the key */
 
 /* ---- a body on its way in: in memory up to 64 KiB, then in an unlinked file */
 struct http_spool {
@@ -48,7 +53,7 @@ void http_body_init(struct http_body *, struct http_spool *);
 /* RETRY `site.full`, `site.disk`. Blocks on local disk. */
 int http_body_add(struct http_body *, const char *data, size_t len, struct error *);
 struct reader *http_body_reader(const struct http_body *); /* a new reference */
-void http_body_drop(struct http_body *); /* empty afterwards */
+void http_body_drop(struct http_body *);                   /* empty afterwards */
 
 /* ---- connections and their deadlines: libmicrohttpd's own time limit starts again with every byte */
 struct http_link {
@@ -66,7 +71,7 @@ void http_links_init(struct http_links *);
 struct http_link *http_link_new(struct http_links *, int fd, int64_t in_ms);
 void http_link_free(struct http_links *, struct http_link *); /* NULL is legal */
 void http_link_deadline(struct http_links *, struct http_link *, int64_t in_ms);
-void http_links_sweep(struct http_links *); /* shuts down what is past its time */
+void http_links_sweep(struct http_links *);         /* shuts down what is past its time */
 int64_t http_links_left(const struct http_links *); /* milliseconds to the next deadline; -1: there is none */
 
 #endif

@@ -9,6 +9,11 @@
 
 #include <jansson.h>
 
+#include "base/mem.h"
+
+#define HEADERS_KEPT 32
+#define KEPT_VALUE_MAX 1024u
+
 static bool contains(struct span name, const char *word)
 {
 	size_t n = strlen(word);
@@ -28,7 +33,8 @@ static bool begins(struct span name, const char *prefix)
 
 bool http_header_kept(struct span name)
 {
-	static const char *const never[] = {"authorization", "signature", "cookie", "token", "secret", "password", "key"};
+	static const char *const never[] = {"authorization", "signature", "cookie", "token",
+					    "secret",        "password",  "key"};
 	static const char *const kept[] = {"webhook-", "x-", "ce-"};
 	static const char *const exact[] = {"content-type", "user-agent", "traceparent", "tracestate"};
 
@@ -42,6 +48,23 @@ bool http_header_kept(struct span name)
 		if (name.len == strlen(exact[i]) && begins(name, exact[i]))
 			return true;
 	return false;
+}
+
+void http_header_keep(struct document *document, struct arena *arena, const char *name, const char *value)
+{
+	struct attr *attr;
+	char *lower;
+
+	if (!http_header_kept(span_of(name)) || document->attrs_count == HEADERS_KEPT || strlen(name) > 64)
+		return;
+	if (!document->attrs)
+		document->attrs = arena_alloc(arena, HEADERS_KEPT * sizeof *document->attrs);
+	attr = &document->attrs[document->attrs_count++];
+	lower = arena_strdup(arena, name);
+	for (char *c = lower; *c; c++)
+		*c = (char)tolower((unsigned char)*c);
+	attr->name = span_of(lower);
+	attr->value = arena_span(arena, span_make(value, value ? strnlen(value, KEPT_VALUE_MAX) : 0));
 }
 
 struct span http_string(struct span value)
@@ -65,20 +88,39 @@ bool http_type_is(struct span type, const char *media)
 	return type.len == strlen(media) && strncasecmp(type.data, media, type.len) == 0;
 }
 
+bool http_types_fit(const struct text_list *types, struct span type)
+{
+	for (size_t i = 0; i < types->count; i++)
+		if (http_type_is(type, types->items[i]))
+			return true;
+	return types->count == 0;
+}
+
 const char *http_reason(unsigned status)
 {
 	switch (status) {
-	case 400: return "Bad Request";
-	case 401: return "Unauthorized";
-	case 404: return "Not Found";
-	case 405: return "Method Not Allowed";
-	case 409: return "Conflict";
-	case 413: return "Content Too Large";
-	case 415: return "Unsupported Media Type";
-	case 422: return "Unprocessable Content";
-	case 431: return "Request Header Fields Too Large";
-	case 503: return "Service Unavailable";
-	default: return status < 500 ? "Request Refused" : "Internal Server Error";
+	case 400:
+		return "Bad Request";
+	case 401:
+		return "Unauthorized";
+	case 404:
+		return "Not Found";
+	case 405:
+		return "Method Not Allowed";
+	case 409:
+		return "Conflict";
+	case 413:
+		return "Content Too Large";
+	case 415:
+		return "Unsupported Media Type";
+	case 422:
+		return "Unprocessable Content";
+	case 431:
+		return "Request Header Fields Too Large";
+	case 503:
+		return "Service Unavailable";
+	default:
+		return status < 500 ? "Request Refused" : "Internal Server Error";
 	}
 }
 
@@ -114,14 +156,17 @@ unsigned http_error_status(const struct error *error)
 void http_problem(struct buf *out, unsigned status, const struct error *error)
 {
 	bool ours = error->class != ERROR_REJECT;
-	json_t *problem = json_pack("{s:s, s:s, s:i}", "type", "about:blank", "title", http_reason(status), "status", (int)status);
+	json_t *problem = json_pack("{s:s, s:s, s:i}", "type", "about:blank", "title", http_reason(status), "status",
+				    (int)status);
 	char *text;
 
 	if (ours)
-		json_object_set_new(problem, "detail", json_string(status == 503 ? "nothing can be taken right now; send it again later"
-										  : "an error on this side; it has been logged"));
+		json_object_set_new(problem, "detail",
+				    json_string(status == 503 ? "nothing can be taken right now; send it again later"
+							      : "an error on this side; it has been logged"));
 	else if (json_object_set_new(problem, "detail", json_string(error->text)))
-		json_object_set_new(problem, "detail", json_string("the request cannot be taken")); /* it was not UTF-8 */
+		json_object_set_new(problem, "detail",
+				    json_string("the request cannot be taken")); /* it was not UTF-8 */
 	if (*error->code && !ours)
 		json_object_set_new(problem, "code", json_string(error->code));
 	text = json_dumps(problem, JSON_COMPACT);

@@ -5,7 +5,7 @@
  * kept from crossing it by itself: no redirects, and a second try of a transfer (it makes one when a kept connection
  * turns out dead) is stopped. Secrets are read here, put into header lists while they are sent, and wiped. */
 #include "config.h"
-#include "broker-adapters/http.h"
+#include "broker-adapters/http_peer.h"
 
 #include <assert.h>
 #include <signal.h>
@@ -19,30 +19,19 @@
 #include "base/clock.h"
 #include "base/fault.h"
 
-#define ACTIVE_MAX 256u            /* transfers at once, all endpoints together */
-#define EASY_KEPT 64u              /* handles kept for reuse */
-#define KEPT_OF_ANSWER 4096u       /* of its body, for the reason of a refusal */
+#define ACTIVE_MAX 256u      /* transfers at once, all endpoints together */
+#define EASY_KEPT 64u        /* handles kept for reuse */
+#define KEPT_OF_ANSWER 4096u /* of its body, for the reason of a refusal */
 #define ANSWER_HEADERS_MAX (64u * 1024)
 #define FIELD_MAX 512u
-#define FRESH_S 1L                 /* idle connections older than this are not used where a lost one means doubt */
+#define FRESH_S 1L /* idle connections older than this are not used where a lost one means doubt */
 #define IDLE_S 50L
-
-/* An endpoint as announced; everything is copied, because a reload frees the site that it came from. */
-struct target {
-	struct target *next;
-	char *name, *ca, *proxy, *idempotency, *auth_header;
-	struct secret *auth; /* the header's value */
-	int64_t timeout_ms, connect_ms;
-	uint64_t max;
-	unsigned parallel, active;
-	bool keyed;
-};
 
 struct transfer {
 	struct transfer *next; /* in the sink's queue, or among the finished */
 	struct attempt *attempt;
-	struct target *target;
-	CURL *easy;            /* NULL while it queues */
+	struct http_peer *target;
+	CURL *easy; /* NULL while it queues */
 	struct curl_slist *headers;
 	char *url;
 	struct reader *body;
@@ -56,7 +45,7 @@ struct transfer {
 
 struct sink {
 	CURLM *multi;
-	struct target *targets;
+	struct http_peer *targets;
 	struct transfer *queue, **queue_end;
 	struct transfer *finished, **finished_end;
 	unsigned active;
@@ -64,7 +53,8 @@ struct sink {
 	size_t kept_count;
 };
 
-/* ---- header lists ------------------------------------------------------------------------------------------------------ */
+/* ---- header lists
+ * ------------------------------------------------------------------------------------------------------ */
 static void headers_wipe(struct curl_slist *list)
 {
 	for (struct curl_slist *item = list; item; item = item->next)
@@ -101,7 +91,8 @@ static int idempotency_add(struct transfer *transfer, struct error *error)
 	if (!key.len)
 		key = span_of(hex);
 	if (key.len > 255 || !http_header_value(key))
-		return error_set(error, ERROR_REJECT, "http.key", "the idempotency key is longer than 255 bytes or has control characters");
+		return error_set(error, ERROR_REJECT, "http.key",
+				 "the idempotency key is longer than 255 bytes or has control characters");
 	buf_init(&value, 600);
 	if (strcasecmp(transfer->target->idempotency, "Idempotency-Key") == 0) {
 		buf_char(&value, '"');
@@ -122,7 +113,7 @@ static int idempotency_add(struct transfer *transfer, struct error *error)
 static int headers_build(struct transfer *transfer, struct error *error)
 {
 	const struct message *message = transfer->attempt->message;
-	const struct target *target = transfer->target;
+	const struct http_peer *target = transfer->target;
 	bool typed = false;
 
 	for (size_t i = 0; i < message->attrs_count; i++) {
@@ -132,15 +123,16 @@ static int headers_build(struct transfer *transfer, struct error *error)
 			continue;
 		name = span_make(name.data + 7, name.len - 7);
 		if (!http_header_name(name) || !http_header_value(value))
-			return error_set(error, ERROR_REJECT, "http.header", "header %.*s cannot be sent", name.len > 64 ? 64 : (int)name.len,
-					 name.data);
+			return error_set(error, ERROR_REJECT, "http.header", "header %.*s cannot be sent",
+					 name.len > 64 ? 64 : (int)name.len, name.data);
 		typed = typed || (name.len == 12 && strncasecmp(name.data, "Content-Type", 12) == 0);
 		header_add(transfer, name, value);
 	}
 	if (!typed && transfer->size)
 		header_add(transfer, span_of("Content-Type"),
-			   message->datacontenttype.len && http_header_value(message->datacontenttype) ? message->datacontenttype
-													: span_of("application/octet-stream"));
+			   message->datacontenttype.len && http_header_value(message->datacontenttype)
+				   ? message->datacontenttype
+				   : span_of("application/octet-stream"));
 	if (message->traceparent.len && http_header_value(message->traceparent))
 		header_add(transfer, span_of("traceparent"), message->traceparent);
 	header_add(transfer, span_of("User-Agent"), span_of(PACKAGE_NAME "/" PACKAGE_VERSION));
@@ -151,7 +143,8 @@ static int headers_build(struct transfer *transfer, struct error *error)
 	return idempotency_add(transfer, error);
 }
 
-/* ---- what libcurl calls -------------------------------------------------------------------------------------------------- */
+/* ---- what libcurl calls
+ * -------------------------------------------------------------------------------------------------- */
 static size_t on_read(char *into, size_t size, size_t n, void *arg)
 {
 	struct transfer *transfer = arg;
@@ -231,7 +224,8 @@ static int on_connected(void *arg, char *remote, char *local, int remote_port, i
 	return CURL_PREREQFUNC_OK;
 }
 
-/* ---- a transfer ------------------------------------------------------------------------------------------------------------ */
+/* ---- a transfer
+ * ------------------------------------------------------------------------------------------------------------ */
 static void transfer_free(struct transfer *transfer)
 {
 	headers_wipe(transfer->headers);
@@ -275,7 +269,7 @@ static void easy_request(struct transfer *transfer, CURL *easy)
 
 static void easy_set(struct transfer *transfer, CURL *easy)
 {
-	const struct target *target = transfer->target;
+	const struct http_peer *target = transfer->target;
 
 	easy_request(transfer, easy);
 	curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
@@ -286,7 +280,8 @@ static void easy_set(struct transfer *transfer, CURL *easy)
 	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
 	curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
-	curl_easy_setopt(easy, CURLOPT_PROXY, target->proxy ? target->proxy : ""); /* "": the environment's is not used */
+	curl_easy_setopt(easy, CURLOPT_PROXY,
+			 target->proxy ? target->proxy : ""); /* "": the environment's is not used */
 	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)target->timeout_ms);
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)target->connect_ms);
 	curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, target->keyed ? IDLE_S : FRESH_S);
@@ -344,7 +339,8 @@ static void transfer_end(struct sink *sink, struct transfer *transfer)
 	sink->active--;
 }
 
-/* ---- judging ------------------------------------------------------------------------------------------------------------------ */
+/* ---- judging
+ * ------------------------------------------------------------------------------------------------------------------ */
 static const char *broken_code(CURLcode code)
 {
 	switch (code) {
@@ -365,21 +361,6 @@ static const char *broken_code(CURLcode code)
 	}
 }
 
-/* A target that repeats our request in its answer must not carry the key into our reports. */
-static void answer_redact(struct transfer *transfer)
-{
-	struct span secret = transfer->target->auth ? secret_reveal(transfer->target->auth) : SPAN_NONE;
-	const char *space = secret.len ? memchr(secret.data, ' ', secret.len) : NULL;
-	char *at;
-
-	if (space) /* "Bearer …", "Basic …" */
-		secret = span_make(space + 1, secret.len - (size_t)(space + 1 - secret.data));
-	if (secret.len < 4 || !transfer->answer.len)
-		return;
-	while ((at = memmem(transfer->answer.data, transfer->answer.len, secret.data, secret.len)))
-		memset(at, '*', secret.len);
-}
-
 static void transfer_judge(struct transfer *transfer, CURLcode code)
 {
 	struct attempt *attempt = transfer->attempt;
@@ -389,18 +370,20 @@ static void transfer_judge(struct transfer *transfer, CURLcode code)
 	curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
 	curl_easy_getinfo(transfer->easy, CURLINFO_REQUEST_SIZE, &sent);
 	if (!transfer->asked && (code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL)) {
-		error_set(&attempt->error, ERROR_REJECT, "http.address", "libcurl cannot read the url: %s", transfer->why);
+		error_set(&attempt->error, ERROR_REJECT, "http.address", "libcurl cannot read the url: %s",
+			  transfer->why);
 		return;
 	}
-	answer_redact(transfer);
+	http_peer_redact(transfer->target, &transfer->answer);
 	answer.status = status >= 200 ? (unsigned)status : 0;
 	answer.begun = transfer->asked && sent > 0;
 	answer.broken = code != CURLE_OK || !transfer->headed; /* libcurl takes half a header for a whole one */
 	answer.cut = transfer->cut;
 	answer.code = broken_code(code);
-	answer.why = transfer->again || code == CURLE_OK ? "the connection was lost" : transfer->read_failed ? "the body could not be read here"
-			       : *transfer->why		     ? transfer->why
-							     : curl_easy_strerror(code);
+	answer.why = transfer->again || code == CURLE_OK ? "the connection was lost"
+		     : transfer->read_failed             ? "the body could not be read here"
+		     : *transfer->why                    ? transfer->why
+							 : curl_easy_strerror(code);
 	answer.retry_after = buf_view(&transfer->retry_after);
 	answer.location = buf_view(&transfer->location);
 	answer.request_id = buf_view(&transfer->request_id);
@@ -441,111 +424,13 @@ static void pump(struct sink *sink)
 		queue_run(sink);
 }
 
-/* ---- endpoints -------------------------------------------------------------------------------------------------------------- */
-static struct target *target_find(struct sink *sink, const char *name)
-{
-	struct target *target = sink->targets;
-
-	while (target && strcmp(target->name, name))
-		target = target->next;
-	return target;
-}
-
-static void target_clear(struct target *target)
-{
-	free(target->ca);
-	free(target->proxy);
-	free(target->idempotency);
-	free(target->auth_header);
-	secret_free(target->auth);
-	target->ca = target->proxy = target->idempotency = target->auth_header = NULL;
-	target->auth = NULL;
-}
-
-/* "Bearer KEY", "Basic base64(USER:KEY)" or the bare key, as a secret of its own. */
-static struct secret *auth_value(const struct http_auth *auth, struct span key)
-{
-	struct buf pair, value;
-	struct secret *made;
-
-	buf_init(&pair, 16 * 1024);
-	buf_init(&value, 32 * 1024);
-	buf_room(&pair, key.len + 1024);
-	buf_room(&value, 2 * key.len + 2048);
-	if (auth->bearer) {
-		buf_text(&value, "Bearer ");
-		buf_span(&value, key);
-	} else if (auth->basic.password) {
-		buf_printf(&pair, "%s:", auth->basic.user);
-		buf_span(&pair, key);
-		buf_text(&value, "Basic ");
-		base64_encode(&value, buf_view(&pair));
-	} else {
-		buf_span(&value, key);
-	}
-	made = secret_from(buf_view(&value));
-	explicit_bzero(pair.data, pair.capacity);
-	explicit_bzero(value.data, value.capacity);
-	buf_free(&pair);
-	buf_free(&value);
-	return made;
-}
-
-static int auth_open(struct target *target, const struct endpoint *endpoint, struct error *error)
-{
-	const struct http_auth *auth = &((const struct http_target *)endpoint->settings)->auth;
-	const char *name = auth->bearer ? auth->bearer : auth->basic.password ? auth->basic.password : auth->key.value;
-	struct secret *secret;
-
-	if (!!auth->bearer + !!auth->basic.password + !!auth->key.value > 1)
-		return error_set(error, ERROR_FATAL, "http.auth", "endpoint %s: auth takes one of bearer, basic and key", endpoint->name);
-	if (!name)
-		return 0;
-	if (auth->key.value && !http_header_name(span_of(auth->key.header)))
-		return error_set(error, ERROR_FATAL, "http.auth", "endpoint %s: auth: key: %s is not a header that can be set", endpoint->name,
-				 auth->key.header);
-	secret = secret_new(endpoint->secrets, name, error);
-	if (!secret)
-		return error_wrap(error, "endpoint %s", endpoint->name);
-	if (secret_reveal(secret).len && http_header_value(secret_reveal(secret)))
-		target->auth = auth_value(auth, secret_reveal(secret));
-	else
-		error_set(error, ERROR_FATAL, "secret.form", "secret %s: a key is one line of at most 2000 visible characters", name);
-	secret_free(secret);
-	target->auth_header = mem_strdup(auth->key.value ? auth->key.header : "Authorization");
-	return target->auth ? 0 : -1;
-}
-
 static int sink_endpoint(void *opaque, const struct endpoint *endpoint, struct error *error)
 {
-	const struct http_target *settings = endpoint->settings;
-	struct sink *sink = opaque;
-	struct target *target = target_find(sink, endpoint->name);
-
-	if (http_success_check(&settings->success, error))
-		return error_wrap(error, "endpoint %s", endpoint->name);
-	if (!http_header_name(span_of(settings->idempotency)))
-		return error_set(error, ERROR_FATAL, "http.key", "endpoint %s: idempotency: not a header that can be set", endpoint->name);
-	if (!target) {
-		target = mem_alloc(sizeof *target);
-		target->name = mem_strdup(endpoint->name);
-		target->next = sink->targets;
-		sink->targets = target;
-	}
-	target_clear(target);
-	target->idempotency = mem_strdup(settings->idempotency);
-	target->proxy = mem_strdup(settings->proxy);
-	if (settings->ca)
-		target->ca = settings->ca[0] == '/' ? mem_strdup(settings->ca) : mem_printf("%s/%s", endpoint->root, settings->ca);
-	target->timeout_ms = settings->timeout_ms;
-	target->connect_ms = settings->connect_ms;
-	target->max = settings->max;
-	target->parallel = (unsigned)settings->parallel;
-	target->keyed = endpoint->effect.kind == EFFECT_KEY;
-	return auth_open(target, endpoint, error);
+	return http_peer_announce(&((struct sink *)opaque)->targets, endpoint, error);
 }
 
-/* ---- what the role calls ------------------------------------------------------------------------------------------------------ */
+/* ---- what the role calls
+ * ------------------------------------------------------------------------------------------------------ */
 static void *sink_open(struct error *error)
 {
 	struct sink *sink = mem_alloc(sizeof *sink);
@@ -567,14 +452,15 @@ static void *sink_open(struct error *error)
 static int sink_start(void *opaque, struct attempt *attempt, struct error *error)
 {
 	struct sink *sink = opaque;
-	struct target *target = target_find(sink, attempt->endpoint->name);
+	struct http_peer *target = http_peer_find(sink->targets, attempt->endpoint->name);
 	const struct message *message = attempt->message;
 	struct span url = message_attr_find(message, "url");
 	struct transfer *transfer;
 
 	assert(target);
 	if (!url.len || (!message->body && message->body_size)) {
-		error_set(error, ERROR_REJECT, "http.address", "the message comes without %s", url.len ? "its body" : "a url");
+		error_set(error, ERROR_REJECT, "http.address", "the message comes without %s",
+			  url.len ? "its body" : "a url");
 		attempt->error = *error;
 		return -1;
 	}
@@ -617,7 +503,8 @@ static size_t finished_take(struct sink *sink, struct attempt **into, size_t max
 	return n;
 }
 
-static int sink_reap(void *opaque, struct attempt **into, size_t max, size_t *count, int wake, int wait_ms, struct error *error)
+static int sink_reap(void *opaque, struct attempt **into, size_t max, size_t *count, int wake, int wait_ms,
+		     struct error *error)
 {
 	struct sink *sink = opaque;
 	struct curl_waitfd extra = {.fd = wake, .events = CURL_WAIT_POLLIN};
@@ -634,20 +521,6 @@ static int sink_reap(void *opaque, struct attempt **into, size_t max, size_t *co
 		pump(sink);
 	}
 	*count = finished_take(sink, into, max);
-	return 0;
-}
-
-static int sink_resolve(void *opaque, struct attempt *attempt, enum resolved *resolved, struct error *error)
-{
-	const struct effect_spec *effect = &attempt->endpoint->effect;
-	const struct http_target *settings = attempt->endpoint->settings;
-	int64_t age = clock_now_ms() - attempt->first_ms;
-
-	/* The same key again is safe while the target knows it; the new try needs its time as well. */
-	if (effect->kind == EFFECT_KEY && (effect->remembers_ms == 0 || age + settings->timeout_ms < effect->remembers_ms))
-		*resolved = RESOLVED_NOT;
-	else
-		*resolved = RESOLVED_UNKNOWN;
 	return 0;
 }
 
@@ -679,11 +552,6 @@ static void sink_abandon(void *opaque, struct attempt *attempt)
 	transfer_free(transfer);
 }
 
-static unsigned sink_parallel(const struct endpoint *endpoint)
-{
-	return (unsigned)((const struct http_target *)endpoint->settings)->parallel;
-}
-
 /* Attempts are abandoned by the role before. */
 static void sink_close(void *opaque)
 {
@@ -695,55 +563,13 @@ static void sink_close(void *opaque)
 		curl_easy_cleanup(sink->kept[i]);
 	curl_multi_cleanup(sink->multi);
 	while (sink->targets) {
-		struct target *target = sink->targets;
+		struct http_peer *target = sink->targets;
 
 		sink->targets = target->next;
-		target_clear(target);
-		free(target->name);
-		free(target);
+		http_peer_free(target);
 	}
 	free(sink);
 }
-
-static const struct option basic_options[] = {
-	{"user", OPTION_TEXT, offsetof(struct http_basic, user), NULL, NULL, "Name of the user", OPTION_REQUIRED, NULL},
-	{"password", OPTION_SECRET, offsetof(struct http_basic, password), NULL, NULL, "Secret that holds the password", OPTION_REQUIRED, NULL},
-	OPTION_END,
-};
-
-static const struct option key_options[] = {
-	{"header", OPTION_TEXT, offsetof(struct http_key, header), "X-Api-Key", NULL, "Header that carries the key", 0, NULL},
-	{"value", OPTION_SECRET, offsetof(struct http_key, value), NULL, NULL, "Secret that holds the key", OPTION_REQUIRED, NULL},
-	OPTION_END,
-};
-
-static const struct option auth_options[] = {
-	{"bearer", OPTION_SECRET, offsetof(struct http_auth, bearer), NULL, NULL, "Secret sent as Authorization: Bearer", 0, NULL},
-	{"basic", OPTION_TABLE, offsetof(struct http_auth, basic), NULL, NULL, "User and password", 0, basic_options},
-	{"key", OPTION_TABLE, offsetof(struct http_auth, key), NULL, NULL, "A header with a key", 0, key_options},
-	OPTION_END,
-};
-
-const struct option http_target_options[] = {
-	{"url", OPTION_TEMPLATE, offsetof(struct http_target, url), NULL, NULL, "Where to; each $(…) is percent-encoded",
-	 OPTION_REQUIRED | OPTION_MAIN, NULL},
-	{"path", OPTION_TEMPLATE, offsetof(struct http_target, path), NULL, NULL, "Appended to url; for the operations of a system", 0, NULL},
-	{"method", OPTION_ENUM, offsetof(struct http_target, method), "POST", "POST|PUT|PATCH|DELETE", "Method of the request", 0, NULL},
-	{"headers", OPTION_TEMPLATES, offsetof(struct http_target, headers), NULL, NULL, "Further header fields", 0, NULL},
-	{"auth", OPTION_TABLE, offsetof(struct http_target, auth), NULL, NULL, "How we prove who we are: one of bearer, basic, key", 0,
-	 auth_options},
-	{"idempotency", OPTION_TEXT, offsetof(struct http_target, idempotency), "Idempotency-Key", NULL, "Header that carries the effect's key",
-	 0, NULL},
-	{"timeout", OPTION_DURATION, offsetof(struct http_target, timeout_ms), "30s", NULL, "For a whole request and its answer", 0, NULL},
-	{"connect-timeout", OPTION_DURATION, offsetof(struct http_target, connect_ms), "10s", NULL, "Until a connection stands", 0, NULL},
-	{"parallel", OPTION_INT, offsetof(struct http_target, parallel), "4", "1..64", "Requests at once to this endpoint", 0, NULL},
-	{"ca", OPTION_TEXT, offsetof(struct http_target, ca), NULL, NULL, "PEM file of the authorities to trust; default is the system's", 0, NULL},
-	{"proxy", OPTION_TEXT, offsetof(struct http_target, proxy), NULL, NULL, "Proxy to go through; the environment's is ignored", 0, NULL},
-	{"success", OPTION_TEXTS, offsetof(struct http_target, success), NULL, NULL, "Statuses that mean it is done, such as 2xx or 204; default 2xx",
-	 0, NULL},
-	{"max", OPTION_SIZE, offsetof(struct http_target, max), "1MiB", NULL, "How much of an answer is read", 0, NULL},
-	OPTION_END,
-};
 
 const struct sink_ops http_sink_ops = {
 	.name = "http",
@@ -759,7 +585,7 @@ const struct sink_ops http_sink_ops = {
 	.endpoint = sink_endpoint,
 	.start = sink_start,
 	.reap = sink_reap,
-	.resolve = sink_resolve,
-	.parallel = sink_parallel,
+	.resolve = http_target_resolve,
+	.parallel = http_target_parallel,
 	.abandon = sink_abandon,
 };

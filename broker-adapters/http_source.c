@@ -17,12 +17,10 @@
 #include "base/fault.h"
 #include "base/log.h"
 
-#define CONNECTION_MEMORY (64u * 1024)  /* libmicrohttpd's pool for each: headers must fit */
+#define CONNECTION_MEMORY (64u * 1024) /* libmicrohttpd's pool for each: headers must fit */
 #define HEADERS_MAX 100
-#define HEADERS_KEPT 32
-#define KEPT_VALUE_MAX 1024u
 #define IDENTITY_MAX 256u
-#define DISCARD_MAX (1024u * 1024)      /* of a refused body, so that the client gets to read why */
+#define DISCARD_MAX (1024u * 1024) /* of a refused body, so that the client gets to read why */
 #define ANSWER_MAX (1024u * 1024)
 #define RETRY_AFTER_S 5
 
@@ -42,17 +40,17 @@ struct arrival {
 	struct server *server;
 	struct MHD_Connection *connection;
 	struct http_link *link;
-	struct http_hook *hook;        /* NULL: a question, or refused */
+	struct http_hook *hook;          /* NULL: a question, or refused */
 	struct arrival *previous, *next; /* while waiting */
 	struct arena *arena;
 	bool question, waits;
-	const char *allow;        /* 405: what would do */
+	const char *allow; /* 405: what would do */
 	struct http_body body;
-	uint64_t gone;            /* bytes of it thrown away */
+	uint64_t gone; /* bytes of it thrown away */
 	struct document document;
 	struct reader *reader;
-	struct error error;       /* why it is refused */
-	unsigned status;          /* with it; 0: not refused */
+	struct error error; /* why it is refused */
+	unsigned status;    /* with it; 0: not refused */
 	struct MHD_Response *response;
 };
 
@@ -65,23 +63,13 @@ static struct span header(const struct arrival *arrival, const char *name)
 static enum MHD_Result keep_header(void *arg, enum MHD_ValueKind kind, const char *name, const char *value)
 {
 	struct arrival *arrival = arg;
-	struct document *document = &arrival->document;
-	char *lower;
 
-	if (!http_header_kept(span_of(name)) || document->attrs_count == HEADERS_KEPT || strlen(name) > 64)
-		return MHD_YES;
-	lower = arena_strdup(arrival->arena, name);
-	for (char *c = lower; *c; c++)
-		if (*c >= 'A' && *c <= 'Z')
-			*c = (char)(*c - 'A' + 'a');
-	document->attrs[document->attrs_count].name = span_of(lower);
-	document->attrs[document->attrs_count].value =
-		arena_span(arrival->arena, span_make(value, value ? strnlen(value, KEPT_VALUE_MAX) : 0));
-	document->attrs_count++;
+	http_header_keep(&arrival->document, arrival->arena, name, value);
 	return MHD_YES;
 }
 
-/* ---- refusing and answering ---------------------------------------------------------------------------------------- */
+/* ---- refusing and answering ----------------------------------------------------------------------------------------
+ */
 static int refuse(struct arrival *arrival, unsigned status, const char *code, const char *why)
 {
 	if (!arrival->status) {
@@ -91,23 +79,19 @@ static int refuse(struct arrival *arrival, unsigned status, const char *code, co
 	return -1;
 }
 
-static void response_header(struct MHD_Response *response, const char *name, const char *value)
-{
-	MHD_add_response_header(response, name, value);
-}
-
 static struct MHD_Response *response_new(struct server *server, struct buf *body, const char *type)
 {
 	size_t len = body->len;
 	char *bytes = len ? buf_take(body) : NULL;
-	struct MHD_Response *response = MHD_create_response_from_buffer(len, bytes, bytes ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
+	struct MHD_Response *response =
+		MHD_create_response_from_buffer(len, bytes, bytes ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
 
 	buf_free(body);
-	response_header(response, "Content-Type", type);
-	response_header(response, "Cache-Control", "no-store");
-	response_header(response, "X-Content-Type-Options", "nosniff");
+	MHD_add_response_header(response, "Content-Type", type);
+	MHD_add_response_header(response, "Cache-Control", "no-store");
+	MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
 	if (server->stopped)
-		response_header(response, "Connection", "close");
+		MHD_add_response_header(response, "Connection", "close");
 	return response;
 }
 
@@ -123,13 +107,15 @@ static void problem(struct arrival *arrival, unsigned status, const struct error
 	arrival->status = status;
 	if (status == 503) {
 		snprintf(text, sizeof text, "%lld", (long long)wait_s);
-		response_header(arrival->response, "Retry-After", text);
+		MHD_add_response_header(arrival->response, "Retry-After", text);
 	}
 	if (status == 401)
-		response_header(arrival->response, "WWW-Authenticate",
-				arrival->hook && arrival->hook->settings->verify == HTTP_VERIFY_BEARER ? "Bearer" : "Webhook-Signature");
+		MHD_add_response_header(arrival->response, "WWW-Authenticate",
+					arrival->hook && arrival->hook->settings->verify == HTTP_VERIFY_BEARER
+						? "Bearer"
+						: "Webhook-Signature");
 	if (arrival->allow)
-		response_header(arrival->response, "Allow", arrival->allow);
+		MHD_add_response_header(arrival->response, "Allow", arrival->allow);
 }
 
 static void accepted(struct arrival *arrival, const struct id *message, bool duplicate)
@@ -155,7 +141,8 @@ static void answer_question(struct arrival *arrival, const char *path)
 	const char *type = "text/plain; charset=utf-8", *value = NULL;
 	struct buf body;
 	int status = 503;
-	bool verbose = MHD_lookup_connection_value_n(arrival->connection, MHD_GET_ARGUMENT_KIND, "verbose", 7, &value, NULL) == MHD_YES;
+	bool verbose = MHD_lookup_connection_value_n(arrival->connection, MHD_GET_ARGUMENT_KIND, "verbose", 7, &value,
+						     NULL) == MHD_YES;
 
 	buf_init(&body, ANSWER_MAX);
 	server->events.ask(server->events.arg, path, verbose, &status, &type, &body);
@@ -163,15 +150,8 @@ static void answer_question(struct arrival *arrival, const char *path)
 	arrival->status = (unsigned)status;
 }
 
-/* ---- routing --------------------------------------------------------------------------------------------------------- */
-static bool type_fits(const struct http_hook *hook, struct span type)
-{
-	for (size_t i = 0; i < hook->settings->types.count; i++)
-		if (http_type_is(type, hook->settings->types.items[i]))
-			return true;
-	return hook->settings->types.count == 0;
-}
-
+/* ---- routing
+ * --------------------------------------------------------------------------------------------------------- */
 /* What can be refused before the body is read. */
 static int route_webhook(struct arrival *arrival, const char *method)
 {
@@ -183,7 +163,7 @@ static int route_webhook(struct arrival *arrival, const char *method)
 	}
 	if (arrival->server->stopped || !arrival->server->events.accepting(arrival->server->events.arg))
 		return refuse(arrival, 503, "site.full", "not accepting");
-	if (!type_fits(arrival->hook, header(arrival, "content-type")))
+	if (!http_types_fit(&arrival->hook->settings->types, header(arrival, "content-type")))
 		return refuse(arrival, 415, "request.media-type", "this address does not take such a media type");
 	if (encoding.len && !http_type_is(encoding, "identity"))
 		return refuse(arrival, 415, "request.media-type", "compressed bodies are not taken");
@@ -214,7 +194,8 @@ static int route(struct arrival *arrival, const char *path, const char *method)
 	return refuse(arrival, 404, "request.path", "nothing is received at this address");
 }
 
-/* ---- the body ------------------------------------------------------------------------------------------------------- */
+/* ---- the body -------------------------------------------------------------------------------------------------------
+ */
 static void body_drop(struct arrival *arrival)
 {
 	reader_unref(arrival->reader);
@@ -244,7 +225,8 @@ static enum MHD_Result body_take(struct arrival *arrival, const char *data, size
 	return arrival->gone > DISCARD_MAX ? MHD_NO : MHD_YES;
 }
 
-/* ---- a complete request ------------------------------------------------------------------------------------------------ */
+/* ---- a complete request
+ * ------------------------------------------------------------------------------------------------ */
 static int check_proof(struct arrival *arrival)
 {
 	const struct http_hook *hook = arrival->hook;
@@ -290,9 +272,9 @@ static int identify(struct arrival *arrival)
 	document->identity_text = arena_span(arrival->arena, id);
 	document->name = id.len ? document->identity_text : arena_span(arrival->arena, span_of(settings->webhook));
 	document->media_type = arena_span(arrival->arena, header(arrival, "content-type"));
-	document->time_ms = stamp.len && stamp.len <= 12 && settings->verify == HTTP_VERIFY_STANDARD ? strtoll(stamp.data, NULL, 10) * 1000
-											     : clock_now_ms();
-	document->attrs = arena_alloc(arrival->arena, HEADERS_KEPT * sizeof *document->attrs);
+	document->time_ms = stamp.len && stamp.len <= 12 && settings->verify == HTTP_VERIFY_STANDARD
+				    ? strtoll(stamp.data, NULL, 10) * 1000
+				    : clock_now_ms();
 	MHD_get_connection_values(arrival->connection, MHD_HEADER_KIND, keep_header, arrival);
 	return 0;
 }
@@ -313,7 +295,8 @@ static enum MHD_Result hand_over(struct arrival *arrival)
 		arrival->next->previous = arrival;
 	server->waiting = arrival;
 	FAULT("http.arrived");
-	server->events.arrived(server->events.arg, arrival->hook->endpoint, &arrival->document, arrival->reader, arrival);
+	server->events.arrived(server->events.arg, arrival->hook->endpoint, &arrival->document, arrival->reader,
+			       arrival);
 	if (arrival->response)
 		return respond(arrival);
 	MHD_suspend_connection(arrival->connection);
@@ -333,7 +316,8 @@ static enum MHD_Result complete(struct arrival *arrival, const char *path)
 	return respond(arrival);
 }
 
-/* ---- what libmicrohttpd calls -------------------------------------------------------------------------------------------- */
+/* ---- what libmicrohttpd calls
+ * -------------------------------------------------------------------------------------------- */
 static struct arrival *arrival_new(struct server *server, struct MHD_Connection *connection)
 {
 	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
@@ -348,8 +332,8 @@ static struct arrival *arrival_new(struct server *server, struct MHD_Connection 
 	return arrival;
 }
 
-static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, const char *path, const char *method, const char *version,
-				  const char *data, size_t *len, void **state)
+static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, const char *path, const char *method,
+				  const char *version, const char *data, size_t *len, void **state)
 {
 	struct server *server = arg;
 	struct arrival *arrival = *state;
@@ -362,7 +346,8 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
 		route(arrival, path, method);
 		length = header(arrival, "content-length");
 		if (arrival->status && length.len && strtoull(length.data, NULL, 10) > DISCARD_MAX) {
-			problem(arrival, arrival->status, &arrival->error); /* before the body: it is not worth reading */
+			problem(arrival, arrival->status,
+				&arrival->error); /* before the body: it is not worth reading */
 			return respond(arrival);
 		}
 		return MHD_YES;
@@ -390,7 +375,8 @@ static void unwait(struct arrival *arrival)
 	arrival->next = arrival->previous = NULL;
 }
 
-static void on_completed(void *arg, struct MHD_Connection *connection, void **state, enum MHD_RequestTerminationCode why)
+static void on_completed(void *arg, struct MHD_Connection *connection, void **state,
+			 enum MHD_RequestTerminationCode why)
 {
 	struct server *server = arg;
 	struct arrival *arrival = *state;
@@ -414,9 +400,10 @@ static void on_connection(void *arg, struct MHD_Connection *connection, void **c
 	struct server *server = arg;
 
 	if (what == MHD_CONNECTION_NOTIFY_STARTED) {
-		*context = http_link_new(&server->links,
-					 MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd,
-					 server->settings.timeout_ms);
+		*context = http_link_new(
+			&server->links,
+			MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd,
+			server->settings.timeout_ms);
 	} else {
 		http_link_free(&server->links, *context);
 		*context = NULL;
@@ -432,7 +419,8 @@ static void on_log(void *arg, const char *format, va_list args)
 	log_debug("http", SPAN_NONE, "libmicrohttpd text=\"%s\"", line);
 }
 
-/* ---- opening --------------------------------------------------------------------------------------------------------------- */
+/* ---- opening
+ * --------------------------------------------------------------------------------------------------------------- */
 static struct MHD_Daemon *daemon_start(struct server *server, int fd, const char *certificate, const char *key)
 {
 	unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | (certificate ? MHD_USE_TLS : 0);
@@ -442,57 +430,35 @@ static struct MHD_Daemon *daemon_start(struct server *server, int fd, const char
 		{MHD_OPTION_END, 0, NULL},
 	};
 
-	return MHD_start_daemon(flags, 0, NULL, NULL, on_request, server,
-				MHD_OPTION_EXTERNAL_LOGGER, on_log, server,
-				MHD_OPTION_LISTEN_SOCKET, fd,
-				MHD_OPTION_CONNECTION_LIMIT, (unsigned)server->settings.connections,
-				MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)((server->settings.timeout_ms + 999) / 1000),
-				MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
-				MHD_OPTION_STRICT_FOR_CLIENT, 1,
-				MHD_OPTION_NOTIFY_COMPLETED, on_completed, server,
-				MHD_OPTION_NOTIFY_CONNECTION, on_connection, server,
-				MHD_OPTION_ARRAY, certificate ? tls : tls + 2,
-				MHD_OPTION_END);
+	return MHD_start_daemon(
+		flags, 0, NULL, NULL, on_request, server, MHD_OPTION_EXTERNAL_LOGGER, on_log, server,
+		MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned)server->settings.connections,
+		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)((server->settings.timeout_ms + 999) / 1000),
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+		MHD_OPTION_NOTIFY_COMPLETED, on_completed, server, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server,
+		MHD_OPTION_ARRAY, certificate ? tls : tls + 2, MHD_OPTION_END);
 }
 
-/* Where the site keeps files and secrets: from the role, else from any endpoint. */
-static int tls_open(struct server *server, int fd, const char *root, const char *secrets, struct error *error)
+static int daemon_open(struct server *server, int fd, const char *root, const char *secrets, struct error *error)
 {
-	struct secret *key = NULL;
-	struct buf certificate;
-	char *key_text = NULL;
-	int result = -1;
+	struct http_pem pem = {.key = NULL};
+	int result =
+		server->settings.tls.certificate ? http_pem_load(&pem, &server->settings, root, secrets, error) : 0;
 
-	buf_init(&certificate, 512 * 1024);
-	if (!server->settings.tls.key || !root || !secrets) {
-		error_set(error, ERROR_FATAL, "listen.tls", "listen: tls needs a certificate and a key: {secret: NAME}");
-		goto done;
-	}
-	if (http_file_read(root, server->settings.tls.certificate, &certificate, error))
-		goto done;
-	key = secret_new(secrets, server->settings.tls.key, error);
-	if (!key)
-		goto done;
-	key_text = mem_span_dup(secret_reveal(key));
-	server->daemon = daemon_start(server, fd, certificate.data, key_text);
-	if (!server->daemon)
-		error_set(error, ERROR_FATAL, "listen.tls", "the listener cannot start with the certificate %s and its key",
-			  server->settings.tls.certificate);
-	else
-		result = 0;
-done:
-	if (key_text)
-		explicit_bzero(key_text, strlen(key_text));
-	free(key_text);
-	secret_free(key);
-	buf_free(&certificate);
+	if (result == 0)
+		server->daemon = daemon_start(server, fd, pem.certificate.data, pem.key);
+	if (result == 0 && !server->daemon)
+		result = error_set(error, ERROR_FATAL, "listen.start",
+				   "the listener cannot start on %s port %u (with tls: do certificate and key fit?)",
+				   server->settings.address, server->port);
+	http_pem_free(&pem);
 	return result;
 }
 
 static void server_close(void *opaque);
 
-static void *server_open(const void *settings, const struct endpoint *const *endpoints, size_t n, const struct server_events *events,
-			 struct error *error)
+static void *server_open(const void *settings, const struct endpoint *const *endpoints, size_t n,
+			 const struct server_events *events, struct error *error)
 {
 	struct server *server = mem_alloc(sizeof *server);
 	const char *spool = events->spool ? events->spool : getenv("TMPDIR");
@@ -514,17 +480,8 @@ static void *server_open(const void *settings, const struct endpoint *const *end
 	if (fd < 0)
 		goto fail;
 	server->port = http_listen_port(fd);
-	if (server->settings.tls.certificate) {
-		if (tls_open(server, fd, root, secrets, error))
-			goto fail;
-	} else {
-		server->daemon = daemon_start(server, fd, NULL, NULL);
-		if (!server->daemon) {
-			error_set(error, ERROR_FATAL, "listen.start", "the listener cannot start on %s port %u", server->settings.address,
-				  server->port);
-			goto fail;
-		}
-	}
+	if (daemon_open(server, fd, root, secrets, error))
+		goto fail;
 	return server;
 fail:
 	if (fd >= 0)
@@ -533,7 +490,8 @@ fail:
 	return NULL;
 }
 
-/* ---- what the role calls ---------------------------------------------------------------------------------------------------- */
+/* ---- what the role calls
+ * ---------------------------------------------------------------------------------------------------- */
 static unsigned server_port(void *opaque)
 {
 	return ((struct server *)opaque)->port;
@@ -566,9 +524,12 @@ static int server_timeout_ms(void *opaque)
 	return (int)ms;
 }
 
-static void server_answer(void *opaque, struct arrival *arrival, const struct id *message, bool duplicate, const struct error *error)
+static void server_answer(void *opaque, struct arrival *arrival, const struct id *message, bool duplicate,
+			  const struct error *error)
 {
-	bool slept = MHD_get_connection_info(arrival->connection, MHD_CONNECTION_INFO_CONNECTION_SUSPENDED)->suspended == MHD_YES;
+	bool slept =
+		MHD_get_connection_info(arrival->connection, MHD_CONNECTION_INFO_CONNECTION_SUSPENDED)->suspended ==
+		MHD_YES;
 
 	FAULT("http.answered");
 	unwait(arrival);

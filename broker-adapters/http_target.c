@@ -11,6 +11,8 @@
 
 #include <jansson.h>
 
+#include "base/clock.h"
+
 #define URL_MAX 8000u
 #define HEADER_VALUE_MAX 2000u
 #define RETRY_AFTER_MAX_MS (24 * 60 * 60 * 1000LL)
@@ -46,7 +48,8 @@ bool http_header_value(struct span value)
 
 bool http_header_name(struct span name)
 {
-	static const char *const owned[] = {"content-length", "transfer-encoding", "connection", "host", "expect", "te", "upgrade", "trailer"};
+	static const char *const owned[] = {
+		"content-length", "transfer-encoding", "connection", "host", "expect", "te", "upgrade", "trailer"};
 
 	if (!name.len || name.len > 64)
 		return false;
@@ -64,23 +67,28 @@ static int url_check(struct span url, struct error *error)
 	size_t skip = span_starts(url, "https://") ? 8 : span_starts(url, "http://") ? 7 : 0, i, begin;
 
 	if (!skip || url.len == skip)
-		return error_set(error, ERROR_REJECT, "http.address", "the url does not start with http:// or https://");
+		return error_set(error, ERROR_REJECT, "http.address",
+				 "the url does not start with http:// or https://");
 	for (i = skip; i < url.len; i++)
 		if ((unsigned char)url.data[i] <= 0x20 || url.data[i] == 0x7f)
-			return error_set(error, ERROR_REJECT, "http.address", "the url has a space or a control character at byte %zu", i);
+			return error_set(error, ERROR_REJECT, "http.address",
+					 "the url has a space or a control character at byte %zu", i);
 	for (i = skip; i < url.len && !strchr("/?#", url.data[i]); i++)
 		if (url.data[i] == '@')
-			return error_set(error, ERROR_REJECT, "http.address", "the url has a user in it; use auth: {basic: …}");
+			return error_set(error, ERROR_REJECT, "http.address",
+					 "the url has a user in it; use auth: {basic: …}");
 	for (begin = i + 1; i < url.len && url.data[i] != '?' && url.data[i] != '#'; begin = i + 1) {
 		for (i = begin; i < url.len && !strchr("/?#", url.data[i]);)
 			i++;
-		if ((i - begin == 1 && url.data[begin] == '.') || (i - begin == 2 && memcmp(url.data + begin, "..", 2) == 0))
+		if ((i - begin == 1 && url.data[begin] == '.') ||
+		    (i - begin == 2 && memcmp(url.data + begin, "..", 2) == 0))
 			return error_set(error, ERROR_REJECT, "http.address", "the path of the url has . or .. in it");
 	}
 	return 0;
 }
 
-static int render_url(const struct http_target *settings, const struct expression_input *input, struct buf *url, struct error *error)
+static int render_url(const struct http_target *settings, const struct expression_input *input, struct buf *url,
+		      struct error *error)
 {
 	if (template_render(settings->url, input, http_escape, url, error))
 		return -1;
@@ -108,28 +116,32 @@ static int render_url(const struct http_target *settings, const struct expressio
 	return url_check(buf_view(url), error);
 }
 
-static int render_header(const struct named_template *header, const struct expression_input *input, struct message *message,
-			 struct error *error)
+static int render_header(const struct named_template *header, const struct expression_input *input,
+			 struct message *message, struct error *error)
 {
 	struct buf value;
 	char name[80];
 	int result;
 
 	if (!http_header_name(span_of(header->name)))
-		return error_set(error, ERROR_REJECT, "http.header", "header %.64s: not a name that can be set", header->name);
+		return error_set(error, ERROR_REJECT, "http.header", "header %.64s: not a name that can be set",
+				 header->name);
 	buf_init(&value, HEADER_VALUE_MAX);
 	snprintf(name, sizeof name, "header.%s", header->name);
 	result = template_render(header->template, input, NULL, &value, error);
 	if (result == 0 && (value.full || !http_header_value(buf_view(&value))))
-		result = error_set(error, ERROR_REJECT, "http.header", "header %s: its value has a line break or a control character, or is "
-				   "longer than %u bytes", header->name, HEADER_VALUE_MAX);
+		result = error_set(error, ERROR_REJECT, "http.header",
+				   "header %s: its value has a line break or a control character, or is "
+				   "longer than %u bytes",
+				   header->name, HEADER_VALUE_MAX);
 	if (result == 0 && value.len)
 		result = message_attr(message, span_of(name), buf_view(&value), error);
 	buf_free(&value);
 	return result;
 }
 
-int http_target_address(const struct endpoint *endpoint, const struct expression_input *input, struct message *message, struct error *error)
+int http_target_address(const struct endpoint *endpoint, const struct expression_input *input, struct message *message,
+			struct error *error)
 {
 	static const char *const methods[] = {"POST", "PUT", "PATCH", "DELETE"};
 	const struct http_target *settings = endpoint->settings;
@@ -150,7 +162,8 @@ int http_target_address(const struct endpoint *endpoint, const struct expression
 	return result;
 }
 
-/* ---- answers ------------------------------------------------------------------------------------------------------- */
+/* ---- answers -------------------------------------------------------------------------------------------------------
+ */
 /* "2xx", "204" or "200-204". */
 static bool success_range(const char *text, unsigned *low, unsigned *high)
 {
@@ -173,8 +186,10 @@ int http_success_check(const struct text_list *list, struct error *error)
 
 	for (size_t i = 0; i < list->count; i++)
 		if (!success_range(list->items[i], &low, &high))
-			return error_set(error, ERROR_FATAL, "http.success", "success: %.40s is not a status, a range or a class; write 2xx, 204 "
-					 "or 200-204", list->items[i]);
+			return error_set(error, ERROR_FATAL, "http.success",
+					 "success: %.40s is not a status, a range or a class; write 2xx, 204 "
+					 "or 200-204",
+					 list->items[i]);
 	return 0;
 }
 
@@ -215,7 +230,11 @@ int64_t http_retry_after(struct span value, int64_t now_ms)
 /* Length of the UTF-8 sequence that begins here, 0 when it is none. */
 static size_t utf8_length(const unsigned char *at, size_t left)
 {
-	size_t n = at[0] < 0x80 ? 1 : at[0] >= 0xc2 && at[0] < 0xe0 ? 2 : at[0] >= 0xe0 && at[0] < 0xf0 ? 3 : at[0] >= 0xf0 && at[0] < 0xf5 ? 4 : 0;
+	size_t n = at[0] < 0x80                    ? 1
+		   : at[0] >= 0xc2 && at[0] < 0xe0 ? 2
+		   : at[0] >= 0xe0 && at[0] < 0xf0 ? 3
+		   : at[0] >= 0xf0 && at[0] < 0xf5 ? 4
+						   : 0;
 
 	if (n > left)
 		return 0;
@@ -256,7 +275,8 @@ static void quote(char *out, size_t size, struct span text)
 	out[used] = '\0';
 }
 
-static void judge(struct error *error, enum error_class class, enum error_scope scope, const struct http_answer *answer, const char *what)
+static void judge(struct error *error, enum error_class class, enum error_scope scope, const struct http_answer *answer,
+		  const char *what)
 {
 	char code[32], text[QUOTE_MAX + 8], seen[300];
 
@@ -265,7 +285,8 @@ static void judge(struct error *error, enum error_class class, enum error_scope 
 	error_set(error, class, code, "%s answered %u%s%s", what, answer->status, *text ? ": " : "", text);
 	if (answer->status >= 300 && answer->status < 400) {
 		quote(seen, sizeof seen, answer->location);
-		error_set(error, class, code, "%s answered %u, a redirect to %s; redirects are not followed, correct the url", what,
+		error_set(error, class, code,
+			  "%s answered %u, a redirect to %s; redirects are not followed, correct the url", what,
 			  answer->status, *seen ? seen : "nowhere");
 	}
 	error->scope = scope;
@@ -280,12 +301,14 @@ static bool key_holds(const struct endpoint *endpoint, const struct http_answer 
 
 	if (endpoint->effect.kind != EFFECT_KEY)
 		return false;
-	return endpoint->effect.remembers_ms == 0 || !answer->first_ms || age + endpoint->retry.to_ms < endpoint->effect.remembers_ms;
+	return endpoint->effect.remembers_ms == 0 || !answer->first_ms ||
+	       age + endpoint->retry.to_ms < endpoint->effect.remembers_ms;
 }
 
 static void judge_broken(const struct http_answer *answer, struct error *error)
 {
-	const char *code = answer->code ? answer->code : "http.broken", *why = answer->why ? answer->why : "the transfer failed";
+	const char *code = answer->code ? answer->code : "http.broken",
+		   *why = answer->why ? answer->why : "the transfer failed";
 
 	if (!answer->begun) {
 		error_set(error, ERROR_RETRY, code, "the target cannot be reached: %s", why);
@@ -309,21 +332,27 @@ void http_judge(const struct endpoint *endpoint, const struct http_answer *answe
 	if (is_success(&settings->success, answer->status))
 		return;
 	switch (answer->status) {
-	case 401: case 407: /* ours to repair, for every message alike: not the message's fault */
-	case 429: case 503:
+	case 401:
+	case 407: /* ours to repair, for every message alike: not the message's fault */
+	case 429:
+	case 503:
 		judge(error, ERROR_RETRY, SCOPE_ENDPOINT, answer, "the target");
 		return;
-	case 408: case 425:
+	case 408:
+	case 425:
 		judge(error, ERROR_RETRY, SCOPE_MESSAGE, answer, "the target");
 		return;
 	case 409: /* the first try with this key is still running */
 		judge(error, keyed ? ERROR_RETRY : ERROR_REJECT, SCOPE_MESSAGE, answer, "the target");
 		return;
-	case 501: case 505:
+	case 501:
+	case 505:
 		judge(error, ERROR_REJECT, SCOPE_MESSAGE, answer, "the target");
 		return;
-	case 502: case 504: /* somebody between us and the target; the target itself may have done it */
-		judge(error, keyed ? ERROR_RETRY : ERROR_DOUBT, keyed ? SCOPE_ENDPOINT : SCOPE_MESSAGE, answer, "a gateway before the target");
+	case 502:
+	case 504: /* somebody between us and the target; the target itself may have done it */
+		judge(error, keyed ? ERROR_RETRY : ERROR_DOUBT, keyed ? SCOPE_ENDPOINT : SCOPE_MESSAGE, answer,
+		      "a gateway before the target");
 		return;
 	default:
 		break;
@@ -352,4 +381,25 @@ void http_receipt(const struct http_answer *answer, const char *url, struct buf 
 	buf_text(out, text ? text : "{}");
 	free(text);
 	json_decref(receipt);
+}
+
+/* ---- doubt, and how many at once ---- */
+int http_target_resolve(void *opaque, struct attempt *attempt, enum resolved *resolved, struct error *error)
+{
+	const struct effect_spec *effect = &attempt->endpoint->effect;
+	const struct http_target *settings = attempt->endpoint->settings;
+	int64_t age = clock_now_ms() - attempt->first_ms;
+
+	/* The same key again is safe while the target knows it; the new try needs its time as well. */
+	if (effect->kind == EFFECT_KEY &&
+	    (effect->remembers_ms == 0 || age + settings->timeout_ms < effect->remembers_ms))
+		*resolved = RESOLVED_NOT;
+	else
+		*resolved = RESOLVED_UNKNOWN;
+	return 0;
+}
+
+unsigned http_target_parallel(const struct endpoint *endpoint)
+{
+	return (unsigned)((const struct http_target *)endpoint->settings)->parallel;
 }

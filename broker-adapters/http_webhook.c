@@ -67,7 +67,8 @@ int http_keys_add(struct http_keys *keys, struct span text, bool webhook, struct
 	struct span word;
 
 	if (text.len > SECRET_TEXT_MAX)
-		return error_set(error, ERROR_FATAL, "secret.form", "the secret is longer than %d bytes", SECRET_TEXT_MAX);
+		return error_set(error, ERROR_FATAL, "secret.form", "the secret is longer than %d bytes",
+				 SECRET_TEXT_MAX);
 	while ((word = word_take(&text)).len) {
 		struct secret *key;
 
@@ -76,7 +77,8 @@ int http_keys_add(struct http_keys *keys, struct span text, bool webhook, struct
 		key = webhook ? webhook_key(word) : secret_from(word);
 		if (!key)
 			return error_set(error, ERROR_FATAL, "secret.form",
-					 "a webhook secret is base64, usually after whsec_; write whsec_… into the secret's file");
+					 "a webhook secret is base64, usually after whsec_; write whsec_… into the "
+					 "secret's file");
 		keys->keys[keys->count++] = key;
 	}
 	if (!keys->count)
@@ -176,7 +178,8 @@ static bool signature_matches(const struct http_keys *keys, const uint8_t (*macs
 	return found;
 }
 
-int http_webhook_verify(const struct http_keys *keys, const struct http_proof *proof, int64_t now_ms, struct error *error)
+int http_webhook_verify(const struct http_keys *keys, const struct http_proof *proof, int64_t now_ms,
+			struct error *error)
 {
 	uint8_t macs[HTTP_KEYS_MAX][SHA256_SIZE];
 	struct span rest = proof->signature, candidate;
@@ -211,6 +214,7 @@ int http_bearer_verify(const struct http_keys *keys, const struct http_proof *pr
 		found |= crypto_equal(span_make(given, sizeof given), span_make(known, sizeof known));
 	}
 	if (scheme.len != 6 || strncasecmp(scheme.data, "Bearer", 6) || !token.len || !found)
-		return error_set(error, ERROR_REJECT, "webhook.key", "the Authorization header has no key that is known here");
+		return error_set(error, ERROR_REJECT, "webhook.key",
+				 "the Authorization header has no key that is known here");
 	return 0;
 }

@@ -111,7 +111,8 @@ static _Noreturn void do_wrong(int fd, const char *log)
 			_exit(0);
 		} else if (strcmp(path, "/heads") == 0) {
 			say(fd, "HTTP/1.1 200 OK\r\n");
-			while (send(fd, "X-Again: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n", 58, MSG_NOSIGNAL) > 0)
+			while (send(fd, "X-Again: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n", 58,
+				    MSG_NOSIGNAL) > 0)
 				continue;
 			_exit(0);
 		} else if (strcmp(path, "/redirect") == 0) {
@@ -125,7 +126,8 @@ static _Noreturn void do_wrong(int fd, const char *log)
 		} else if (strcmp(path, "/informational") == 0) {
 			say(fd, "HTTP/1.1 102 Processing\r\n\r\n");
 			_exit(0);
-		} else if (strcmp(path, "/second") == 0 && !first) { /* the kept connection ends under the second request */
+		} else if (strcmp(path, "/second") == 0 &&
+			   !first) { /* the kept connection ends under the second request */
 			_exit(0);
 		} else {
 			say(fd, "HTTP/1.1 200 OK\r\nX-Request-Id: r-1\r\nContent-Length: 2\r\n\r\nok");
@@ -164,7 +166,8 @@ static pid_t wrong_doer(const char *log, unsigned *port)
 	}
 }
 
-/* ---- fixture --------------------------------------------------------------------------------------------------------- */
+/* ---- fixture
+ * --------------------------------------------------------------------------------------------------------- */
 struct fixture {
 	char *directory, *log, *effects;
 	struct arena *arena;
@@ -260,8 +263,9 @@ static size_t lines_of(const char *path)
 
 static struct endpoint *endpoint(struct fixture *f, const char *name, enum effect_kind kind, const char *settings)
 {
-	struct endpoint *made = lab_endpoint(f->arena, name, f->directory,
-					     lab_settings(f->arena, http_target_options, sizeof(struct http_target), settings));
+	struct endpoint *made =
+		lab_endpoint(f->arena, name, f->directory,
+			     lab_settings(f->arena, http_target_options, sizeof(struct http_target), settings));
 
 	made->effect.kind = kind;
 	if (http_sink_ops.endpoint(f->sink, made, &f->error))
@@ -270,7 +274,8 @@ static struct endpoint *endpoint(struct fixture *f, const char *name, enum effec
 }
 
 /* An attempt to send `body` to a path of the wrong-doer or the target, as the role would make it. */
-static struct attempt *attempt(struct fixture *f, const struct endpoint *to, unsigned port, const char *path, struct span body)
+static struct attempt *attempt(struct fixture *f, const struct endpoint *to, unsigned port, const char *path,
+			       struct span body)
 {
 	struct attempt *made = calloc(1, sizeof *made);
 	struct message *message = message_new();
@@ -312,7 +317,8 @@ static struct attempt *reap(struct fixture *f, int wait_ms)
 }
 
 /* Sends and waits; the caller frees. */
-static struct attempt *send_one(struct fixture *f, const struct endpoint *to, unsigned port, const char *path, const char *body)
+static struct attempt *send_one(struct fixture *f, const struct endpoint *to, unsigned port, const char *path,
+				const char *body)
 {
 	struct attempt *given = attempt(f, to, port, path, span_of(body));
 
@@ -323,7 +329,8 @@ static struct attempt *send_one(struct fixture *f, const struct endpoint *to, un
 
 #define ANY "{\"url\":\"http://unused/\",\"timeout\":\"400ms\"}"
 
-/* ---- a target that keeps its word ------------------------------------------------------------------------------------ */
+/* ---- a target that keeps its word
+ * ------------------------------------------------------------------------------------ */
 static void a_delivery_takes_effect_once_and_leaves_a_receipt(void **state)
 {
 	struct fixture *f = *state;
@@ -406,7 +413,8 @@ static void a_body_of_megabytes_is_streamed(void **state)
 	digest = id_digest(span_make(bytes, len));
 	id_hex(&digest, hex);
 	target_start(f, "--plain", NULL, NULL);
-	given = attempt(f, endpoint(f, "e", EFFECT_NONE, "{\"url\":\"http://unused/\"}"), f->target_port, "/big", span_make(bytes, len));
+	given = attempt(f, endpoint(f, "e", EFFECT_NONE, "{\"url\":\"http://unused/\"}"), f->target_port, "/big",
+			span_make(bytes, len));
 	start(f, given);
 	assert_ptr_equal(reap(f, 10000), given);
 	assert_int_equal(given->error.class, ERROR_NONE);
@@ -440,7 +448,8 @@ static void a_thousand_deliveries_use_few_connections(void **state)
 	assert_int_equal(lines_of(f->effects), 1000);
 }
 
-/* ---- one that does everything wrong ------------------------------------------------------------------------------------- */
+/* ---- one that does everything wrong
+ * ------------------------------------------------------------------------------------- */
 static void every_failure_has_its_class(void **state)
 {
 	static const struct {
@@ -470,8 +479,10 @@ static void every_failure_has_its_class(void **state)
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		struct attempt *done = send_one(f, to, f->wrong_port, cases[i].path, "{}");
 
-		if (done->error.class != cases[i].class || strcmp(done->error.code, cases[i].code) || done->error.scope != cases[i].scope)
-			fail_msg("%s: %s %s: %s", cases[i].path, error_class_name(done->error.class), done->error.code, done->error.text);
+		if (done->error.class != cases[i].class || strcmp(done->error.code, cases[i].code) ||
+		    done->error.scope != cases[i].scope)
+			fail_msg("%s: %s %s: %s", cases[i].path, error_class_name(done->error.class), done->error.code,
+				 done->error.text);
 		if (strcmp(cases[i].path, "/later") == 0)
 			assert_int_equal(done->error.retry_after_ms, 7000);
 		attempt_free(done);
@@ -482,11 +493,14 @@ static void every_failure_has_its_class(void **state)
 static void what_never_left_this_machine_is_tried_again(void **state)
 {
 	struct fixture *f = *state;
-	static const char *const urls[] = {"http://127.0.0.1:%u/", "https://127.0.0.1:%u/", "http://nobody.invalid:%u/"};
+	static const char *const urls[] = {"http://127.0.0.1:%u/", "https://127.0.0.1:%u/",
+					   "http://nobody.invalid:%u/"};
 	static const char *const codes[] = {"http.connect", "http.tls", "http.resolve"};
 
 	for (int i = 0; i < 3; i++) {
-		struct attempt *given = attempt(f, endpoint(f, "e", EFFECT_NONE, "{\"url\":\"http://unused/\",\"timeout\":\"3s\"}"), 1, "/", SPAN_LITERAL("{}"));
+		struct attempt *given =
+			attempt(f, endpoint(f, "e", EFFECT_NONE, "{\"url\":\"http://unused/\",\"timeout\":\"3s\"}"), 1,
+				"/", SPAN_LITERAL("{}"));
 		char url[100];
 
 		snprintf(url, sizeof url, urls[i], i == 1 ? f->wrong_port : (unsigned)support_free_port());
@@ -521,7 +535,8 @@ static void a_kept_connection_that_ends_under_a_request_is_doubt_not_a_second_tr
 static void a_target_that_hangs_slows_no_other(void **state)
 {
 	struct fixture *f = *state;
-	struct endpoint *stuck = endpoint(f, "stuck", EFFECT_NONE, "{\"url\":\"http://unused/\",\"timeout\":\"60s\",\"parallel\":2}"),
+	struct endpoint *stuck = endpoint(f, "stuck", EFFECT_NONE,
+					  "{\"url\":\"http://unused/\",\"timeout\":\"60s\",\"parallel\":2}"),
 			*well = endpoint(f, "well", EFFECT_NONE, ANY);
 	struct attempt *hung[20];
 	int64_t began = clock_tick_ms();
@@ -555,7 +570,8 @@ static void a_target_that_hangs_slows_no_other(void **state)
 static void waiting_ends_when_the_role_is_called(void **state)
 {
 	struct fixture *f = *state;
-	struct attempt *given = attempt(f, endpoint(f, "e", EFFECT_NONE, "{\"url\":\"http://unused/\"}"), f->wrong_port, "/hang", SPAN_LITERAL("{}"));
+	struct attempt *given = attempt(f, endpoint(f, "e", EFFECT_NONE, "{\"url\":\"http://unused/\"}"), f->wrong_port,
+					"/hang", SPAN_LITERAL("{}"));
 	struct attempt *done;
 	int64_t began = clock_tick_ms();
 	size_t count = 9;
@@ -581,7 +597,8 @@ static void secrets_are_sent_and_never_reported(void **state)
 		const char *auth, *sent;
 	} cases[] = {
 		{"{\"bearer\":{\"secret\":\"key\"}}", "Authorization: Bearer tr0ub4dor"},
-		{"{\"basic\":{\"user\":\"u\",\"password\":{\"secret\":\"key\"}}}", "Authorization: Basic dTp0cjB1YjRkb3I="},
+		{"{\"basic\":{\"user\":\"u\",\"password\":{\"secret\":\"key\"}}}",
+		 "Authorization: Basic dTp0cjB1YjRkb3I="},
 		{"{\"key\":{\"header\":\"X-Key\",\"value\":{\"secret\":\"key\"}}}", "X-Key: tr0ub4dor"},
 	};
 	struct fixture *f = *state;
@@ -621,11 +638,13 @@ static void the_environments_proxy_is_ignored(void **state)
 static void a_reload_in_the_middle_of_a_transfer_is_fine(void **state)
 {
 	struct fixture *f = *state;
-	struct attempt *given = attempt(f, endpoint(f, "e", EFFECT_NONE, ANY), f->wrong_port, "/drip", SPAN_LITERAL("{}"));
+	struct attempt *given =
+		attempt(f, endpoint(f, "e", EFFECT_NONE, ANY), f->wrong_port, "/drip", SPAN_LITERAL("{}"));
 
 	start(f, given);
 	assert_null(reap(f, 50));
-	endpoint(f, "e", EFFECT_KEY, "{\"url\":\"http://other/\",\"parallel\":1,\"auth\":{\"bearer\":{\"secret\":\"key\"}}}");
+	endpoint(f, "e", EFFECT_KEY,
+		 "{\"url\":\"http://other/\",\"parallel\":1,\"auth\":{\"bearer\":{\"secret\":\"key\"}}}");
 	assert_ptr_equal(reap(f, 3000), given);
 	assert_int_equal(given->error.class, ERROR_DOUBT);
 	attempt_free(given);
@@ -638,7 +657,8 @@ static void what_cannot_be_sent_is_refused_at_once(void **state)
 	struct attempt *given = attempt(f, to, f->wrong_port, "/fine", SPAN_LITERAL("{}"));
 	struct arena *arena = arena_new();
 
-	message_attr((struct message *)(uintptr_t)given->message, SPAN_LITERAL("header.X-A"), SPAN_LITERAL("a\r\nX-B: b"), NULL);
+	message_attr((struct message *)(uintptr_t)given->message, SPAN_LITERAL("header.X-A"),
+		     SPAN_LITERAL("a\r\nX-B: b"), NULL);
 	assert_int_equal(http_sink_ops.start(f->sink, given, &f->error), -1);
 	assert_string_equal(given->error.code, "http.header");
 	attempt_free(given);
@@ -647,11 +667,23 @@ static void what_cannot_be_sent_is_refused_at_once(void **state)
 	assert_int_equal(http_sink_ops.start(f->sink, given, &f->error), -1);
 	assert_string_equal(given->error.code, "http.key");
 	attempt_free(given);
-	assert_int_equal(http_sink_ops.endpoint(f->sink, lab_endpoint(arena, "x", f->directory, lab_settings(arena, http_target_options,
-			 sizeof(struct http_target), "{\"url\":\"http://h/\",\"auth\":{\"bearer\":{\"secret\":\"none\"}}}")), &f->error), -1);
+	assert_int_equal(
+		http_sink_ops.endpoint(
+			f->sink,
+			lab_endpoint(
+				arena, "x", f->directory,
+				lab_settings(arena, http_target_options, sizeof(struct http_target),
+					     "{\"url\":\"http://h/\",\"auth\":{\"bearer\":{\"secret\":\"none\"}}}")),
+			&f->error),
+		-1);
 	assert_string_equal(f->error.code, "secret.missing");
-	assert_int_equal(http_sink_ops.endpoint(f->sink, lab_endpoint(arena, "x", f->directory, lab_settings(arena, http_target_options,
-			 sizeof(struct http_target), "{\"url\":\"http://h/\",\"success\":[\"2xx\",\"ok\"]}")), &f->error), -1);
+	assert_int_equal(http_sink_ops.endpoint(
+				 f->sink,
+				 lab_endpoint(arena, "x", f->directory,
+					      lab_settings(arena, http_target_options, sizeof(struct http_target),
+							   "{\"url\":\"http://h/\",\"success\":[\"2xx\",\"ok\"]}")),
+				 &f->error),
+			 -1);
 	assert_string_equal(f->error.code, "http.success");
 	arena_free(arena);
 	assert_int_equal(lines_of(f->log), 0);
@@ -661,13 +693,15 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_delivery_takes_effect_once_and_leaves_a_receipt, setup, teardown),
-		cmocka_unit_test_setup_teardown(an_answer_lost_after_the_effect_is_doubt_and_the_key_resolves_it, setup, teardown),
+		cmocka_unit_test_setup_teardown(an_answer_lost_after_the_effect_is_doubt_and_the_key_resolves_it, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(doubt_is_resolved_only_while_the_target_remembers, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_body_of_megabytes_is_streamed, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_thousand_deliveries_use_few_connections, setup, teardown),
 		cmocka_unit_test_setup_teardown(every_failure_has_its_class, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_never_left_this_machine_is_tried_again, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_kept_connection_that_ends_under_a_request_is_doubt_not_a_second_try, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_kept_connection_that_ends_under_a_request_is_doubt_not_a_second_try,
+						setup, teardown),
 		cmocka_unit_test_setup_teardown(a_target_that_hangs_slows_no_other, setup, teardown),
 		cmocka_unit_test_setup_teardown(waiting_ends_when_the_role_is_called, setup, teardown),
 		cmocka_unit_test_setup_teardown(secrets_are_sent_and_never_reported, setup, teardown),

@@ -43,12 +43,14 @@ static void on_end(int number)
 	ending = number;
 }
 
-static void write_down(struct gateway *gateway, const struct endpoint *endpoint, struct document *document, struct reader *body)
+static void write_down(struct gateway *gateway, const struct endpoint *endpoint, struct document *document,
+		       struct reader *body)
 {
-	json_t *line = json_pack("{s:s, s:s#, s:s#, s:s#, s:I}", "endpoint", endpoint->name, "id", document->identity_text.data ? document->identity_text.data : "",
-				 (int)document->identity_text.len, "name", document->name.data, (int)document->name.len, "type",
-				 document->media_type.data ? document->media_type.data : "", (int)document->media_type.len, "size",
-				 (json_int_t)reader_size(body));
+	json_t *line = json_pack("{s:s, s:s#, s:s#, s:s#, s:I}", "endpoint", endpoint->name, "id",
+				 document->identity_text.data ? document->identity_text.data : "",
+				 (int)document->identity_text.len, "name", document->name.data, (int)document->name.len,
+				 "type", document->media_type.data ? document->media_type.data : "",
+				 (int)document->media_type.len, "size", (json_int_t)reader_size(body));
 	json_t *attrs = json_object();
 	uint8_t digest[32];
 	char hex[65], *text;
@@ -56,7 +58,8 @@ static void write_down(struct gateway *gateway, const struct endpoint *endpoint,
 
 	for (size_t i = 0; i < document->attrs_count; i++)
 		json_object_setn_new(attrs, document->attrs[i].name.data, document->attrs[i].name.len,
-				     json_stringn(document->attrs[i].value.data ? document->attrs[i].value.data : "", document->attrs[i].value.len));
+				     json_stringn(document->attrs[i].value.data ? document->attrs[i].value.data : "",
+						  document->attrs[i].value.len));
 	reader_digest(body, digest, NULL);
 	hex_encode(hex, digest, sizeof digest);
 	json_object_set_new(line, "attrs", attrs);
@@ -68,7 +71,8 @@ static void write_down(struct gateway *gateway, const struct endpoint *endpoint,
 	json_decref(line);
 }
 
-static void arrived(void *arg, const struct endpoint *endpoint, struct document *document, struct reader *body, struct arrival *arrival)
+static void arrived(void *arg, const struct endpoint *endpoint, struct document *document, struct reader *body,
+		    struct arrival *arrival)
 {
 	struct gateway *gateway = arg;
 	const struct http_webhook *settings = endpoint->settings;
@@ -89,7 +93,8 @@ static void arrived(void *arg, const struct endpoint *endpoint, struct document 
 		http_server_ops.answer(gateway->server, arrival, &id, false, NULL);
 	} else {
 		gateway->waits[gateway->waits_count].arrival = arrival;
-		gateway->waits[gateway->waits_count++].due = strcmp(settings->webhook, "/never") == 0 ? INT64_MAX : clock_tick_ms() + 100;
+		gateway->waits[gateway->waits_count++].due =
+			strcmp(settings->webhook, "/never") == 0 ? INT64_MAX : clock_tick_ms() + 100;
 	}
 }
 
@@ -129,11 +134,14 @@ static const struct {
 	{"later", "{\"webhook\":\"/later\",\"verify\":\"none\"}"},
 	{"never", "{\"webhook\":\"/never\",\"verify\":\"none\"}"},
 	{"signed", "{\"webhook\":\"/signed\",\"secret\":{\"secret\":\"hook\"}}"},
-	{"bearer", "{\"webhook\":\"/bearer\",\"verify\":\"bearer\",\"secret\":{\"secret\":\"bearer\"},\"previous\":{\"secret\":\"old\"}}"},
+	{"bearer",
+	 "{\"webhook\":\"/"
+	 "bearer\",\"verify\":\"bearer\",\"secret\":{\"secret\":\"bearer\"},\"previous\":{\"secret\":\"old\"}}"},
 	{"conflict", "{\"webhook\":\"/conflict\",\"verify\":\"none\"}"},
 	{"full", "{\"webhook\":\"/full\",\"verify\":\"none\"}"},
 	{"duplicate", "{\"webhook\":\"/duplicate\",\"verify\":\"none\"}"},
-	{"typed", "{\"webhook\":\"/crm/typed\",\"verify\":\"none\",\"types\":[\"application/json\",\"text/xml\"],\"id\":\"X-Event\"}"},
+	{"typed", "{\"webhook\":\"/crm/typed\",\"verify\":\"none\",\"types\":[\"application/json\",\"text/"
+		  "xml\"],\"id\":\"X-Event\"}"},
 };
 #define HOOKS (sizeof hooks / sizeof *hooks)
 
@@ -141,7 +149,12 @@ static _Noreturn void gateway_run(const char *directory, const char *listen, int
 {
 	struct arena *arena = arena_new();
 	struct gateway gateway = {.log = arena_printf(arena, "%s/log", directory)};
-	struct server_events events = {.arg = &gateway, .arrived = arrived, .ask = ask, .accepting = accepting, .root = directory, .spool = directory};
+	struct server_events events = {.arg = &gateway,
+				       .arrived = arrived,
+				       .ask = ask,
+				       .accepting = accepting,
+				       .root = directory,
+				       .spool = directory};
 	const struct endpoint *endpoints[HOOKS];
 	struct error error;
 	unsigned port;
@@ -152,10 +165,12 @@ static _Noreturn void gateway_run(const char *directory, const char *listen, int
 	signal(SIGUSR1, on_end);
 	signal(SIGPIPE, SIG_IGN);
 	for (size_t i = 0; i < HOOKS; i++)
-		endpoints[i] = lab_endpoint(arena, hooks[i].name, directory,
-					    lab_settings(arena, http_webhook_options, sizeof(struct http_webhook), hooks[i].settings));
-	gateway.server = http_server_ops.open(lab_settings(arena, http_listen_options, sizeof(struct http_listen), listen), endpoints, HOOKS, &events,
-					      &error);
+		endpoints[i] = lab_endpoint(
+			arena, hooks[i].name, directory,
+			lab_settings(arena, http_webhook_options, sizeof(struct http_webhook), hooks[i].settings));
+	gateway.server =
+		http_server_ops.open(lab_settings(arena, http_listen_options, sizeof(struct http_listen), listen),
+				     endpoints, HOOKS, &events, &error);
 	port = gateway.server ? http_server_ops.port(gateway.server) : 0;
 	if (!gateway.server)
 		fprintf(stderr, "%s\n", error.text);
@@ -174,7 +189,8 @@ static _Noreturn void gateway_run(const char *directory, const char *listen, int
 	}
 	if (ending == SIGUSR1) { /* drain: those under way finish */
 		http_server_ops.stop(gateway.server);
-		for (int64_t until = clock_tick_ms() + 2000; http_server_ops.busy(gateway.server) && clock_tick_ms() < until; usleep(5000)) {
+		for (int64_t until = clock_tick_ms() + 2000;
+		     http_server_ops.busy(gateway.server) && clock_tick_ms() < until; usleep(5000)) {
 			http_server_ops.work(gateway.server);
 			answer_due(&gateway);
 		}
@@ -184,7 +200,8 @@ static _Noreturn void gateway_run(const char *directory, const char *listen, int
 	exit(0);
 }
 
-/* ---- the test's part ----------------------------------------------------------------------------------------------- */
+/* ---- the test's part -----------------------------------------------------------------------------------------------
+ */
 struct fixture {
 	char *directory, *log;
 	pid_t gateway;
@@ -329,7 +346,8 @@ static long call(struct fixture *f, const struct call *call)
 		curl_easy_setopt(f->easy, CURLOPT_POST, 1L);
 		curl_easy_setopt(f->easy, CURLOPT_READFUNCTION, feed);
 		curl_easy_setopt(f->easy, CURLOPT_READDATA, &left);
-		curl_easy_setopt(f->easy, CURLOPT_POSTFIELDSIZE_LARGE, call->chunked ? (curl_off_t)-1 : (curl_off_t)call->body.len);
+		curl_easy_setopt(f->easy, CURLOPT_POSTFIELDSIZE_LARGE,
+				 call->chunked ? (curl_off_t)-1 : (curl_off_t)call->body.len);
 		curl_easy_setopt(f->easy, CURLOPT_CUSTOMREQUEST, call->method);
 	}
 	if (curl_easy_perform(f->easy) == CURLE_OK)
@@ -369,7 +387,12 @@ static const char *said(json_t *line, const char *name)
 static void a_document_is_answered_with_its_id_when_the_role_says_so(void **state)
 {
 	struct fixture *f = *state;
-	struct call c = {"POST", "/later", {"Content-Type: application/json", "Idempotency-Key: \"k-1\""}, SPAN_LITERAL("{\"a\":1}"), false, 0};
+	struct call c = {"POST",
+			 "/later",
+			 {"Content-Type: application/json", "Idempotency-Key: \"k-1\""},
+			 SPAN_LITERAL("{\"a\":1}"),
+			 false,
+			 0};
 	int64_t began = clock_tick_ms();
 	char hex[ID_TEXT];
 	struct id late = id_digest(SPAN_LITERAL("late"));
@@ -391,8 +414,13 @@ static void a_document_is_answered_with_its_id_when_the_role_says_so(void **stat
 static void header_facts_travel_and_credentials_do_not(void **state)
 {
 	struct fixture *f = *state;
-	struct call c = {"POST", "/now", {"X-Shop: Z\xc3\xbcrich", "Authorization: Bearer secret", "X-Hub-Signature: sha1=secret", "Cookie: secret",
-		"User-Agent: crm/1"}, SPAN_LITERAL("x"), false, 0};
+	struct call c = {"POST",
+			 "/now",
+			 {"X-Shop: Z\xc3\xbcrich", "Authorization: Bearer secret", "X-Hub-Signature: sha1=secret",
+			  "Cookie: secret", "User-Agent: crm/1"},
+			 SPAN_LITERAL("x"),
+			 false,
+			 0};
 	json_t *line, *attrs;
 
 	assert_int_equal(call(f, &c), 202);
@@ -485,7 +513,9 @@ static long post_signed(struct fixture *f, const char *id, int64_t at_ms, const 
 	buf_text(&line, "webhook-signature: v1,AAAA ");
 	http_webhook_sign(keys.keys[0], &proof, &line);
 	{
-		struct call c = {"POST", "/signed", {id_line, stamp_line, line.data, "Content-Type: application/json"}, span_of(sent), false, 0};
+		struct call c = {
+			"POST",        "/signed", {id_line, stamp_line, line.data, "Content-Type: application/json"},
+			span_of(sent), false,     0};
 
 		status = call(f, &c);
 	}
@@ -545,20 +575,39 @@ static void every_refusal_has_its_status(void **state)
 		{{"GET", "/now", {NULL}, SPAN_NONE, false, 0}, 405, "Allow: POST", "405"},
 		{{"PUT", "/now", {NULL}, SPAN_LITERAL("x"), false, 0}, 405, "Allow: POST", "405"},
 		{{"POST", "/livez", {NULL}, SPAN_LITERAL("x"), false, 0}, 405, "Allow: GET, HEAD", "405"},
-		{{"POST", "/crm/typed", {"Content-Type: text/plain", "X-Event: 1"}, SPAN_LITERAL("x"), false, 0}, 415, "problem+json", "415"},
-		{{"POST", "/crm/typed", {"Content-Type: Application/JSON; charset=utf-8", "X-Event: 1"}, SPAN_LITERAL("x"), false, 0}, 202, "json", "id"},
-		{{"POST", "/crm/typed", {"Content-Type: text/xml"}, SPAN_LITERAL("x"), false, 0}, 400, "problem+json", "request.id"},
+		{{"POST", "/crm/typed", {"Content-Type: text/plain", "X-Event: 1"}, SPAN_LITERAL("x"), false, 0},
+		 415,
+		 "problem+json",
+		 "415"},
+		{{"POST",
+		  "/crm/typed",
+		  {"Content-Type: Application/JSON; charset=utf-8", "X-Event: 1"},
+		  SPAN_LITERAL("x"),
+		  false,
+		  0},
+		 202,
+		 "json",
+		 "id"},
+		{{"POST", "/crm/typed", {"Content-Type: text/xml"}, SPAN_LITERAL("x"), false, 0},
+		 400,
+		 "problem+json",
+		 "request.id"},
 		{{"POST", "/now", {"Content-Encoding: gzip"}, SPAN_LITERAL("x"), false, 0}, 415, "problem+json", "415"},
 		{{"POST", "/conflict", {NULL}, SPAN_LITERAL("x"), false, 0}, 422, "problem+json", "another payload"},
 		{{"POST", "/full", {NULL}, SPAN_LITERAL("x"), false, 0}, 503, "Retry-After: 2", "503"},
-		{{"POST", "/duplicate", {"webhook-id: a"}, SPAN_LITERAL("x"), false, 0}, 202, "application/json", "\"duplicate\":true"},
+		{{"POST", "/duplicate", {"webhook-id: a"}, SPAN_LITERAL("x"), false, 0},
+		 202,
+		 "application/json",
+		 "\"duplicate\":true"},
 	};
 
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		long status = call(f, &cases[i].call);
 
-		if (status != cases[i].status || !header_has(f, cases[i].header) || !strstr(f->body.data, cases[i].text))
-			fail_msg("%s %s: %ld\n%s%s", cases[i].call.method, cases[i].call.path, status, f->headers.data, f->body.data);
+		if (status != cases[i].status || !header_has(f, cases[i].header) ||
+		    !strstr(f->body.data, cases[i].text))
+			fail_msg("%s %s: %ld\n%s%s", cases[i].call.method, cases[i].call.path, status, f->headers.data,
+				 f->body.data);
 		assert_null(strstr(f->body.data, "secret-host"));
 	}
 }
@@ -760,8 +809,10 @@ static void it_speaks_tls(void **state)
 {
 	struct fixture *f = *state;
 	struct call c = {"POST", "/now", {NULL}, SPAN_LITERAL("x"), false, 0};
-	char *command = mem_printf("cd %s && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=127.0.0.1 "
-				   "-addext subjectAltName=IP:127.0.0.1 -keyout secrets/tls -out cert.pem 2>/dev/null", f->directory);
+	char *command = mem_printf("cd %s && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes "
+				   "-days 2 -subj /CN=127.0.0.1 "
+				   "-addext subjectAltName=IP:127.0.0.1 -keyout secrets/tls -out cert.pem 2>/dev/null",
+				   f->directory);
 
 	if (system(command)) {
 		free(command);
@@ -784,8 +835,11 @@ static struct error refused_to_open(struct fixture *f, const char *listen, const
 	struct error error = {0};
 
 	for (size_t i = 0; i < n; i++)
-		endpoints[i] = lab_endpoint(arena, "e", f->directory, lab_settings(arena, http_webhook_options, sizeof(struct http_webhook), settings[i]));
-	assert_null(http_server_ops.open(lab_settings(arena, http_listen_options, sizeof(struct http_listen), listen), endpoints, n, &events, &error));
+		endpoints[i] = lab_endpoint(
+			arena, "e", f->directory,
+			lab_settings(arena, http_webhook_options, sizeof(struct http_webhook), settings[i]));
+	assert_null(http_server_ops.open(lab_settings(arena, http_listen_options, sizeof(struct http_listen), listen),
+					 endpoints, n, &events, &error));
 	arena_free(arena);
 	return error;
 }
@@ -795,7 +849,8 @@ static void what_cannot_work_is_said_when_it_opens(void **state)
 	struct fixture *f = *state;
 	const char *reserved[] = {"{\"webhook\":\"/livez\",\"verify\":\"none\"}"};
 	const char *twice[] = {"{\"webhook\":\"/a\",\"verify\":\"none\"}", "{\"webhook\":\"/a\",\"verify\":\"none\"}"};
-	const char *bare[] = {"{\"webhook\":\"/a\"}"}, *missing[] = {"{\"webhook\":\"/a\",\"secret\":{\"secret\":\"none\"}}"};
+	const char *bare[] = {"{\"webhook\":\"/a\"}"},
+		   *missing[] = {"{\"webhook\":\"/a\",\"secret\":{\"secret\":\"none\"}}"};
 	const char *form[] = {"{\"webhook\":\"/a\",\"secret\":{\"secret\":\"odd\"}}"};
 	char *path = support_path(f->directory, "secrets/odd"), *taken = mem_printf("{\"port\":%u}", f->port);
 	struct error error;
@@ -819,10 +874,12 @@ static void what_cannot_work_is_said_when_it_opens(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(a_document_is_answered_with_its_id_when_the_role_says_so, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_document_is_answered_with_its_id_when_the_role_says_so, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(header_facts_travel_and_credentials_do_not, setup, teardown),
 		cmocka_unit_test_setup_teardown(bodies_of_every_size_come_through_whole, setup, teardown),
-		cmocka_unit_test_setup_teardown(what_is_too_large_is_refused_and_the_connection_survives, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_is_too_large_is_refused_and_the_connection_survives, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(endless_chunks_are_cut_off, setup, teardown),
 		cmocka_unit_test_setup_teardown(only_signed_webhooks_arrive, setup, teardown),
 		cmocka_unit_test_setup_teardown(bearer_keys_old_and_new_open_the_door, setup, teardown),
@@ -834,7 +891,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_wait_for_us_is_not_a_slow_client, setup, teardown),
 		cmocka_unit_test_setup_teardown(hostile_requests_are_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(pipelined_requests_are_answered_in_order, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_stopped_listener_finishes_what_it_has_and_takes_no_more, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_stopped_listener_finishes_what_it_has_and_takes_no_more, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(it_speaks_tls, setup_plain, teardown),
 		cmocka_unit_test_setup_teardown(what_cannot_work_is_said_when_it_opens, setup, teardown),
 	};

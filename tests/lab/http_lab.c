@@ -25,17 +25,18 @@ static struct node *node_of(struct arena *arena, json_t *value)
 	if (json_is_object(value)) {
 		node->type = NODE_MAP;
 		node->pairs = arena_alloc(arena, (json_object_size(value) + 1) * sizeof *node->pairs);
-		json_object_foreach(value, key, item) {
+		json_object_foreach(value, key, item)
+		{
 			node->pairs[node->count].key.text = span_of(arena_strdup(arena, key));
 			node->pairs[node->count++].value = node_of(arena, item);
 		}
 	} else if (json_is_array(value)) {
 		node->type = NODE_LIST;
 		node->items = arena_alloc(arena, (json_array_size(value) + 1) * sizeof *node->items);
-		json_array_foreach(value, i, item)
-			node->items[node->count++] = node_of(arena, item);
+		json_array_foreach(value, i, item) node->items[node->count++] = node_of(arena, item);
 	} else {
-		char *text = json_is_string(value) ? strdup(json_string_value(value)) : json_dumps(value, JSON_ENCODE_ANY);
+		char *text =
+			json_is_string(value) ? strdup(json_string_value(value)) : json_dumps(value, JSON_ENCODE_ANY);
 
 		node->text = span_of(arena_strdup(arena, text));
 		node->quoted = json_is_string(value);

@@ -10,7 +10,8 @@ struct endpoint *lab_endpoint(struct arena *, const char *name, const char *dire
 
 int lab_connect(unsigned port); /* to 127.0.0.1; ends the test when it cannot */
 void lab_send(int fd, const char *text);
-/* What arrives until the peer closes, or until `wait_ms` pass in silence; the caller frees. *closed: the peer ended it. */
+/* What arrives until the peer closes, or until `wait_ms` pass in silence; the caller frees. *closed: the peer ended it.
+ */
 char *lab_receive(int fd, int wait_ms, bool *closed);
 
 #endif

@@ -115,8 +115,9 @@ static void post_one(struct poster *poster, struct span body)
 	long status;
 
 	id_hex(&digest, hex);
-	id = !poster->id ? mem_printf("evt_%.24s", hex) : poster->number ? mem_printf("%s-%u", poster->id, poster->number + 1)
-									   : mem_strdup(poster->id);
+	id = !poster->id      ? mem_printf("evt_%.24s", hex)
+	     : poster->number ? mem_printf("%s-%u", poster->id, poster->number + 1)
+			      : mem_strdup(poster->id);
 	poster->number++;
 	buf_init(&answer, 64 * 1024);
 	for (;;) {
@@ -133,11 +134,15 @@ static void post_one(struct poster *poster, struct span body)
 	}
 	said = json_loadb(answer.data ? answer.data : "", answer.len, 0, NULL);
 	if (status >= 200 && status < 300)
-		printf("%ld %s %s%s\n", status, id, json_string_value(json_object_get(said, "id")) ? json_string_value(json_object_get(said, "id")) : "-",
+		printf("%ld %s %s%s\n", status, id,
+		       json_string_value(json_object_get(said, "id")) ? json_string_value(json_object_get(said, "id"))
+								      : "-",
 		       json_is_true(json_object_get(said, "duplicate")) ? " duplicate" : "");
 	else
-		printf("%ld %s %s\n", status, id, json_string_value(json_object_get(said, "detail")) ? json_string_value(json_object_get(said, "detail"))
-												    : "no answer that can be read");
+		printf("%ld %s %s\n", status, id,
+		       json_string_value(json_object_get(said, "detail"))
+			       ? json_string_value(json_object_get(said, "detail"))
+			       : "no answer that can be read");
 	fflush(stdout);
 	poster->failed += status < 200 || status >= 300;
 	json_decref(said);

@@ -65,7 +65,8 @@ static char *key_of(struct request *request)
 	const char *value = field(request, "Idempotency-Key");
 	size_t n = strlen(value);
 
-	return n >= 2 && value[0] == '"' && value[n - 1] == '"' ? mem_span_dup(span_make(value + 1, n - 2)) : mem_strdup(value);
+	return n >= 2 && value[0] == '"' && value[n - 1] == '"' ? mem_span_dup(span_make(value + 1, n - 2))
+								: mem_strdup(value);
 }
 
 static void effect(struct place *place, struct request *request, const char *path, const char *method, const char *key)
@@ -77,10 +78,12 @@ static void effect(struct place *place, struct request *request, const char *pat
 	id_hex(&digest, hex);
 	request->order = ++place->effects;
 	if (request->body.len <= BODY_SHOWN)
-		body = json_loadb(request->body.data ? request->body.data : "", request->body.len, JSON_DECODE_ANY, NULL);
-	line = json_pack("{s:I, s:I, s:s, s:s, s:s, s:s, s:I, s:s, s:o?}", "order", request->order, "at", (json_int_t)clock_now_ms(), "method",
-			 method, "path", path, "key", key, "type", field(request, "Content-Type"), "size", (json_int_t)request->body.len, "sha256",
-			 hex, "body", body);
+		body = json_loadb(request->body.data ? request->body.data : "", request->body.len, JSON_DECODE_ANY,
+				  NULL);
+	line = json_pack("{s:I, s:I, s:s, s:s, s:s, s:s, s:I, s:s, s:o?}", "order", request->order, "at",
+			 (json_int_t)clock_now_ms(), "method", method, "path", path, "key", key, "type",
+			 field(request, "Content-Type"), "size", (json_int_t)request->body.len, "sha256", hex, "body",
+			 body);
 	if (!line)
 		die("a request with text that is not UTF-8");
 	if (*key)
@@ -90,14 +93,17 @@ static void effect(struct place *place, struct request *request, const char *pat
 
 static enum MHD_Result respond(struct place *place, struct request *request)
 {
-	char *text = request->status < 300 ? mem_printf("{\"id\":\"%lld\"}\n", (long long)request->order)
-					   : mem_printf("{\"title\":\"told to fail\",\"status\":%u}\n", request->status);
+	char *text = request->status < 300
+			     ? mem_printf("{\"id\":\"%lld\"}\n", (long long)request->order)
+			     : mem_printf("{\"title\":\"told to fail\",\"status\":%u}\n", request->status);
 	struct MHD_Response *response = MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE);
 	enum MHD_Result result;
 	char number[32];
 
-	MHD_add_response_header(response, "Content-Type", request->status < 300 ? "application/json" : "application/problem+json");
-	snprintf(number, sizeof number, "%lld", request->status < 300 ? (long long)request->order : (long long)place->retry_after);
+	MHD_add_response_header(response, "Content-Type",
+				request->status < 300 ? "application/json" : "application/problem+json");
+	snprintf(number, sizeof number, "%lld",
+		 request->status < 300 ? (long long)request->order : (long long)place->retry_after);
 	if (request->status < 300)
 		MHD_add_response_header(response, "X-Request-Id", number);
 	else if (place->retry_after)
@@ -123,7 +129,8 @@ static enum MHD_Result decide(struct place *place, struct request *request, cons
 	} else if (place->fail_every && place->requests % place->fail_every == 0) {
 		request->status = (unsigned)place->status;
 		place->failed++;
-	} else if (place->reject && request->body.len && memmem(request->body.data, request->body.len, place->reject, strlen(place->reject))) {
+	} else if (place->reject && request->body.len &&
+		   memmem(request->body.data, request->body.len, place->reject, strlen(place->reject))) {
 		request->status = 422;
 		place->rejected++;
 	} else if (known) {
@@ -148,8 +155,8 @@ static enum MHD_Result decide(struct place *place, struct request *request, cons
 	return MHD_YES;
 }
 
-static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, const char *path, const char *method, const char *version,
-				  const char *data, size_t *len, void **state)
+static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, const char *path, const char *method,
+				  const char *version, const char *data, size_t *len, void **state)
 {
 	struct place *place = arg;
 	struct request *request = *state;
@@ -168,7 +175,8 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
 	return request->done ? respond(place, request) : decide(place, request, path, method);
 }
 
-static void on_completed(void *arg, struct MHD_Connection *connection, void **state, enum MHD_RequestTerminationCode why)
+static void on_completed(void *arg, struct MHD_Connection *connection, void **state,
+			 enum MHD_RequestTerminationCode why)
 {
 	struct request *request = *state;
 
@@ -232,11 +240,13 @@ static void port_write(const char *path, unsigned port)
 
 static void start(struct place *place, unsigned port, const char *port_file)
 {
-	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in address = {
+		.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 
-	place->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, (uint16_t)port, NULL, NULL, on_request, place,
-					 MHD_OPTION_SOCK_ADDR, &address, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
-					 MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u, MHD_OPTION_CONNECTION_LIMIT, 1000u, MHD_OPTION_END);
+	place->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, (uint16_t)port, NULL, NULL,
+					 on_request, place, MHD_OPTION_SOCK_ADDR, &address, MHD_OPTION_NOTIFY_COMPLETED,
+					 on_completed, NULL, MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u,
+					 MHD_OPTION_CONNECTION_LIMIT, 1000u, MHD_OPTION_END);
 	if (!place->daemon)
 		die("cannot listen on port %u", port);
 	port = MHD_get_daemon_info(place->daemon, MHD_DAEMON_INFO_BIND_PORT)->port;
@@ -285,9 +295,10 @@ int serve_main(int argc, char **argv)
 	place.log = lines_open(log, remember, &place);
 	start(&place, (unsigned)port, port_file);
 	run(&place);
-	printf("%lld requests, %lld effects, %lld recognised by key, %lld told to fail, %lld refused, %lld dropped after the effect, %lld left hanging\n",
-	       (long long)place.requests, (long long)place.effects, (long long)place.recognised, (long long)place.failed,
-	       (long long)place.rejected, (long long)place.dropped, (long long)place.hung);
+	printf("%lld requests, %lld effects, %lld recognised by key, %lld told to fail, %lld refused, %lld dropped "
+	       "after the effect, %lld left hanging\n",
+	       (long long)place.requests, (long long)place.effects, (long long)place.recognised,
+	       (long long)place.failed, (long long)place.rejected, (long long)place.dropped, (long long)place.hung);
 	close(place.log);
 	json_decref(place.keys);
 	return 0;

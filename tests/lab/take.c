@@ -51,7 +51,8 @@ static int visible(const struct dirent *entry)
 {
 	const char *name = entry->d_name;
 
-	return name[0] != '.' && !ends(name, "~") && !ends(name, ".tmp") && !ends(name, ".part") && !ends(name, ".partial");
+	return name[0] != '.' && !ends(name, "~") && !ends(name, ".tmp") && !ends(name, ".part") &&
+	       !ends(name, ".partial");
 }
 
 static json_int_t stamp(const struct stat *st)
@@ -63,7 +64,8 @@ static bool counted(const struct taker *taker, const char *name, const struct st
 {
 	const char *last = json_string_value(json_object_get(taker->last, "name"));
 
-	return last && strcmp(last, name) == 0 && json_integer_value(json_object_get(taker->last, "inode")) == (json_int_t)st->st_ino &&
+	return last && strcmp(last, name) == 0 &&
+	       json_integer_value(json_object_get(taker->last, "inode")) == (json_int_t)st->st_ino &&
 	       json_integer_value(json_object_get(taker->last, "mtime")) == stamp(st);
 }
 
@@ -94,8 +96,9 @@ static void take_one(struct taker *taker, const char *name)
 			json_t *line;
 
 			digest_file(fd, hex);
-			line = json_pack("{s:s, s:I, s:s, s:I, s:I, s:I}", "name", name, "size", (json_int_t)st.st_size, "sha256", hex, "at",
-					 (json_int_t)clock_now_ms(), "inode", (json_int_t)st.st_ino, "mtime", stamp(&st));
+			line = json_pack("{s:s, s:I, s:s, s:I, s:I, s:I}", "name", name, "size", (json_int_t)st.st_size,
+					 "sha256", hex, "at", (json_int_t)clock_now_ms(), "inode",
+					 (json_int_t)st.st_ino, "mtime", stamp(&st));
 			if (!line)
 				die("a name in %s is not UTF-8", taker->directory);
 			remember(taker, line);

@@ -141,8 +141,14 @@ static void a_bearer_key_must_fit_exactly(void **state)
 	static const struct {
 		const char *header;
 		int result;
-	} cases[] = {{"Bearer s3cret", 0}, {"bearer  s3cret", 0}, {"Bearer s3cre", -1}, {"Bearer s3crett", -1}, {"Basic s3cret", -1}, {"Bearer", -1},
-		     {"", -1},		   {"Bearer old", 0}};
+	} cases[] = {{"Bearer s3cret", 0},
+		     {"bearer  s3cret", 0},
+		     {"Bearer s3cre", -1},
+		     {"Bearer s3crett", -1},
+		     {"Basic s3cret", -1},
+		     {"Bearer", -1},
+		     {"", -1},
+		     {"Bearer old", 0}};
 	struct http_keys keys = {0};
 	struct error error;
 
@@ -157,9 +163,19 @@ static void a_bearer_key_must_fit_exactly(void **state)
 
 static void credentials_never_travel_with_a_document(void **state)
 {
-	static const char *const kept[] = {"Content-Type", "webhook-id", "Webhook-Timestamp", "User-Agent", "X-Shop", "traceparent", "ce-type"};
-	static const char *const dropped[] = {"Authorization", "webhook-signature", "X-Hub-Signature-256", "Cookie", "X-Api-Key", "X-Auth-Token",
-					      "Proxy-Authorization", "Host", "Accept", "X-Client-Secret", ""};
+	static const char *const kept[] = {"Content-Type", "webhook-id", "Webhook-Timestamp", "User-Agent", "X-Shop",
+					   "traceparent",  "ce-type"};
+	static const char *const dropped[] = {"Authorization",
+					      "webhook-signature",
+					      "X-Hub-Signature-256",
+					      "Cookie",
+					      "X-Api-Key",
+					      "X-Auth-Token",
+					      "Proxy-Authorization",
+					      "Host",
+					      "Accept",
+					      "X-Client-Secret",
+					      ""};
 
 	for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
 		assert_true(http_header_kept(span_of(kept[i])));
@@ -173,8 +189,13 @@ static void errors_get_the_status_that_fits(void **state)
 		enum error_class class;
 		const char *code;
 		unsigned status;
-	} cases[] = {{ERROR_RETRY, "site.full", 503}, {ERROR_DOUBT, "x", 503}, {ERROR_FATAL, "queue.gone", 500}, {ERROR_REJECT, "seen.conflict", 422},
-		     {ERROR_REJECT, "document.too-large", 413}, {ERROR_REJECT, "webhook.signature", 401}, {ERROR_REJECT, "other", 400}};
+	} cases[] = {{ERROR_RETRY, "site.full", 503},
+		     {ERROR_DOUBT, "x", 503},
+		     {ERROR_FATAL, "queue.gone", 500},
+		     {ERROR_REJECT, "seen.conflict", 422},
+		     {ERROR_REJECT, "document.too-large", 413},
+		     {ERROR_REJECT, "webhook.signature", 401},
+		     {ERROR_REJECT, "other", 400}};
 	struct error error;
 
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -205,7 +226,8 @@ static void a_problem_tells_strangers_nothing_of_our_insides(void **state)
 	buf_free(&out);
 }
 
-/* ---- addresses ------------------------------------------------------------------------------------------------------ */
+/* ---- addresses ------------------------------------------------------------------------------------------------------
+ */
 struct addressed {
 	struct arena *arena;
 	struct message *message;
@@ -217,7 +239,8 @@ static struct addressed address(const char *settings, const char *body)
 {
 	struct addressed made = {.arena = arena_new(), .message = message_new()};
 	struct endpoint *endpoint =
-		lab_endpoint(made.arena, "e", "/", lab_settings(made.arena, http_target_options, sizeof(struct http_target), settings));
+		lab_endpoint(made.arena, "e", "/",
+			     lab_settings(made.arena, http_target_options, sizeof(struct http_target), settings));
 	struct expression_input input = {.body = json_loads(body, 0, NULL)};
 
 	made.result = http_target_address(endpoint, &input, made.message, &made.error);
@@ -256,7 +279,8 @@ static void values_are_escaped_on_their_way_into_a_url(void **state)
 	expect_url("{\"url\":\"https://erp.example/orders\"}", "{}", "https://erp.example/orders");
 	expect_url("{\"url\":\"https://erp.example/o/$(.n)?q=$(.q)\"}", "{\"n\":\"a/b c?d#e%\",\"q\":\"\xc3\xa9&x=1\"}",
 		   "https://erp.example/o/a%2Fb%20c%3Fd%23e%25?q=%C3%A9%26x%3D1");
-	expect_url("{\"url\":\"https://erp.example/api/\",\"path\":\"/orders/$(.n)\"}", "{\"n\":7}", "https://erp.example/api/orders/7");
+	expect_url("{\"url\":\"https://erp.example/api/\",\"path\":\"/orders/$(.n)\"}", "{\"n\":7}",
+		   "https://erp.example/api/orders/7");
 	expect_url("{\"url\":\"https://erp.example\",\"path\":\"orders\"}", "{}", "https://erp.example/orders");
 	expect_url("{\"url\":\"https://erp.example/o?note=$(.note)\"}", "{}", "https://erp.example/o?note=");
 }
@@ -276,7 +300,8 @@ static void a_url_cannot_be_turned_elsewhere_by_a_value(void **state)
 
 static void a_header_cannot_be_broken_by_a_value(void **state)
 {
-	struct addressed made = address("{\"url\":\"http://h/\",\"method\":\"PUT\",\"headers\":{\"X-Order\":\"no $(.n)\",\"X-None\":\"$(.none)\"}}",
+	struct addressed made = address("{\"url\":\"http://h/\",\"method\":\"PUT\",\"headers\":{\"X-Order\":\"no "
+					"$(.n)\",\"X-None\":\"$(.none)\"}}",
 					"{\"n\":\"7\"}");
 
 	assert_int_equal(made.result, 0);
@@ -284,13 +309,16 @@ static void a_header_cannot_be_broken_by_a_value(void **state)
 	assert_int_equal(message_attr_find(made.message, "header.X-None").len, 0);
 	assert_true(span_is(message_attr_find(made.message, "method"), "PUT"));
 	addressed_free(&made);
-	expect_refused("{\"url\":\"http://h/\",\"headers\":{\"X-Order\":\"$(.n)\"}}", "{\"n\":\"7\\r\\nX-Evil: 1\"}", "http.header");
-	expect_refused("{\"url\":\"http://h/\",\"headers\":{\"X-Order\":\"$(.n)\"}}", "{\"n\":\"7\\n\"}", "http.header");
+	expect_refused("{\"url\":\"http://h/\",\"headers\":{\"X-Order\":\"$(.n)\"}}", "{\"n\":\"7\\r\\nX-Evil: 1\"}",
+		       "http.header");
+	expect_refused("{\"url\":\"http://h/\",\"headers\":{\"X-Order\":\"$(.n)\"}}", "{\"n\":\"7\\n\"}",
+		       "http.header");
 	expect_refused("{\"url\":\"http://h/\",\"headers\":{\"Content-Length\":\"5\"}}", "{}", "http.header");
 	expect_refused("{\"url\":\"http://h/\",\"headers\":{\"X Order\":\"5\"}}", "{}", "http.header");
 }
 
-/* ---- what an answer means --------------------------------------------------------------------------------------------- */
+/* ---- what an answer means
+ * --------------------------------------------------------------------------------------------- */
 struct meaning {
 	unsigned status;
 	bool begun, broken, cut;
@@ -329,7 +357,8 @@ static void every_outcome_has_its_class(void **state)
 
 	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
 		const struct meaning *m = &table[i];
-		struct http_answer answer = {.status = m->status, .begun = m->begun, .broken = m->broken, .cut = m->cut};
+		struct http_answer answer = {
+			.status = m->status, .begun = m->begun, .broken = m->broken, .cut = m->cut};
 		struct error error;
 
 		endpoint.effect.kind = EFFECT_KEY;
@@ -346,7 +375,9 @@ static void every_outcome_has_its_class(void **state)
 static void a_key_that_the_target_may_forget_is_no_key(void **state)
 {
 	struct http_target settings = {0};
-	struct endpoint endpoint = {.settings = &settings, .effect = {.kind = EFFECT_KEY, .remembers_ms = 3600000}, .retry = {.to_ms = 900000}};
+	struct endpoint endpoint = {.settings = &settings,
+				    .effect = {.kind = EFFECT_KEY, .remembers_ms = 3600000},
+				    .retry = {.to_ms = 900000}};
 	struct http_answer answer = {.status = 500, .begun = true, .now_ms = NOW, .first_ms = NOW - 1000000};
 	struct error error;
 
@@ -400,7 +431,8 @@ static void a_refusals_text_is_made_fit_for_a_line(void **state)
 	answer.body = SPAN_LITERAL("{\"detail\":\n\t\"no such\x1b[31m customer \xc3\xa9 \xff\xfe\"}\0x");
 	http_judge(&endpoint, &answer, &error);
 	assert_string_equal(error.code, "http.status-422");
-	assert_string_equal(error.text, "the target answered 422: {\"detail\": \"no such [31m customer \xc3\xa9 ?" "?\"} x");
+	assert_string_equal(error.text, "the target answered 422: {\"detail\": \"no such [31m customer \xc3\xa9 ?"
+					"?\"} x");
 	memset(hostile, '\xe2', sizeof hostile);
 	answer.body = span_make(hostile, sizeof hostile);
 	http_judge(&endpoint, &answer, &error);
@@ -410,7 +442,10 @@ static void a_refusals_text_is_made_fit_for_a_line(void **state)
 
 static void a_receipt_is_json_whatever_the_target_says(void **state)
 {
-	struct http_answer answer = {.status = 201, .took_ms = 12, .location = SPAN_LITERAL("/orders/\"7\"\xff"), .request_id = SPAN_LITERAL("r-1")};
+	struct http_answer answer = {.status = 201,
+				     .took_ms = 12,
+				     .location = SPAN_LITERAL("/orders/\"7\"\xff"),
+				     .request_id = SPAN_LITERAL("r-1")};
 	struct buf out;
 	json_t *receipt;
 
@@ -428,9 +463,11 @@ static void a_receipt_is_json_whatever_the_target_says(void **state)
 static void the_option_tables_bring_the_defaults(void **state)
 {
 	struct arena *arena = arena_new();
-	const struct http_target *target = lab_settings(arena, http_target_options, sizeof *target, "{\"url\":\"http://h/\"}");
+	const struct http_target *target =
+		lab_settings(arena, http_target_options, sizeof *target, "{\"url\":\"http://h/\"}");
 	const struct http_listen *listen = lab_settings(arena, http_listen_options, sizeof *listen, "{}");
-	const struct http_webhook *hook = lab_settings(arena, http_webhook_options, sizeof *hook, "{\"webhook\":\"/a\",\"secret\":{\"secret\":\"s\"}}");
+	const struct http_webhook *hook = lab_settings(arena, http_webhook_options, sizeof *hook,
+						       "{\"webhook\":\"/a\",\"secret\":{\"secret\":\"s\"}}");
 
 	assert_int_equal(target->method, HTTP_POST);
 	assert_int_equal(target->timeout_ms, 30000);

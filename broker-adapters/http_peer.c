@@ -1,0 +1,185 @@
+/* Targets, their credentials and their options. See http_peer.h. */
+#include "config.h"
+#include "broker-adapters/http_peer.h"
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+
+struct http_peer *http_peer_find(struct http_peer *target, const char *name)
+{
+	while (target && strcmp(target->name, name))
+		target = target->next;
+	return target;
+}
+
+static void target_clear(struct http_peer *target)
+{
+	free(target->ca);
+	free(target->proxy);
+	free(target->idempotency);
+	free(target->auth_header);
+	secret_free(target->auth);
+	target->ca = target->proxy = target->idempotency = target->auth_header = NULL;
+	target->auth = NULL;
+}
+
+/* "Bearer KEY", "Basic base64(USER:KEY)" or the bare key, as a secret of its own. */
+static struct secret *auth_value(const struct http_auth *auth, struct span key)
+{
+	struct buf pair, value;
+	struct secret *made;
+
+	buf_init(&pair, 16 * 1024);
+	buf_init(&value, 32 * 1024);
+	buf_room(&pair, key.len + 1024);
+	buf_room(&value, 2 * key.len + 2048);
+	if (auth->bearer) {
+		buf_text(&value, "Bearer ");
+		buf_span(&value, key);
+	} else if (auth->basic.password) {
+		buf_printf(&pair, "%s:", auth->basic.user);
+		buf_span(&pair, key);
+		buf_text(&value, "Basic ");
+		base64_encode(&value, buf_view(&pair));
+	} else {
+		buf_span(&value, key);
+	}
+	made = secret_from(buf_view(&value));
+	explicit_bzero(pair.data, pair.capacity);
+	explicit_bzero(value.data, value.capacity);
+	buf_free(&pair);
+	buf_free(&value);
+	return made;
+}
+
+static int auth_open(struct http_peer *target, const struct endpoint *endpoint, struct error *error)
+{
+	const struct http_auth *auth = &((const struct http_target *)endpoint->settings)->auth;
+	const char *name = auth->bearer ? auth->bearer : auth->basic.password ? auth->basic.password : auth->key.value;
+	struct secret *secret;
+
+	if (!!auth->bearer + !!auth->basic.password + !!auth->key.value > 1)
+		return error_set(error, ERROR_FATAL, "http.auth",
+				 "endpoint %s: auth takes one of bearer, basic and key", endpoint->name);
+	if (!name)
+		return 0;
+	if (auth->key.value && !http_header_name(span_of(auth->key.header)))
+		return error_set(error, ERROR_FATAL, "http.auth",
+				 "endpoint %s: auth: key: %s is not a header that can be set", endpoint->name,
+				 auth->key.header);
+	secret = secret_new(endpoint->secrets, name, error);
+	if (!secret)
+		return error_wrap(error, "endpoint %s", endpoint->name);
+	if (secret_reveal(secret).len && http_header_value(secret_reveal(secret)))
+		target->auth = auth_value(auth, secret_reveal(secret));
+	else
+		error_set(error, ERROR_FATAL, "secret.form",
+			  "secret %s: a key is one line of at most 2000 visible characters", name);
+	secret_free(secret);
+	target->auth_header = mem_strdup(auth->key.value ? auth->key.header : "Authorization");
+	return target->auth ? 0 : -1;
+}
+
+int http_peer_announce(struct http_peer **list, const struct endpoint *endpoint, struct error *error)
+{
+	const struct http_target *settings = endpoint->settings;
+	struct http_peer *target = http_peer_find(*list, endpoint->name);
+
+	if (http_success_check(&settings->success, error))
+		return error_wrap(error, "endpoint %s", endpoint->name);
+	if (!http_header_name(span_of(settings->idempotency)))
+		return error_set(error, ERROR_FATAL, "http.key",
+				 "endpoint %s: idempotency: not a header that can be set", endpoint->name);
+	if (!target) {
+		target = mem_alloc(sizeof *target);
+		target->name = mem_strdup(endpoint->name);
+		target->next = *list;
+		*list = target;
+	}
+	target_clear(target);
+	target->idempotency = mem_strdup(settings->idempotency);
+	target->proxy = mem_strdup(settings->proxy);
+	if (settings->ca)
+		target->ca = settings->ca[0] == '/' ? mem_strdup(settings->ca)
+						    : mem_printf("%s/%s", endpoint->root, settings->ca);
+	target->timeout_ms = settings->timeout_ms;
+	target->connect_ms = settings->connect_ms;
+	target->max = settings->max;
+	target->parallel = (unsigned)settings->parallel;
+	target->keyed = endpoint->effect.kind == EFFECT_KEY;
+	return auth_open(target, endpoint, error);
+}
+
+void http_peer_free(struct http_peer *target)
+{
+	target_clear(target);
+	free(target->name);
+	free(target);
+}
+
+void http_peer_redact(const struct http_peer *target, struct buf *answer)
+{
+	struct span secret = target->auth ? secret_reveal(target->auth) : SPAN_NONE;
+	const char *space = secret.len ? memchr(secret.data, ' ', secret.len) : NULL;
+	char *at;
+
+	if (space) /* "Bearer …", "Basic …" */
+		secret = span_make(space + 1, secret.len - (size_t)(space + 1 - secret.data));
+	if (secret.len < 4 || !answer->len)
+		return;
+	while ((at = memmem(answer->data, answer->len, secret.data, secret.len)))
+		memset(at, '*', secret.len);
+}
+
+static const struct option basic_options[] = {
+	{"user", OPTION_TEXT, offsetof(struct http_basic, user), NULL, NULL, "Name of the user", OPTION_REQUIRED, NULL},
+	{"password", OPTION_SECRET, offsetof(struct http_basic, password), NULL, NULL, "Secret that holds the password",
+	 OPTION_REQUIRED, NULL},
+	OPTION_END,
+};
+
+static const struct option key_options[] = {
+	{"header", OPTION_TEXT, offsetof(struct http_key, header), "X-Api-Key", NULL, "Header that carries the key", 0,
+	 NULL},
+	{"value", OPTION_SECRET, offsetof(struct http_key, value), NULL, NULL, "Secret that holds the key",
+	 OPTION_REQUIRED, NULL},
+	OPTION_END,
+};
+
+static const struct option auth_options[] = {
+	{"bearer", OPTION_SECRET, offsetof(struct http_auth, bearer), NULL, NULL,
+	 "Secret sent as Authorization: Bearer", 0, NULL},
+	{"basic", OPTION_TABLE, offsetof(struct http_auth, basic), NULL, NULL, "User and password", 0, basic_options},
+	{"key", OPTION_TABLE, offsetof(struct http_auth, key), NULL, NULL, "A header with a key", 0, key_options},
+	OPTION_END,
+};
+
+const struct option http_target_options[] = {
+	{"url", OPTION_TEMPLATE, offsetof(struct http_target, url), NULL, NULL,
+	 "Where to; each $(…) is percent-encoded", OPTION_REQUIRED | OPTION_MAIN, NULL},
+	{"path", OPTION_TEMPLATE, offsetof(struct http_target, path), NULL, NULL,
+	 "Appended to url; for the operations of a system", 0, NULL},
+	{"method", OPTION_ENUM, offsetof(struct http_target, method), "POST", "POST|PUT|PATCH|DELETE",
+	 "Method of the request", 0, NULL},
+	{"headers", OPTION_TEMPLATES, offsetof(struct http_target, headers), NULL, NULL, "Further header fields", 0,
+	 NULL},
+	{"auth", OPTION_TABLE, offsetof(struct http_target, auth), NULL, NULL,
+	 "How we prove who we are: one of bearer, basic, key", 0, auth_options},
+	{"idempotency", OPTION_TEXT, offsetof(struct http_target, idempotency), "Idempotency-Key", NULL,
+	 "Header that carries the effect's key", 0, NULL},
+	{"timeout", OPTION_DURATION, offsetof(struct http_target, timeout_ms), "30s", NULL,
+	 "For a whole request and its answer", 0, NULL},
+	{"connect-timeout", OPTION_DURATION, offsetof(struct http_target, connect_ms), "10s", NULL,
+	 "Until a connection stands", 0, NULL},
+	{"parallel", OPTION_INT, offsetof(struct http_target, parallel), "4", "1..64",
+	 "Requests at once to this endpoint", 0, NULL},
+	{"ca", OPTION_TEXT, offsetof(struct http_target, ca), NULL, NULL,
+	 "PEM file of the authorities to trust; default is the system's", 0, NULL},
+	{"proxy", OPTION_TEXT, offsetof(struct http_target, proxy), NULL, NULL,
+	 "Proxy to go through; the environment's is ignored", 0, NULL},
+	{"success", OPTION_TEXTS, offsetof(struct http_target, success), NULL, NULL,
+	 "Statuses that mean it is done, such as 2xx or 204; default 2xx", 0, NULL},
+	{"max", OPTION_SIZE, offsetof(struct http_target, max), "1MiB", NULL, "How much of an answer is read", 0, NULL},
+	OPTION_END,
+};
