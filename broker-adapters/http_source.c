@@ -504,10 +504,8 @@ static int server_fd(void *opaque)
 
 static void server_work(void *opaque)
 {
-	struct server *server = opaque;
-
-	http_links_sweep(&server->links);
-	MHD_run(server->daemon);
+	http_links_sweep(&((struct server *)opaque)->links);
+	MHD_run(((struct server *)opaque)->daemon);
 }
 
 static int server_timeout_ms(void *opaque)

@@ -12,7 +12,9 @@ TESTS += $(HTTP_TESTS)
 
 tests_unit_http_SOURCES = tests/unit/http.c tests/lab/http_lab.c tests/lab/http_lab.h
 tests_unit_http_LDADD = $(CHECK_LIBS)
-tests_adapters_http_source_SOURCES = tests/adapters/http_source.c tests/lab/http_lab.c tests/lab/http_lab.h
+tests_adapters_http_source_SOURCES = tests/adapters/http_source.c tests/lab/http_gateway.c tests/lab/http_gateway.h \
+  tests/lab/http_lab.c tests/lab/http_lab.h
 tests_adapters_http_source_LDADD = $(CHECK_LIBS)
-tests_adapters_http_sink_SOURCES = tests/adapters/http_sink.c tests/lab/http_lab.c tests/lab/http_lab.h
+tests_adapters_http_sink_SOURCES = tests/adapters/http_sink.c tests/lab/wrong_doer.c tests/lab/wrong_doer.h \
+  tests/lab/http_lab.c tests/lab/http_lab.h
 tests_adapters_http_sink_LDADD = $(CHECK_LIBS)
