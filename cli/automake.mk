@@ -15,5 +15,6 @@ ferrule_SOURCES += %D%/init.c
 ferrule_SOURCES += %D%/run.c
 ferrule_SOURCES += %D%/send.c
 ferrule_SOURCES += %D%/status.c
+ferrule_SOURCES += %D%/trace.c
 ferrule_SOURCES += %D%/version.c
 ferrule_LDADD = $(LAYERS) $(LIBS_FOREIGN)

@@ -1,0 +1,168 @@
+/* ferrule trace: the life of a message, a document or a business key, from where it came to every place it went. */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/site.h"
+#include "services/site_store.h"
+
+static const struct verb_option options[] = {
+	{"messages", "N", "at most so many messages (500)"},
+	SITE_OPTIONS,
+	{NULL, NULL, NULL},
+};
+
+static void indent(int depth)
+{
+	for (int i = 0; i < depth; i++)
+		fputs("   ", stdout);
+}
+
+static void print_keys(const json_t *keys)
+{
+	const json_t *key;
+	size_t i;
+
+	json_array_foreach(keys, i, key)
+		printf("%s%s", i ? ", " : "  ", json_text(key, "value"));
+}
+
+/* What people look for in a stage's detail: the reason of a failure, or where the effect is. */
+static void print_detail(const json_t *detail)
+{
+	static const char *const shown[] = {"reason", "path", "status", "location", "why"};
+
+	for (size_t i = 0; i < sizeof shown / sizeof *shown; i++) {
+		const json_t *value = json_object_get(detail, shown[i]);
+
+		if (json_is_string(value) && *json_string_value(value))
+			printf("  %s: %s", shown[i], json_string_value(value));
+		else if (json_is_integer(value))
+			printf("  %s: %lld", shown[i], (long long)json_integer_value(value));
+	}
+}
+
+static void print_stage(const json_t *stage, int depth)
+{
+	indent(depth);
+	printf("   %s  %-10s %s", show_time(json_number(stage, "at_ms")), json_text(stage, "stage"), json_text(stage, "place"));
+	if (json_number(stage, "generation"))
+		printf(" (anew, %lld)", (long long)json_number(stage, "generation"));
+	print_detail(json_object_get(stage, "detail"));
+	puts("");
+}
+
+/* A message that was published and of which nothing came yet is still on its way. */
+static bool under_way(const json_t *message)
+{
+	const json_t *stages = json_object_get(message, "stages"), *stage;
+	size_t i;
+
+	if (json_array_size(json_object_get(message, "children")))
+		return false;
+	json_array_foreach(stages, i, stage)
+		if (strcmp(json_text(stage, "stage"), "published") && strcmp(json_text(stage, "stage"), "received") &&
+		    strcmp(json_text(stage, "stage"), "parked"))
+			return false;
+	return true;
+}
+
+static void print_tree(const json_t *messages, int depth)
+{
+	const json_t *message, *stage;
+	size_t i, j;
+
+	json_array_foreach(messages, i, message) {
+		const char *name = json_text(json_object_get(message, "origin"), "name");
+
+		indent(depth);
+		printf("%s %s", json_is_true(json_object_get(message, "match")) ? "*" : "-", show_id(json_text(message, "id")));
+		print_keys(json_object_get(message, "keys"));
+		if (!depth && *name)
+			printf("  from %s", name);
+		if (*json_text(message, "position"))
+			printf("  (%s)", json_text(message, "position"));
+		puts("");
+		json_array_foreach(json_object_get(message, "stages"), j, stage)
+			print_stage(stage, depth);
+		if (under_way(message)) {
+			indent(depth);
+			puts("   … on its way: ferrule status shows what waits where");
+		}
+		print_tree(json_object_get(message, "children"), depth + 1);
+	}
+}
+
+static int print_unknown(const json_t *answer)
+{
+	const json_t *place;
+	size_t i;
+
+	fprintf(stderr, "ferrule trace: `%s` is not known here. Looked at:", json_text(answer, "key"));
+	json_array_foreach(json_object_get(answer, "looked"), i, place)
+		fprintf(stderr, "%s %s", i ? "," : "", json_string_value(place));
+	if (json_number(answer, "since_ms"))
+		fprintf(stderr, "; back to %s", show_time(json_number(answer, "since_ms")));
+	else
+		fputs("; nothing was recorded yet", stderr);
+	fputs(json_object_get(answer, "ambiguous") ? "\nSeveral messages begin with these digits: give more of them.\n" : "\n", stderr);
+	return EXIT_FINDINGS;
+}
+
+static int print_answer(const struct arguments *arguments, const json_t *answer)
+{
+	bool found = json_is_true(json_object_get(answer, "found"));
+
+	if (argument_given(arguments, "json")) {
+		verb_print_json(answer);
+		return found ? EXIT_DONE : EXIT_FINDINGS;
+	}
+	if (!found)
+		return print_unknown(answer);
+	print_tree(json_object_get(answer, "tree"), 0);
+	if (json_is_true(json_object_get(answer, "truncated")))
+		puts("… and more: --messages N");
+	return EXIT_DONE;
+}
+
+
+static int trace(const struct arguments *arguments)
+{
+	const char *site = argument_given(arguments, "site") ? argument(arguments, "site") : ".";
+	unsigned most = argument_given(arguments, "messages") ? (unsigned)strtoul(argument(arguments, "messages"), NULL, 10) : 0;
+	struct generation *generation;
+	struct lineage *lineage = NULL;
+	struct error error = {0};
+	struct findings findings;
+	json_t *answer = NULL;
+	int code;
+
+	findings_init(&findings);
+	generation = generation_new(site, argument_given(arguments, "env") ? argument(arguments, "env") : "", NULL, &findings, &error);
+	if (generation)
+		lineage = site_lineage_reader(generation->site, &error);
+	if (lineage && !lineage_trace(lineage, span_of(arguments->words[0]), most, &answer, &error)) {
+		code = print_answer(arguments, answer);
+	} else {
+		verb_print_findings(&findings, stderr);
+		code = verb_failed(arguments, &error);
+		code = generation ? code : EXIT_UNREACHABLE;
+	}
+	json_decref(answer);
+	lineage_close(lineage);
+	generation_free(generation);
+	findings_free(&findings);
+	return code;
+}
+
+const struct verb verb_trace = {
+	.name = "trace",
+	.words = "KEY",
+	.words_min = 1,
+	.words_max = 1,
+	.summary = "Show the life of a message: from its document to every delivery",
+	.text = "  ferrule trace PO-4711\n  ferrule trace acme-0815.edi\nKEY is a business key, a file's name, an event's id, a digest, or (the beginning of) a message id.\n",
+	.options = options,
+	.run = trace,
+};
