@@ -271,10 +271,29 @@ static int fill_bare(struct option_context *context, const struct node *node, co
 	return result;
 }
 
+/* Was this what an unknown key stood for? Then it is not missing as well: one slip, one finding. */
+static bool meant(const struct node *map, const struct option *option, const struct option *table, const char *const *also)
+{
+	const char *names[SUGGESTIONS_MAX], *near;
+	size_t n = known_names(table, also, names);
+
+	for (size_t i = 0; i < map->count; i++) {
+		const struct node *key = &map->pairs[i].key;
+
+		if (option_find(table, key->text) || named_in(also, key->text))
+			continue;
+		near = nearest_name(key->text, names, n);
+		if (near && !strcmp(near, option->name))
+			return true;
+	}
+	return false;
+}
+
 /* required: whether options that must be there are missed; not so in a table that is absent itself. */
 static int fill_table(struct option_context *context, const struct node *node, struct place place,
 		      const struct option *table, const char *const *also, void *into, bool required)
 {
+	const struct option *whole = table;
 	bool map = node && node->type == NODE_MAP;
 	int result = 0;
 
@@ -286,8 +305,10 @@ static int fill_table(struct option_context *context, const struct node *node, s
 	for (; table->name; table++) {
 		bool ours = map && !named_in(also, span_of(table->name));
 		const struct node *value = ours ? node_find(node, table->name) : NULL;
-		int done = is_null(value) ? fill_absent(context, table, place, into, required)
-					  : fill_one(context, table, value, into);
+		bool slip = result && map && is_null(value) && table->flags & OPTION_REQUIRED && meant(node, table, whole, also);
+		int done = slip             ? -1
+			   : is_null(value) ? fill_absent(context, table, place, into, required)
+					    : fill_one(context, table, value, into);
 
 		if (done)
 			result = -1;

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/secret.h"
@@ -276,12 +277,22 @@ static void check_runbooks(const struct site *site, struct findings *findings)
 	for (size_t i = 0; i < site->flows_count; i++) {
 		const struct flow *flow = &site->flows[i];
 
-		check_runbook(site, flow->runbook, flow->place, findings);
+		check_runbook(site, flow->runbook, flow->runbook_place, findings);
 		for (size_t k = 0; k < flow->expect_count; k++)
 			check_runbook(site, flow->expect[k].runbook, flow->expect[k].place, findings);
 	}
 	for (size_t i = 0; i < site->systems_count; i++)
 		check_runbook(site, site->systems[i].runbook, site->systems[i].place, findings);
+}
+
+/* What others can read is no secret; the roles will refuse it. */
+static void check_secrets(const struct site *site, struct findings *findings)
+{
+	struct stat status;
+
+	if (stat(site->secrets_path, &status) == 0 && (status.st_mode & 077))
+		finding_add(findings, (struct place){"site.yaml", 1, 1}, SEVERITY_ERROR, "secret.mode",
+			    "others can look into %s: chmod 700 %s", site->secrets_path, site->secrets_path);
 }
 
 void site_check(struct site *site, const struct registry *registry, struct findings *findings)
@@ -300,4 +311,5 @@ void site_check(struct site *site, const struct registry *registry, struct findi
 	check_topics(site->load, whole, findings);
 	check_cycles(site, findings);
 	check_runbooks(site, findings);
+	check_secrets(site, findings);
 }

@@ -329,6 +329,7 @@ void load_flow(struct load *load, const struct node *node)
 	flow.owner = settings.owner;
 	flow.summary = settings.summary;
 	flow.runbook = settings.runbook;
+	flow.runbook_place = settings.runbook ? node_find(node, "runbook")->place : node->place;
 	flow.queue = arena_printf(load->arena, "in.%s", flow.name);
 	load_sources(load, &flow, settings.from);
 	load_subscriptions(load, &flow, &settings, node);

@@ -71,28 +71,75 @@ static void each_document(struct load *load, const char *folder, const char *key
 	}
 }
 
+static void note_name(void *arg, struct span name, struct span fallback)
+{
+	char *key = mem_span_dup(name);
+
+	(void)fallback;
+	json_object_set_new(arg, key, json_true());
+	free(key);
+}
+
+/* Every ${NAME} that any file asks for. */
+static json_t *asked_names_new(const struct bundle *bundle)
+{
+	json_t *names = json_object();
+
+	for (size_t i = 0; i < bundle->count; i++) {
+		if (is_yaml(bundle->files[i].path) && !below(bundle->files[i].path, "environments"))
+			yaml_variables_each(bundle->files[i].text, note_name, names);
+	}
+	return names;
+}
+
+static void check_value(struct load *load, const struct pair *pair, json_t *asked)
+{
+	const char *names[256], *near, *name;
+	char *key = mem_span_dup(pair->key.text);
+	json_t *value;
+	size_t n = 0;
+
+	if (pair->value->type != NODE_SCALAR)
+		load_error(load, pair->value->place, "environment.form", "an environment has values only: NAME: value");
+	if (!json_object_get(asked, key)) {
+		json_object_foreach(asked, name, value)
+		{
+			if (n < sizeof names / sizeof *names)
+				names[n++] = name;
+		}
+		near = nearest_name(pair->key.text, names, n);
+		load_warning(load, pair->key.place, "environment.unused", "no file asks for ${%s}%s%s%s", key,
+			     near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+	}
+	free(key);
+}
+
+static void load_environment(struct load *load, const struct bundle_file *file, json_t *asked)
+{
+	struct yaml_documents documents;
+
+	yaml_read(load->arena, load->findings, file->path, file->text, NULL, &documents);
+	for (size_t d = 0; d < documents.count; d++) {
+		const struct node *node = documents.items[d];
+
+		if (d > 0 || node->type != NODE_MAP)
+			load_error(load, node->place, "environment.form", "an environment is one map of NAME: value");
+		for (size_t k = 0; node->type == NODE_MAP && k < node->count; k++)
+			check_value(load, &node->pairs[k], asked);
+	}
+}
+
 static void load_environments(struct load *load)
 {
+	json_t *asked = asked_names_new(load->bundle);
+
 	for (size_t i = 0; i < load->bundle->count; i++) {
 		const struct bundle_file *file = &load->bundle->files[i];
-		struct yaml_documents documents;
 
-		if (!below(file->path, "environments") || !is_yaml(file->path))
-			continue;
-		yaml_read(load->arena, load->findings, file->path, file->text, NULL, &documents);
-		for (size_t d = 0; d < documents.count; d++) {
-			const struct node *node = documents.items[d];
-
-			if (d > 0 || node->type != NODE_MAP)
-				load_error(load, node->place, "environment.form",
-					   "an environment is one map of NAME: value");
-			for (size_t k = 0; node->type == NODE_MAP && k < node->count; k++) {
-				if (node->pairs[k].value->type != NODE_SCALAR)
-					load_error(load, node->pairs[k].value->place, "environment.form",
-						   "an environment has values only: NAME: value");
-			}
-		}
+		if (below(file->path, "environments") && is_yaml(file->path))
+			load_environment(load, file, asked);
 	}
+	json_decref(asked);
 }
 
 static void refuse_later(struct load *load)

@@ -105,6 +105,7 @@ struct flow {
 	const char **publishes;
 	size_t publishes_count; /* every topic it may publish to: publish, route's, on-reject's */
 	const char *runbook;
+	struct place runbook_place;
 	struct retry_spec retry;
 	int64_t timeout_ms; /* of one delivery; endpoint.timeout_ms */
 	struct expectation *expect;

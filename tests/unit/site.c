@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "tests/support/registry.h"
@@ -331,6 +332,23 @@ static void all_mistakes_are_told_in_one_pass(void **state)
 		      "site.yaml:2:1: error: unknown key `retenton`; did you mean `retention`?\n");
 }
 
+static void secrets_that_others_can_read_are_an_error(void **state)
+{
+	char *secrets = support_path(directory, "secrets");
+
+	file("site.yaml", SITE);
+	file("secrets/token", "x\n");
+	assert_int_equal(chmod(secrets, 0750), 0);
+	read_bundle("");
+	assert_int_equal(site_inspect(bundle, support_registry(), directory, &findings), -1);
+	assert_string_equal(findings.list[0].code, "secret.mode");
+	findings_free(&findings);
+	findings_init(&findings);
+	assert_int_equal(chmod(secrets, 0700), 0);
+	assert_int_equal(site_inspect(bundle, support_registry(), directory, &findings), 0);
+	free(secrets);
+}
+
 static void findings_are_json_for_programs(void **state)
 {
 	json_t *list;
@@ -419,6 +437,7 @@ int main(void)
 						tear_down),
 		cmocka_unit_test_setup_teardown(a_flow_for_another_environment_is_left_out, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(all_mistakes_are_told_in_one_pass, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(secrets_that_others_can_read_are_an_error, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(findings_are_json_for_programs, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(reading_never_crashes_on_mutated_files, set_up, tear_down),
 	};
