@@ -66,6 +66,8 @@ static void read_bundle(const char *environment)
 	struct error error;
 
 	bundle_free(bundle);
+	findings_free(&findings); /* their places are the bundle's */
+	findings_init(&findings);
 	bundle = bundle_read_new(directory, environment, &error);
 	if (!bundle)
 		fail_msg("%s", error.text);
