@@ -2,13 +2,14 @@
  *
  * The program that libjq gets is one line of our own, then the text as it stands, so that its line numbers stay right
  * after one is taken off. That line binds $envelope, takes away what is not allowed by giving its name to something
- * that does not compile (libjq drops definitions nobody uses), and mends builtins on which libjq 1.6 aborts (implode),
+ * that does not compile (libjq drops definitions nobody uses), and mends builtins on which libjq 1.6 aborts (implode, todate),
  * never returns (indices of an empty text) or leaks (indices in an array).
  *
  * Limits: a timer of CPU time ticks while libjq runs. Its handler reads the clock and /proc/self/statm and calls
  * jq_halt, which only sets a flag that jq_next looks at before each opcode. So a limit holds between opcodes: one
  * opcode that is a C function (a regular expression that backtracks for ever, one huge allocation) is stopped by the
- * watchdog and the resource limits of its process, not here. */
+ * watchdog and the resource limits of its process, not here. Nor can it be helped that libjq frees deep values by
+ * recursion: a program that nests some hundred thousand arrays ends its process, as poison. */
 #include "config.h"
 #include "base/expression.h"
 
@@ -56,6 +57,9 @@ struct expression {
 	"def __indices($i): indices($i); def indices($i): if type == \"string\" and $i == \"\" then [] elif type == \"array\" then " \
 	"(if ($i | type) == \"array\" then $i else [$i] end) as $x | ($x | length) as $n | " \
 	"if $n == 0 then [] else [range(0; length - $n + 1) as $k | select(.[$k:$k + $n] == $x) | $k] end else __indices($i) end; " \
+	"def __strftime(f): strftime(f); def strftime(f): if type == \"number\" and ((. > -1e15 and . < 1e15) | not) " \
+	"then error(\"strftime: \\(.) seconds are no time\") else __strftime(f) end; " \
+	"def todateiso8601: strftime(\"%Y-%m-%dT%H:%M:%SZ\"); def dateiso8601: todateiso8601; def todate: todateiso8601; def date: todateiso8601; " \
 	"def index($i): indices($i) | .[0]; def rindex($i): indices($i) | .[-1:][0]; " \
 	".[0] | (\n"
 #define EPILOGUE "\n)"

@@ -1,2 +1,3 @@
 EXTRA_DIST += CONTRIBUTING.md
 EXTRA_DIST += docs/adapters-file.md
+EXTRA_DIST += docs/steps.md

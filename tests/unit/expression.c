@@ -251,6 +251,9 @@ static void builtins_on_which_libjq_aborts_are_mended(void **state)
 	expect("implode", "[104,105]", "\"hi\"");
 	expect("implode", "[\"a\"]", "jq.error: implode needs an array of code points (flows/a.yaml:7)");
 	expect("implode", "[-1]", "jq.error: implode needs an array of code points (flows/a.yaml:7)");
+	expect("todate", "1e300", "jq.error: strftime: 1e+300 seconds are no time (flows/a.yaml:7)");
+	expect("[nan | todate]", "1", "jq.error: strftime: null seconds are no time (flows/a.yaml:7)");
+	expect("[todate, date, dateiso8601, (gmtime | strftime(\"%H\"))]", "3600", "[\"1970-01-01T01:00:00Z\",\"1970-01-01T01:00:00Z\",\"1970-01-01T01:00:00Z\",\"01\"]");
 	expect("implode", "[55296]", "jq.error: implode needs an array of code points (flows/a.yaml:7)");
 }
 
