@@ -18,3 +18,6 @@ tests_adapters_http_source_LDADD = $(CHECK_LIBS)
 tests_adapters_http_sink_SOURCES = tests/adapters/http_sink.c tests/lab/wrong_doer.c tests/lab/wrong_doer.h \
   tests/lab/http_lab.c tests/lab/http_lab.h
 tests_adapters_http_sink_LDADD = $(CHECK_LIBS)
+
+EXTRA_DIST += tests/lab/counterpart.sh
+TESTS += tests/lab/counterpart.sh
