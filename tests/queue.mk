@@ -4,3 +4,8 @@ check_PROGRAMS += tests/engine/queue
 tests_engine_queue_SOURCES = tests/engine/queue.c tests/engine/bed.c
 tests_engine_queue_LDADD = tests/support/libsupport.a $(CHECK_LIBS)
 TESTS += tests/engine/queue
+
+# a helper of `make bench`
+check_PROGRAMS += tests/bench/hop_spool
+tests_bench_hop_spool_SOURCES = tests/bench/hop_spool.c
+tests_bench_hop_spool_LDADD = $(LAYERS) $(LIBS_FOREIGN)
