@@ -35,6 +35,7 @@ struct sqlite {
 	sqlite3 *handle;
 	char *path;
 	bool in_transaction;
+	bool was_full;                /* the disk: the log is folded into the file before the next transaction */
 	struct error spoiled;         /* the first failure inside the transaction */
 	struct statement *statements; /* a hash table by address; slots is a power of two */
 	size_t slots, used;
@@ -75,6 +76,7 @@ static int fail(struct sqlite *db, int rc, struct error *error)
 	case SQLITE_IOERR:
 		error_set(&own, ERROR_RETRY, "db.full", "%s: %s%s%s", db->path, text, between, hint);
 		own.scope = SCOPE_SITE;
+		db->was_full = true;
 		break;
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
@@ -292,6 +294,10 @@ static int sqlite_begin(void *self, struct error *error)
 	struct sqlite *db = self;
 
 	assert(!db->in_transaction);
+	if (db->was_full) { /* on a full disk the log is the room that there is: what it holds goes into the file, and it starts anew */
+		db->was_full = false;
+		sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+	}
 	if (plain(db, "BEGIN IMMEDIATE", error))
 		return -1;
 	db->in_transaction = true;
@@ -408,6 +414,7 @@ static void *sqlite_open(const void *settings, const char *path, struct span pas
 	return handle_open(path, SQLITE_OPEN_CREATE, settings,
 			   "PRAGMA page_size=8192; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA "
 			   "wal_autocheckpoint=1000;"
+			   "PRAGMA secure_delete=OFF; " /* Debian turns it on: a settled body would be written once more */
 			   "PRAGMA journal_size_limit=67108864; PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF",
 			   error);
 }

@@ -4,6 +4,10 @@ check_PROGRAMS += tests/engine/queue
 tests_engine_queue_SOURCES = tests/engine/queue.c tests/engine/bed.c
 tests_engine_queue_LDADD = tests/support/libsupport.a $(CHECK_LIBS)
 TESTS += tests/engine/queue
+check_PROGRAMS += tests/engine/rules
+tests_engine_rules_SOURCES = tests/engine/rules.c tests/engine/bed.c
+tests_engine_rules_LDADD = tests/support/libsupport.a $(CHECK_LIBS)
+TESTS += tests/engine/rules
 
 # a helper of `make bench`
 check_PROGRAMS += tests/bench/hop_spool

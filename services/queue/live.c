@@ -245,8 +245,6 @@ static int idle(struct engine *engine, json_t *answer, struct error *error)
 {
 	uint64_t ready = 0, unsettled = 0, unrecorded = 0;
 	bool busy = engine->works != NULL;
-	uint64_t parked = 0;
-	int64_t due;
 
 	for (size_t i = 0; i < engine->topology->count; i++) {
 		struct lane *lane = engine->lanes[i];
@@ -261,13 +259,10 @@ static int idle(struct engine *engine, json_t *answer, struct error *error)
 		ready += counts.ready;
 		unsettled += counts.unsettled;
 	}
-	if (store_park_next(engine->store, &due, &parked, error))
-		return -1;
 	set_number(answer, "ready", ready);
 	set_number(answer, "unsettled", unsettled);
-	set_number(answer, "parked", parked);
 	set_number(answer, "unrecorded", unrecorded);
-	set_bool(answer, "idle", !busy && !ready && !unsettled && !parked && !unrecorded);
+	set_bool(answer, "idle", !busy && !ready && !unsettled && !unrecorded);
 	return 0;
 }
 

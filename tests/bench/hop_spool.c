@@ -13,7 +13,6 @@
 #include "base/loop.h"
 #include "base/mem.h"
 #include "base/queue.h"
-#include "operations/ask.h"
 #include "services/queue/engine.h"
 
 #define PROBES_MAX 2000
@@ -312,15 +311,4 @@ int main(int argc, char **argv)
 	buf_free(&envelope);
 	message_free(message);
 	return 0;
-}
-
-/* Until the questions are there. */
-__attribute__((weak)) int ask_question(struct ask_context *context, const char *name, json_t *request, json_t **answer, struct error *why)
-{
-	abort();
-}
-
-__attribute__((weak)) int ask_change(struct ask_context *context, const char *name, json_t *request, struct error *why)
-{
-	abort();
 }

@@ -10,7 +10,6 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "operations/ask.h"
 #include "services/queue/engine.h"
 
 extern const struct broker_ops spool_ops;
@@ -254,16 +253,4 @@ size_t bed_drain(struct queue *queue, int wait_ms)
 bool bed_is(const struct delivery *delivery, const char *text)
 {
 	return delivery && span_is(delivery->message->subject, text);
-}
-
-/* Until the questions are there. */
-__attribute__((weak)) int ask_question(struct ask_context *context, const char *name, json_t *request, json_t **answer, struct error *error)
-{
-	*answer = json_object();
-	return context->live(context->engine, name, *answer, error);
-}
-
-__attribute__((weak)) int ask_change(struct ask_context *context, const char *name, json_t *request, struct error *error)
-{
-	return error_set(error, ERROR_REJECT, "ask.unknown", "not yet");
 }
