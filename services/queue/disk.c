@@ -12,7 +12,7 @@
 #include "base/log.h"
 #include "services/queue/inner.h"
 
-#define BALLAST (4u << 20)
+#define BALLAST (32u << 20) /* more than the database's log ever has: it must fit into the file */
 #define QUIET_MS 2000 /* after a full disk, before anything is accepted again */
 
 static uint64_t ballast_size(const struct engine *engine)

@@ -576,20 +576,20 @@ static void on_a_full_disk_settling_goes_on(void **state)
 	size_t published = 0;
 	bool refused = false;
 
-	if (mount("tmpfs", directory, "tmpfs", 0, "size=4m"))
+	if (mount("tmpfs", directory, "tmpfs", 0, "size=28m"))
 		support_skip("a tmpfs cannot be mounted here");
 	bed = bed_new_at(directory);
 	bed_stop(bed, 0);
-	bed->ballast_size = 512 * 1024;
+	bed->ballast_size = 12 * MIB; /* more than the log of the database has at most */
 	bed_start(bed);
 	queue = bed_connect(bed, "test");
-	for (int i = 0; i < 400 && !refused; i++) {
+	for (int i = 0; i < 1000 && !refused; i++) {
 		char text[16];
 		struct message *message;
 		struct unit *unit = unit_new(queue);
 
 		snprintf(text, sizeof text, "m%d", i);
-		message = bed_message(text, 30000);
+		message = bed_message(text, 50000);
 		unit_publish(unit, NULL, "in.a", false, message, &bed_error);
 		if (unit_commit_wait(unit, &bed_error) == 0)
 			published++;
