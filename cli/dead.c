@@ -6,7 +6,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "cli/letter.h"
 #include "cli/site.h"
 
@@ -35,23 +34,6 @@ struct selection {
 	int64_t first; /* how many are still wanted */
 };
 
-static int since_of(const struct arguments *arguments, int64_t *ms)
-{
-	const char *text = argument(arguments, "since");
-	int64_t span;
-
-	*ms = 0;
-	if (!text)
-		return 0;
-	if (!duration_parse(span_of(text), &span)) {
-		*ms = clock_now_ms() - span;
-		return 0;
-	}
-	if (!clock_parse(span_of(text), ms))
-		return 0;
-	return verb_usage(arguments, "--since %s: a time looks like 2026-01-31T12:00:00Z or 2h", text);
-}
-
 static json_t *filter_of(const struct arguments *arguments, int64_t limit, int *code)
 {
 	json_t *filter = json_pack("{s:I}", "limit", (json_int_t)limit);
@@ -61,7 +43,7 @@ static json_t *filter_of(const struct arguments *arguments, int64_t limit, int *
 	for (size_t i = 0; i < 3; i++)
 		if (argument_given(arguments, names[i]))
 			json_object_set_new(filter, names[i], json_string(argument(arguments, names[i])));
-	*code = since_of(arguments, &since);
+	*code = site_time(arguments, "since", 0, &since);
 	if (since)
 		json_object_set_new(filter, "since", json_integer(since));
 	return filter;
@@ -185,23 +167,6 @@ static int show(struct selection *selection)
 
 typedef int each_fn(struct selection *, const json_t *letter);
 
-static int pause_of(const struct arguments *arguments, struct timespec *pause)
-{
-	const char *text = argument(arguments, "rate");
-	double rate = text ? strtod(text, NULL) : 0;
-
-	*pause = (struct timespec){0, 0};
-	if (text && rate <= 0)
-		return verb_usage(arguments, "--rate %s: a rate looks like 10/s", text);
-	if (rate > 0) {
-		double seconds = 1 / rate;
-
-		pause->tv_sec = (time_t)seconds;
-		pause->tv_nsec = (long)((seconds - (double)pause->tv_sec) * 1e9);
-	}
-	return 0;
-}
-
 /* One unit each: interrupted at any point, what was done is done and the rest is as it was. */
 static int one(struct selection *selection, const char *which, each_fn *each)
 {
@@ -246,7 +211,7 @@ static int for_selected(struct selection *selection, each_fn *each)
 	struct timespec pause;
 	int code = EXIT_DONE;
 
-	if (pause_of(arguments, &pause))
+	if (site_rate(arguments, &pause))
 		return EXIT_USAGE;
 	selection->first = argument_given(arguments, "first") ? atoll(argument(arguments, "first")) : 1000000;
 	if (arguments->count < 2 && !filtered)

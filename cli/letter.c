@@ -62,7 +62,8 @@ void letter_refresh(struct session *session, struct message *message, bool again
 
 	message_set(message, &message->revision, span_of(site->revision));
 	message->flags |= MESSAGE_REPLAY;
-	message->generation += again;
+	if (again) /* later than any before, however often it is done */
+		message->generation = (uint32_t)(clock_now_ms() / 1000);
 	message->attempt = 0;
 	message->first_failed_ms = 0;
 	message->expires_ms = site->queue_lifetime_ms ? clock_now_ms() + site->queue_lifetime_ms : 0;
@@ -92,9 +93,15 @@ static int again_with(struct session *session, const struct message *message, co
 		json_decref(request);
 		return -1;
 	}
-	unit_change(unit, change, request);
+	if (change)
+		unit_change(unit, change, request);
 	unit_record(unit, &record);
 	return unit_commit_wait(unit, error);
+}
+
+int letter_publish(struct session *session, const struct message *message, const char *queue, struct error *error)
+{
+	return again_with(session, message, queue, NULL, NULL, error);
 }
 
 int letter_replay(struct session *session, const json_t *letter, bool again, struct error *error)

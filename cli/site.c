@@ -53,6 +53,36 @@ int site_change(const struct arguments *arguments, struct session *session, cons
 	return unit_commit_wait(unit, &error) ? verb_failed(arguments, &error) : EXIT_DONE;
 }
 
+int site_time(const struct arguments *arguments, const char *name, int64_t fallback, int64_t *ms)
+{
+	const char *text = argument(arguments, name);
+	int64_t span;
+
+	*ms = fallback;
+	if (!text || !clock_parse(span_of(text), ms))
+		return 0;
+	if (duration_parse(span_of(text), &span))
+		return verb_usage(arguments, "--%s %s: a time looks like 2026-01-31T12:00:00Z or 2h", name, text);
+	*ms = clock_now_ms() - span;
+	return 0;
+}
+
+int site_rate(const struct arguments *arguments, struct timespec *pause)
+{
+	const char *text = argument(arguments, "rate");
+	double rate = text ? strtod(text, NULL) : 0, seconds;
+
+	*pause = (struct timespec){0, 0};
+	if (!text)
+		return 0;
+	if (rate < 0.001)
+		return verb_usage(arguments, "--rate %s: a rate looks like 10/s", text);
+	seconds = 1 / rate;
+	pause->tv_sec = (time_t)seconds;
+	pause->tv_nsec = (long)((seconds - (double)pause->tv_sec) * 1e9);
+	return 0;
+}
+
 const char *json_text(const json_t *object, const char *key)
 {
 	const char *text = json_string_value(json_object_get(object, key));

@@ -2,6 +2,8 @@
 #ifndef FERRULE_CLI_SITE_H
 #define FERRULE_CLI_SITE_H
 
+#include <time.h>
+
 #include "cli/verb.h"
 #include "services/session.h"
 
@@ -15,6 +17,11 @@ struct session *site_reach(const struct arguments *, const char *directory, bool
 json_t *site_ask(const struct arguments *, struct session *, const char *question, json_t *request, int *code);
 /* One change in a unit of its own; takes the request. */
 int site_change(const struct arguments *, struct session *, const char *change, json_t *request);
+
+/* --NAME as a time: RFC 3339, or so long ago ("2h"); fallback when it is not given. Not 0: usage was said. */
+int site_time(const struct arguments *, const char *name, int64_t fallback, int64_t *ms);
+/* --rate 10/s as the pause between two; none when it is not given. */
+int site_rate(const struct arguments *, struct timespec *pause);
 
 const char *json_text(const json_t *object, const char *key); /* "" when it is not there */
 int64_t json_number(const json_t *object, const char *key);   /* 0 when it is not there */

@@ -151,7 +151,8 @@ static int print_totals(const struct arguments *arguments, struct session *sessi
 {
 	struct error error = {0};
 	struct lineage *lineage = site_lineage_reader(session_site(session), &error);
-	json_t *totals = lineage ? lineage_totals(lineage, &error) : NULL, *total;
+	json_t *totals = lineage ? lineage_totals(lineage, &error) : NULL, *total, *answer;
+	int code = EXIT_DONE;
 	size_t i;
 
 	lineage_close(lineage);
@@ -163,7 +164,11 @@ static int print_totals(const struct arguments *arguments, struct session *sessi
 				printf("  %6lld  %-38s %s%s%s\n", (long long)json_number(total, "count"), stages[s].title, json_text(total, "place"),
 				       *json_text(total, "reason") ? ": " : "", json_text(total, "reason"));
 	json_decref(totals);
-	return EXIT_DONE;
+	answer = site_ask(arguments, session, "status", json_object(), &code);
+	if (answer)
+		printf("  %6lld  doubts that wait for a person\n", (long long)json_number(answer, "doubt"));
+	json_decref(answer);
+	return code;
 }
 
 /* ---- the verb ------------------------------------------------------------------------------------------------------------ */

@@ -6,6 +6,7 @@ operations_liboperations_a_SOURCES = \
   %D%/ask_status.c \
   %D%/health.c %D%/health.h \
   %D%/lineage.c %D%/lineage.h %D%/lineage_private.h \
+  %D%/lineage_originals.c \
   %D%/lineage_trace.c \
   %D%/store.c %D%/store.h %D%/store_private.h \
   %D%/store_dead.c \
