@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "cli/verb.h"
 #include "config/site.h"
+#include "services/registry.h"
 
 #define DEPTH_MAX 8
 
@@ -100,6 +101,46 @@ static int ignore_secrets(const char *to)
 	return result;
 }
 
+/* A random value: good as a webhook's signing secret, and as a token until the real one is known. */
+static void make_secret(void *arg, const char *name)
+{
+	char *path = mem_printf("%s/secrets/%s", (const char *)arg, name);
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	unsigned char bytes[32];
+	struct buf text;
+
+	buf_init(&text, 256);
+	crypto_random(bytes, sizeof bytes);
+	buf_text(&text, "whsec_");
+	base64_encode(&text, span_make(bytes, sizeof bytes));
+	buf_char(&text, '\n');
+	if (fd >= 0 && write(fd, text.data, text.len) == (ssize_t)text.len)
+		printf("%s holds a random secret; put the real one there when you have it\n", path);
+	else if (errno != EEXIST)
+		fail("writing", path);
+	if (fd >= 0)
+		close(fd);
+	buf_free(&text);
+	free(path);
+}
+
+/* Every secret that the new site refers to, so that it runs as it is. */
+static void make_secrets(const char *to)
+{
+	struct error error = {0};
+	struct findings findings;
+	struct bundle *bundle = bundle_read_new(to, "", &error);
+	struct site *site;
+
+	findings_init(&findings);
+	site = bundle ? site_load_new(bundle, registry_get(), to, &findings) : NULL;
+	if (site)
+		site_secrets(site, make_secret, (void *)(uintptr_t)to);
+	site_free(site);
+	findings_free(&findings);
+	bundle_free(bundle);
+}
+
 static bool empty_or_new(const char *path)
 {
 	return rmdir(path) == 0 || errno == ENOENT;
@@ -126,6 +167,7 @@ static int init(const struct arguments *arguments)
 		fprintf(stderr, "ferrule init: %s exists and is not empty: name a new directory\n", to);
 	else if (!copy_tree(from, to, 0) && !ignore_secrets(to)) {
 		printf("%s is ready. Read %s/site.yaml and %s/flows/, then:\n  ferrule check %s\n  ferrule run %s\n", to, to, to, to, to);
+		make_secrets(to);
 		code = EXIT_DONE;
 	}
 	free(from);

@@ -142,6 +142,26 @@ static void check_mappings(const struct load *load, struct findings *findings)
 	}
 }
 
+struct secrets_walk {
+	void (*each)(void *, const char *);
+	void *arg;
+};
+
+static void secret_found(void *arg, const struct found *found)
+{
+	const struct secrets_walk *walk = arg;
+
+	if (found->secret)
+		walk->each(walk->arg, found->secret);
+}
+
+void site_secrets(const struct site *site, void (*each)(void *, const char *), void *arg)
+{
+	struct secrets_walk walk = {each, arg};
+
+	filled_each(site->load, secret_found, &walk);
+}
+
 /* ---- topics ---------------------------------------------------------------------------------------------- */
 static const struct topic_use *other_end(const struct load *load, const struct topic_use *use)
 {

@@ -171,6 +171,8 @@ const struct flow *site_flow(const struct site *, struct span name);
 const struct endpoint *site_endpoint(const struct site *, struct span name, const struct flow **flow,
 				     const struct sink_ops **ops);
 const struct contract *site_contract(const struct site *, const char *name);
+/* Calls back for the name of every secret that the site's settings refer to; a name may come more than once. */
+void site_secrets(const struct site *, void (*each)(void *arg, const char *name), void *arg);
 const struct system *site_system(const struct site *, struct span name);
 struct topology *site_topology_new(const struct site *);
 

@@ -351,6 +351,23 @@ static void secrets_that_others_can_read_are_an_error(void **state)
 	free(secrets);
 }
 
+static void count_secret(void *arg, const char *name)
+{
+	assert_string_equal(name, "hook");
+	++*(int *)arg;
+}
+
+static void a_site_tells_which_secrets_it_needs(void **state)
+{
+	int count = 0;
+
+	file("site.yaml", "name: test\nlisten: {http: 0}\n");
+	file("flows/in.yaml", "flow: a\nowner: o\nfrom: {webhook: /a, secret: {secret: hook}}\npublish: a.v1\n");
+	load("");
+	site_secrets(site, count_secret, &count);
+	assert_int_equal(count, 1);
+}
+
 static void findings_are_json_for_programs(void **state)
 {
 	json_t *list;
@@ -440,6 +457,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_flow_for_another_environment_is_left_out, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(all_mistakes_are_told_in_one_pass, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(secrets_that_others_can_read_are_an_error, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_site_tells_which_secrets_it_needs, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(findings_are_json_for_programs, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(reading_never_crashes_on_mutated_files, set_up, tear_down),
 	};
