@@ -2,8 +2,8 @@
  *
  * The program that libjq gets is one line of our own, then the text as it stands, so that its line numbers stay right
  * after one is taken off. That line binds $envelope, takes away what is not allowed by giving its name to something
- * that does not compile (libjq drops definitions nobody uses), and mends builtins on which libjq 1.6 aborts (implode, todate),
- * never returns (indices of an empty text) or leaks (indices in an array).
+ * that does not compile (libjq drops definitions nobody uses), and mends builtins on which libjq 1.6 aborts (implode,
+ * todate), never returns (indices of an empty text) or leaks (indices in an array).
  *
  * Limits: a timer of CPU time ticks while libjq runs. Its handler reads the clock and /proc/self/statm and calls
  * jq_halt, which only sets a flag that jq_next looks at before each opcode. So a limit holds between opcodes: one
@@ -47,25 +47,31 @@ struct expression {
 
 /* ---- words that are not there */
 #define ABSENT(name) "def " name ": $__absent; "
-#define PRELUDE \
-	"{} as $ENV | .[1] as $envelope | .[2] as $__now | " \
-	ABSENT("env") ABSENT("input") ABSENT("inputs") ABSENT("debug") ABSENT("stderr") ABSENT("input_filename") ABSENT("input_line_number") \
-	ABSENT("modulemeta") ABSENT("get_search_list") ABSENT("halt") ABSENT("halt_error") ABSENT("halt_error(f)") ABSENT("localtime") \
-	ABSENT("strflocaltime(f)") "def now: $__now; " \
-	"def __implode: implode; def implode: if type == \"array\" and all(.[]; type == \"number\" and . >= 0 and . <= 1114111 and (. < 55296 or . > 57343)) " \
-	"then __implode else error(\"implode needs an array of code points\") end; " \
-	"def __indices($i): indices($i); def indices($i): if type == \"string\" and $i == \"\" then [] elif type == \"array\" then " \
-	"(if ($i | type) == \"array\" then $i else [$i] end) as $x | ($x | length) as $n | " \
-	"if $n == 0 then [] else [range(0; length - $n + 1) as $k | select(.[$k:$k + $n] == $x) | $k] end else __indices($i) end; " \
-	"def __strftime(f): strftime(f); def strftime(f): if type == \"number\" and ((. > -1e15 and . < 1e15) | not) " \
-	"then error(\"strftime: \\(.) seconds are no time\") else __strftime(f) end; " \
-	"def todateiso8601: strftime(\"%Y-%m-%dT%H:%M:%SZ\"); def dateiso8601: todateiso8601; def todate: todateiso8601; def date: todateiso8601; " \
-	"def index($i): indices($i) | .[0]; def rindex($i): indices($i) | .[-1:][0]; " \
+#define PRELUDE                                                                                                        \
+	"{} as $ENV | .[1] as $envelope | .[2] as $__now | def now: $__now; "                                          \
+	ABSENT("env") ABSENT("input") ABSENT("inputs") ABSENT("debug") ABSENT("stderr")                                \
+	ABSENT("input_filename") ABSENT("input_line_number") ABSENT("modulemeta") ABSENT("get_search_list")            \
+	ABSENT("halt") ABSENT("halt_error") ABSENT("halt_error(f)") ABSENT("localtime") ABSENT("strflocaltime(f)")     \
+	"def __implode: implode; def implode: if type == \"array\" and "                                               \
+	"all(.[]; type == \"number\" and . >= 0 and . <= 1114111 and (. < 55296 or . > 57343)) "                       \
+	"then __implode else error(\"implode needs an array of code points\") end; "                                   \
+	"def __indices($i): indices($i); def indices($i): "                                                            \
+	"if type == \"string\" and $i == \"\" then [] elif type == \"array\" then "                                    \
+	"(if ($i | type) == \"array\" then $i else [$i] end) as $x | ($x | length) as $n | if $n == 0 then [] "        \
+	"else [range(0; length - $n + 1) as $k | select(.[$k:$k + $n] == $x) | $k] end else __indices($i) end; "       \
+	"def index($i): indices($i) | .[0]; def rindex($i): indices($i) | .[-1:][0]; "                                 \
+	"def __strftime(f): strftime(f); def strftime(f): "                                                            \
+	"if type == \"number\" and ((. > -1e15 and . < 1e15) | not) "                                                  \
+	"then error(\"strftime: \\(.) seconds are no time\") else __strftime(f) end; "                                 \
+	"def todateiso8601: strftime(\"%Y-%m-%dT%H:%M:%SZ\"); "                                                        \
+	"def dateiso8601: todateiso8601; def todate: todateiso8601; def date: todateiso8601; "                         \
 	".[0] | (\n"
 #define EPILOGUE "\n)"
 
-static const char *const absent[] = {"env", "$ENV", "input", "inputs", "debug", "stderr", "input_filename", "input_line_number", "modulemeta",
-	"get_search_list", "halt", "halt_error", "localtime", "strflocaltime", "import", "include", "$__prog_args"};
+static const char *const absent[] = {
+	"env", "$ENV", "input", "inputs", "debug", "stderr", "input_filename", "input_line_number", "modulemeta",
+	"get_search_list", "halt", "halt_error", "localtime", "strflocaltime", "import", "include", "$__prog_args",
+};
 
 struct expression *expression_new(struct arena *arena, struct span text, struct place place)
 {
@@ -134,7 +140,8 @@ static void complain(struct compiling *c, int line, const char *text)
 	if (c->findings)
 		finding_add(c->findings, place, SEVERITY_ERROR, "jq.compile", "%s", text);
 	if (!c->e->failure[0])
-		snprintf(c->e->failure, sizeof c->e->failure, "%s:%d: %.300s", place.file ? place.file : "expression", place.line, text);
+		snprintf(c->e->failure, sizeof c->e->failure, "%s:%d: %.300s", place.file ? place.file : "expression",
+			 place.line, text);
 }
 
 /* Where a word stands outside strings; false: nowhere. `.word` is a field and no use of it. */
@@ -170,8 +177,10 @@ static void on_message(void *arg, jv message)
 	if (strstr(what, " (Unix shell quoting issues?)"))
 		*strstr(what, " (Unix shell quoting issues?)") = '\0';
 	if (strstr(what, "$__absent") && find_word(c->e->text, &word, &line, false))
-		snprintf(what, sizeof what, "`%.*s` does not exist here: an expression sees only its message", SPAN_ARGS(word));
-	else if (!strncmp(what, "syntax error", 12) && find_word(c->e->text, &word, &line, false) && (span_is(word, "import") || span_is(word, "include")))
+		snprintf(what, sizeof what, "`%.*s` does not exist here: an expression sees only its message",
+			 SPAN_ARGS(word));
+	else if (!strncmp(what, "syntax error", 12) && find_word(c->e->text, &word, &line, false) &&
+		 (span_is(word, "import") || span_is(word, "include")))
 		snprintf(what, sizeof what, "`%.*s` does not exist here: there are no modules", SPAN_ARGS(word));
 	complain(c, line < 1 ? 1 : line > last ? last : line, what);
 done:
@@ -352,7 +361,8 @@ static int run_failed(struct run *run, const char *code, const char *what)
 {
 	struct place place = start_of(run->e);
 
-	return error_set(run->error, ERROR_REJECT, code, "%s (%s:%d)", what, place.file ? place.file : "expression", place.line);
+	return error_set(run->error, ERROR_REJECT, code, "%s (%s:%d)", what, place.file ? place.file : "expression",
+			 place.line);
 }
 
 static int run_past_limit(struct run *run, int why)
@@ -361,7 +371,8 @@ static int run_past_limit(struct run *run, int why)
 
 	/* Halted in the middle: what libjq left on its stack is of no more use. */
 	jq_teardown(&run->e->jq);
-	snprintf(what, sizeof what, why == 't' ? "stopped after its limit of CPU time" : "stopped: it needed more than %zu MiB of memory",
+	snprintf(what, sizeof what,
+		 why == 't' ? "stopped after its limit of CPU time" : "stopped: it needed more than %zu MiB of memory",
 		 run->memory >> 20);
 	return run_failed(run, why == 't' ? "jq.time" : "jq.memory", what);
 }
@@ -439,7 +450,8 @@ static jv input_of(const struct expression_input *input, struct error *error)
 
 typedef int each_fn(void *, json_t *);
 
-static int run_jq(struct expression *e, const struct expression_input *input, each_fn *each, void *arg, struct error *error)
+static int run_jq(struct expression *e, const struct expression_input *input, each_fn *each, void *arg,
+		  struct error *error)
 {
 	struct run run = {e, (input->limits.time_ms ? input->limits.time_ms : DEFAULT_TIME_MS) * 1000000,
 			  input->limits.memory ? input->limits.memory : DEFAULT_MEMORY, 0, error};
@@ -462,7 +474,8 @@ static int run_jq(struct expression *e, const struct expression_input *input, ea
 	return stop || more < 0 ? -1 : 0;
 }
 
-static int run_path(struct expression *e, const struct expression_input *input, each_fn *each, void *arg, struct error *error)
+static int run_path(struct expression *e, const struct expression_input *input, each_fn *each, void *arg,
+		    struct error *error)
 {
 	struct run run = {.e = e, .error = error};
 	json_t *empty = NULL, *root = input->body, *result;
@@ -479,7 +492,8 @@ static int run_path(struct expression *e, const struct expression_input *input, 
 	return failed;
 }
 
-int expression_each(struct expression *e, const struct expression_input *input, each_fn *each, void *arg, struct error *error)
+int expression_each(struct expression *e, const struct expression_input *input, each_fn *each, void *arg,
+		    struct error *error)
 {
 	if (compile(e, NULL))
 		return error_set(error, ERROR_REJECT, "jq.compile", "%s", e->failure);

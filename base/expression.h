@@ -49,7 +49,8 @@ int expression_true(struct expression *, const struct expression_input *, bool *
 
 /* Text with $(.jq) in it; `$$(` stands for a literal `$(`. */
 struct template;
-struct template *template_new(struct arena *, struct span text, struct place, struct findings *); /* NULL: a finding says why */
+struct template *template_new(struct arena *, struct span text, struct place,
+			      struct findings *);                   /* NULL: a finding says why */
 bool template_constant(const struct template *, struct span *text); /* true when nothing is evaluated */
 struct span template_source(const struct template *);
 int template_check(struct template *, struct findings *);

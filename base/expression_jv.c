@@ -35,7 +35,8 @@ static jv refuse_number(json_int_t number, const struct walk *walk, struct error
 	buf_init(&text, 200);
 	walk_text(walk, &text);
 	error_set(error, ERROR_REJECT, "jq.number",
-		  "%s is %lld: jq's numbers are doubles and would change it; long identifiers and amounts must be strings",
+		  "%s is %lld: jq's numbers are doubles and would change it; long identifiers and amounts must be "
+		  "strings",
 		  text.len ? text.data : ".", (long long)number);
 	buf_free(&text);
 	return jv_invalid();

@@ -9,7 +9,8 @@
 
 /* Invalid, with REJECT `jq.number` (names the path) for an integer that no double can hold, or `jq.depth`. */
 jv jv_from_tree(const json_t *, struct error *);
-/* Takes the value. A new reference, or NULL with REJECT `jq.depth`, `jq.text`. Integral doubles become integers, NaN null. */
+/* Takes the value. A new reference, or NULL with REJECT `jq.depth`, `jq.text`. Integral doubles become integers, NaN
+ * null. */
 json_t *tree_from_jv(jv, struct error *);
 
 #endif

@@ -40,7 +40,8 @@ static bool take_name(struct cursor *in, struct span *name)
 	return true;
 }
 
-/* Escapes and interpolation are libjq's business, and so is anything that is not ASCII: it replaces what is not UTF-8. */
+/* Escapes and interpolation are libjq's business, and so is anything that is not ASCII: it replaces what is not UTF-8.
+ */
 static bool take_quoted(struct cursor *in, struct span *name)
 {
 	const char *start = in->at + 1;
@@ -161,13 +162,15 @@ static int follow_step(const struct path_step *step, json_t **at, struct error *
 		return 0;
 	if (step->key) {
 		if (!json_is_object(*at))
-			return error_set(error, ERROR_REJECT, "jq.error", "Cannot index %s with string \"%s\"", kind_name(*at), step->key);
+			return error_set(error, ERROR_REJECT, "jq.error", "Cannot index %s with string \"%s\"",
+					 kind_name(*at), step->key);
 		next = json_object_get(*at, step->key);
 	} else {
 		long index = step->index;
 
 		if (!json_is_array(*at))
-			return error_set(error, ERROR_REJECT, "jq.error", "Cannot index %s with number", kind_name(*at));
+			return error_set(error, ERROR_REJECT, "jq.error", "Cannot index %s with number",
+					 kind_name(*at));
 		if (index < 0)
 			index += (long)json_array_size(*at);
 		next = index < 0 ? NULL : json_array_get(*at, (size_t)index);

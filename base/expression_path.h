@@ -20,7 +20,8 @@ struct path {
 
 /* NULL: not a plain path; libjq has to look at it. */
 struct path *path_parse(struct arena *, struct span text);
-/* Borrowed from root; NULL inside *result never: a missing value is json_null(). -1 with jq's message (no class, no place: the caller says them). */
+/* Borrowed from root; NULL inside *result never: a missing value is json_null(). -1 with jq's message (no class, no
+ * place: the caller says them). */
 int path_follow(const struct path *, json_t *root, json_t **result, struct error *);
 
 #endif

@@ -46,7 +46,8 @@ static void take_word(struct scan *scan, struct span *word)
 {
 	size_t start = scan->at++;
 
-	while (is_wordy(peek(scan, 0)) || (peek(scan, 0) == ':' && peek(scan, 1) == ':' && is_letter(peek(scan, 2)) && ++scan->at))
+	while (is_wordy(peek(scan, 0)) ||
+	       (peek(scan, 0) == ':' && peek(scan, 1) == ':' && is_letter(peek(scan, 2)) && ++scan->at))
 		scan->at++;
 	*word = span_make(scan->text.data + start, scan->at - start);
 }

@@ -81,8 +81,8 @@ struct template *template_new(struct arena *arena, struct span text, struct plac
 			}
 			if (at > from)
 				part_add(template, arena, &capacity)->fixed = span_make(text.data + from, at - from);
-			part_add(template, arena, &capacity)->expression =
-				expression_new(arena, span_make(text.data + at + 2, (size_t)n), place_in(place, text, at + 2));
+			part_add(template, arena, &capacity)->expression = expression_new(
+				arena, span_make(text.data + at + 2, (size_t)n), place_in(place, text, at + 2));
 			template->is_constant = false;
 			at += 3 + (size_t)n;
 			from = at;
@@ -132,8 +132,8 @@ int template_check(struct template *template, struct findings *findings)
 	return failed;
 }
 
-static int render_value(struct expression *expression, const struct expression_input *input, template_escape_fn *escape, struct buf *out,
-			struct error *error)
+static int render_value(struct expression *expression, const struct expression_input *input, template_escape_fn *escape,
+			struct buf *out, struct error *error)
 {
 	struct buf value;
 	int failed;
@@ -148,8 +148,8 @@ static int render_value(struct expression *expression, const struct expression_i
 	return failed;
 }
 
-int template_render(struct template *template, const struct expression_input *input, template_escape_fn *escape, struct buf *out,
-		    struct error *error)
+int template_render(struct template *template, const struct expression_input *input, template_escape_fn *escape,
+		    struct buf *out, struct error *error)
 {
 	for (size_t i = 0; i < template->count; i++) {
 		struct part *part = &template->parts[i];
@@ -158,7 +158,8 @@ int template_render(struct template *template, const struct expression_input *in
 			if (render_value(part->expression, input, escape, out, error))
 				return -1;
 		} else if (buf_span(out, part->fixed)) {
-			return error_set(error, ERROR_REJECT, "template.too-large", "the text passes %zu bytes", out->max);
+			return error_set(error, ERROR_REJECT, "template.too-large", "the text passes %zu bytes",
+					 out->max);
 		}
 	}
 	return 0;

@@ -14,8 +14,10 @@ enum form { FORM_BYTES, FORM_TREE, FORM_EITHER };
 struct item {
 	enum form form;
 	struct reader *bytes; /* FORM_BYTES */
-	json_t *tree;         /* FORM_TREE; shared, so never changed in place. FORM_BYTES: what was encoded, for the sink's templates, or NULL */
-	json_t *facts;        /* what decoders said: {"interchange":…,"group":…,"transaction":…}; shared; merged into $envelope */
+	json_t *tree; /* FORM_TREE; shared, so never changed in place. FORM_BYTES: what was encoded, for the sink's
+			 templates, or NULL */
+	json_t *facts; /* what decoders said: {"interchange":…,"group":…,"transaction":…}; shared; merged into $envelope
+			*/
 	struct span media_type;
 	struct span path;     /* ordinals below the input, from 1: "3", "3/1"; see out_level */
 	struct span position; /* for people */
@@ -30,23 +32,28 @@ struct item {
 
 struct out; /* the rest of the chain */
 
-/* A copy of `from` with everything but its content: the usual start of a new item. It must end in one of the four calls below. In out_arena. */
+/* A copy of `from` with everything but its content: the usual start of a new item. It must end in one of the four calls
+ * below. In out_arena. */
 struct item *out_item(struct out *, const struct item *from);
-/* Memory for the item that is being made: forgotten as soon as none of this step's items is outstanding. Not for what a step itself remembers. */
+/* Memory for the item that is being made: forgotten as soon as none of this step's items is outstanding. Not for what a
+ * step itself remembers. */
 struct arena *out_arena(struct out *);
 /* The item is one of many in what this step was given: goes one level down, to that ordinal (or ordinals: "2/1/3"). */
 void out_level(struct out *, struct item *, const char *ordinal);
 /* These values, unique in what the step was given, and not the ordinal of the last level, are what makes it itself. */
 void out_declare(struct out *, struct item *, const struct span *values, size_t n);
-/* Takes the item (and its references); the item that the step was given may be passed on as it is. -1: stop now and return -1 as well (the error is set). */
+/* Takes the item (and its references); the item that the step was given may be passed on as it is. -1: stop now and
+ * return -1 as well (the error is set). */
 int out_emit(struct out *, struct item *, struct error *);
-/* This item, or this part of it, goes no further: a dead letter in the same unit. The neighbours go on. Takes it; -1 as for out_emit. */
+/* This item, or this part of it, goes no further: a dead letter in the same unit. The neighbours go on. Takes it; -1 as
+ * for out_emit. */
 int out_reject(struct out *, struct item *, const struct error *why, struct error *);
 /* It goes no further, as the flow wishes (filter). Takes it. */
 int out_drop(struct out *, struct item *, const char *why, struct error *);
 /* Leaves the chain here: to a topic, instead of what follows (route). Takes it. */
 int out_publish(struct out *, struct item *, const char *topic, struct error *);
-/* Work goes on though nothing was emitted for a while (64 KiB of input read, say): tells the watchdog. -1 as for out_emit. */
+/* Work goes on though nothing was emitted for a while (64 KiB of input read, say): tells the watchdog. -1 as for
+ * out_emit. */
 int out_tick(struct out *, struct error *);
 /* $envelope for expressions: the message's envelope and the item's facts. Borrowed until the item is gone. */
 json_t *out_envelope(struct out *, const struct item *);

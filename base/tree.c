@@ -23,7 +23,12 @@ static void write_string(struct buf *buf, struct span text)
 	buf_char(buf, '"');
 	for (size_t i = 0; i < text.len; i++) {
 		unsigned char c = (unsigned char)text.data[i];
-		const char *name = c == '"' ? "\\\"" : c == '\\' ? "\\\\" : c == '\n' ? "\\n" : c == '\t' ? "\\t" : c == '\r' ? "\\r" : NULL;
+		const char *name = c == '"'    ? "\\\""
+				   : c == '\\' ? "\\\\"
+				   : c == '\n' ? "\\n"
+				   : c == '\t' ? "\\t"
+				   : c == '\r' ? "\\r"
+					       : NULL;
 
 		if (c >= 0x20 && !name)
 			continue;
@@ -106,7 +111,8 @@ static void write_sorted(const struct writer *writer, json_t *object, size_t n, 
 	size_t i = 0;
 
 	for (void *at = json_object_iter(object); at; at = json_object_iter_next(object, at), i++)
-		members[i] = (struct member){span_make(json_object_iter_key(at), json_object_iter_key_len(at)), json_object_iter_value(at)};
+		members[i] = (struct member){span_make(json_object_iter_key(at), json_object_iter_key_len(at)),
+					     json_object_iter_value(at)};
 	qsort(members, n, sizeof *members, by_key);
 	for (i = 0; i < n && !writer->buf->full; i++)
 		write_member(writer, i, members[i].key, members[i].value, indent);
@@ -123,8 +129,8 @@ static void write_object(const struct writer *writer, const json_t *object, int 
 		write_sorted(writer, same, n, indent);
 	else
 		for (void *at = json_object_iter(same); at && !writer->buf->full; at = json_object_iter_next(same, at))
-			write_member(writer, i++, span_make(json_object_iter_key(at), json_object_iter_key_len(at)), json_object_iter_value(at),
-				     indent);
+			write_member(writer, i++, span_make(json_object_iter_key(at), json_object_iter_key_len(at)),
+				     json_object_iter_value(at), indent);
 	if (n)
 		new_line(writer, indent);
 	buf_char(writer->buf, '}');
@@ -135,7 +141,9 @@ static void write_value(const struct writer *writer, const json_t *value, int in
 	switch (json_typeof(value)) {
 	case JSON_OBJECT: write_object(writer, value, indent); break;
 	case JSON_ARRAY: write_array(writer, value, indent); break;
-	case JSON_STRING: write_string(writer->buf, span_make(json_string_value(value), json_string_length(value))); break;
+	case JSON_STRING:
+		write_string(writer->buf, span_make(json_string_value(value), json_string_length(value)));
+		break;
 	case JSON_INTEGER: buf_printf(writer->buf, "%lld", (long long)json_integer_value(value)); break;
 	case JSON_REAL: write_real(writer->buf, json_real_value(value)); break;
 	case JSON_TRUE: buf_text(writer->buf, "true"); break;
@@ -174,7 +182,8 @@ static int refuse(struct error *error, const char *code, struct span text, size_
 {
 	struct where where = where_is(text, at);
 
-	return error_set(error, ERROR_REJECT, code, "%s at line %d, column %d (byte %zu)", what, where.line, where.column, at);
+	return error_set(error, ERROR_REJECT, code, "%s at line %d, column %d (byte %zu)", what, where.line,
+			 where.column, at);
 }
 
 /* jansson's own limit of depth is higher, it has none of values, and a bracket costs it much more than it costs us. */
@@ -204,7 +213,8 @@ static int check_size(struct span text, struct error *error)
 		}
 	}
 	if (values > TREE_VALUES_MAX)
-		return error_set(error, ERROR_REJECT, "json.too-large", "%zu values, the limit of one tree is %d: split it before it is sent", values,
+		return error_set(error, ERROR_REJECT, "json.too-large",
+				 "%zu values, the limit of one tree is %d: split it before it is sent", values,
 				 TREE_VALUES_MAX);
 	return 0;
 }
@@ -214,15 +224,18 @@ static int check_start(struct span text, size_t *skip, struct error *error)
 	size_t i = 0;
 
 	if (text.len >= 2 && (!memcmp(text.data, "\xff\xfe", 2) || !memcmp(text.data, "\xfe\xff", 2)))
-		return error_set(error, ERROR_REJECT, "json.encoding", "this is UTF-16; JSON is exchanged as UTF-8 (RFC 8259, section 8.1)");
+		return error_set(error, ERROR_REJECT, "json.encoding",
+				 "this is UTF-16; JSON is exchanged as UTF-8 (RFC 8259, section 8.1)");
 	if (text.len >= 3 && !memcmp(text.data, "\xef\xbb\xbf", 3))
 		i = *skip = 3;
 	while (i < text.len && strchr(" \t\r\n", text.data[i]) && text.data[i])
 		i++;
 	if (i == text.len)
-		return error_set(error, ERROR_REJECT, "json.empty", "there is no JSON: %s", text.len ? "only white space" : "the document is empty");
+		return error_set(error, ERROR_REJECT, "json.empty", "there is no JSON: %s",
+				 text.len ? "only white space" : "the document is empty");
 	if (text.len >= 2 && (!text.data[0] || !text.data[1]))
-		return error_set(error, ERROR_REJECT, "json.encoding", "this is binary, or UTF-16 or UTF-32 text; JSON is exchanged as UTF-8");
+		return error_set(error, ERROR_REJECT, "json.encoding",
+				 "this is binary, or UTF-16 or UTF-32 text; JSON is exchanged as UTF-8");
 	return check_size(text, error);
 }
 
@@ -232,9 +245,13 @@ static void explain(struct span text, size_t skipped, const json_error_t *why, s
 	size_t at = skipped + (why->position > 0 ? (size_t)why->position - 1 : 0);
 	bool nul = code == json_error_null_character;
 
-	refuse(error, code == json_error_invalid_utf8 ? "json.encoding" : code == json_error_duplicate_key ? "json.duplicate" :
-	       code == json_error_numeric_overflow ? "json.number" : nul ? "json.character" : "json.syntax", text, at,
-	       nul ? "a text contains \\u0000, which is not accepted" : why->text);
+	refuse(error,
+	       code == json_error_invalid_utf8       ? "json.encoding"
+	       : code == json_error_duplicate_key    ? "json.duplicate"
+	       : code == json_error_numeric_overflow ? "json.number"
+	       : nul                                 ? "json.character"
+						     : "json.syntax",
+	       text, at, nul ? "a text contains \\u0000, which is not accepted" : why->text);
 }
 
 json_t *tree_parse_new(struct span text, struct error *error)

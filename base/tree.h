@@ -18,8 +18,8 @@ enum tree_flag {
 
 /* Appends the text; -1 when the buffer is full. */
 int tree_write(struct buf *, const json_t *, unsigned flags);
-/* A new reference. UTF-8, with or without a byte order mark. REJECT `json.empty`, `json.encoding`, `json.syntax`, `json.duplicate`, `json.depth`, `json.too-large`,
- * each with line, column and byte. */
+/* A new reference. UTF-8, with or without a byte order mark. REJECT `json.empty`, `json.encoding`, `json.syntax`,
+ * `json.duplicate`, `json.depth`, `json.too-large`, each with line, column and byte. */
 json_t *tree_parse_new(struct span text, struct error *);
 
 #endif

@@ -45,8 +45,9 @@ struct chain {
 	struct error why_stopped;
 };
 
-struct chain *chain_new(const char *flow, const struct chain_step *steps, size_t n, const struct transformer_context *context,
-			const struct chain_limits *limits, struct error *error)
+struct chain *chain_new(const char *flow, const struct chain_step *steps, size_t n,
+			const struct transformer_context *context, const struct chain_limits *limits,
+			struct error *error)
 {
 	struct chain *chain = mem_alloc(sizeof *chain);
 
@@ -70,7 +71,8 @@ struct chain *chain_new(const char *flow, const struct chain_step *steps, size_t
 		chain->steps[chain->count] = *step;
 		chain->outs[chain->count] = (struct out){.chain = chain, .index = chain->count, .arena = arena_new()};
 		/* A step without open runs on its settings, which it only reads. */
-		chain->selves[chain->count] = step->ops->open ? step->ops->open(step->settings, context, error) : (void *)(uintptr_t)step->settings;
+		chain->selves[chain->count] = step->ops->open ? step->ops->open(step->settings, context, error)
+							      : (void *)(uintptr_t)step->settings;
 		if (!chain->selves[chain->count] && step->ops->open) {
 			error_wrap(error, "step %s", step->label);
 			arena_free(chain->outs[chain->count].arena);
@@ -127,8 +129,8 @@ static void content_of(const struct item *item, const struct item *whole, struct
 		content_of_bytes(whole->bytes, item->offset, item->length, into);
 }
 
-static int bury(struct chain *chain, const struct item *item, const struct item *whole, const char *step, const struct error *why,
-		struct error *error)
+static int bury(struct chain *chain, const struct item *item, const struct item *whole, const char *step,
+		const struct error *why, struct error *error)
 {
 	struct error failure;
 	struct buf content;
@@ -163,10 +165,13 @@ static int to_tree(struct chain *chain, struct item *item, struct error *error)
 	if (item->form == FORM_TREE)
 		return 0;
 	if (!is_json(item->media_type))
-		return error_set(error, ERROR_REJECT, "chain.form", "this is not known to be JSON (media type \"%.*s\"): add a decode step in front",
-				 (int)(item->media_type.len < 100 ? item->media_type.len : 100), item->media_type.data ? item->media_type.data : "");
+		return error_set(error, ERROR_REJECT, "chain.form",
+				 "this is not known to be JSON (media type \"%.*s\"): add a decode step in front",
+				 (int)(item->media_type.len < 100 ? item->media_type.len : 100),
+				 item->media_type.data ? item->media_type.data : "");
 	if (reader_size(item->bytes) > chain->limits.tree_max)
-		return error_set(error, ERROR_REJECT, "chain.too-large", "%llu bytes of JSON, the limit of one tree is %zu",
+		return error_set(error, ERROR_REJECT, "chain.too-large",
+				 "%llu bytes of JSON, the limit of one tree is %zu",
 				 (unsigned long long)reader_size(item->bytes), chain->limits.tree_max);
 	if (reader_view(item->bytes, &text, error))
 		return -1;
@@ -188,7 +193,8 @@ static int to_bytes(struct item *item, struct error *error)
 		buf_init(&text, OUTPUT_MAX);
 		if (tree_write(&text, item->tree, 0)) {
 			buf_free(&text);
-			return error_set(error, ERROR_REJECT, "chain.output-too-large", "an output passes %u bytes", OUTPUT_MAX);
+			return error_set(error, ERROR_REJECT, "chain.output-too-large", "an output passes %u bytes",
+					 OUTPUT_MAX);
 		}
 		item->bytes = reader_new_copy(buf_view(&text));
 		buf_free(&text);
@@ -212,7 +218,8 @@ static int too_many(struct chain *chain, struct error *error)
 {
 	struct error why;
 
-	error_set(&why, ERROR_REJECT, "chain.outputs", "more than %llu outputs of one input: split it before it is sent here",
+	error_set(&why, ERROR_REJECT, "chain.outputs",
+		  "more than %llu outputs of one input: split it before it is sent here",
 		  (unsigned long long)chain->limits.outputs_max);
 	return stop(chain, &why, error);
 }
@@ -230,14 +237,16 @@ static int finish(struct chain *chain, struct item *item, const char *topic, con
 	if (chain->outputs == chain->limits.outputs_max)
 		return too_many(chain, error);
 	if (to_bytes(item, &why) || sign(chain, item, &output.body_digest, &why))
-		return why.class == ERROR_REJECT ? bury(chain, item, NULL, step, &why, error) : stop(chain, &why, error);
+		return why.class == ERROR_REJECT ? bury(chain, item, NULL, step, &why, error)
+						 : stop(chain, &why, error);
 	output.id = identity_of(&chain->input->id, chain->flow, step, item);
 	output.body = item->bytes;
 	output.media_type = item->media_type;
 	before = seen_ids_add(&chain->seen, &output.id, &output.body_digest);
 	if (before == SEEN_OTHER) {
 		error_set(&why, ERROR_REJECT, "identity.conflict",
-			  "another part of the same document has this identity and other content: declare ids that tell them apart");
+			  "another part of the same document has this identity and other content: declare ids that "
+			  "tell them apart");
 		return bury(chain, item, NULL, step, &why, error);
 	}
 	if (before == SEEN_SAME) {
@@ -371,14 +380,17 @@ int out_drop(struct out *out, struct item *item, const char *why, struct error *
 	struct error failure;
 	int result = 0;
 
-	if (wanted(out, item) && chain->events->drop(chain->events->arg, item, chain->steps[out->index].label, why, &failure))
+	if (wanted(out, item) &&
+	    chain->events->drop(chain->events->arg, item, chain->steps[out->index].label, why, &failure))
 		result = stop(chain, &failure, error);
 	return settle(out, item, result);
 }
 
 int out_publish(struct out *out, struct item *item, const char *topic, struct error *error)
 {
-	int result = out_tick(out, error) || finish(out->chain, item, topic, out->chain->steps[out->index].label, error) ? -1 : 0;
+	int result = out_tick(out, error) || finish(out->chain, item, topic, out->chain->steps[out->index].label, error)
+			     ? -1
+			     : 0;
 
 	return settle(out, item, result);
 }
@@ -432,8 +444,13 @@ int chain_input(struct chain *chain, struct item *item, struct expression_input 
 
 int chain_run(struct chain *chain, const struct message *input, const struct chain_events *events, struct error *error)
 {
-	struct item root = {.form = FORM_BYTES, .bytes = reader_ref(input->body), .media_type = input->datacontenttype, .group = input->group,
-			    .group_index = input->group_index, .group_size = input->group_size, .contract = input->dataschema};
+	struct item root = {.form = FORM_BYTES,
+			    .bytes = reader_ref(input->body),
+			    .media_type = input->datacontenttype,
+			    .group = input->group,
+			    .group_index = input->group_index,
+			    .group_size = input->group_size,
+			    .contract = input->dataschema};
 	int result;
 
 	assert(!chain->input);

@@ -1,15 +1,17 @@
 /* The steps of a flow between two queues, run as one: each item is pushed through all steps before the next is made, so
- * that a document of a hundred thousand transactions needs the memory of one. Nothing here does I/O or reads a clock; what comes
- * out is handed to callbacks. The same input gives the same outputs with the same ids.
+ * that a document of a hundred thousand transactions needs the memory of one. Nothing here does I/O or reads a clock;
+ * what comes out is handed to callbacks. The same input gives the same outputs with the same ids.
  *
- * Identity: id = SHA-256 over (input's id, flow, "out" or the label of the step that published, the item's ids). The ids are ordinals in the source
- * document, or what `split` declared; never "the n-th output". Two outputs of one input with the same id: the second is dropped when it has the same bytes,
- * and a dead letter `identity.conflict` when it has others.
+ * Identity: id = SHA-256 over (input's id, flow, "out" or the label of the step that published, the item's ids). The
+ * ids are ordinals in the source document, or what `split` declared; never "the n-th output". Two outputs of one input
+ * with the same id: the second is dropped when it has the same bytes, and a dead letter `identity.conflict` when it has
+ * others.
  *
- * Replay of a part: when the input names one (message.part), items whose path neither leads to it nor lies below it are skipped in silence.
+ * Replay of a part: when the input names one (message.part), items whose path neither leads to it nor lies below it are
+ * skipped in silence.
  *
- * Conversions: bytes become a tree by themselves only where the media type says JSON; else REJECT `chain.form` ("add a decode step").
- * A tree becomes compact JSON at the end, or where a step takes bytes. */
+ * Conversions: bytes become a tree by themselves only where the media type says JSON; else REJECT `chain.form` ("add a
+ * decode step"). A tree becomes compact JSON at the end, or where a step takes bytes. */
 #ifndef FERRULE_TRANSFORMERS_CHAIN_H
 #define FERRULE_TRANSFORMERS_CHAIN_H
 
@@ -42,40 +44,45 @@ struct chain_events {
 	void *arg;
 	int (*publish)(void *arg, const struct chain_output *, struct error *);
 	/* step: a label, or "out". content: what the step had in hand, cut to 64 KiB. */
-	int (*dead)(void *arg, const struct item *, const char *step, const struct error *why, struct span content, struct error *);
+	int (*dead)(void *arg, const struct item *, const char *step, const struct error *why, struct span content,
+		    struct error *);
 	int (*drop)(void *arg, const struct item *, const char *step, const char *why, struct error *);
 	int (*tick)(void *arg, struct error *); /* NULL: none */
 };
 
 struct chain;
-/* Opens the steps. Settings and labels are borrowed until chain_free. NULL: FATAL, or REJECT when a step cannot be made ready. */
-struct chain *chain_new(const char *flow, const struct chain_step *, size_t n, const struct transformer_context *, const struct chain_limits *,
-			struct error *);
+/* Opens the steps. Settings and labels are borrowed until chain_free. NULL: FATAL, or REJECT when a step cannot be made
+ * ready. */
+struct chain *chain_new(const char *flow, const struct chain_step *, size_t n, const struct transformer_context *,
+			const struct chain_limits *, struct error *);
 void chain_free(struct chain *); /* NULL is legal */
 
-/* Runs one message, whose body must be at hand. 0: everything that came of it was handed over. -1: RETRY or FATAL, nothing may be settled. May block
- * on local disk. Not to be called from its own callbacks. */
+/* Runs one message, whose body must be at hand. 0: everything that came of it was handed over. -1: RETRY or FATAL,
+ * nothing may be settled. May block on local disk. Not to be called from its own callbacks. */
 int chain_run(struct chain *, const struct message *, const struct chain_events *, struct error *);
 
-/* For callbacks. $envelope of the item at the end of the chain, and its body as a tree for expressions (order keys, addresses): the item's own, or parsed
- * from JSON bytes. Borrowed for the callback. chain_input: REJECT `chain.form` when it is no JSON; then use an input with body json_null(). */
+/* For callbacks. $envelope of the item at the end of the chain, and its body as a tree for expressions (order keys,
+ * addresses): the item's own, or parsed from JSON bytes. Borrowed for the callback. chain_input: REJECT `chain.form`
+ * when it is no JSON; then use an input with body json_null(). */
 json_t *chain_envelope(struct chain *, const struct item *);
 int chain_input(struct chain *, struct item *, struct expression_input *, struct error *);
 
-/* ---- by hand: the verbs decode, map, validate and encode ---------------------------------------------------------- */
+/* ---- by hand: the verbs decode, map, validate and encode */
 struct chain_report {
 	uint64_t outputs, dead, dropped;
 };
-/* Runs a document that belongs to no flow through the chain. Outputs are written to `out`: trees as one JSON text a line (or TREE_PRETTY), bytes as they are. Each dead letter and
- * drop is handed to `tell` (may be NULL). name and media_type may be empty. */
+/* Runs a document that belongs to no flow through the chain. Outputs are written to `out`: trees as one JSON text a
+ * line (or TREE_PRETTY), bytes as they are. Each dead letter and drop is handed to `tell` (may be NULL). name and
+ * media_type may be empty. */
 struct chain_hand {
 	unsigned flags;  /* enum tree_flag */
 	int64_t time_ms; /* what `now` says */
 	int (*write)(void *arg, struct span bytes, struct error *);
-	void (*tell)(void *arg, const char *step, struct span position, const struct error *why /* NULL: dropped */, const char *dropped);
+	void (*tell)(void *arg, const char *step, struct span position, const struct error *why /* NULL: dropped */,
+		     const char *dropped);
 	void *arg;
 };
-int chain_run_by_hand(struct chain *, struct reader *body, struct span name, struct span media_type, const struct chain_hand *, struct chain_report *,
-		      struct error *);
+int chain_run_by_hand(struct chain *, struct reader *body, struct span name, struct span media_type,
+		      const struct chain_hand *, struct chain_report *, struct error *);
 
 #endif

@@ -33,7 +33,10 @@ static int on_output(void *arg, const struct chain_output *output, struct error 
 	if (!span_is(output->media_type, "application/json"))
 		return write_reader(h->hand, output->body, error);
 	if (!(h->hand->flags & TREE_PRETTY) || !output->item->tree)
-		return write_reader(h->hand, output->body, error) || h->hand->write(h->hand->arg, SPAN_LITERAL("\n"), error) ? -1 : 0;
+		return write_reader(h->hand, output->body, error) ||
+				       h->hand->write(h->hand->arg, SPAN_LITERAL("\n"), error)
+			       ? -1
+			       : 0;
 	buf_init(&text, SIZE_MAX / 2);
 	tree_write(&text, output->item->tree, h->hand->flags);
 	buf_char(&text, '\n');
@@ -42,7 +45,8 @@ static int on_output(void *arg, const struct chain_output *output, struct error 
 	return failed;
 }
 
-static int on_dead(void *arg, const struct item *item, const char *step, const struct error *why, struct span content, struct error *error)
+static int on_dead(void *arg, const struct item *item, const char *step, const struct error *why, struct span content,
+		   struct error *error)
 {
 	struct hand *h = arg;
 
@@ -62,8 +66,8 @@ static int on_drop(void *arg, const struct item *item, const char *step, const c
 	return 0;
 }
 
-int chain_run_by_hand(struct chain *chain, struct reader *body, struct span name, struct span media_type, const struct chain_hand *hand,
-		      struct chain_report *report, struct error *error)
+int chain_run_by_hand(struct chain *chain, struct reader *body, struct span name, struct span media_type,
+		      const struct chain_hand *hand, struct chain_report *report, struct error *error)
 {
 	struct hand h = {hand, report};
 	struct chain_events events = {&h, on_output, on_dead, on_drop, NULL};

@@ -1,6 +1,7 @@
 /* Identity of a chain's outputs. See chain_identity.h.
  *
- * item.ids holds one entry for each ordinal ("#3") and one for each declared value: "=value" starts a level, "+value" goes on with it. */
+ * item.ids holds one entry for each ordinal ("#3") and one for each declared value: "=value" starts a level, "+value"
+ * goes on with it. */
 #include "config.h"
 #include "transformers/chain_identity.h"
 
@@ -18,14 +19,16 @@ struct id identity_of(const struct id *parent, const char *flow, const char *ste
 	return id_of(parts, 3 + n);
 }
 
-static void add(struct arena *arena, struct item *item, size_t keep, const char *mark, const struct span *values, size_t n)
+static void add(struct arena *arena, struct item *item, size_t keep, const char *mark, const struct span *values,
+		size_t n)
 {
 	struct span *ids = arena_alloc(arena, (keep + n) * sizeof *ids);
 
 	if (keep)
 		memcpy(ids, item->ids, keep * sizeof *ids);
 	for (size_t i = 0; i < n; i++)
-		ids[keep + i] = span_of(arena_printf(arena, "%c%.*s", i && *mark == '=' ? '+' : *mark, SPAN_ARGS(values[i])));
+		ids[keep + i] =
+			span_of(arena_printf(arena, "%c%.*s", i && *mark == '=' ? '+' : *mark, SPAN_ARGS(values[i])));
 	item->ids = ids;
 	item->ids_count = keep + n;
 }
@@ -34,7 +37,8 @@ void identity_level(struct arena *arena, struct item *item, const char *ordinal)
 {
 	struct span value = span_of(ordinal);
 
-	item->path = span_of(item->path.len ? arena_printf(arena, "%.*s/%s", SPAN_ARGS(item->path), ordinal) : arena_strdup(arena, ordinal));
+	item->path = span_of(item->path.len ? arena_printf(arena, "%.*s/%s", SPAN_ARGS(item->path), ordinal)
+					    : arena_strdup(arena, ordinal));
 	add(arena, item, item->ids_count, "#", &value, 1);
 }
 

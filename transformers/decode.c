@@ -8,11 +8,16 @@ struct decode_settings {
 	int format;
 };
 
-static const struct decode_format *const formats[] = {&decode_x12, &decode_json, &decode_json_lines}; /* in the order of the option's range */
+static const struct decode_format *const formats[] = {&decode_x12, &decode_json,
+						      &decode_json_lines}; /* in the order of the option's range */
 
 static const struct option options[] = {
-	{.name = "format", .type = OPTION_ENUM, .offset = offsetof(struct decode_settings, format), .range = "x12|json|json-lines",
-	 .flags = OPTION_REQUIRED | OPTION_MAIN, .help = "what the bytes are"},
+	{.name = "format",
+	 .type = OPTION_ENUM,
+	 .offset = offsetof(struct decode_settings, format),
+	 .range = "x12|json|json-lines",
+	 .flags = OPTION_REQUIRED | OPTION_MAIN,
+	 .help = "what the bytes are"},
 	OPTION_END,
 };
 

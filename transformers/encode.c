@@ -1,5 +1,5 @@
-/* encode: a tree to bytes, in one of the formats below; the last step before a sink as a rule. The tree stays beside the
- * bytes, so that the sink's templates see it. */
+/* encode: a tree to bytes, in one of the formats below; the last step before a sink as a rule. The tree stays beside
+ * the bytes, so that the sink's templates see it. */
 #include "config.h"
 #include "transformers/encode.h"
 
@@ -10,26 +10,64 @@
 
 #define OUTPUT_MAX (256u << 20)
 
-static const struct encode_format *const formats[] = {&encode_xml, &encode_csv, &encode_json}; /* in the order of the option's range */
+static const struct encode_format *const formats[] = {&encode_xml, &encode_csv,
+						      &encode_json}; /* in the order of the option's range */
 
 static const struct option options[] = {
-	{.name = "format", .type = OPTION_ENUM, .offset = offsetof(struct encode_settings, format), .range = "xml|csv|json",
-	 .flags = OPTION_REQUIRED | OPTION_MAIN, .help = "what to write"},
-	{.name = "root", .type = OPTION_TEXT, .offset = offsetof(struct encode_settings, root),
+	{.name = "format",
+	 .type = OPTION_ENUM,
+	 .offset = offsetof(struct encode_settings, format),
+	 .range = "xml|csv|json",
+	 .flags = OPTION_REQUIRED | OPTION_MAIN,
+	 .help = "what to write"},
+	{.name = "root",
+	 .type = OPTION_TEXT,
+	 .offset = offsetof(struct encode_settings, root),
 	 .help = "xml: name of the outermost element; without it the document's only key"},
-	{.name = "declaration", .type = OPTION_BOOL, .offset = offsetof(struct encode_settings, declaration), .fallback = "true",
+	{.name = "declaration",
+	 .type = OPTION_BOOL,
+	 .offset = offsetof(struct encode_settings, declaration),
+	 .fallback = "true",
 	 .help = "xml: begin with <?xml …?>"},
-	{.name = "columns", .type = OPTION_NODE, .offset = offsetof(struct encode_settings, columns),
+	{.name = "columns",
+	 .type = OPTION_NODE,
+	 .offset = offsetof(struct encode_settings, columns),
 	 .help = "csv: a list of names, or of NAME: jq over the row; without it the keys of the first row"},
-	{.name = "rows", .type = OPTION_EXPRESSION, .offset = offsetof(struct encode_settings, rows),
+	{.name = "rows",
+	 .type = OPTION_EXPRESSION,
+	 .offset = offsetof(struct encode_settings, rows),
 	 .help = "csv: jq that gives the array of rows; without it the document itself, or its `rows`"},
-	{.name = "header", .type = OPTION_BOOL, .offset = offsetof(struct encode_settings, header), .fallback = "true", .help = "csv: begin with the names of the columns"},
-	{.name = "separator", .type = OPTION_TEXT, .offset = offsetof(struct encode_settings, separator), .fallback = ",", .help = "csv: one character; `tab` for a tabulator"},
-	{.name = "line-end", .type = OPTION_ENUM, .offset = offsetof(struct encode_settings, line_end), .range = "crlf|lf", .fallback = "crlf", .help = "csv: how lines end"},
-	{.name = "safe", .type = OPTION_BOOL, .offset = offsetof(struct encode_settings, safe), .fallback = "false",
+	{.name = "header",
+	 .type = OPTION_BOOL,
+	 .offset = offsetof(struct encode_settings, header),
+	 .fallback = "true",
+	 .help = "csv: begin with the names of the columns"},
+	{.name = "separator",
+	 .type = OPTION_TEXT,
+	 .offset = offsetof(struct encode_settings, separator),
+	 .fallback = ",",
+	 .help = "csv: one character; `tab` for a tabulator"},
+	{.name = "line-end",
+	 .type = OPTION_ENUM,
+	 .offset = offsetof(struct encode_settings, line_end),
+	 .range = "crlf|lf",
+	 .fallback = "crlf",
+	 .help = "csv: how lines end"},
+	{.name = "safe",
+	 .type = OPTION_BOOL,
+	 .offset = offsetof(struct encode_settings, safe),
+	 .fallback = "false",
 	 .help = "csv: put ' before texts that a spreadsheet would take for a formula"},
-	{.name = "pretty", .type = OPTION_BOOL, .offset = offsetof(struct encode_settings, pretty), .fallback = "false", .help = "xml, json: indented"},
-	{.name = "canonical", .type = OPTION_BOOL, .offset = offsetof(struct encode_settings, canonical), .fallback = "false", .help = "json: keys sorted by their bytes"},
+	{.name = "pretty",
+	 .type = OPTION_BOOL,
+	 .offset = offsetof(struct encode_settings, pretty),
+	 .fallback = "false",
+	 .help = "xml, json: indented"},
+	{.name = "canonical",
+	 .type = OPTION_BOOL,
+	 .offset = offsetof(struct encode_settings, canonical),
+	 .fallback = "false",
+	 .help = "json: keys sorted by their bytes"},
 	OPTION_END,
 };
 
@@ -61,12 +99,14 @@ static struct encode *read_settings(const struct encode_settings *settings, stru
 	encode->format = formats[settings->format];
 	encode->arena = arena_new();
 	if (strlen(settings->separator) != 1 && strcmp(settings->separator, "tab"))
-		finding_add(findings, place, SEVERITY_ERROR, "encode.separator", "the separator is one character, or `tab`");
+		finding_add(findings, place, SEVERITY_ERROR, "encode.separator",
+			    "the separator is one character, or `tab`");
 	if (!columns)
 		return encode;
 	encode->columns = arena_alloc(encode->arena, columns->count * sizeof *encode->columns);
 	if (columns->type != NODE_LIST || !columns->count)
-		finding_add(findings, place, SEVERITY_ERROR, "encode.columns", "columns is a list of names, or of NAME: jq");
+		finding_add(findings, place, SEVERITY_ERROR, "encode.columns",
+			    "columns is a list of names, or of NAME: jq");
 	else
 		for (size_t i = 0; i < columns->count; i++)
 			read_column(encode, columns->items[i], findings);
@@ -84,7 +124,8 @@ static void close_encode(void *self)
 	free(encode);
 }
 
-static int check(const void *settings, const struct transformer_context *context, struct place place, struct findings *findings)
+static int check(const void *settings, const struct transformer_context *context, struct place place,
+		 struct findings *findings)
 {
 	size_t errors = findings->errors;
 	struct encode *encode = read_settings(settings, findings);
@@ -125,7 +166,8 @@ static int run(void *self, struct item *item, struct out *out, struct error *err
 	buf_init(&bytes, OUTPUT_MAX);
 	failed = encode->format->write(encode, &input, &bytes, error);
 	if (!failed && bytes.full)
-		failed = error_set(error, ERROR_REJECT, "encode.too-large", "the document passes %u MiB", OUTPUT_MAX >> 20);
+		failed = error_set(error, ERROR_REJECT, "encode.too-large", "the document passes %u MiB",
+				   OUTPUT_MAX >> 20);
 	if (!failed) {
 		encoded = out_item(out, item);
 		encoded->form = FORM_BYTES;
@@ -147,7 +189,8 @@ const struct transformer_ops encode_transformer = {
 };
 
 /* ---- json */
-static int write_json(const struct encode *encode, const struct expression_input *input, struct buf *out, struct error *error)
+static int write_json(const struct encode *encode, const struct expression_input *input, struct buf *out,
+		      struct error *error)
 {
 	unsigned flags = (encode->settings->pretty ? TREE_PRETTY : 0) | (encode->settings->canonical ? TREE_SORTED : 0);
 

@@ -1,5 +1,5 @@
-/* JSON to CSV (RFC 4180): a row for each element of an array, or of the document's `rows`. Rows are objects, or arrays of
- * cells where no columns are named. Cells are plain values; null is an empty cell. */
+/* JSON to CSV (RFC 4180): a row for each element of an array, or of the document's `rows`. Rows are objects, or arrays
+ * of cells where no columns are named. Cells are plain values; null is an empty cell. */
 #include "config.h"
 #include "transformers/encode.h"
 
@@ -58,7 +58,8 @@ static int write_value(const struct writer *writer, const json_t *value, size_t 
 	struct buf text;
 
 	if (json_is_object(value) || json_is_array(value))
-		return error_set(writer->error, ERROR_REJECT, "csv.cell", "row %zu, column %s: a cell must be a plain value", row + 1, column);
+		return error_set(writer->error, ERROR_REJECT, "csv.cell",
+				 "row %zu, column %s: a cell must be a plain value", row + 1, column);
 	if (json_is_string(value)) {
 		write_cell(writer, span_make(json_string_value(value), json_string_length(value)));
 	} else if (value && !json_is_null(value)) {
@@ -87,7 +88,8 @@ static int write_column(const struct writer *writer, const struct encode_column 
 	return failed;
 }
 
-static int write_row(const struct writer *writer, const struct encode_column *columns, size_t n, json_t *row, size_t number)
+static int write_row(const struct writer *writer, const struct encode_column *columns, size_t n, json_t *row,
+		     size_t number)
 {
 	for (size_t i = 0; i < n; i++) {
 		if (i)
@@ -155,14 +157,15 @@ static int write_rows(const struct writer *writer, const json_t *rows)
 		if (columns ? json_is_object(row) || (writer->encode->columns && columns[0].value) : json_is_array(row))
 			failed = columns ? write_row(writer, columns, n, row, i) : write_cells(writer, row, i);
 		else
-			failed = error_set(writer->error, ERROR_REJECT, "csv.row", "row %zu must be an %s like the first", i + 1,
-					   columns ? "object" : "array");
+			failed = error_set(writer->error, ERROR_REJECT, "csv.row",
+					   "row %zu must be an %s like the first", i + 1, columns ? "object" : "array");
 	}
 	free(own);
 	return failed;
 }
 
-static int write_csv(const struct encode *encode, const struct expression_input *input, struct buf *out, struct error *error)
+static int write_csv(const struct encode *encode, const struct expression_input *input, struct buf *out,
+		     struct error *error)
 {
 	const char *separator = encode->settings->separator;
 	struct writer writer = {encode, input, out, strcmp(separator, "tab") ? separator[0] : '\t', error};
@@ -178,7 +181,8 @@ static int write_csv(const struct encode *encode, const struct expression_input 
 	if (json_is_array(rows))
 		failed = write_rows(&writer, rows);
 	else
-		failed = error_set(error, ERROR_REJECT, "csv.rows", "there is no array of rows: give `rows`, a jq expression that finds it");
+		failed = error_set(error, ERROR_REJECT, "csv.rows",
+				   "there is no array of rows: give `rows`, a jq expression that finds it");
 	json_decref(rows);
 	return failed;
 }

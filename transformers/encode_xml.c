@@ -1,5 +1,6 @@
-/* JSON to XML 1.0. Keys become elements, in their order; '@x' an attribute x of the element; '#text' its text. An array repeats its
- * element; null is an empty element. The outermost element is named by the option root, or it is the document's only key. */
+/* JSON to XML 1.0. Keys become elements, in their order; '@x' an attribute x of the element; '#text' its text. An array
+ * repeats its element; null is an empty element. The outermost element is named by the option root, or it is the
+ * document's only key. */
 #include "config.h"
 #include "transformers/encode.h"
 
@@ -36,7 +37,8 @@ static int refuse(const struct writer *writer, const struct spot *spot, const ch
 static bool is_name(const char *name)
 {
 	for (const char *p = name; *p; p++) {
-		bool letter = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || *p == '_' || (unsigned char)*p >= 0x80;
+		bool letter =
+			(*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || *p == '_' || (unsigned char)*p >= 0x80;
 
 		if (!letter && (p == name || !((*p >= '0' && *p <= '9') || *p == '-' || *p == '.' || *p == ':')))
 			return false;
@@ -67,9 +69,12 @@ static int write_text(const struct writer *writer, struct span text, bool attrib
 		const char *escape = escape_of(c, attribute);
 
 		if (c < 0x20 && c != '\t' && c != '\n' && c != '\r')
-			return refuse(writer, spot, "xml.character", "the text has a control character, which XML 1.0 cannot carry");
-		if (c == 0xef && i + 2 < text.len && (unsigned char)text.data[i + 1] == 0xbf && (unsigned char)text.data[i + 2] >= 0xbe)
-			return refuse(writer, spot, "xml.character", "the text has U+FFFE or U+FFFF, which XML 1.0 cannot carry");
+			return refuse(writer, spot, "xml.character",
+				      "the text has a control character, which XML 1.0 cannot carry");
+		if (c == 0xef && i + 2 < text.len && (unsigned char)text.data[i + 1] == 0xbf &&
+		    (unsigned char)text.data[i + 2] >= 0xbe)
+			return refuse(writer, spot, "xml.character",
+				      "the text has U+FFFE or U+FFFF, which XML 1.0 cannot carry");
 		if (!escape)
 			continue;
 		buf_append(writer->out, text.data + from, i - from);
@@ -84,7 +89,8 @@ static int write_text(const struct writer *writer, struct span text, bool attrib
 static int write_scalar(const struct writer *writer, const json_t *value, bool attribute, const struct spot *spot)
 {
 	if (json_is_string(value))
-		return write_text(writer, span_make(json_string_value(value), json_string_length(value)), attribute, spot);
+		return write_text(writer, span_make(json_string_value(value), json_string_length(value)), attribute,
+				  spot);
 	if (json_is_object(value) || json_is_array(value))
 		return refuse(writer, spot, "xml.shape", "an attribute or #text must be a plain value");
 	if (!json_is_null(value))
@@ -134,14 +140,16 @@ static int write_members(const struct writer *writer, json_t *object, const stru
 
 		if (key[0] == '@')
 			continue;
-		if (!strcmp(key, "#text") ? write_scalar(writer, value, false, &spot) : write_named(writer, key, value, up, mixed ? -1 : indent))
+		if (!strcmp(key, "#text") ? write_scalar(writer, value, false, &spot)
+					  : write_named(writer, key, value, up, mixed ? -1 : indent))
 			return -1;
 	}
 	return 0;
 }
 
 /* indent below 0: in mixed content, where white space would be text. */
-static int write_element(const struct writer *writer, const char *name, json_t *value, const struct spot *up, int indent)
+static int write_element(const struct writer *writer, const char *name, json_t *value, const struct spot *up,
+			 int indent)
 {
 	struct spot spot = {up, name};
 	size_t attributes = 0, before = writer->out->len;
@@ -163,7 +171,8 @@ static int write_element(const struct writer *writer, const char *name, json_t *
 	mixed = indent < 0 || json_object_get(value, "#text");
 	elements = json_is_object(value) && !mixed;
 	buf_char(writer->out, '>');
-	if (json_is_object(value) ? write_members(writer, value, &spot, indent + 1, mixed) : write_scalar(writer, value, false, &spot))
+	if (json_is_object(value) ? write_members(writer, value, &spot, indent + 1, mixed)
+				  : write_scalar(writer, value, false, &spot))
 		return -1;
 	if (elements)
 		new_line(writer, indent);
@@ -171,7 +180,8 @@ static int write_element(const struct writer *writer, const char *name, json_t *
 	return 0;
 }
 
-static int write_named(const struct writer *writer, const char *name, const json_t *value, const struct spot *up, int indent)
+static int write_named(const struct writer *writer, const char *name, const json_t *value, const struct spot *up,
+		       int indent)
 {
 	if (!json_is_array(value))
 		return write_element(writer, name, (json_t *)(uintptr_t)value, up, indent);
@@ -181,7 +191,8 @@ static int write_named(const struct writer *writer, const char *name, const json
 	return 0;
 }
 
-static int write_xml(const struct encode *encode, const struct expression_input *input, struct buf *out, struct error *error)
+static int write_xml(const struct encode *encode, const struct expression_input *input, struct buf *out,
+		     struct error *error)
 {
 	struct writer writer = {out, encode->settings->pretty, error};
 	const char *root = encode->settings->root;
@@ -190,12 +201,15 @@ static int write_xml(const struct encode *encode, const struct expression_input 
 
 	if (!root) {
 		if (!json_is_object(tree) || json_object_size(tree) != 1)
-			return error_set(error, ERROR_REJECT, "xml.root", "the document has no single key to be the outermost element: name it with `root`");
+			return error_set(
+				error, ERROR_REJECT, "xml.root",
+				"the document has no single key to be the outermost element: name it with `root`");
 		root = json_object_iter_key(json_object_iter(tree));
 		tree = json_object_get(tree, root);
 	}
 	if (json_is_array(tree))
-		return error_set(error, ERROR_REJECT, "xml.root", "an array cannot be the outermost element: map it to an object");
+		return error_set(error, ERROR_REJECT, "xml.root",
+				 "an array cannot be the outermost element: map it to an object");
 	if (encode->settings->declaration)
 		buf_text(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>");
 	if (encode->settings->declaration && !encode->settings->pretty)

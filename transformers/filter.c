@@ -7,12 +7,16 @@ struct filter {
 };
 
 static const struct option options[] = {
-	{.name = "when", .type = OPTION_EXPRESSION, .offset = offsetof(struct filter, when), .flags = OPTION_REQUIRED | OPTION_MAIN,
+	{.name = "when",
+	 .type = OPTION_EXPRESSION,
+	 .offset = offsetof(struct filter, when),
+	 .flags = OPTION_REQUIRED | OPTION_MAIN,
 	 .help = "jq; what it is false or null for goes no further"},
 	OPTION_END,
 };
 
-static int check(const void *settings, const struct transformer_context *context, struct place place, struct findings *findings)
+static int check(const void *settings, const struct transformer_context *context, struct place place,
+		 struct findings *findings)
 {
 	const struct filter *filter = settings;
 

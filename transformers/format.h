@@ -1,4 +1,5 @@
-/* What a format of `decode` is: a reader of bytes that emits trees. Formats are files of their own; decode.c lists them. */
+/* What a format of `decode` is: a reader of bytes that emits trees. Formats are files of their own; decode.c lists
+ * them. */
 #ifndef FERRULE_TRANSFORMERS_FORMAT_H
 #define FERRULE_TRANSFORMERS_FORMAT_H
 

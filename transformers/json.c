@@ -14,8 +14,10 @@ static int run_document(struct item *item, struct out *out, struct error *error)
 	json_t *tree;
 
 	if (reader_size(item->bytes) > out_tree_max(out))
-		return error_set(error, ERROR_REJECT, "json.too-large", "%llu bytes, the limit of one tree is %zu: use json-lines, or split it before it is sent",
-				 (unsigned long long)reader_size(item->bytes), out_tree_max(out));
+		return error_set(
+			error, ERROR_REJECT, "json.too-large",
+			"%llu bytes, the limit of one tree is %zu: use json-lines, or split it before it is sent",
+			(unsigned long long)reader_size(item->bytes), out_tree_max(out));
 	if (reader_view(item->bytes, &text, error))
 		return -1;
 	tree = tree_parse_new(text, error);
@@ -39,7 +41,8 @@ struct lines {
 	size_t max;
 };
 
-/* The line at lines->offset, without its end; *next is where the one after it starts. Past the limit it is cut, and *cut says so. */
+/* The line at lines->offset, without its end; *next is where the one after it starts. Past the limit it is cut, and
+ * *cut says so. */
 static int line_get(struct lines *lines, struct span *line, uint64_t *next, bool *cut, struct error *error)
 {
 	size_t want = 4096;
@@ -77,13 +80,14 @@ static int line_out(struct lines *lines, struct span line, uint64_t next, bool c
 
 	snprintf(ordinal, sizeof ordinal, "%llu", (unsigned long long)lines->number);
 	out_level(lines->out, item, ordinal);
-	item->position = span_of(arena_printf(out_arena(lines->out), "line %s at byte %llu", ordinal, (unsigned long long)lines->offset));
+	item->position = span_of(arena_printf(out_arena(lines->out), "line %s at byte %llu", ordinal,
+					      (unsigned long long)lines->offset));
 	item->offset = lines->offset;
 	item->length = next - lines->offset;
 	lines->emitted++;
 	if (cut) {
-		error_set(&why, ERROR_REJECT, "json.too-large", "line %s at byte %llu is longer than %zu bytes", ordinal,
-			  (unsigned long long)lines->offset, lines->max);
+		error_set(&why, ERROR_REJECT, "json.too-large", "line %s at byte %llu is longer than %zu bytes",
+			  ordinal, (unsigned long long)lines->offset, lines->max);
 		return out_reject(lines->out, item, &why, error);
 	}
 	item->tree = tree_parse_new(line, &why);
@@ -124,7 +128,8 @@ static int run_lines(struct item *item, struct out *out, struct error *error)
 	}
 	window_end(&lines.window);
 	if (!failed && !lines.emitted)
-		return error_set(error, ERROR_REJECT, "json.empty", "there is no line of JSON in %llu bytes", (unsigned long long)reader_size(item->bytes));
+		return error_set(error, ERROR_REJECT, "json.empty", "there is no line of JSON in %llu bytes",
+				 (unsigned long long)reader_size(item->bytes));
 	return failed;
 }
 

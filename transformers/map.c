@@ -8,18 +8,27 @@ struct map {
 };
 
 static const struct option options[] = {
-	{.name = "mapping", .type = OPTION_MAPPING, .offset = offsetof(struct map, mapping), .flags = OPTION_MAIN, .help = "a file in mappings/"},
-	{.name = "jq", .type = OPTION_EXPRESSION, .offset = offsetof(struct map, jq), .help = "the program itself, in place of a file"},
+	{.name = "mapping",
+	 .type = OPTION_MAPPING,
+	 .offset = offsetof(struct map, mapping),
+	 .flags = OPTION_MAIN,
+	 .help = "a file in mappings/"},
+	{.name = "jq",
+	 .type = OPTION_EXPRESSION,
+	 .offset = offsetof(struct map, jq),
+	 .help = "the program itself, in place of a file"},
 	OPTION_END,
 };
 
-static int check(const void *settings, const struct transformer_context *context, struct place place, struct findings *findings)
+static int check(const void *settings, const struct transformer_context *context, struct place place,
+		 struct findings *findings)
 {
 	const struct map *map = settings;
 
 	if (!map->mapping != !map->jq)
 		return expression_check(map->mapping ? map->mapping : map->jq, findings);
-	finding_add(findings, place, SEVERITY_ERROR, "map.program", "a map needs either the name of a file in mappings/, or `jq`");
+	finding_add(findings, place, SEVERITY_ERROR, "map.program",
+		    "a map needs either the name of a file in mappings/, or `jq`");
 	return -1;
 }
 
@@ -28,7 +37,8 @@ static void *open_map(const void *settings, const struct transformer_context *co
 	const struct map *map = settings;
 
 	if (!map->mapping == !map->jq) {
-		error_set(error, ERROR_REJECT, "map.program", "a map needs either the name of a file in mappings/, or `jq`");
+		error_set(error, ERROR_REJECT, "map.program",
+			  "a map needs either the name of a file in mappings/, or `jq`");
 		return NULL;
 	}
 	return (void *)(uintptr_t)settings;
@@ -68,7 +78,8 @@ static int run(void *self, struct item *item, struct out *out, struct error *err
 	if (expression_each(program, &input, take, &results, error)) {
 		json_decref(results.first);
 		if (results.many)
-			error_set(error, ERROR_REJECT, "map.many", "%s gives more than one result: let it give an array, and split that",
+			error_set(error, ERROR_REJECT, "map.many",
+				  "%s gives more than one result: let it give an array, and split that",
 				  expression_place(program).file ? expression_place(program).file : "the program");
 		return -1;
 	}

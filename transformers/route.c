@@ -1,5 +1,5 @@
-/* route: the first case that matches publishes the message to its topic, and it leaves the flow; one that matches no case
- * goes on to the next step. */
+/* route: the first case that matches publishes the message to its topic, and it leaves the flow; one that matches no
+ * case goes on to the next step. */
 #include "config.h"
 #include "transformers/transformers.h"
 
@@ -21,7 +21,10 @@ struct route {
 };
 
 static const struct option options[] = {
-	{.name = "cases", .type = OPTION_NODE, .offset = offsetof(struct route_settings, cases), .flags = OPTION_REQUIRED | OPTION_MAIN,
+	{.name = "cases",
+	 .type = OPTION_NODE,
+	 .offset = offsetof(struct route_settings, cases),
+	 .flags = OPTION_REQUIRED | OPTION_MAIN,
 	 .help = "a list of {when: jq, publish: topic}; the first that matches"},
 	OPTION_END,
 };
@@ -32,8 +35,15 @@ struct case_settings {
 };
 
 static const struct option case_options[] = {
-	{.name = "when", .type = OPTION_EXPRESSION, .offset = offsetof(struct case_settings, when), .help = "jq; without it the case always matches"},
-	{.name = "publish", .type = OPTION_TEXT, .offset = offsetof(struct case_settings, publish), .flags = OPTION_REQUIRED, .help = "a topic"},
+	{.name = "when",
+	 .type = OPTION_EXPRESSION,
+	 .offset = offsetof(struct case_settings, when),
+	 .help = "jq; without it the case always matches"},
+	{.name = "publish",
+	 .type = OPTION_TEXT,
+	 .offset = offsetof(struct case_settings, publish),
+	 .flags = OPTION_REQUIRED,
+	 .help = "a topic"},
 	OPTION_END,
 };
 
@@ -45,7 +55,8 @@ static struct route *read_cases(const struct route_settings *settings, struct fi
 
 	route->arena = context.arena = arena_new();
 	if (!cases || cases->type != NODE_LIST || !cases->count) {
-		finding_add(findings, cases ? cases->place : (struct place){0}, SEVERITY_ERROR, "route.cases", "a route is a list of {when: jq, publish: topic}");
+		finding_add(findings, cases ? cases->place : (struct place){0}, SEVERITY_ERROR, "route.cases",
+			    "a route is a list of {when: jq, publish: topic}");
 		return route;
 	}
 	route->cases = arena_alloc(route->arena, cases->count * sizeof *route->cases);
@@ -56,7 +67,8 @@ static struct route *read_cases(const struct route_settings *settings, struct fi
 			continue;
 		route->cases[route->count++] = (struct route_case){one.when, one.publish};
 		if (!one.when && i + 1 < cases->count)
-			finding_add(findings, cases->items[i]->place, SEVERITY_ERROR, "route.always", "this case always matches, so the cases below never do");
+			finding_add(findings, cases->items[i]->place, SEVERITY_ERROR, "route.always",
+				    "this case always matches, so the cases below never do");
 	}
 	return route;
 }
@@ -73,7 +85,8 @@ static void close_route(void *self)
 	free(route);
 }
 
-static int check(const void *settings, const struct transformer_context *context, struct place place, struct findings *findings)
+static int check(const void *settings, const struct transformer_context *context, struct place place,
+		 struct findings *findings)
 {
 	size_t errors = findings->errors;
 	struct route *route = read_cases(settings, findings);

@@ -70,7 +70,8 @@ static int add_pattern(struct schema *schema, const json_t *value, struct error 
 		return 0;
 	}
 	regerror(failed, &pattern->compiled, why, sizeof why);
-	return error_set(error, ERROR_REJECT, "schema.invalid", "the pattern \"%.200s\" does not compile: %s", json_string_value(value), why);
+	return error_set(error, ERROR_REJECT, "schema.invalid", "the pattern \"%.200s\" does not compile: %s",
+			 json_string_value(value), why);
 }
 
 static const json_t *resolve(const struct schema *schema, const char *reference)
@@ -104,8 +105,8 @@ static bool is_data(const char *key)
 /* Within `properties` and its like the keys are names and no keywords. */
 static bool holds_names(const char *key)
 {
-	return !strcmp(key, "properties") || !strcmp(key, "$defs") || !strcmp(key, "definitions") || !strcmp(key, "patternProperties") ||
-	       !strcmp(key, "dependentSchemas");
+	return !strcmp(key, "properties") || !strcmp(key, "$defs") || !strcmp(key, "definitions") ||
+	       !strcmp(key, "patternProperties") || !strcmp(key, "dependentSchemas");
 }
 
 static int prepare(struct schema *schema, const json_t *at, bool names, int depth, struct error *error)
@@ -124,8 +125,10 @@ static int prepare(struct schema *schema, const json_t *at, bool names, int dept
 			continue;
 		if (!names && !strcmp(key, "pattern") && json_is_string(value) && add_pattern(schema, value, error))
 			return -1;
-		if (!names && !strcmp(key, "$ref") && json_is_string(value) && !resolve(schema, json_string_value(value)))
-			return error_set(error, ERROR_REJECT, "schema.invalid", "$ref \"%.200s\" leads nowhere in this schema", json_string_value(value));
+		if (!names && !strcmp(key, "$ref") && json_is_string(value) &&
+		    !resolve(schema, json_string_value(value)))
+			return error_set(error, ERROR_REJECT, "schema.invalid",
+					 "$ref \"%.200s\" leads nowhere in this schema", json_string_value(value));
 		if (prepare(schema, value, !names && holds_names(key), depth + 1, error))
 			return -1;
 	}
@@ -193,7 +196,8 @@ static void put_pointer(struct buf *text, const struct spot *spot)
 		buf_text(text, *p == '~' ? "~0" : *p == '/' ? "~1" : (char[]){*p, '\0'});
 }
 
-static void fault(struct check *check, const struct spot *spot, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static void fault(struct check *check, const struct spot *spot, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 static void fault(struct check *check, const struct spot *spot, const char *format, ...)
 {
 	char what[300];
@@ -313,13 +317,16 @@ static void check_string(struct check *check, const json_t *rules, const json_t 
 {
 	const json_t *rule;
 
-	if ((rule = json_object_get(rules, "minLength")) && (json_int_t)code_points(value) < (json_int_t)json_number_value(rule))
+	if ((rule = json_object_get(rules, "minLength")) &&
+	    (json_int_t)code_points(value) < (json_int_t)json_number_value(rule))
 		fault(check, spot, "must have at least %lld characters", (long long)json_number_value(rule));
-	if ((rule = json_object_get(rules, "maxLength")) && (json_int_t)code_points(value) > (json_int_t)json_number_value(rule))
+	if ((rule = json_object_get(rules, "maxLength")) &&
+	    (json_int_t)code_points(value) > (json_int_t)json_number_value(rule))
 		fault(check, spot, "must have at most %lld characters", (long long)json_number_value(rule));
 	if (json_is_string(rule = json_object_get(rules, "pattern")))
 		check_pattern(check, rule, value, spot);
-	if (json_is_string(rule = json_object_get(rules, "format")) && !schema_format_fits(json_string_value(rule), json_string_value(value)))
+	if (json_is_string(rule = json_object_get(rules, "format")) &&
+	    !schema_format_fits(json_string_value(rule), json_string_value(value)))
 		fault(check, spot, "must be a %s", json_string_value(rule));
 }
 
@@ -358,7 +365,8 @@ static void check_array(struct check *check, const json_t *rules, const json_t *
 static void check_object(struct check *check, const json_t *rules, const json_t *value, const struct spot *spot)
 {
 	json_t *required = json_object_get(rules, "required"), *known = json_object_get(rules, "properties"),
-	       *others = json_object_get(rules, "additionalProperties"), *same_value = (json_t *)(uintptr_t)value, *member, *name;
+	       *others = json_object_get(rules, "additionalProperties"), *same_value = (json_t *)(uintptr_t)value,
+	       *member, *name;
 	struct spot below = {spot, NULL, 0};
 	size_t i;
 
@@ -391,7 +399,8 @@ static bool fits(struct check *check, const json_t *rules, const json_t *value, 
 
 static void check_combined(struct check *check, const json_t *rules, const json_t *value, const struct spot *spot)
 {
-	json_t *any = json_object_get(rules, "anyOf"), *one = json_object_get(rules, "oneOf"), *no = json_object_get(rules, "not"), *rule;
+	json_t *any = json_object_get(rules, "anyOf"), *one = json_object_get(rules, "oneOf"),
+	       *no = json_object_get(rules, "not"), *rule;
 	size_t i, n;
 
 	json_array_foreach(json_object_get(rules, "allOf"), i, rule)

@@ -29,7 +29,8 @@ static bool is_date(const char *text)
 	static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
 	int year, month, day;
 
-	if (strlen(text) != 10 || text[4] != '-' || text[7] != '-' || !is_digits(text, 4) || !is_digits(text + 5, 2) || !is_digits(text + 8, 2))
+	if (strlen(text) != 10 || text[4] != '-' || text[7] != '-' || !is_digits(text, 4) || !is_digits(text + 5, 2) ||
+	    !is_digits(text + 8, 2))
 		return false;
 	year = number(text, 4);
 	month = number(text + 5, 2);
@@ -62,7 +63,8 @@ static bool is_email(const char *text)
 	for (const char *p = text; *p; p++)
 		if ((unsigned char)*p <= ' ' || *p == 0x7f || strchr("<>(),;:\\\"[]", *p) || (*p == '@' && p != at))
 			return false;
-	return at[1] && at[1] != '.' && at[1] != '-' && text[strlen(text) - 1] != '.' && !strstr(text, "..") && at[-1] != '.' && text[0] != '.';
+	return at[1] && at[1] != '.' && at[1] != '-' && text[strlen(text) - 1] != '.' && !strstr(text, "..") &&
+	       at[-1] != '.' && text[0] != '.';
 }
 
 static bool is_uuid(const char *text)

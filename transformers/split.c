@@ -1,9 +1,10 @@
 /* split: one message for each part.
  *
- * `by: transaction` follows a decoder, which gives one item for each transaction already: it says what makes one itself. Any other `by` is jq over the
- * body, and each of its results is a message: `.lines[]`, or `. as $order | .lines[] | {order: $order.number} + .`. Paths count from 1.
- * `id` is jq over the part; its values stand in place of the ordinal in the message's identity, so that the same part of a corrected document is the same
- * message. A part without one of them is a dead letter `split.id`. */
+ * `by: transaction` follows a decoder, which gives one item for each transaction already: it says what makes one
+ * itself. Any other `by` is jq over the body, and each of its results is a message: `.lines[]`, or `. as $order |
+ * .lines[] | {order: $order.number} + .`. Paths count from 1. `id` is jq over the part; its values stand in place of
+ * the ordinal in the message's identity, so that the same part of a corrected document is the same message. A part
+ * without one of them is a dead letter `split.id`. */
 #include "config.h"
 #include "transformers/transformers.h"
 
@@ -25,14 +26,20 @@ struct split {
 };
 
 static const struct option options[] = {
-	{.name = "by", .type = OPTION_TEXT, .offset = offsetof(struct split_settings, by), .flags = OPTION_REQUIRED | OPTION_MAIN,
+	{.name = "by",
+	 .type = OPTION_TEXT,
+	 .offset = offsetof(struct split_settings, by),
+	 .flags = OPTION_REQUIRED | OPTION_MAIN,
 	 .help = "`transaction`, or jq that gives the parts, such as .lines[]"},
-	{.name = "id", .type = OPTION_EXPRESSIONS, .offset = offsetof(struct split_settings, id),
+	{.name = "id",
+	 .type = OPTION_EXPRESSIONS,
+	 .offset = offsetof(struct split_settings, id),
 	 .help = "jq over the part: what makes it itself, in place of its ordinal"},
 	OPTION_END,
 };
 
-static int check(const void *settings, const struct transformer_context *context, struct place place, struct findings *findings)
+static int check(const void *settings, const struct transformer_context *context, struct place place,
+		 struct findings *findings)
 {
 	const struct split_settings *split = settings;
 	size_t errors = findings->errors;
@@ -88,7 +95,8 @@ static int declare(const struct split *split, struct item *part, struct out *out
 		buf_init(&value, ID_VALUE_MAX);
 		failed = expression_text(id->items[i], &input, &value, error);
 		if (!failed && !value.len)
-			failed = error_set(error, ERROR_REJECT, "split.id", "%.*s gives nothing here, and so this part has no identity",
+			failed = error_set(error, ERROR_REJECT, "split.id",
+					   "%.*s gives nothing here, and so this part has no identity",
 					   SPAN_ARGS(expression_source(id->items[i])));
 		values[i] = arena_span(out_arena(out), buf_view(&value));
 		buf_free(&value);
@@ -114,7 +122,8 @@ static int split_transaction(const struct split *split, struct item *item, struc
 	struct item *part;
 
 	if (!json_object_get(item->facts, "transaction"))
-		return error_set(error, ERROR_REJECT, "split.transaction", "there are no transactions here: put a decode step in front, or split by jq");
+		return error_set(error, ERROR_REJECT, "split.transaction",
+				 "there are no transactions here: put a decode step in front, or split by jq");
 	part = out_item(out, item);
 	part->form = FORM_TREE;
 	part->tree = json_incref(item->tree);
@@ -164,9 +173,11 @@ static int run(void *self, struct item *item, struct out *out, struct error *err
 		return split_transaction(split, item, out, error);
 	input = out_input(out, item);
 	json_incref(input.envelope); /* the chain makes others while the parts pass */
-	snprintf(parts.group, sizeof parts.group, "%.64s:%.*s", json_string_value(json_object_get(input.envelope, "id")) ?
-		 json_string_value(json_object_get(input.envelope, "id")) : "", (int)(item->path.len < 100 ? item->path.len : 100),
-		 item->path.data ? item->path.data : "");
+	snprintf(parts.group, sizeof parts.group, "%.64s:%.*s",
+		 json_string_value(json_object_get(input.envelope, "id"))
+			 ? json_string_value(json_object_get(input.envelope, "id"))
+			 : "",
+		 (int)(item->path.len < 100 ? item->path.len : 100), item->path.data ? item->path.data : "");
 	if (expression_each(split->by, &input, on_part, &parts, &why)) {
 		if (!parts.stopped)
 			*error = why;

@@ -4,7 +4,7 @@
 
 #include "base/transformer.h"
 
-extern const struct transformer_ops decode_transformer, encode_transformer, filter_transformer, map_transformer, route_transformer,
-	split_transformer, validate_transformer;
+extern const struct transformer_ops decode_transformer, encode_transformer, filter_transformer, map_transformer,
+	route_transformer, split_transformer, validate_transformer;
 
 #endif

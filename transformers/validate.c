@@ -22,9 +22,14 @@ struct validate {
 };
 
 static const struct option options[] = {
-	{.name = "contract", .type = OPTION_TEXT, .offset = offsetof(struct validate_settings, contract), .flags = OPTION_REQUIRED | OPTION_MAIN,
+	{.name = "contract",
+	 .type = OPTION_TEXT,
+	 .offset = offsetof(struct validate_settings, contract),
+	 .flags = OPTION_REQUIRED | OPTION_MAIN,
 	 .help = "the contract, with its version: order/v1"},
-	{.name = "keys", .type = OPTION_EXPRESSIONS, .offset = offsetof(struct validate_settings, keys),
+	{.name = "keys",
+	 .type = OPTION_EXPRESSIONS,
+	 .offset = offsetof(struct validate_settings, keys),
 	 .help = "jq paths of business keys, besides those that the contract names"},
 	OPTION_END,
 };
@@ -51,8 +56,9 @@ static void read_keys(struct validate *validate, const json_t *list)
 		const char *text = json_string_value(json_array_get(list, i));
 
 		if (text)
-			validate->keys.items[validate->keys.count++] =
-				expression_new(validate->arena, span_of(text), (struct place){arena_strdup(validate->arena, validate->settings->contract), 1, 0});
+			validate->keys.items[validate->keys.count++] = expression_new(
+				validate->arena, span_of(text),
+				(struct place){arena_strdup(validate->arena, validate->settings->contract), 1, 0});
 	}
 }
 
@@ -65,7 +71,8 @@ static void *open_validate(const void *settings, const struct transformer_contex
 	validate->arena = arena_new();
 	contract = context && context->contract ? context->contract(context->site, validate->settings->contract) : NULL;
 	if (!contract)
-		error_set(error, ERROR_REJECT, "validate.contract", "there is no contract %s: expected canonical/%s.schema.json", validate->settings->contract,
+		error_set(error, ERROR_REJECT, "validate.contract",
+			  "there is no contract %s: expected canonical/%s.schema.json", validate->settings->contract,
 			  validate->settings->contract);
 	else
 		validate->schema = schema_new(contract, error);
@@ -77,7 +84,8 @@ static void *open_validate(const void *settings, const struct transformer_contex
 	return validate;
 }
 
-static int check(const void *settings, const struct transformer_context *context, struct place place, struct findings *findings)
+static int check(const void *settings, const struct transformer_context *context, struct place place,
+		 struct findings *findings)
 {
 	size_t errors = findings->errors;
 	struct validate *validate;
@@ -109,7 +117,8 @@ static int add_key(struct item *item, struct span name, struct span value, struc
 	return 0;
 }
 
-static int add_keys(const struct expression_list *keys, const struct expression_input *input, struct item *item, struct out *out, struct error *error)
+static int add_keys(const struct expression_list *keys, const struct expression_input *input, struct item *item,
+		    struct out *out, struct error *error)
 {
 	for (size_t i = 0; i < keys->count; i++) {
 		struct buf value;
@@ -142,7 +151,8 @@ static int run(void *self, struct item *item, struct out *out, struct error *err
 	valid->tree = json_incref(item->tree);
 	valid->bytes = item->bytes ? reader_ref(item->bytes) : NULL;
 	valid->contract = span_of(validate->settings->contract);
-	if (add_keys(&validate->keys, &input, valid, out, &why) || add_keys(&validate->settings->keys, &input, valid, out, &why)) {
+	if (add_keys(&validate->keys, &input, valid, out, &why) ||
+	    add_keys(&validate->settings->keys, &input, valid, out, &why)) {
 		json_decref(input.envelope);
 		return out_reject(out, valid, &why, error);
 	}

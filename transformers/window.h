@@ -14,7 +14,8 @@ struct window {
 
 void window_begin(struct window *, struct reader *, struct out *);
 void window_end(struct window *);
-/* The bytes at offset: at least `want` of them, less only where the document ends, often more. Borrowed until the next call. -1: RETRY, or told to stop. */
+/* The bytes at offset: at least `want` of them, less only where the document ends, often more. Borrowed until the next
+ * call. -1: RETRY, or told to stop. */
 int window_get(struct window *, uint64_t offset, size_t want, struct span *, struct error *);
 
 #endif

@@ -3,13 +3,13 @@
  *   {"format": "x12", "interchange": {…}, "group": {…}, "transaction": {"type": "850", "control": "0001"},
  *    "segments": [["BEG", "00", "SA", "PO-4711", "", "20260101"], …]}
  *
- * ST and SE are not among the segments. An element is a string; one with components an array of strings; one with repetitions (ISA11, from
- * version 00402 on) an array of arrays, each the components of one repetition. Bytes that are no UTF-8 are read as ISO 8859-1. The last element of BIN and BDS is
- * taken by its length, each byte one character.
+ * ST and SE are not among the segments. An element is a string; one with components an array of strings; one with
+ * repetitions (ISA11, from version 00402 on) an array of arrays, each the components of one repetition. Bytes that are
+ * no UTF-8 are read as ISO 8859-1. The last element of BIN and BDS is taken by its length, each byte one character.
  *
- * Nothing of an interchange is emitted before its envelope was surveyed: what is wrong with an interchange or a group rejects that stretch, what
- * is wrong with a transaction rejects it alone. Paths are interchange/group/transaction, counted from 1 within what holds them; for people
- * transactions are counted through the document. */
+ * Nothing of an interchange is emitted before its envelope was surveyed: what is wrong with an interchange or a group
+ * rejects that stretch, what is wrong with a transaction rejects it alone. Paths are interchange/group/transaction,
+ * counted from 1 within what holds them; for people transactions are counted through the document. */
 #include "config.h"
 #include "transformers/x12.h"
 
@@ -112,22 +112,28 @@ static int check_segment(const struct x12_scan *scan, const struct x12_segment *
 	size_t until = segment->binary ? segment->binary_from : text.len;
 
 	if (segment->oversized)
-		return error_set(why, ERROR_REJECT, "x12.limit", "a segment is longer than %u bytes: its terminator may be missing", X12_SEGMENT_MAX);
+		return error_set(why, ERROR_REJECT, "x12.limit",
+				 "a segment is longer than %u bytes: its terminator may be missing", X12_SEGMENT_MAX);
 	if (name.len < 2 || name.len > 3)
 		return error_set(why, ERROR_REJECT, "x12.segment", "a segment has no name of two or three characters");
 	for (size_t i = 0; i < name.len; i++)
 		if (!((name.data[i] >= 'A' && name.data[i] <= 'Z') || (name.data[i] >= '0' && name.data[i] <= '9')))
-			return error_set(why, ERROR_REJECT, "x12.segment", "a segment's name has something other than capital letters and digits");
+			return error_set(why, ERROR_REJECT, "x12.segment",
+					 "a segment's name has something other than capital letters and digits");
 	for (size_t i = 0; i < until; i++)
 		if ((unsigned char)text.data[i] < 0x20 || text.data[i] == 0x7f)
 			/* Where a control character is itself a separator it is not in the data. */
-			if (text.data[i] != scan->syntax.element && text.data[i] != scan->syntax.component && text.data[i] != scan->syntax.repetition)
-				return error_set(why, ERROR_REJECT, "x12.character", "segment %.*s contains the control character 0x%02x", SPAN_ARGS(name),
+			if (text.data[i] != scan->syntax.element && text.data[i] != scan->syntax.component &&
+			    text.data[i] != scan->syntax.repetition)
+				return error_set(why, ERROR_REJECT, "x12.character",
+						 "segment %.*s contains the control character 0x%02x", SPAN_ARGS(name),
 						 (unsigned char)text.data[i]);
 	if (segment->binary && memchr(text.data + until, '\0', text.len - until))
-		return error_set(why, ERROR_REJECT, "x12.character", "the binary data of %.*s contains a NUL", SPAN_ARGS(name));
+		return error_set(why, ERROR_REJECT, "x12.character", "the binary data of %.*s contains a NUL",
+				 SPAN_ARGS(name));
 	if (count_of(span_make(text.data, until), scan->syntax.element) > ELEMENTS_MAX)
-		return error_set(why, ERROR_REJECT, "x12.limit", "segment %.*s has more than %d elements", SPAN_ARGS(name), ELEMENTS_MAX);
+		return error_set(why, ERROR_REJECT, "x12.limit", "segment %.*s has more than %d elements",
+				 SPAN_ARGS(name), ELEMENTS_MAX);
 	return 0;
 }
 
@@ -140,7 +146,8 @@ static json_t *segment_of(const struct x12_scan *scan, const struct x12_segment 
 	for (size_t n = count_of(rest, scan->syntax.element); n; n--)
 		json_array_append_new(list, element_of(&scan->syntax, cut(&rest, scan->syntax.element)));
 	if (segment->binary)
-		json_array_append_new(list, text_of(span_make(segment->text.data + until + 1, segment->text.len - until - 1), true));
+		json_array_append_new(
+			list, text_of(span_make(segment->text.data + until + 1, segment->text.len - until - 1), true));
 	return list;
 }
 
@@ -181,20 +188,22 @@ static json_t *facts_of_group(const struct x12_scan *scan, const struct x12_segm
 }
 
 /* ---- a stretch that is rejected as a whole */
-static int reject_stretch(struct x12 *x, const char *what, const char *path, uint64_t offset, uint64_t length, const struct error *why,
-			  struct error *error)
+static int reject_stretch(struct x12 *x, const char *what, const char *path, uint64_t offset, uint64_t length,
+			  const struct error *why, struct error *error)
 {
 	struct item *item = out_item(x->out, x->whole);
 
 	out_level(x->out, item, path);
 	item->offset = offset;
 	item->length = length;
-	item->position = span_of(arena_printf(out_arena(x->out), "%s at byte %llu (%llu bytes)", what, (unsigned long long)offset, (unsigned long long)length));
+	item->position = span_of(arena_printf(out_arena(x->out), "%s at byte %llu (%llu bytes)", what,
+					      (unsigned long long)offset, (unsigned long long)length));
 	x->came++;
 	return out_reject(x->out, item, why, error);
 }
 
-static int reject_interchange(struct x12 *x, uint64_t offset, uint64_t end, const struct error *why, struct error *error)
+static int reject_interchange(struct x12 *x, uint64_t offset, uint64_t end, const struct error *why,
+			      struct error *error)
 {
 	char path[16], what[40];
 
@@ -215,7 +224,8 @@ static int reject_group(struct x12 *x, const struct x12_group_fault *fault, stru
 /* ---- one transaction */
 static void transaction_begin(struct x12 *x, struct transaction *t, const struct x12_segment *st)
 {
-	struct span type = x12_element(&x->scan, st, 1), control = x12_element(&x->scan, st, 2), convention = x12_element(&x->scan, st, 3);
+	struct span type = x12_element(&x->scan, st, 1), control = x12_element(&x->scan, st, 2),
+		    convention = x12_element(&x->scan, st, 3);
 	json_t *facts = json_object();
 
 	memset(t, 0, sizeof *t);
@@ -223,7 +233,8 @@ static void transaction_begin(struct x12 *x, struct transaction *t, const struct
 	x->counted++;
 	t->offset = st->offset;
 	t->segments = 1;
-	snprintf(t->control, sizeof t->control, "%.*s", (int)(control.len < 39 ? control.len : 39), control.data ? control.data : "");
+	snprintf(t->control, sizeof t->control, "%.*s", (int)(control.len < 39 ? control.len : 39),
+		 control.data ? control.data : "");
 	snprintf(t->type, sizeof t->type, "%.*s", (int)(type.len < 15 ? type.len : 15), type.data ? type.data : "");
 	set_text(facts, "type", type);
 	set_text(facts, "control", control);
@@ -235,7 +246,8 @@ static void transaction_begin(struct x12 *x, struct transaction *t, const struct
 	json_object_set_new(t->facts, "transaction", facts);
 	t->list = json_array();
 	if (type.len != 3 || control.len < 4 || control.len > 9) {
-		error_set(&t->why, ERROR_REJECT, "x12.control", "ST has no type of three digits, or no control number of 4 to 9 digits");
+		error_set(&t->why, ERROR_REJECT, "x12.control",
+			  "ST has no type of three digits, or no control number of 4 to 9 digits");
 		t->fault_segment = 1;
 		t->fault_offset = st->offset;
 	}
@@ -262,8 +274,10 @@ static void transaction_add(struct x12 *x, struct transaction *t, const struct x
 		return;
 	t->values += count_of(segment->text, x->scan.syntax.element);
 	bad = check_segment(&x->scan, segment, &why) != 0;
-	if (!bad && (t->segments > SEGMENTS_MAX || t->values > VALUES_MAX || segment->end - t->offset > out_tree_max(x->out)))
-		bad = error_set(&why, ERROR_REJECT, "x12.limit", "the transaction passes %d segments, %d elements or %zu bytes", SEGMENTS_MAX,
+	if (!bad &&
+	    (t->segments > SEGMENTS_MAX || t->values > VALUES_MAX || segment->end - t->offset > out_tree_max(x->out)))
+		bad = error_set(&why, ERROR_REJECT, "x12.limit",
+				"the transaction passes %d segments, %d elements or %zu bytes", SEGMENTS_MAX,
 				VALUES_MAX, out_tree_max(x->out)) != 0;
 	if (bad)
 		transaction_fault(t, &why, segment->offset);
@@ -282,11 +296,12 @@ static void transaction_close(struct x12 *x, struct transaction *t, const struct
 	t->end = se->end;
 	snprintf(wanted, sizeof wanted, "%.*s", (int)(count.len < 20 ? count.len : 20), count.data ? count.data : "");
 	if (!span_is(control, t->control)) {
-		error_set(&why, ERROR_REJECT, "x12.control", "SE02 is \"%.*s\", but ST02 is \"%s\"", (int)(control.len < 40 ? control.len : 40),
-			  control.data ? control.data : "", t->control);
+		error_set(&why, ERROR_REJECT, "x12.control", "SE02 is \"%.*s\", but ST02 is \"%s\"",
+			  (int)(control.len < 40 ? control.len : 40), control.data ? control.data : "", t->control);
 		transaction_fault(t, &why, se->offset);
 	} else if (!wanted[0] || wanted[0] == '-' || strtoull(wanted, &end, 10) != t->segments || *end) {
-		error_set(&why, ERROR_REJECT, "x12.count", "SE01 says \"%s\" segments, there are %llu", wanted, (unsigned long long)t->segments);
+		error_set(&why, ERROR_REJECT, "x12.count", "SE01 says \"%s\" segments, there are %llu", wanted,
+			  (unsigned long long)t->segments);
 		transaction_fault(t, &why, se->offset);
 	}
 }
@@ -296,10 +311,11 @@ static struct span position_of(struct x12 *x, const struct transaction *t)
 	struct arena *arena = out_arena(x->out);
 
 	if (t->why.class == ERROR_NONE)
-		return span_of(arena_printf(arena, "transaction %llu (control %s) at byte %llu", (unsigned long long)x->counted, t->control,
-					    (unsigned long long)t->offset));
-	return span_of(arena_printf(arena, "transaction %llu (control %s), segment %llu at byte %llu", (unsigned long long)x->counted, t->control,
-				    (unsigned long long)t->fault_segment, (unsigned long long)t->fault_offset));
+		return span_of(arena_printf(arena, "transaction %llu (control %s) at byte %llu",
+					    (unsigned long long)x->counted, t->control, (unsigned long long)t->offset));
+	return span_of(arena_printf(arena, "transaction %llu (control %s), segment %llu at byte %llu",
+				    (unsigned long long)x->counted, t->control, (unsigned long long)t->fault_segment,
+				    (unsigned long long)t->fault_offset));
 }
 
 static json_t *body_of(const struct transaction *t)
@@ -335,7 +351,8 @@ static int transaction_out(struct x12 *x, struct transaction *t, struct error *e
 
 static bool ends_without_se(const struct x12_scan *scan, const struct x12_segment *segment)
 {
-	return x12_is(scan, segment, "ST") || x12_is(scan, segment, "GE") || x12_is(scan, segment, "GS") || x12_is(scan, segment, "IEA");
+	return x12_is(scan, segment, "ST") || x12_is(scan, segment, "GE") || x12_is(scan, segment, "GS") ||
+	       x12_is(scan, segment, "IEA");
 }
 
 /* From ST on, which was read; leaves off behind SE, or in front of what must not come before it. */
@@ -378,7 +395,8 @@ static const struct x12_group_fault *fault_of(const struct x12_survey *survey, u
 	return NULL;
 }
 
-static int enter_group(struct x12 *x, const struct x12_segment *gs, const struct x12_survey *survey, bool *skip, struct error *error)
+static int enter_group(struct x12 *x, const struct x12_segment *gs, const struct x12_survey *survey, bool *skip,
+		       struct error *error)
 {
 	const struct x12_group_fault *fault = fault_of(survey, ++x->group);
 
@@ -389,7 +407,8 @@ static int enter_group(struct x12 *x, const struct x12_segment *gs, const struct
 	return fault ? reject_group(x, fault, error) : 0;
 }
 
-static int run_interchange(struct x12 *x, const struct x12_isa *isa, const struct x12_survey *survey, struct error *error)
+static int run_interchange(struct x12 *x, const struct x12_isa *isa, const struct x12_survey *survey,
+			   struct error *error)
 {
 	struct x12_segment segment;
 	bool skip = false;
@@ -428,7 +447,8 @@ static int run_stretch(struct x12 *x, struct error *error)
 		if (x12_isa_find(&x->scan, start + 1, x->scan.window.size, &next, error))
 			return -1;
 		x->scan.offset = next;
-		if (x->interchange == 1 && next == x->scan.window.size) { /* nothing here is X12: the document is dead as a whole */
+		if (x->interchange == 1 &&
+		    next == x->scan.window.size) { /* nothing here is X12: the document is dead as a whole */
 			*error = why;
 			return -1;
 		}
@@ -453,13 +473,15 @@ static int check_start(struct x12 *x, struct error *error)
 	if (window_get(&x->scan.window, 0, 4, &got, error))
 		return -1;
 	if (got.len >= 2 && (!memcmp(got.data, "\xff\xfe", 2) || !memcmp(got.data, "\xfe\xff", 2)))
-		return error_set(error, ERROR_REJECT, "x12.encoding", "this is UTF-16; X12 is exchanged in ASCII, ISO 8859-1 or UTF-8");
+		return error_set(error, ERROR_REJECT, "x12.encoding",
+				 "this is UTF-16; X12 is exchanged in ASCII, ISO 8859-1 or UTF-8");
 	if (got.len >= 3 && !memcmp(got.data, "\xef\xbb\xbf", 3))
 		x->scan.offset = 3;
 	if (x12_skip_filler(&x->scan, error))
 		return -1;
 	if (x->scan.offset >= x->scan.window.size)
-		return error_set(error, ERROR_REJECT, "x12.empty", "there is no interchange: %s", got.len ? "only white space" : "the document is empty");
+		return error_set(error, ERROR_REJECT, "x12.empty", "there is no interchange: %s",
+				 got.len ? "only white space" : "the document is empty");
 	return 0;
 }
 

@@ -21,7 +21,8 @@ struct x12_isa {
 };
 
 struct x12_segment {
-	struct span text;     /* without terminator and, where they mean nothing, line ends; borrowed until the next one is read */
+	struct span text; /* without terminator and, where they mean nothing, line ends; borrowed until the next one is
+			     read */
 	uint64_t offset, end; /* of the raw bytes, terminator included */
 	bool oversized;       /* text is only its beginning */
 	bool binary;          /* BIN, BDS: the last element was taken by its length */
@@ -38,14 +39,16 @@ struct x12_scan {
 /* 1: an interchange starts here. 0: none does; why says so (REJECT). -1: as window_get. */
 int x12_isa_read(struct x12_scan *, uint64_t offset, struct x12_isa *, struct error *why, struct error *);
 struct span x12_isa_element(const struct x12_isa *, int number); /* ISA01 is 1; without trailing spaces */
-/* The first place from `from` on, below `to`, where an interchange starts; `to` when there is none. -1: as window_get. */
+/* The first place from `from` on, below `to`, where an interchange starts; `to` when there is none. -1: as window_get.
+ */
 int x12_isa_find(struct x12_scan *, uint64_t from, uint64_t to, uint64_t *found, struct error *);
 int x12_skip_filler(struct x12_scan *, struct error *); /* line ends, blanks, NUL, ^Z between segments */
 
 /* 1: a segment, 0: the end of the document, -1. */
 int x12_next(struct x12_scan *, struct x12_segment *, struct error *);
 bool x12_is(const struct x12_scan *, const struct x12_segment *, const char *name);
-struct span x12_element(const struct x12_scan *, const struct x12_segment *, int number); /* 1 is the first after the name; empty: not there */
+struct span x12_element(const struct x12_scan *, const struct x12_segment *,
+			int number); /* 1 is the first after the name; empty: not there */
 
 /* What is wrong with an interchange as a whole, or with a group; found before anything of it is emitted. */
 struct x12_group_fault {

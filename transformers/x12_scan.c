@@ -32,7 +32,9 @@ static int read_separators(struct x12_isa *isa, struct error *why)
 
 	for (size_t i = 0; i < sizeof places; i++)
 		if (isa->text[places[i]] != isa->text[3])
-			return error_set(why, ERROR_REJECT, "x12.isa", "the ISA segment does not have its fixed length of 106: no separator at its character %d",
+			return error_set(why, ERROR_REJECT, "x12.isa",
+					 "the ISA segment does not have its fixed length of 106: no separator at its "
+					 "character %d",
 					 places[i] + 1);
 	syntax->element = isa->text[3];
 	syntax->component = isa->text[104];
@@ -40,8 +42,10 @@ static int read_separators(struct x12_isa *isa, struct error *why)
 	syntax->repetition = memcmp(isa->text + 84, "00402", 5) >= 0 && is_separator(repetition) ? repetition : '\0';
 	syntax->wraps = syntax->terminator != '\r' && syntax->terminator != '\n';
 	if (!is_separator(syntax->element) || !is_separator(syntax->component) || !is_separator(syntax->terminator))
-		return error_set(why, ERROR_REJECT, "x12.separator", "a separator in ISA is a letter, a digit, a blank or no ASCII character");
-	if (syntax->element == syntax->component || syntax->element == syntax->terminator || syntax->component == syntax->terminator ||
+		return error_set(why, ERROR_REJECT, "x12.separator",
+				 "a separator in ISA is a letter, a digit, a blank or no ASCII character");
+	if (syntax->element == syntax->component || syntax->element == syntax->terminator ||
+	    syntax->component == syntax->terminator ||
 	    (syntax->repetition && (syntax->repetition == syntax->element || syntax->repetition == syntax->component ||
 				    syntax->repetition == syntax->terminator)))
 		return error_set(why, ERROR_REJECT, "x12.separator", "two separators in ISA are the same character");
@@ -129,7 +133,8 @@ int x12_skip_filler(struct x12_scan *scan, struct error *error)
 	}
 }
 
-/* BIN*length*bytes and BDS*filter*length*bytes: any byte may stand in the last element. Length of the whole segment without terminator, 0: not such a one. */
+/* BIN*length*bytes and BDS*filter*length*bytes: any byte may stand in the last element. Length of the whole segment
+ * without terminator, 0: not such a one. */
 static int measure_binary(struct x12_scan *scan, struct span got, size_t *length, size_t *from, struct error *error)
 {
 	const char *p = got.data + 4, *end = got.data + (got.len < 64 ? got.len : 64);
@@ -137,7 +142,8 @@ static int measure_binary(struct x12_scan *scan, struct span got, size_t *length
 	struct span all;
 
 	*length = 0;
-	if (got.len < 6 || got.data[3] != scan->syntax.element || (memcmp(got.data, "BIN", 3) && memcmp(got.data, "BDS", 3)))
+	if (got.len < 6 || got.data[3] != scan->syntax.element ||
+	    (memcmp(got.data, "BIN", 3) && memcmp(got.data, "BDS", 3)))
 		return 0;
 	if (got.data[2] == 'S') {
 		while (p < end && *p != scan->syntax.element && *p != scan->syntax.terminator)
@@ -304,14 +310,16 @@ static void leave_group(struct survey *survey, uint64_t end)
 	if (!result->faults)
 		result->faults = mem_alloc(X12_GROUP_FAULTS_MAX * sizeof *result->faults);
 	fault = &result->faults[result->faults_count++];
-	*fault = (struct x12_group_fault){survey->groups, survey->group_offset, end - survey->group_offset, survey->group_why};
+	*fault = (struct x12_group_fault){survey->groups, survey->group_offset, end - survey->group_offset,
+					  survey->group_why};
 }
 
 static void lose_group_end(struct survey *survey, uint64_t end)
 {
 	if (!survey->in_group)
 		return;
-	error_set(&survey->group_why, ERROR_REJECT, "x12.truncated", "group %u (control %s) has no GE", survey->groups, survey->group_control);
+	error_set(&survey->group_why, ERROR_REJECT, "x12.truncated", "group %u (control %s) has no GE", survey->groups,
+		  survey->group_control);
 	leave_group(survey, end);
 }
 
@@ -327,7 +335,8 @@ static void enter_group(struct survey *survey, const struct x12_segment *segment
 	error_clear(&survey->group_why);
 	snprintf(survey->group_control, sizeof survey->group_control, "%.*s", SPAN_ARGS(shown(control)));
 	if (!control.len || control.len > 9)
-		error_set(&survey->group_why, ERROR_REJECT, "x12.control", "group %u has no control number of 1 to 9 digits in GS06", survey->groups);
+		error_set(&survey->group_why, ERROR_REJECT, "x12.control",
+			  "group %u has no control number of 1 to 9 digits in GS06", survey->groups);
 }
 
 static void end_group(struct survey *survey, const struct x12_segment *segment)
@@ -339,11 +348,14 @@ static void end_group(struct survey *survey, const struct x12_segment *segment)
 		return;
 	}
 	if (survey->group_why.class == ERROR_NONE && !span_is(control, survey->group_control))
-		error_set(&survey->group_why, ERROR_REJECT, "x12.control", "group %u: GE02 is \"%.*s\", but GS06 is \"%s\"", survey->groups, SPAN_ARGS(shown(control)),
+		error_set(&survey->group_why, ERROR_REJECT, "x12.control",
+			  "group %u: GE02 is \"%.*s\", but GS06 is \"%s\"", survey->groups, SPAN_ARGS(shown(control)),
 			  survey->group_control);
 	else if (survey->group_why.class == ERROR_NONE && !says(count, survey->group_transactions))
-		error_set(&survey->group_why, ERROR_REJECT, "x12.count", "group %u (control %s): GE01 says \"%.*s\" transactions, there are %llu", survey->groups,
-			  survey->group_control, SPAN_ARGS(shown(count)), (unsigned long long)survey->group_transactions);
+		error_set(&survey->group_why, ERROR_REJECT, "x12.count",
+			  "group %u (control %s): GE01 says \"%.*s\" transactions, there are %llu", survey->groups,
+			  survey->group_control, SPAN_ARGS(shown(count)),
+			  (unsigned long long)survey->group_transactions);
 	leave_group(survey, segment->end);
 }
 
@@ -358,15 +370,18 @@ static void end_interchange(struct survey *survey, const struct x12_segment *seg
 	if (why->class != ERROR_NONE)
 		return;
 	if (!span_equal(control, wanted))
-		error_set(why, ERROR_REJECT, "x12.control", "IEA02 is \"%.*s\", but ISA13 is \"%.*s\"", SPAN_ARGS(shown(control)), SPAN_ARGS(wanted));
-	else if (!says(count, survey->groups) && (survey->groups || !says(count, 1))) /* some count their TA1 as a group */
-		error_set(why, ERROR_REJECT, "x12.count", "IEA01 says \"%.*s\" groups, there are %u", SPAN_ARGS(shown(count)), survey->groups);
+		error_set(why, ERROR_REJECT, "x12.control", "IEA02 is \"%.*s\", but ISA13 is \"%.*s\"",
+			  SPAN_ARGS(shown(control)), SPAN_ARGS(wanted));
+	else if (!says(count, survey->groups) &&
+		 (survey->groups || !says(count, 1))) /* some count their TA1 as a group */
+		error_set(why, ERROR_REJECT, "x12.count", "IEA01 says \"%.*s\" groups, there are %u",
+			  SPAN_ARGS(shown(count)), survey->groups);
 }
 
 static bool is_service(const struct x12_scan *scan, const struct x12_segment *segment)
 {
-	return x12_is(scan, segment, "TA1") || x12_is(scan, segment, "TA3") || x12_is(scan, segment, "ISB") || x12_is(scan, segment, "ISE") ||
-	       x12_is(scan, segment, "ISR");
+	return x12_is(scan, segment, "TA1") || x12_is(scan, segment, "TA3") || x12_is(scan, segment, "ISB") ||
+	       x12_is(scan, segment, "ISE") || x12_is(scan, segment, "ISR");
 }
 
 static void look(struct survey *survey, const struct x12_segment *segment)
@@ -399,7 +414,8 @@ static int save_next(struct survey *survey, struct error *error)
 		return -1;
 	if (next < result->end) {
 		result->end = next;
-		error_set(&result->why, ERROR_REJECT, "x12.truncated", "the interchange (control %.*s) is cut off: the next one starts before its IEA",
+		error_set(&result->why, ERROR_REJECT, "x12.truncated",
+			  "the interchange (control %.*s) is cut off: the next one starts before its IEA",
 			  SPAN_ARGS(x12_isa_element(survey->isa, 13)));
 	}
 	return 0;
@@ -427,7 +443,8 @@ int x12_survey(struct x12_scan *scan, const struct x12_isa *isa, struct x12_surv
 		return -1;
 	result->end = segment.offset;
 	result->why.class = ERROR_NONE;
-	error_set(&result->why, ERROR_REJECT, "x12.truncated", "the interchange (control %.*s) has no IEA: the document is not complete",
+	error_set(&result->why, ERROR_REJECT, "x12.truncated",
+		  "the interchange (control %.*s) has no IEA: the document is not complete",
 		  SPAN_ARGS(x12_isa_element(isa, 13)));
 	return save_next(&survey, error);
 }

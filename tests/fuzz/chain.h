@@ -20,7 +20,8 @@ static void run_decoder(const char *format, const uint8_t *data, size_t size)
 	struct node node = {.type = NODE_SCALAR, .text = span_of(format)};
 	struct findings findings;
 	struct option_context context = {.arena = arena_new(), .findings = &findings};
-	struct chain_step step = {&decode_transformer, arena_alloc(context.arena, decode_transformer.settings_size), "decode"};
+	struct chain_step step = {&decode_transformer, arena_alloc(context.arena, decode_transformer.settings_size),
+				  "decode"};
 	struct chain_hand hand = {.write = forget_bytes};
 	struct reader *body = reader_new_copy(span_make(data, size));
 	struct chain_report report;
@@ -32,7 +33,8 @@ static void run_decoder(const char *format, const uint8_t *data, size_t size)
 		abort();
 	chain = chain_new("fuzz", &step, 1, NULL, NULL, &error);
 	/* Everything must have come of something: nothing may vanish. */
-	if (chain_run_by_hand(chain, body, SPAN_NONE, SPAN_NONE, &hand, &report, &error) || report.outputs + report.dead + report.dropped == 0)
+	if (chain_run_by_hand(chain, body, SPAN_NONE, SPAN_NONE, &hand, &report, &error) ||
+	    report.outputs + report.dead + report.dropped == 0)
 		abort();
 	chain_free(chain);
 	reader_unref(body);

@@ -34,7 +34,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct arena *arena = arena_new();
 	struct expression *expression;
-	struct expression_input input = {.body = json_pack("{s:s,s:[i,{s:n}]}", "a", "x", "b", 1, "c"), .limits = {100, 16u << 20}};
+	struct expression_input input = {.body = json_pack("{s:s,s:[i,{s:n}]}", "a", "x", "b", 1, "c"),
+					 .limits = {100, 16u << 20}};
 	json_t *result = NULL;
 
 	if (size < 4096) {

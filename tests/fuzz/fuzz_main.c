@@ -1,5 +1,5 @@
-/* Runs a fuzz target over the files of its corpus, for builds without libFuzzer: FERRULE_SRCDIR/tests/fuzz/corpus/NAME, where the
- * program is fuzz_NAME, or the files and folders that are named. Prints TAP. */
+/* Runs a fuzz target over the files of its corpus, for builds without libFuzzer: FERRULE_SRCDIR/tests/fuzz/corpus/NAME,
+ * where the program is fuzz_NAME, or the files and folders that are named. Prints TAP. */
 #include "config.h"
 
 #include <dirent.h>
@@ -61,7 +61,8 @@ int main(int argc, char **argv)
 	name = name ? name + 1 : argv[0];
 	if (!strncmp(name, "lt-", 3))
 		name += 3;
-	corpus = mem_printf("%s/tests/fuzz/corpus/%s", source ? source : SRCDIR, !strncmp(name, "fuzz_", 5) ? name + 5 : name);
+	corpus = mem_printf("%s/tests/fuzz/corpus/%s", source ? source : SRCDIR,
+			    !strncmp(name, "fuzz_", 5) ? name + 5 : name);
 	for (int i = 1; i < argc; i++)
 		run_path(argv[i]);
 	if (argc == 1)

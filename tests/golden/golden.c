@@ -1,5 +1,6 @@
-/* Golden folders: tests/golden/TRANSFORMER/CASE holds `in`, `config.json` (see tests/support/chain.h) and `out`, the lines that must come. With
- * GOLDEN_UPDATE=1 in the environment `out` is written instead; look at the difference before keeping it. */
+/* Golden folders: tests/golden/TRANSFORMER/CASE holds `in`, `config.json` (see tests/support/chain.h) and `out`, the
+ * lines that must come. With GOLDEN_UPDATE=1 in the environment `out` is written instead; look at the difference before
+ * keeping it. */
 #include "config.h"
 
 #include <dirent.h>
@@ -26,7 +27,8 @@ static void golden(void **state)
 {
 	const char *directory = *state;
 	size_t in_len, len;
-	char *in = need(directory, "in", &in_len), *config = need(directory, "config.json", &len), *path = support_path(directory, "out"), *want;
+	char *in = need(directory, "in", &in_len), *config = need(directory, "config.json", &len),
+	     *path = support_path(directory, "out"), *want;
 	struct made_chain *made = made_chain_new(config, directory, "golden", NULL);
 	struct came came = {0};
 	struct error error;
@@ -61,7 +63,9 @@ static size_t collect(const char *root, const char *transformer, struct CMUnitTe
 		char *path = support_path(folder, entry->d_name), *config = support_path(path, "config.json");
 
 		if (entry->d_name[0] != '.' && !access(config, R_OK))
-			tests[n++] = (struct CMUnitTest){.name = mem_printf("%s/%s", transformer, entry->d_name), .test_func = golden, .initial_state = path};
+			tests[n++] = (struct CMUnitTest){.name = mem_printf("%s/%s", transformer, entry->d_name),
+							 .test_func = golden,
+							 .initial_state = path};
 		else
 			free(path);
 		free(config);

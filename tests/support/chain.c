@@ -8,8 +8,9 @@
 #include "base/tree.h"
 #include "tests/support/support.h"
 
-static const struct transformer_ops *const all[] = {&decode_transformer, &encode_transformer, &filter_transformer, &map_transformer,
-	&route_transformer, &split_transformer, &validate_transformer};
+static const struct transformer_ops *const all[] = {&decode_transformer,  &encode_transformer, &filter_transformer,
+						    &map_transformer,     &route_transformer,  &split_transformer,
+						    &validate_transformer};
 
 static struct node *node_of(struct arena *arena, json_t *json)
 {
@@ -32,7 +33,8 @@ static struct node *node_of(struct arena *arena, json_t *json)
 		node->count = json_object_size(json);
 		node->pairs = arena_alloc(arena, node->count * sizeof *node->pairs);
 		json_object_foreach(json, key, value) {
-			node->pairs[i].key = (struct node){.type = NODE_SCALAR, .place = node->place, .text = span_of(arena_strdup(arena, key))};
+			node->pairs[i].key = (struct node){
+				.type = NODE_SCALAR, .place = node->place, .text = span_of(arena_strdup(arena, key))};
 			node->pairs[i++].value = node_of(arena, value);
 		}
 	} else {
@@ -77,7 +79,8 @@ static const struct transformer_ops *find(const char *name)
 	return NULL;
 }
 
-struct made_chain *made_chain_new(const char *config, const char *directory, const char *flow, const struct chain_limits *limits)
+struct made_chain *made_chain_new(const char *config, const char *directory, const char *flow,
+				  const struct chain_limits *limits)
 {
 	struct made_chain *made = mem_alloc(sizeof *made);
 	struct option_context context = {.mapping = mapping_of, .site = made};
@@ -103,7 +106,8 @@ struct made_chain *made_chain_new(const char *config, const char *directory, con
 		steps[i].ops = find(name);
 		steps[i].settings = settings = arena_alloc(made->arena, steps[i].ops->settings_size);
 		steps[i].label = steps[i].ops->name;
-		option_fill(&context, node_of(made->arena, json_object_get(step, name)), steps[i].ops->options, NULL, settings);
+		option_fill(&context, node_of(made->arena, json_object_get(step, name)), steps[i].ops->options, NULL,
+			    settings);
 		if (!findings.errors && steps[i].ops->check)
 			steps[i].ops->check(settings, &surroundings, (struct place){"config.json", 1, 1}, &findings);
 		if (findings.errors)
@@ -181,7 +185,8 @@ static int on_publish(void *arg, const struct chain_output *output, struct error
 	return put_line(came, line);
 }
 
-static int on_dead(void *arg, const struct item *item, const char *step, const struct error *why, struct span content, struct error *error)
+static int on_dead(void *arg, const struct item *item, const char *step, const struct error *why, struct span content,
+		   struct error *error)
 {
 	struct came *came = arg;
 	json_t *line = json_object();

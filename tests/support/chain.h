@@ -12,8 +12,10 @@ struct made_chain {
 	const char *directory; /* where mappings lie */
 };
 
-/* config: {"media_type": "…", "steps": [{"decode": "x12"}, …], "contracts": {"order/v1": {…}}}. Ends the test on mistakes. */
-struct made_chain *made_chain_new(const char *config, const char *directory, const char *flow, const struct chain_limits *);
+/* config: {"media_type": "…", "steps": [{"decode": "x12"}, …], "contracts": {"order/v1": {…}}}. Ends the test on
+ * mistakes. */
+struct made_chain *made_chain_new(const char *config, const char *directory, const char *flow,
+				  const struct chain_limits *);
 void made_chain_free(struct made_chain *);
 
 struct came {

@@ -57,7 +57,8 @@ static const char *id_of_out(const char *lines, const char *out)
 
 static void a_filter_changes_nobodys_identity(void **state)
 {
-	char *all = run(DECODE "," NUMBER, THREE, NULL), *some = run(DECODE "," NUMBER ",{\"filter\":\". != \\\"A\\\"\"}", THREE, NULL);
+	char *all = run(DECODE "," NUMBER, THREE, NULL),
+	     *some = run(DECODE "," NUMBER ",{\"filter\":\". != \\\"A\\\"\"}", THREE, NULL);
 
 	assert_int_equal(came.published, 2);
 	assert_string_equal(id_of_out(all, "\"out\":\"B\""), id_of_out(some, "\"out\":\"B\""));
@@ -69,7 +70,8 @@ static void a_filter_changes_nobodys_identity(void **state)
 
 static void the_same_input_gives_the_same_ids_and_another_flow_others(void **state)
 {
-	char *one = run("", "{\"a\":1}", NULL), *again = run("", "{\"a\":1}", NULL), *other = run_flow("others", "", "{\"a\":1}", NULL);
+	char *one = run("", "{\"a\":1}", NULL), *again = run("", "{\"a\":1}", NULL),
+	     *other = run_flow("others", "", "{\"a\":1}", NULL);
 
 	assert_string_equal(one, again);
 	assert_string_not_equal(one, other);
@@ -82,14 +84,17 @@ static void declared_ids_stand_in_place_of_ordinals(void **state)
 {
 #define BY_CONTROL ",{\"split\":{\"by\":\"transaction\",\"id\":[\".transaction.control\"]}},"
 	char *three = run(DECODE BY_CONTROL NUMBER, THREE, NULL);
-	char *two = run(DECODE BY_CONTROL NUMBER, ISA GS PO("0003", "C") PO("0002", "B") "GE*2*1~IEA*1*000000001~", NULL);
+	char *two =
+		run(DECODE BY_CONTROL NUMBER, ISA GS PO("0003", "C") PO("0002", "B") "GE*2*1~IEA*1*000000001~", NULL);
 
 	assert_string_equal(id_of_out(three, "\"out\":\"B\""), id_of_out(two, "\"out\":\"B\""));
 	assert_string_equal(id_of_out(three, "\"out\":\"C\""), id_of_out(two, "\"out\":\"C\""));
 	free(three);
 	free(two);
-	three = run("{\"split\":{\"by\":\".o[]\",\"id\":\".n\"}},{\"split\":\".l[]\"}", "{\"o\":[{\"n\":\"x\",\"l\":[1,2]},{\"n\":\"y\",\"l\":[3]}]}", NULL);
-	two = run("{\"split\":{\"by\":\".o[]\",\"id\":\".n\"}},{\"split\":\".l[]\"}", "{\"o\":[{\"n\":\"y\",\"l\":[3]}]}", NULL);
+	three = run("{\"split\":{\"by\":\".o[]\",\"id\":\".n\"}},{\"split\":\".l[]\"}",
+		    "{\"o\":[{\"n\":\"x\",\"l\":[1,2]},{\"n\":\"y\",\"l\":[3]}]}", NULL);
+	two = run("{\"split\":{\"by\":\".o[]\",\"id\":\".n\"}},{\"split\":\".l[]\"}",
+		  "{\"o\":[{\"n\":\"y\",\"l\":[3]}]}", NULL);
 	assert_string_equal(id_of_out(three, "\"out\":3"), id_of_out(two, "\"out\":3"));
 	assert_string_not_equal(id_of_out(three, "\"out\":1"), id_of_out(three, "\"out\":2"));
 	free(three);
@@ -141,7 +146,8 @@ static void the_content_of_a_dead_part_is_that_part(void **state)
 static void too_many_outputs_kill_the_input_and_not_the_program(void **state)
 {
 	struct chain_limits limits = {.outputs_max = 3};
-	struct made_chain *made = made_chain_new("{\"media_type\":\"application/json\",\"steps\":[{\"split\":\"range(10)\"}]}", ".", "f", &limits);
+	struct made_chain *made = made_chain_new(
+		"{\"media_type\":\"application/json\",\"steps\":[{\"split\":\"range(10)\"}]}", ".", "f", &limits);
 	struct error error;
 
 	assert_int_equal(made_chain_run(made, SPAN_LITERAL("1"), SPAN_NONE, &came, &error), 0);
@@ -155,7 +161,8 @@ static void too_many_outputs_kill_the_input_and_not_the_program(void **state)
 static void a_tree_has_a_limit(void **state)
 {
 	struct chain_limits limits = {.tree_max = 100};
-	struct made_chain *made = made_chain_new("{\"media_type\":\"application/json\",\"steps\":[{\"map\":{\"jq\":\".\"}}]}", ".", "f", &limits);
+	struct made_chain *made = made_chain_new(
+		"{\"media_type\":\"application/json\",\"steps\":[{\"map\":{\"jq\":\".\"}}]}", ".", "f", &limits);
 	char *big = mem_printf("\"%0200d\"", 0);
 	struct error error;
 
@@ -180,7 +187,8 @@ static int count_output(void *arg, const struct chain_output *output, struct err
 	return 0;
 }
 
-static int count_dead(void *arg, const struct item *item, const char *step, const struct error *why, struct span content, struct error *error)
+static int count_dead(void *arg, const struct item *item, const char *step, const struct error *why,
+		      struct span content, struct error *error)
 {
 	struct counted *counted = arg;
 
@@ -208,7 +216,8 @@ static int run_reader(struct made_chain *made, struct reader *body, struct count
 
 static void a_failing_publish_stops_everything(void **state)
 {
-	struct made_chain *made = made_chain_new("{\"steps\":[" DECODE ",{\"split\":\".segments[]\"}]}", ".", "f", NULL);
+	struct made_chain *made =
+		made_chain_new("{\"steps\":[" DECODE ",{\"split\":\".segments[]\"}]}", ".", "f", NULL);
 	struct counted counted = {.fail_at = 2};
 	struct error error;
 
@@ -249,8 +258,11 @@ static struct reader *file_of(const char *start, const char *each, unsigned time
 
 static void a_document_of_a_hundred_thousand_transactions_needs_the_memory_of_one(void **state)
 {
-	struct made_chain *made = made_chain_new("{\"steps\":[" DECODE ",{\"split\":\".segments[]\"},{\"filter\":\".[3] != \\\"x\\\"\"}]}", ".", "f", NULL);
-	struct reader *body = file_of(ISA GS, "ST*850*%06u~BEG*00*SA*PO-%u~SE*3*%06u~", 100000, "GE*%u*1~IEA*1*000000001~");
+	struct made_chain *made = made_chain_new("{\"steps\":[" DECODE
+						 ",{\"split\":\".segments[]\"},{\"filter\":\".[3] != \\\"x\\\"\"}]}",
+						 ".", "f", NULL);
+	struct reader *body =
+		file_of(ISA GS, "ST*850*%06u~BEG*00*SA*PO-%u~SE*3*%06u~", 100000, "GE*%u*1~IEA*1*000000001~");
 	struct counted counted = {0};
 	struct error error;
 	size_t before = resident();

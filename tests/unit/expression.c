@@ -59,7 +59,8 @@ static char *run_on(const char *text, const char *body, const char *envelope, st
 
 static char *run(const char *text, const char *body)
 {
-	return run_on(text, body, "{\"subject\":\"PO-1\",\"time\":\"2026-01-31T12:00:00Z\",\"a b\":[1,2]}", (struct expression_limits){0});
+	return run_on(text, body, "{\"subject\":\"PO-1\",\"time\":\"2026-01-31T12:00:00Z\",\"a b\":[1,2]}",
+		      (struct expression_limits){0});
 }
 
 static void expect(const char *text, const char *body, const char *want)
@@ -73,15 +74,45 @@ static void expect(const char *text, const char *body, const char *want)
 
 static void plain_paths_agree_with_libjq(void **state)
 {
-	static const char *const paths[] = {".", " .a ", ".a.b", ".a.b[0]", ".a[\"b\"]", ".[\"a\"]", ".\"a\"", ".\"a\".\"b\"", ".a.\"x y\"", ".[0]", ".[-1]",
-		".[5]", ".[-9]", ".a[1]", ".a.b.c", ".and", ".a.if", "$envelope", "$envelope.subject", "$envelope.\"a b\"[1]", "$envelope[\"subject\"]",
-		"$envelope.none.of.it", ".[\"a\"][0].b"};
-	static const char *const bodies[] = {"null", "true", "1", "\"text\"", "[1,[2,3],{\"a\":4}]", "{}", "{\"a\":{\"b\":[1,2],\"x y\":\"z\"},\"and\":1}",
-		"{\"a\":[{\"b\":1},{\"c\":2}]}", "{\"a\":null}", "{\"a\":\"b\"}", "{\"a\":false}"};
+	static const char *const paths[] = {".",
+					    " .a ",
+					    ".a.b",
+					    ".a.b[0]",
+					    ".a[\"b\"]",
+					    ".[\"a\"]",
+					    ".\"a\"",
+					    ".\"a\".\"b\"",
+					    ".a.\"x y\"",
+					    ".[0]",
+					    ".[-1]",
+					    ".[5]",
+					    ".[-9]",
+					    ".a[1]",
+					    ".a.b.c",
+					    ".and",
+					    ".a.if",
+					    "$envelope",
+					    "$envelope.subject",
+					    "$envelope.\"a b\"[1]",
+					    "$envelope[\"subject\"]",
+					    "$envelope.none.of.it",
+					    ".[\"a\"][0].b"};
+	static const char *const bodies[] = {"null",
+					     "true",
+					     "1",
+					     "\"text\"",
+					     "[1,[2,3],{\"a\":4}]",
+					     "{}",
+					     "{\"a\":{\"b\":[1,2],\"x y\":\"z\"},\"and\":1}",
+					     "{\"a\":[{\"b\":1},{\"c\":2}]}",
+					     "{\"a\":null}",
+					     "{\"a\":\"b\"}",
+					     "{\"a\":false}"};
 
 	for (size_t p = 0; p < sizeof paths / sizeof *paths; p++)
 		for (size_t b = 0; b < sizeof bodies / sizeof *bodies; b++) {
-			char *plain = run(paths[p], bodies[b]), *through = mem_printf("(%s)", paths[p]), *jq = run(through, bodies[b]);
+			char *plain = run(paths[p], bodies[b]), *through = mem_printf("(%s)", paths[p]),
+			     *jq = run(through, bodies[b]);
 
 			if (strcmp(plain, jq))
 				fail_msg("%s on %s: %s, libjq says %s", paths[p], bodies[b], plain, jq);
@@ -93,8 +124,15 @@ static void plain_paths_agree_with_libjq(void **state)
 
 static void results_come_back_as_they_went_in(void **state)
 {
-	static const char *const bodies[] = {"null", "{\"a\":[1,2.5,-7,1e300,true,false,null,\"\xc3\xa9\\n\\\"\"]}", "[]", "{}", "9007199254740992",
-		"0.1", "[[[[1]]]]", "-0.001", "123456789.12"};
+	static const char *const bodies[] = {"null",
+					     "{\"a\":[1,2.5,-7,1e300,true,false,null,\"\xc3\xa9\\n\\\"\"]}",
+					     "[]",
+					     "{}",
+					     "9007199254740992",
+					     "0.1",
+					     "[[[[1]]]]",
+					     "-0.001",
+					     "123456789.12"};
 
 	for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
 		char *want = run(".", bodies[i]), *got = run("[.] | .[0]", bodies[i]);
@@ -198,8 +236,8 @@ static void what_reaches_outside_does_not_compile(void **state)
 
 static void time_is_limited(void **state)
 {
-	static const char *const endless[] = {"def f: f; f", "[range(1e9)] | length", "last(repeat(1))", "reduce range(1e9) as $i (0; . + $i)",
-		"until(false; . + 1)"};
+	static const char *const endless[] = {"def f: f; f", "[range(1e9)] | length", "last(repeat(1))",
+					      "reduce range(1e9) as $i (0; . + $i)", "until(false; . + 1)"};
 	struct itimerval before = {{0, 0}, {0, 0}}, after;
 	struct sigaction action;
 
@@ -218,10 +256,12 @@ static void time_is_limited(void **state)
 
 static void memory_is_limited(void **state)
 {
-	static const char *const hungry[] = {"def f: 1 + f; f", "[limit(1e8; repeat(\"aaaaaaaaaaaaaaaaaaaaaaaa\" + \"b\"))]"};
+	static const char *const hungry[] = {"def f: 1 + f; f",
+					     "[limit(1e8; repeat(\"aaaaaaaaaaaaaaaaaaaaaaaa\" + \"b\"))]"};
 
 	for (size_t i = 0; i < sizeof hungry / sizeof *hungry; i++) {
-		char *got = run_on(hungry[i], "1", NULL, (struct expression_limits){.time_ms = 20000, .memory = 32u << 20});
+		char *got =
+			run_on(hungry[i], "1", NULL, (struct expression_limits){.time_ms = 20000, .memory = 32u << 20});
 
 		if (!strstr(got, "jq.memory: stopped: it needed more than 32 MiB"))
 			fail_msg("%s: %s", hungry[i], got);
@@ -231,7 +271,8 @@ static void memory_is_limited(void **state)
 
 static void after_a_limit_the_same_expression_runs_again(void **state)
 {
-	struct expression *e = expression_new(arena, span_of("if . then 1 | until(false; .) else \"ok\" end"), (struct place){"a", 1, 1});
+	struct expression *e = expression_new(arena, span_of("if . then 1 | until(false; .) else \"ok\" end"),
+					      (struct place){"a", 1, 1});
 	struct expression_input input = {json("true"), NULL, {.time_ms = 30}};
 	struct error error;
 	json_t *result;
@@ -253,7 +294,8 @@ static void builtins_on_which_libjq_aborts_are_mended(void **state)
 	expect("implode", "[-1]", "jq.error: implode needs an array of code points (flows/a.yaml:7)");
 	expect("todate", "1e300", "jq.error: strftime: 1e+300 seconds are no time (flows/a.yaml:7)");
 	expect("[nan | todate]", "1", "jq.error: strftime: null seconds are no time (flows/a.yaml:7)");
-	expect("[todate, date, dateiso8601, (gmtime | strftime(\"%H\"))]", "3600", "[\"1970-01-01T01:00:00Z\",\"1970-01-01T01:00:00Z\",\"1970-01-01T01:00:00Z\",\"01\"]");
+	expect("[todate, date, dateiso8601, (gmtime | strftime(\"%H\"))]", "3600",
+	       "[\"1970-01-01T01:00:00Z\",\"1970-01-01T01:00:00Z\",\"1970-01-01T01:00:00Z\",\"01\"]");
 	expect("implode", "[55296]", "jq.error: implode needs an array of code points (flows/a.yaml:7)");
 }
 
@@ -366,7 +408,8 @@ static void expect_parsed(struct span text, const char *want)
 	json_t *tree = tree_parse_new(text, &error);
 
 	if (tree ? *want != '\0' : !*want || !strstr(error.text, want))
-		fail_msg("%.*s: %s", (int)(text.len < 40 ? text.len : 40), text.data, tree ? "it was taken" : error.text);
+		fail_msg("%.*s: %s", (int)(text.len < 40 ? text.len : 40), text.data,
+			 tree ? "it was taken" : error.text);
 	json_decref(tree);
 }
 
@@ -395,8 +438,10 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(plain_paths_agree_with_libjq, make_arena, free_arena),
 		cmocka_unit_test_setup_teardown(results_come_back_as_they_went_in, make_arena, free_arena),
-		cmocka_unit_test_setup_teardown(an_integer_that_a_double_cannot_hold_is_refused_by_path, make_arena, free_arena),
-		cmocka_unit_test_setup_teardown(the_envelope_and_the_time_of_the_message_are_there, make_arena, free_arena),
+		cmocka_unit_test_setup_teardown(an_integer_that_a_double_cannot_hold_is_refused_by_path, make_arena,
+						free_arena),
+		cmocka_unit_test_setup_teardown(the_envelope_and_the_time_of_the_message_are_there, make_arena,
+						free_arena),
 		cmocka_unit_test_setup_teardown(an_error_carries_message_and_place, make_arena, free_arena),
 		cmocka_unit_test_setup_teardown(findings_are_at_the_line_of_the_file, make_arena, free_arena),
 		cmocka_unit_test_setup_teardown(what_reaches_outside_does_not_compile, make_arena, free_arena),

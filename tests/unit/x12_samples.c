@@ -15,11 +15,22 @@ static const struct {
 	const char *name;
 	unsigned transactions;
 } sound[] = {
-	{"EDI.Net/210-MGCTLYST-SAMPLE.EDI", 1}, {"EDI.Net/214-MGCTLYST-SAMPLE.EDI", 1}, {"EDI.Net/x12.214.edi", 1}, {"EDI.Net/x12.Issue88.edi", 1},
-	{"EDI.Net/x12.820.issue140.edi", 1}, {"pyx12/835_mult_loops.txt", 1}, {"pyx12/multiple_st_loops.txt", 4}, {"pyx12/834_lui_id_5010.999.txt", 4},
-	{"pyx12/example834_5010.txt", 1}, {"staedi/simple810.edi", 2}, {"staedi/simple997-multiple-interchanges.edi", 3},
-	{"staedi/invoice810_po850_dual.edi", 3}, {"staedi/ts210_80char.edi", 1}, {"staedi/simple_with_binary_segment.edi", 1},
-	{"staedi/sample275_with_HL7_valid_BIN01.edi", 1}, {"staedi/optionalInterchangeServices.edi", 1},
+	{"EDI.Net/210-MGCTLYST-SAMPLE.EDI", 1},
+	{"EDI.Net/214-MGCTLYST-SAMPLE.EDI", 1},
+	{"EDI.Net/x12.214.edi", 1},
+	{"EDI.Net/x12.Issue88.edi", 1},
+	{"EDI.Net/x12.820.issue140.edi", 1},
+	{"pyx12/835_mult_loops.txt", 1},
+	{"pyx12/multiple_st_loops.txt", 4},
+	{"pyx12/834_lui_id_5010.999.txt", 4},
+	{"pyx12/example834_5010.txt", 1},
+	{"staedi/simple810.edi", 2},
+	{"staedi/simple997-multiple-interchanges.edi", 3},
+	{"staedi/invoice810_po850_dual.edi", 3},
+	{"staedi/ts210_80char.edi", 1},
+	{"staedi/simple_with_binary_segment.edi", 1},
+	{"staedi/sample275_with_HL7_valid_BIN01.edi", 1},
+	{"staedi/optionalInterchangeServices.edi", 1},
 };
 
 static char *samples(void)
@@ -62,7 +73,8 @@ static void files_that_are_sound_give_their_transactions(void **state)
 
 		decode_file(path, &came);
 		if (came.published != sound[i].transactions || came.dead)
-			fail_msg("%s: %u transactions, %u dead\n%.2000s", path, came.published, came.dead, came.lines.data);
+			fail_msg("%s: %u transactions, %u dead\n%.2000s", path, came.published, came.dead,
+				 came.lines.data);
 		free(path);
 	}
 	buf_free(&came.lines);
@@ -73,8 +85,9 @@ static void files_that_are_sound_give_their_transactions(void **state)
 static const struct {
 	const char *name, *code;
 } broken[] = {
-	{"EDI.Net/204-MGCTLYST-SAMPLE.EDI", "x12.count"}, {"EDI.Net/x12.810c.edi", "x12.isa"}, {"EDI.Net/x12.850.issue135.edi", "x12.control"},
-	{"staedi/invalid999.edi", "x12.count"}, {"staedi/invalid997_min.edi", "x12.control"}, {"staedi/ts214_ellipses_segterm.edi", "x12.separator"},
+	{"EDI.Net/204-MGCTLYST-SAMPLE.EDI", "x12.count"}, {"EDI.Net/x12.810c.edi", "x12.isa"},
+	{"EDI.Net/x12.850.issue135.edi", "x12.control"},  {"staedi/invalid999.edi", "x12.count"},
+	{"staedi/invalid997_min.edi", "x12.control"},     {"staedi/ts214_ellipses_segterm.edi", "x12.separator"},
 };
 
 static void files_that_are_broken_say_how(void **state)
