@@ -99,11 +99,17 @@ static void delivery_end(struct world *world, struct delivery_of *delivery, bool
 	free(delivery);
 }
 
+/* A sink that has nothing to do before the intent brings no `prepare`. */
+static int ops_prepare(struct world *world, struct delivery_of *delivery, struct error *error)
+{
+	return fixture->ops->prepare ? fixture->ops->prepare(world->sink, &delivery->attempt, error) : 0;
+}
+
 static void prepare(struct world *world, struct delivery_of *delivery)
 {
 	struct error error = {0};
 
-	fixture->ops->prepare(world->sink, &delivery->attempt, &error);
+	ops_prepare(world, delivery, &error);
 	expect_none(&error);
 }
 
@@ -268,7 +274,7 @@ static void an_unreachable_target_is_tried_again_later(void **state)
 	struct error error = {0};
 
 	fixture->unreachable(world->place, true);
-	if (!fixture->ops->prepare(world->sink, &delivery->attempt, &error) &&
+	if (!ops_prepare(world, delivery, &error) &&
 	    !fixture->ops->start(world->sink, &delivery->attempt, &error)) {
 		assert_int_equal(reap(world, &done, 1), 1);
 		error = done->error;
@@ -349,7 +355,7 @@ static void play_role(struct world *world, const char *name)
 	enum resolved answer = RESOLVED_UNKNOWN;
 	struct error error = {0};
 
-	if (fixture->ops->prepare(world->sink, &delivery->attempt, &error))
+	if (ops_prepare(world, delivery, &error))
 		_exit(10);
 	FAULT("test.prepared");
 	if (stored(world, "receipt")) {
@@ -472,7 +478,7 @@ static void die_everywhere(struct world *world, bool reader)
 #ifndef FERRULE_FAULTS
 	skip();
 #endif
-	if (!(fixture->ops->traits & (SINK_WITNESS | SINK_MATCH)))
+	if (!(fixture->ops->traits & (SINK_WITNESS | SINK_MATCH | SINK_KEY)))
 		skip();
 	for (size_t i = 0; i < n; i++)
 		for (size_t j = 0; j < n; j++)

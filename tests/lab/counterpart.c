@@ -20,7 +20,7 @@ static const char usage[] =
 	"usage:\n"
 	"  counterpart serve --log FILE [--port N] [--port-file FILE] [--idempotent | --plain] [--fail-every N] "
 	"[--status S]\n"
-	"                    [--slow MS] [--hang PATH] [--drop-after-effect N] [--reject TEXT] [--retry-after S]\n"
+	"                    [--slow MS] [--hang PATH] [--drop-after-effect N] [--reject TEXT] [--retry-after S] [--keep DIR]\n"
 	"      A target over HTTP. Every effect is a line of JSON in FILE. With --idempotent a key is honoured: the "
 	"same\n"
 	"      key gets the same answer and no second effect, also after a restart. Ends on SIGTERM with a summary.\n"

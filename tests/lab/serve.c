@@ -33,7 +33,7 @@ struct request {
 
 struct place {
 	struct MHD_Daemon *daemon;
-	const char *hang, *reject;
+	const char *hang, *reject, *keep;
 	bool idempotent;
 	long fail_every, status, slow_ms, drop_every, retry_after;
 	int log;
@@ -69,6 +69,20 @@ static char *key_of(struct request *request)
 								: mem_strdup(value);
 }
 
+/* The body as it came, under the last part of the path. */
+static void body_keep(const struct place *place, const struct request *request, const char *path)
+{
+	const char *last = strrchr(path, '/');
+	char *name = mem_printf("%s/%s", place->keep, last && last[1] && last[1] != '.' ? last + 1 : "body");
+	FILE *file = fopen(name, "wb");
+
+	if (!file ||
+	    fwrite(request->body.data ? request->body.data : "", 1, request->body.len, file) != request->body.len)
+		die("cannot write %s", name);
+	fclose(file);
+	free(name);
+}
+
 static void effect(struct place *place, struct request *request, const char *path, const char *method, const char *key)
 {
 	struct id digest = id_digest(buf_view(&request->body));
@@ -86,6 +100,8 @@ static void effect(struct place *place, struct request *request, const char *pat
 			 body);
 	if (!line)
 		die("a request with text that is not UTF-8");
+	if (place->keep)
+		body_keep(place, request, path);
 	if (*key)
 		json_object_set_new(place->keys, key, json_integer(request->order));
 	lines_add(place->log, line);
@@ -283,6 +299,8 @@ int serve_main(int argc, char **argv)
 			place.hang = argument_next(&i, argc, argv);
 		else if (strcmp(argv[i], "--drop-after-effect") == 0)
 			place.drop_every = argument_number(&i, argc, argv);
+		else if (strcmp(argv[i], "--keep") == 0)
+			place.keep = argument_next(&i, argc, argv);
 		else if (strcmp(argv[i], "--reject") == 0)
 			place.reject = argument_next(&i, argc, argv);
 		else if (strcmp(argv[i], "--retry-after") == 0)
