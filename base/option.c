@@ -166,7 +166,8 @@ static int fill_secret(struct option_context *context, const struct option *opti
 				    option->name);
 	if (!secret_name_fits(value->text))
 		return option_fault(context, value->place, "option.secret",
-				    "the name of a secret has 1 to 64 letters, digits, `-`, `_` and `.`, not `.` first");
+				    "the name of a secret has 1 to 64 letters, digits, `-`, `_` and `.`, "
+				    "not `.` first");
 	*name = arena_span(context->arena, value->text).data;
 	return 0;
 }
@@ -272,7 +273,8 @@ static int fill_bare(struct option_context *context, const struct node *node, co
 }
 
 /* Was this what an unknown key stood for? Then it is not missing as well: one slip, one finding. */
-static bool meant(const struct node *map, const struct option *option, const struct option *table, const char *const *also)
+static bool meant(const struct node *map, const struct option *option, const struct option *table,
+		  const char *const *also)
 {
 	const char *names[SUGGESTIONS_MAX], *near;
 	size_t n = known_names(table, also, names);
@@ -305,7 +307,8 @@ static int fill_table(struct option_context *context, const struct node *node, s
 	for (; table->name; table++) {
 		bool ours = map && !named_in(also, span_of(table->name));
 		const struct node *value = ours ? node_find(node, table->name) : NULL;
-		bool slip = result && map && is_null(value) && table->flags & OPTION_REQUIRED && meant(node, table, whole, also);
+		bool slip = result && map && is_null(value) && table->flags & OPTION_REQUIRED &&
+			    meant(node, table, whole, also);
 		int done = slip             ? -1
 			   : is_null(value) ? fill_absent(context, table, place, into, required)
 					    : fill_one(context, table, value, into);
