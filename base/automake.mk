@@ -24,7 +24,7 @@ base_libbase_a_SOURCES = \
   %D%/option.c %D%/option.h \
   %D%/option_value.c %D%/option_value.h \
   %D%/queue.c %D%/queue.h \
-  %D%/queue_unit.c %D%/queue_private.h \
+  %D%/queue_ask.c %D%/queue_unit.c %D%/queue_private.h \
   %D%/reader.c %D%/reader.h \
   %D%/secret.c %D%/secret.h \
   %D%/span.h \

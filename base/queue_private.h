@@ -55,6 +55,10 @@ struct unit {
 	void *arg;
 };
 
+int queue_is_gone(struct queue *, struct error *); /* from now on; -1 */
+int64_t queue_real_ms(void);
+void request_free(struct request *);
+struct request **request_find(struct queue *, uint32_t number, enum frame answer); /* points to NULL when there is none */
 int queue_failed(struct queue *, struct error *); /* -1 when the queue process is gone */
 /* Ends the frame; false (nothing was added) when it is too long or the buffer is full. */
 bool queue_end(struct queue *, size_t at);

@@ -8,6 +8,10 @@ check_PROGRAMS += tests/engine/rules
 tests_engine_rules_SOURCES = tests/engine/rules.c tests/engine/bed.c
 tests_engine_rules_LDADD = tests/support/libsupport.a $(CHECK_LIBS)
 TESTS += tests/engine/rules
+check_PROGRAMS += tests/engine/trouble
+tests_engine_trouble_SOURCES = tests/engine/trouble.c tests/engine/bed.c
+tests_engine_trouble_LDADD = tests/support/libsupport.a $(CHECK_LIBS)
+TESTS += tests/engine/trouble
 
 # a helper of `make bench`
 check_PROGRAMS += tests/bench/hop_spool

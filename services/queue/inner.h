@@ -209,7 +209,7 @@ void engine_wake_at(struct engine *, int64_t tick_ms);
 void engine_store_failed(struct engine *, const struct error *);
 bool engine_is_ours(const struct engine *, struct span session, uint64_t *number);
 
-/* lane.c */
+/* lane.c, item.c, dispatch.c */
 void lanes_free(struct engine *);
 void items_forget(struct engine *);              /* all that are in hand, when the engine ends */
 int lanes_declare(struct engine *, const struct topology *, struct error *);
@@ -227,6 +227,9 @@ void item_unhand(struct item *);                 /* its session has gone, its un
 struct item *item_new(struct lane *, uint64_t tag, bool redelivered, struct span envelope, struct span body, struct error *);
 void item_wait(struct item *);                   /* into its lane's list by number */
 void item_take(struct item *);                   /* out of it, into the engine's own hand */
+uint64_t item_size(const struct item *);
+void item_free(struct item *);
+void item_unwait(struct item *);                 /* out of its lane's list */
 struct span item_envelope(const struct item *);
 struct span item_body(const struct item *);
 void credit_set(struct session *, struct lane *, unsigned messages, uint64_t bytes);
@@ -273,7 +276,8 @@ int frames_apply(struct engine *, struct work *, struct span frames, struct erro
 /* commit.c */
 void commit_ready(struct engine *);
 
-/* session.c */
+/* sessions.c, frames.c */
+bool session_frame(struct session *, uint8_t type, struct span); /* false: it makes no sense */
 int sessions_listen(struct engine *, struct error *);
 void sessions_close(struct engine *);
 void sessions_write(struct engine *);
