@@ -81,14 +81,14 @@ static int publish(struct session *session, struct unit *unit, const char *queue
 	return result;
 }
 
-/* Into the queue, with the change that belongs to it: both or neither. */
-static int again_with(struct session *session, const struct message *message, const char *queue, const char *change, json_t *request,
-		      struct error *error)
+/* The change with its record. `published`: the message goes out in the same unit; else the store parks it by the change itself. */
+static int again_with(struct session *session, const struct message *message, const char *queue, bool published, const char *change,
+		      json_t *request, struct error *error)
 {
 	struct record record = {.message = message, .stage = "replayed", .place = queue, .attempt = (uint32_t)(clock_now_ms() / 1000)};
 	struct unit *unit = unit_new(session_queue(session));
 
-	if (publish(session, unit, queue, message, error)) {
+	if (published && publish(session, unit, queue, message, error)) {
 		unit_free(unit);
 		json_decref(request);
 		return -1;
@@ -101,7 +101,36 @@ static int again_with(struct session *session, const struct message *message, co
 
 int letter_publish(struct session *session, const struct message *message, const char *queue, struct error *error)
 {
-	return again_with(session, message, queue, NULL, NULL, error);
+	return again_with(session, message, queue, true, NULL, NULL, error);
+}
+
+/* Parked in the transaction that closes the letter: in front of what waits behind it, and with nothing in between that could lose it. */
+static int replay_parked(struct session *session, struct message *message, const json_t *letter, struct error *error)
+{
+	struct buf envelope, text;
+	json_t *request;
+	int result = -1;
+
+	buf_init(&envelope, ENVELOPE_MAX);
+	buf_init(&text, 2 * ENVELOPE_MAX);
+	if ((message->body && message_body_sign(message, error)) || message_encode(message, &envelope, error))
+		goto done;
+	base64_encode(&text, buf_view(&envelope));
+	request = json_pack("{s:I s:s}", "number", (json_int_t)json_number(letter, "number"), "envelope", text.data);
+	result = again_with(session, message, json_text(letter, "queue"), false, "dead.replay", request, error);
+done:
+	buf_free(&envelope);
+	buf_free(&text);
+	return result;
+}
+
+/* What never reached a queue goes to its topic again. It may die once more before the letter is marked: then `deaths` keep it open. */
+static int replay_published(struct session *session, const struct message *message, const json_t *letter, struct error *error)
+{
+	json_t *request = json_pack("{s:I s:I}", "number", (json_int_t)json_number(letter, "number"), "deaths",
+				    (json_int_t)json_number(letter, "deaths"));
+
+	return again_with(session, message, json_text(letter, "queue"), true, "dead.replayed", request, error);
 }
 
 int letter_replay(struct session *session, const json_t *letter, bool again, struct error *error)
@@ -114,8 +143,10 @@ int letter_replay(struct session *session, const json_t *letter, bool again, str
 	letter_refresh(session, message, again);
 	if (*json_text(letter, "path"))
 		message_set(message, &message->part, span_of(json_text(letter, "path")));
-	result = again_with(session, message, json_text(letter, "queue"), "dead.replayed",
-			    json_pack("{s:I}", "number", (json_int_t)json_number(letter, "number")), error);
+	if (span_starts(span_of(json_text(letter, "queue")), WIRE_TOPIC_PREFIX))
+		result = replay_published(session, message, letter, error);
+	else
+		result = replay_parked(session, message, letter, error);
 	message_free(message);
 	return result;
 }
@@ -129,7 +160,7 @@ int letter_resend(struct session *session, const json_t *doubt, struct error *er
 	if (!message)
 		return -1;
 	snprintf(queue, sizeof queue, "out.%s", json_text(doubt, "endpoint"));
-	result = again_with(session, message, queue, "doubt.resend", json_pack("{s:s}", "key", json_text(doubt, "key")), error);
+	result = again_with(session, message, queue, false, "doubt.resend", json_pack("{s:s}", "key", json_text(doubt, "key")), error);
 	message_free(message);
 	return result;
 }

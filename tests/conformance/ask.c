@@ -8,7 +8,7 @@ static void what_is_not_known_or_badly_asked_is_named(void **state)
 
 	site_up();
 	question_refused("weather", json_object(), "ask.unknown", "weather");
-	refused(ask_change(&site.context, "weather", json_object(), &error), &error, "ask.unknown", "weather");
+	refused(ask_change(&site.context, "weather", NULL, &error), &error, "ask.unknown", "weather");
 	question_refused("dead.list", json_pack("{s:i}", "flow", 1), "ask.request", "`flow`");
 	question_refused("dead.list", json_pack("{s:s}", "state", "lost"), "ask.request", "`state`");
 	question_refused("dead.list", json_pack("{s:i}", "limit", 0), "ask.request", "`limit`");

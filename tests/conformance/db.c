@@ -178,7 +178,7 @@ static void the_same_statement_runs_while_its_rows_are_read(void **state)
 	struct nested n = {db, 0, 0};
 
 	for (int i = 0; i < 3; i++) {
-		char name[8];
+		char name[16];
 
 		snprintf(name, sizeof name, "%d", i);
 		assert_done(put(db, i, SPAN_NONE, name, done));
@@ -349,8 +349,11 @@ static void a_full_disk_is_tried_again_and_then_goes_on(void **state)
 
 	assert_done(db->ops->script(db->self, "PRAGMA max_page_count=30", done));
 	assert_done(db->ops->begin(db->self, done));
-	while (!put(db, i, span_make(bytes, sizeof bytes), mem_printf("full %d", i), &error) && i < 100)
-		i++;
+	for (char name[32]; i < 100; i++) {
+		snprintf(name, sizeof name, "full %d", i);
+		if (put(db, i, span_make(bytes, sizeof bytes), name, &error))
+			break;
+	}
 	assert_string_equal(error.code, "db.full");
 	assert_int_equal(error.class, ERROR_RETRY);
 	assert_int_equal(put(db, 1000, SPAN_NONE, "alone", &error), -1);
