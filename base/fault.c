@@ -4,19 +4,21 @@
 
 #ifdef FERRULE_FAULTS
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define POINTS_MAX 64
+#define POINTS_MAX 128
 
 struct point {
 	char name[48];
 	char action[12];
 	long nth, one_in; /* one of them is 0 */
 	long passed;
+	bool seen;
 };
 
 static struct {
@@ -61,6 +63,32 @@ static bool due(struct point *point)
 	return point->one_in && (faults.random >> 8) % (unsigned)point->one_in == 0;
 }
 
+/* False: another process was first. */
+static bool mark(const char *name, const char *what)
+{
+	const char *directory = getenv("FERRULE_FAULT_MARKS");
+	char path[512];
+	int fd;
+
+	if (!directory)
+		return true;
+	snprintf(path, sizeof path, "%s/%s.%s", directory, name, what);
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return false;
+	close(fd);
+	return true;
+}
+
+/* The first time that this process comes to a point it says so; whether it is due comes after. */
+static bool strikes(struct point *point)
+{
+	if (!point->seen)
+		mark(point->name, "passed");
+	point->seen = true;
+	return due(point) && mark(point->name, "struck");
+}
+
 bool fault_hit(const char *name)
 {
 	if (!faults.read || faults.pid != getpid())
@@ -68,7 +96,7 @@ bool fault_hit(const char *name)
 	for (size_t i = 0; i < faults.count; i++) {
 		struct point *point = &faults.points[i];
 
-		if (strcmp(point->name, name) || !due(point))
+		if (strcmp(point->name, name) || !strikes(point))
 			continue;
 		if (!strcmp(point->action, "fail") || !strcmp(point->action, "enospc")) {
 			errno = *point->action == 'e' ? ENOSPC : EIO;
@@ -79,6 +107,10 @@ bool fault_hit(const char *name)
 		if (!strcmp(point->action, "hang"))
 			for (;;)
 				pause();
+		if (!strcmp(point->action, "crash")) {
+			signal(SIGSEGV, SIG_DFL);
+			raise(SIGSEGV);
+		}
 		kill(getpid(), SIGKILL);
 	}
 	return false;
