@@ -140,7 +140,7 @@ static bool in_order(struct engine *engine, struct item *item)
 
 	if (!slot)
 		return true;
-	if (slot->busy)
+	if (slot->busy || slot->passed_over == item->lane->scan)
 		return false;
 	if (item->park)
 		return !slot->held;
@@ -149,6 +149,13 @@ static bool in_order(struct engine *engine, struct item *item)
 	item_take(item);
 	order_join(engine, item, slot->held);
 	return false;
+}
+
+/* An item stays where it is for a while: nothing later of its key may pass it in this scan. */
+static void pass_over(struct lane *lane, const struct item *item)
+{
+	if (item->key)
+		slot_find(lane, item->key, true)->passed_over = lane->scan;
 }
 
 static struct credit *next_credit(struct lane *lane, const struct item *item)
@@ -167,11 +174,16 @@ static unsigned lane_step(struct engine *engine, struct lane *lane, unsigned n)
 
 	if (lane->stood)
 		return 0;
+	lane->scan++;
 	for (struct item *item = lane->first, *next; item && handed < n; item = next) {
 		struct credit *credit;
 
 		next = item->next;
-		if (item->not_before > now || item->suspect || !in_order(engine, item))
+		if (item->not_before > now || item->suspect) {
+			pass_over(lane, item);
+			continue;
+		}
+		if (!in_order(engine, item))
 			continue;
 		credit = next_credit(lane, item);
 		if (!credit)
@@ -197,6 +209,7 @@ static void dispatch_suspects(struct engine *engine)
 
 		if (lane->stood)
 			continue;
+		lane->scan++;
 		for (struct item *item = lane->first, *next; item; item = next) {
 			next = item->next;
 			if (item->suspect && item->not_before <= now && in_order(engine, item))

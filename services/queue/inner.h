@@ -59,6 +59,7 @@ struct slot { /* an order key that is in use */
 	struct item *busy;
 	int64_t parks;
 	bool held; /* an open dead letter stands in the way */
+	uint64_t passed_over; /* the scan that left an earlier message of this key waiting */
 };
 
 struct credit {
@@ -82,6 +83,7 @@ struct lane { /* a queue as the engine sees it; lives as long as the engine */
 	struct credit *credits;
 	unsigned consumers;        /* credits with messages > 0 */
 	struct slot **slots;       /* ordered lanes only */
+	uint64_t scan;             /* one more with each look through `first` */
 	bool owned;                /* ordered: we have the lock */
 	bool stood;                /* a hold of an operator */
 	bool ran_dry;              /* all was handed out and more was wanted */

@@ -26,7 +26,7 @@ struct slot *slot_find(struct lane *lane, uint64_t key, bool make)
 	at = &lane->slots[key % KEY_BUCKETS];
 	while (*at && (*at)->key != key) {
 		slot = *at;
-		if (!slot->busy && slot->parks <= 0 && !slot->held) { /* swept on the way */
+		if (!slot->busy && slot->parks <= 0 && !slot->held && slot->passed_over != lane->scan) { /* swept on the way */
 			*at = slot->next;
 			free(slot);
 		} else {
