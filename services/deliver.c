@@ -11,10 +11,14 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "services/deliver_request.h"
+#include "services/deliver_sweep.h"
 #include "services/deliver_target.h"
 
 #define REAP_MAX 64
+#define WINDOW_MESSAGES 64
 #define IDLE_END_MS 60000
+#define UNUSED_END_MS 2000 /* of a worker that was started only to sweep */
 #define BUSY_PARK_MS 2000
 
 enum state {
@@ -45,7 +49,7 @@ struct deliver {
 	size_t targets_count;
 	struct job *jobs;
 	unsigned jobs_count;
-	bool reaping;
+	bool used;
 };
 
 static struct deliver *own(struct worker *worker)
@@ -302,7 +306,6 @@ static void start(struct job *job)
 	struct error error = {0};
 
 	FAULT("deliver.intended");
-	board_step(job->worker->slot, "deliver");
 	job->state = STATE_RUNNING;
 	job->attempt.first_ms = job->intention.first_ms;
 	if (deliver->ops->start(deliver->sink, &job->attempt, &error)) {
@@ -332,12 +335,10 @@ static void met_again(struct job *job)
 	dead(job, &why, false);
 }
 
-static void intended(void *arg, const struct intention *intention, const struct error *error)
+static void go_on(struct job *job, const struct intention *intention, const struct error *error)
 {
-	struct job *job = arg;
 	struct error why;
 
-	board_tick(job->worker->slot);
 	if (error) {
 		log_warn("deliver", job->delivery->message->correlationid, "no intent endpoint=%s error=\"%s\"",
 			 job->target->endpoint->name, error->text);
@@ -370,57 +371,18 @@ static void intended(void *arg, const struct intention *intention, const struct 
 	}
 }
 
+static void intended(void *arg, const struct intention *intention, const struct error *error)
+{
+	struct job *job = arg;
+	struct board_slot *slot = job->worker->slot;
+
+	board_hold(slot, &job->delivery->message->id);
+	board_step(slot, "deliver");
+	go_on(job, intention, error);
+	board_let_go(slot);
+}
+
 /* ---- the beginning of a job --------------------------------------------------------------------------------------- */
-
-static int body_at_hand(struct job *job, struct error *error)
-{
-	struct message *message = job->delivery->message;
-
-	if (message->body)
-		return 0;
-	if (!message->body_ref.len) {
-		message_body_take(message, reader_new_copy(SPAN_NONE));
-		return 0;
-	}
-	message->body = vault_get_new(job->worker->vault, message->body_ref, error);
-	return message->body ? 0 : -1;
-}
-
-/* What is asked of the target, as a digest: the bytes and the headers. */
-static int request_digest(struct job *job, struct error *error)
-{
-	struct message *message = job->delivery->message;
-	struct span parts[1 + 2 * MESSAGE_ATTRS_MAX];
-	size_t n = 0;
-
-	if (message_body_sign(message, error))
-		return -1;
-	parts[n++] = id_span(&message->body_digest);
-	for (size_t i = 0; i < message->attrs_count; i++) {
-		parts[n++] = message->attrs[i].name;
-		parts[n++] = message->attrs[i].value;
-	}
-	job->request = id_of(parts, n);
-	return 0;
-}
-
-/* The idempotency key came along as a header when the flow declares one; else it is the effect key. */
-static void choose_key(struct job *job)
-{
-	struct span declared = message_attr_find(job->delivery->message, "idempotency-key");
-	char hex[ID_TEXT];
-
-	if (job->target->endpoint->effect.kind != EFFECT_KEY)
-		return;
-	id_hex(&job->attempt.key, hex);
-	if (!declared.len)
-		buf_text(&job->idempotency_key, hex);
-	else if (job->delivery->message->generation)
-		buf_printf(&job->idempotency_key, "%.*s-%u", SPAN_ARGS(declared), job->delivery->message->generation);
-	else
-		buf_span(&job->idempotency_key, declared);
-	job->attempt.idempotency_key = buf_view(&job->idempotency_key);
-}
 
 static void not_prepared(struct job *job, const struct error *error)
 {
@@ -446,12 +408,13 @@ static void begin(struct worker *worker, struct target *target, struct delivery 
 	target->in_hand++;
 	buf_init(&job->attempt.receipt, 16384);
 	buf_init(&job->idempotency_key, 512);
-	choose_key(job);
+	request_idempotency(&job->attempt, &job->idempotency_key);
 	board_hold(worker->slot, &delivery->message->id);
+	board_step(worker->slot, "prepare");
 	if (delivery->message->expires_ms && clock_now_ms() > delivery->message->expires_ms) {
 		error_set(&error, ERROR_REJECT, "message.expired", "it waited longer than the site keeps queued messages (retention: queue)");
 		dead(job, &error, false);
-	} else if (body_at_hand(job, &error) || request_digest(job, &error) ||
+	} else if (request_body(delivery->message, worker->vault, &error) || request_digest(delivery->message, &job->request, &error) ||
 		   (deliver->ops->prepare && deliver->ops->prepare(deliver->sink, &job->attempt, &error))) {
 		not_prepared(job, &error);
 	} else {
@@ -477,6 +440,7 @@ static void take(struct worker *worker)
 	size_t n;
 
 	while ((n = queue_take(worker->queue, deliveries, 64))) {
+		own(worker)->used = true;
 		for (size_t i = 0; i < n; i++) {
 			struct target *target = target_of(own(worker), deliveries[i]->queue);
 
@@ -489,20 +453,44 @@ static void take(struct worker *worker)
 	}
 }
 
-static void reap(struct worker *worker)
+/* While the sink works on all that was started, one of them answers for a crash there. An innocent one is cleared by being
+ * delivered alone; then it is another's turn, so the guilty one is found. */
+static void hold_one(struct worker *worker)
+{
+	for (struct job *job = own(worker)->jobs; job; job = job->next)
+		if (job->state == STATE_RUNNING) {
+			board_hold(worker->slot, &job->delivery->message->id);
+			board_step(worker->slot, "deliver");
+			return;
+		}
+}
+
+/* How many had come to their end. */
+static size_t reap_some(struct worker *worker, int wake, int wait_ms)
 {
 	struct deliver *deliver = own(worker);
 	struct attempt *done[REAP_MAX];
 	struct error error = {0};
 	size_t n = 0;
 
-	do {
-		if (deliver->ops->reap(deliver->sink, done, REAP_MAX, &n, -1, 0, &error))
-			worker_fail(worker, &error);
-		for (size_t i = 0; i < n; i++)
-			finished(done[i]->user);
-		board_tick(worker->slot);
-	} while (n == REAP_MAX);
+	hold_one(worker);
+	if (deliver->ops->reap(deliver->sink, done, REAP_MAX, &n, wake, wait_ms, &error))
+		worker_fail(worker, &error);
+	for (size_t i = 0; i < n; i++) {
+		struct job *job = done[i]->user;
+
+		board_hold(worker->slot, &job->delivery->message->id);
+		board_step(worker->slot, "deliver");
+		finished(job);
+	}
+	board_let_go(worker->slot);
+	return n;
+}
+
+static void reap(struct worker *worker)
+{
+	while (reap_some(worker, -1, 0) == REAP_MAX)
+		continue;
 }
 
 /* ---- the role --------------------------------------------------------------------------------------------------- */
@@ -511,22 +499,15 @@ static void reap(struct worker *worker)
 static void deliver_ready(struct worker *worker)
 {
 	struct deliver *deliver = own(worker);
-	struct attempt *done[REAP_MAX];
-	struct error error = {0};
-	size_t n = 0;
 
 	take(worker);
 	reap(worker);
-	if (deliver->ops->shared && deliver->jobs_count) {
-		if (deliver->ops->reap(deliver->sink, done, REAP_MAX, &n, loop_fd(worker->loop), queue_unsent(worker->queue) ? 0 : 100, &error))
-			worker_fail(worker, &error);
-		for (size_t i = 0; i < n; i++)
-			finished(done[i]->user);
-	}
+	if (deliver->ops->shared && deliver->jobs_count)
+		reap_some(worker, loop_fd(worker->loop), queue_unsent(worker->queue) ? 0 : 100);
 	if (deliver->jobs_count)
 		worker->busy_at = clock_tick_ms();
 	worker->wait_ms = deliver->jobs_count ? 0 : 1000;
-	if (worker->endpoint && clock_tick_ms() - worker->busy_at > IDLE_END_MS)
+	if (worker->endpoint && clock_tick_ms() - worker->busy_at > (deliver->used ? IDLE_END_MS : UNUSED_END_MS))
 		worker_end(worker);
 }
 
@@ -554,13 +535,22 @@ static void deliver_stop(struct worker *worker)
 	free(deliver);
 }
 
+/* A crash leaves in doubt what was intended and cannot be found out: no more than can be under way at once. */
+static unsigned window_of(const struct sink_ops *ops, const struct endpoint *endpoint)
+{
+	return endpoint->effect.kind == EFFECT_NONE && ops->parallel ? ops->parallel(endpoint) : WINDOW_MESSAGES;
+}
+
 static int add_target(struct worker *worker, const struct endpoint *endpoint, struct error *error)
 {
 	struct deliver *deliver = own(worker);
 
 	deliver->targets[deliver->targets_count++] =
-		(struct target){.endpoint = endpoint, .queue = mem_printf("out.%s", endpoint->name)};
-	return deliver->ops->endpoint(deliver->sink, endpoint, error);
+		(struct target){.endpoint = endpoint, .queue = mem_printf("out.%s", endpoint->name), .window = window_of(deliver->ops, endpoint)};
+	if (deliver->ops->endpoint(deliver->sink, endpoint, error))
+		return -1;
+	deliver_sweep(worker->queue, deliver->ops, deliver->sink, endpoint);
+	return 0;
 }
 
 static int deliver_start(struct worker *worker, struct error *error)

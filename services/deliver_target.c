@@ -7,7 +7,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-#define WINDOW_MESSAGES 64
 #define WINDOW_BYTES (8u << 20)
 
 static void tell_state(struct worker *worker, struct target *target, const struct error *why)
@@ -23,7 +22,7 @@ static void tell_state(struct worker *worker, struct target *target, const struc
 
 void target_credit(struct worker *worker, struct target *target)
 {
-	unsigned messages = WINDOW_MESSAGES;
+	unsigned messages = target->window;
 
 	if (worker->draining || (target->paused && target->probe))
 		messages = 0;

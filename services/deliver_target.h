@@ -9,6 +9,7 @@
 struct target {
 	const struct endpoint *endpoint;
 	const char *queue;
+	unsigned window;       /* deliveries in hand at most */
 	struct backoff backoff;
 	bool paused;
 	struct timer *probe;   /* when the next try is due */

@@ -170,6 +170,13 @@ static void on_queue(void *arg, unsigned events)
 		queue_lost(supervisor);
 }
 
+/* What was said goes out now: a suspect that is named late was handed out again meanwhile, and its deaths are not counted. */
+static void queue_tell(struct supervisor *supervisor)
+{
+	if (supervisor->queue && queue_unsent(supervisor->queue))
+		on_queue(supervisor, 0);
+}
+
 static int tell_topology(struct supervisor *supervisor, const struct generation *generation, struct error *error)
 {
 	struct buf encoded;
@@ -252,6 +259,7 @@ static void reap(struct supervisor *supervisor)
 		for (struct seat *seat = supervisor->seats.first; seat; seat = seat->next)
 			if (seat->pid == pid)
 				seat_ended(supervisor, seat, status);
+	queue_tell(supervisor);
 }
 
 /* A worker that holds a message and makes no progress is killed; its message is suspect. */
@@ -471,6 +479,7 @@ static void on_tick(void *arg)
 	if (supervisor->reload)
 		reload(supervisor);
 	watch_progress(supervisor);
+	queue_tell(supervisor);
 	seats_start(supervisor);
 	announce_ready(supervisor);
 	look_idle(supervisor);
@@ -538,6 +547,8 @@ int supervisor_run(const struct supervisor_config *config, struct error *error)
 	loop_watch(supervisor.loop, supervisor.signals, LOOP_READ, on_signals, &supervisor);
 	loop_timer(supervisor.loop, 0, TICK_MS / 2, on_tick, &supervisor);
 	seats_plan(&supervisor.seats, supervisor.generation);
+	for (struct seat *seat = supervisor.seats.first; seat; seat = seat->next)
+		seat->wanted = true; /* those on demand, too, once: they sweep up what an earlier run left at their targets */
 	seats_start(&supervisor);
 	loop_run(supervisor.loop);
 	end_all(&supervisor);
