@@ -6,7 +6,8 @@
 #include "cli/letter.h"
 #include "cli/site.h"
 
-#define PAGE 200
+#define PAGE 200        /* for people to read */
+#define PAGE_JSON 50000 /* for programs: all that one answer may hold */
 
 static const struct verb_option options[] = {
 	{"endpoint", "NAME", "list: only those of this endpoint"},
@@ -35,7 +36,7 @@ static void print_list(const json_t *answer)
 
 static int list(const struct arguments *arguments, struct session *session)
 {
-	json_t *request = json_pack("{s:i}", "limit", PAGE), *answer;
+	json_t *request = json_pack("{s:i}", "limit", argument_given(arguments, "json") ? PAGE_JSON : PAGE), *answer;
 	int code = EXIT_DONE;
 
 	if (argument_given(arguments, "endpoint"))
