@@ -42,6 +42,7 @@ struct expression {
 	struct path *path;
 	jq_state *jq;
 	bool busy;
+	bool asks; /* for $envelope; else it is not worth converting */
 	char failure[400]; /* why it does not compile; empty: not known to fail */
 };
 
@@ -221,6 +222,7 @@ static int compile_jq(struct compiling *c)
 
 	if (check_text(c))
 		return -1;
+	e->asks = memmem(e->text.data, e->text.len, "$envelope", 9) != NULL;
 	buf_init(&program, TEXT_MAX + sizeof PRELUDE + sizeof EPILOGUE);
 	buf_text(&program, PRELUDE);
 	buf_span(&program, e->text);
@@ -431,13 +433,13 @@ static jv time_of(const json_t *envelope)
 	return jv_number((double)ms / 1000);
 }
 
-static jv input_of(const struct expression_input *input, struct error *error)
+static jv input_of(const struct expression_input *input, bool asks, struct error *error)
 {
 	jv body = jv_from_tree(input->body, error), envelope, all;
 
 	if (!jv_is_valid(body))
 		return body;
-	envelope = input->envelope ? jv_from_tree(input->envelope, error) : jv_object();
+	envelope = asks && input->envelope ? jv_from_tree(input->envelope, error) : jv_object();
 	if (!jv_is_valid(envelope)) {
 		jv_free(body);
 		error_wrap(error, "$envelope");
@@ -455,7 +457,7 @@ static int run_jq(struct expression *e, const struct expression_input *input, ea
 {
 	struct run run = {e, (input->limits.time_ms ? input->limits.time_ms : DEFAULT_TIME_MS) * 1000000,
 			  input->limits.memory ? input->limits.memory : DEFAULT_MEMORY, 0, error};
-	jv value = input_of(input, error);
+	jv value = input_of(input, e->asks, error);
 	json_t *result = NULL;
 	int more, stop = 0;
 
