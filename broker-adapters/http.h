@@ -116,7 +116,7 @@ struct http_answer {
 	bool cut;               /* … because the answer passed the limit: its status counts */
 	const char *code, *why; /* when broken: "http.connect", and for people */
 	struct span retry_after, location, request_id, body;
-	int64_t now_ms, first_ms, took_ms;
+	int64_t now_ms, took_ms;
 };
 /* Turns it into an error (class NONE: it took effect). docs/adapters-http.md has the table. */
 void http_judge(const struct endpoint *, const struct http_answer *, struct error *);

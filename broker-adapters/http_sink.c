@@ -364,7 +364,7 @@ static const char *broken_code(CURLcode code)
 static void transfer_judge(struct transfer *transfer, CURLcode code)
 {
 	struct attempt *attempt = transfer->attempt;
-	struct http_answer answer = {.now_ms = clock_now_ms(), .first_ms = attempt->first_ms};
+	struct http_answer answer = {.now_ms = clock_now_ms()};
 	long status = 0, sent = 0;
 
 	curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);

@@ -290,19 +290,8 @@ static void judge(struct error *error, enum error_class class, enum error_scope 
 			  answer->status, *seen ? seen : "nowhere");
 	}
 	error->scope = scope;
-	if (class == ERROR_RETRY)
+	if (class != ERROR_REJECT)
 		error->retry_after_ms = http_retry_after(answer->retry_after, answer->now_ms);
-}
-
-/* May the same request be sent once more, now or after one more pause, and be recognised by its key? */
-static bool key_holds(const struct endpoint *endpoint, const struct http_answer *answer)
-{
-	int64_t age = answer->now_ms - answer->first_ms;
-
-	if (endpoint->effect.kind != EFFECT_KEY)
-		return false;
-	return endpoint->effect.remembers_ms == 0 || !answer->first_ms ||
-	       age + endpoint->retry.to_ms < endpoint->effect.remembers_ms;
 }
 
 static void judge_broken(const struct http_answer *answer, struct error *error)
@@ -322,7 +311,6 @@ static void judge_broken(const struct http_answer *answer, struct error *error)
 void http_judge(const struct endpoint *endpoint, const struct http_answer *answer, struct error *error)
 {
 	const struct http_target *settings = endpoint->settings;
-	bool keyed = key_holds(endpoint, answer);
 
 	error_clear(error);
 	if (answer->broken && !answer->cut && answer->status < 300) {
@@ -342,23 +330,17 @@ void http_judge(const struct endpoint *endpoint, const struct http_answer *answe
 	case 425:
 		judge(error, ERROR_RETRY, SCOPE_MESSAGE, answer, "the target");
 		return;
-	case 409: /* the first try with this key is still running */
-		judge(error, keyed ? ERROR_RETRY : ERROR_REJECT, SCOPE_MESSAGE, answer, "the target");
-		return;
 	case 501:
 	case 505:
 		judge(error, ERROR_REJECT, SCOPE_MESSAGE, answer, "the target");
 		return;
-	case 502:
-	case 504: /* somebody between us and the target; the target itself may have done it */
-		judge(error, keyed ? ERROR_RETRY : ERROR_DOUBT, keyed ? SCOPE_ENDPOINT : SCOPE_MESSAGE, answer,
-		      "a gateway before the target");
-		return;
 	default:
 		break;
 	}
-	if (answer->status >= 500)
-		judge(error, keyed ? ERROR_RETRY : ERROR_DOUBT, SCOPE_MESSAGE, answer, "the target");
+	/* The first try with this key is still running; or something failed when the work may have been done: by the
+	 * same key, where there is one, the role sends it again. */
+	if (answer->status >= 500 || (answer->status == 409 && endpoint->effect.kind == EFFECT_KEY))
+		judge(error, ERROR_DOUBT, SCOPE_MESSAGE, answer, "the target");
 	else
 		judge(error, ERROR_REJECT, SCOPE_MESSAGE, answer, "the target");
 }

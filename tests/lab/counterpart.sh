@@ -5,6 +5,7 @@ command -v curl >/dev/null || { echo "1..0 # SKIP there is no curl program"; exi
 dir=$(mktemp -d "${TMPDIR:-/tmp}/ferrule-counterpart.XXXXXX") || exit 1
 program=${FERRULE_BUILDDIR:-.}/tests/lab/counterpart
 started=
+# shellcheck disable=SC2154 # pid is the loop's
 trap 'for pid in $started; do kill -9 "$pid" 2>/dev/null; done; rm -rf "$dir"' EXIT
 number=0
 ok() { # NAME: the last command's result
@@ -25,7 +26,7 @@ echo "1..6"
 
 serve() {
 	rm -f "$dir/port"
-	"$program" serve --log "$dir/effects" --port-file "$dir/port" --idempotent "$@" >"$dir/serve.out" &
+	"$program" serve --log "$dir/effects" --port-file "$dir/port" --idempotent >"$dir/serve.out" &
 	server=$!
 	started="$started $server"
 	wait_for test -s "$dir/port"

@@ -341,16 +341,16 @@ static void every_outcome_has_its_class(void **state)
 		{401, true, false, false, ERROR_RETRY, ERROR_RETRY, SCOPE_ENDPOINT},
 		{404, true, false, false, ERROR_REJECT, ERROR_REJECT, 0},
 		{408, true, false, false, ERROR_RETRY, ERROR_RETRY, SCOPE_MESSAGE},
-		{409, true, false, false, ERROR_RETRY, ERROR_REJECT, SCOPE_MESSAGE},
+		{409, true, false, false, ERROR_DOUBT, ERROR_REJECT, 0},
 		{422, true, false, false, ERROR_REJECT, ERROR_REJECT, 0},
 		{425, true, false, false, ERROR_RETRY, ERROR_RETRY, SCOPE_MESSAGE},
 		{429, true, false, false, ERROR_RETRY, ERROR_RETRY, SCOPE_ENDPOINT},
-		{500, true, false, false, ERROR_RETRY, ERROR_DOUBT, SCOPE_MESSAGE},
+		{500, true, false, false, ERROR_DOUBT, ERROR_DOUBT, 0},
 		{501, true, false, false, ERROR_REJECT, ERROR_REJECT, 0},
-		{502, true, false, false, ERROR_RETRY, ERROR_DOUBT, SCOPE_ENDPOINT},
+		{502, true, false, false, ERROR_DOUBT, ERROR_DOUBT, 0},
 		{503, true, false, false, ERROR_RETRY, ERROR_RETRY, SCOPE_ENDPOINT},
-		{504, true, false, false, ERROR_RETRY, ERROR_DOUBT, SCOPE_ENDPOINT},
-		{599, true, false, false, ERROR_RETRY, ERROR_DOUBT, SCOPE_MESSAGE},
+		{504, true, false, false, ERROR_DOUBT, ERROR_DOUBT, 0},
+		{599, true, false, false, ERROR_DOUBT, ERROR_DOUBT, 0},
 	};
 	struct http_target settings = {0};
 	struct endpoint endpoint = {.name = "e", .settings = &settings};
@@ -370,22 +370,6 @@ static void every_outcome_has_its_class(void **state)
 		if (error.class != m->plain)
 			fail_msg("%u without a key: %s", m->status, error.text);
 	}
-}
-
-static void a_key_that_the_target_may_forget_is_no_key(void **state)
-{
-	struct http_target settings = {0};
-	struct endpoint endpoint = {.settings = &settings,
-				    .effect = {.kind = EFFECT_KEY, .remembers_ms = 3600000},
-				    .retry = {.to_ms = 900000}};
-	struct http_answer answer = {.status = 500, .begun = true, .now_ms = NOW, .first_ms = NOW - 1000000};
-	struct error error;
-
-	http_judge(&endpoint, &answer, &error);
-	assert_int_equal(error.class, ERROR_RETRY);
-	answer.first_ms = NOW - 2800000; /* after one more pause of 15 minutes the hour is over */
-	http_judge(&endpoint, &answer, &error);
-	assert_int_equal(error.class, ERROR_DOUBT);
 }
 
 static void declared_successes_are_the_only_ones(void **state)
@@ -500,7 +484,6 @@ int main(void)
 		cmocka_unit_test(a_url_cannot_be_turned_elsewhere_by_a_value),
 		cmocka_unit_test(a_header_cannot_be_broken_by_a_value),
 		cmocka_unit_test(every_outcome_has_its_class),
-		cmocka_unit_test(a_key_that_the_target_may_forget_is_no_key),
 		cmocka_unit_test(declared_successes_are_the_only_ones),
 		cmocka_unit_test(retry_after_is_read_in_both_forms_and_bounded),
 		cmocka_unit_test(a_refusals_text_is_made_fit_for_a_line),
