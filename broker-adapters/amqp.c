@@ -34,7 +34,7 @@ struct amqp {
 	struct amqp_settings settings;
 	struct span password;
 	struct loop *loop;
-	const struct broker_events *events;
+	struct broker_events events;
 
 	struct probe *probe;
 	struct wire *in, *out; /* both or none */
@@ -96,7 +96,7 @@ static void tell(struct amqp *amqp, const char *text)
 	if (!memcmp(&amqp->told, now, offsetof(struct status, text)) && !strcmp(amqp->told.text, now->text))
 		return;
 	amqp->told = *now;
-	amqp->events->state(amqp->events->arg, now->connected, now->consuming, now->blocked, now->text);
+	amqp->events.state(amqp->events.arg, now->connected, now->consuming, now->blocked, now->text);
 }
 
 /* ---- work put off to the next turn of the loop --------------------------------------------------------------- */
@@ -311,7 +311,7 @@ static void on_delivery(struct amqp *amqp, const struct wire_event *event)
 	}
 	lane->unsettled++;
 	FAULT("amqp.delivered");
-	amqp->events->delivered(amqp->events->arg, lane->queue, ledger_add(amqp->ledger, event->tag, (uint32_t)index),
+	amqp->events.delivered(amqp->events.arg, lane->queue, ledger_add(amqp->ledger, event->tag, (uint32_t)index),
 				event->redelivered, envelope, body);
 }
 
@@ -340,7 +340,7 @@ static void answer_one(void *arg, uint64_t token)
 {
 	struct answer *answer = arg;
 
-	answer->amqp->events->published(answer->amqp->events->arg, token, answer->how, answer->error);
+	answer->amqp->events.published(answer->amqp->events.arg, token, answer->how, answer->error);
 }
 
 static void fail_publishes(struct amqp *amqp, const struct error *error)
@@ -377,7 +377,7 @@ static void on_return(struct amqp *amqp, const struct wire_event *event)
 	error_set(&error, ERROR_RETRY, "broker.returned", "no queue took the message for %.*s: %.*s", SPAN_ARGS(event->key),
 		  SPAN_ARGS(event->text));
 	FAULT("amqp.returned");
-	amqp->events->published(amqp->events->arg, token, PUBLISH_RETURNED, &error);
+	amqp->events.published(amqp->events.arg, token, PUBLISH_RETURNED, &error);
 }
 
 static int refuse_publish(const struct amqp *amqp, struct error *error)
@@ -561,7 +561,7 @@ static void lose(struct amqp *amqp)
 	}
 	ledger_clear(amqp->ledger);
 	fail_publishes(amqp, &error);
-	amqp->events->lost(amqp->events->arg, &error);
+	amqp->events.lost(amqp->events.arg, &error);
 	retry_later(amqp, &error);
 }
 
@@ -660,7 +660,7 @@ static void *amqp_open(const void *given, struct span password, struct loop *loo
 		settings->port = settings->tls.enabled ? 5671 : 5672;
 	amqp->password = password;
 	amqp->loop = loop;
-	amqp->events = events;
+	amqp->events = *events;
 	amqp->pause_ms = PAUSE_FIRST_MS;
 	amqp->window = window_new((size_t)settings->window);
 	amqp->ledger = ledger_new();
