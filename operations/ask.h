@@ -25,7 +25,8 @@
  *                                     are not counted
  *   revision {revision}               {ref}
  *   pins {}                           {refs:[…]}
- * The keys of a message are [{name, value}], those of a problem are values. An id (key, id, message) may be given by
+ * The keys of a message are [{name, value}], those of a problem are values
+ * or names of documents. An id (key, id, message) may be given by
  * its first eight digits or more. A limit is 200 when not given and at most 50000. The state of an effect is open,
  * delivered, doubt or not-done.
  *

@@ -117,6 +117,14 @@ static int dead_problems(struct ask_context *context, json_t *answer, struct err
 				" WHERE d.state = 0 AND d.code = $1 AND d.step = $2 AND d.flow = $3 ORDER BY d.number, "
 				"k.name, k.value LIMIT $4",
 				values, 4, add_key, json_object_get(problem, "keys"), error);
+		/* what died before it had keys is known by its document */
+		if (!status && !json_array_size(json_object_get(problem, "keys")))
+			status = db_run(
+				store_db(context->store),
+				"SELECT DISTINCT d.origin_name FROM dead d WHERE d.state = 0 AND d.code = $1 AND "
+				"d.step = $2"
+				" AND d.flow = $3 AND d.origin_name IS NOT NULL ORDER BY d.origin_name LIMIT $4",
+				values, 4, add_key, json_object_get(problem, "keys"), error);
 	}
 	json_decref(groups);
 	json_decref(none);

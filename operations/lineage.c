@@ -119,6 +119,7 @@ static json_t *detail_parse(struct span detail)
 	return detail.len ? json_loadb(detail.data, detail.len, 0, NULL) : NULL;
 }
 
+/* What died again after a replay is told by its last death; the letter keeps the history. */
 int lineage_put(struct lineage *lineage, const struct record_view *r, struct error *error)
 {
 	json_t *detail = detail_parse(r->detail);
@@ -151,7 +152,9 @@ int lineage_put(struct lineage *lineage, const struct record_view *r, struct err
 		" revision, position, origin_name, origin_digest, origin_ref, origin_offset, origin_length, reason, "
 		"detail)"
 		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)"
-		" ON CONFLICT DO NOTHING",
+		" ON CONFLICT (message, stage, place, attempt, generation) DO UPDATE SET at_ms = excluded.at_ms,"
+		" reason = excluded.reason, detail = excluded.detail"
+		" WHERE lineage.stage = 'dead' AND excluded.at_ms > lineage.at_ms",
 		values, STORE_COUNT(values), NULL, NULL, error);
 
 	json_decref(detail);

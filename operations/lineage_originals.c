@@ -1,4 +1,5 @@
-/* What `ferrule replay` asks of lineage: which documents a flow received, and whether something newer went out since. */
+/* What `ferrule replay` asks of lineage: which documents a flow received, and whether something newer went out since.
+ */
 #include "config.h"
 #include "operations/lineage.h"
 

@@ -14,8 +14,8 @@
 struct trace_node {
 	struct id id, parent;
 	bool match;
-	json_t *json; /* moves into its parent's children, or into the tree */
-	int64_t first_ms;
+	json_t *json;             /* moves into its parent's children, or into the tree */
+	int64_t first_ms, number; /* of its first row */
 };
 
 struct trace {
@@ -210,6 +210,7 @@ static void node_describe(struct trace_node *node, const struct value *row)
 
 	node->json = json_object();
 	node->first_ms = row[4].number;
+	node->number = row[18].number;
 	if (row[6].type == VALUE_BLOB && id_from_span(&node->parent, row[6].bytes))
 		node->parent = (struct id){{0}};
 	ask_put_hex(node->json, "id", row[0]);
@@ -263,7 +264,8 @@ static int node_load(struct trace *trace, struct trace_node *node, struct error 
 	if (db_run(trace->db,
 		   "SELECT message, stage, place, attempt, at_ms, detail, causation, correlation, type, flow, "
 		   "revision, position, origin_name,"
-		   " origin_digest, origin_ref, origin_offset, origin_length, generation FROM lineage WHERE message = "
+		   " origin_digest, origin_ref, origin_offset, origin_length, generation, number FROM lineage WHERE "
+		   "message = "
 		   "$1 ORDER BY at_ms, number",
 		   &value, 1, take_stage, node, error))
 		return -1;
@@ -280,7 +282,7 @@ static int by_time(const void *a, const void *b)
 
 	if (one->first_ms != two->first_ms)
 		return one->first_ms < two->first_ms ? -1 : 1;
-	return memcmp(&one->id, &two->id, sizeof one->id);
+	return one->number < two->number ? -1 : one->number > two->number;
 }
 
 /* A parent that is not recorded any more, or was cut off, leaves its children at the top. */

@@ -292,6 +292,42 @@ static void a_reader_sees_what_was_committed_and_writes_nothing(void **state)
 	database_close(db);
 }
 
+/* ---- killed between two lines */
+#ifdef FERRULE_FAULTS
+static void kill_at(const char *name, const char *fault)
+{
+	pid_t child = fork();
+	struct error error = {0};
+	struct db db;
+	int status;
+
+	if (child == 0) {
+		setenv("FERRULE_FAULTS", fault, 1);
+		if (!database_try(TEST_DATABASE, name, &db, &error) && !db.ops->begin(db.self, &error) &&
+		    !put(&db, 7, SPAN_NONE, fault, &error))
+			db.ops->commit(db.self, &error);
+		_exit(1);
+	}
+	waitpid(child, &status, 0);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+}
+
+static void what_is_killed_before_its_commit_never_happened_and_after_it_did(void **state)
+{
+	struct db *db = open_table("killed");
+
+	database_close(db);
+	kill_at("killed", "db.commit:1=kill");
+	db = OPEN("killed");
+	assert_int_equal(database_number(db, "SELECT count(*) FROM t"), 0);
+	database_close(db);
+	kill_at("killed", "db.committed:1=kill");
+	db = OPEN("killed");
+	assert_int_equal(database_number(db, "SELECT count(*) FROM t"), 1);
+	database_close(db);
+}
+#endif
+
 /* ---- only SQLite */
 
 static void the_file_is_ours_alone_and_durable(void **state)
@@ -511,6 +547,9 @@ int main(void)
 		cmocka_unit_test(wrong_sql_is_our_own_mistake),
 		cmocka_unit_test(migrations_go_forward_once_and_refuse_a_newer_schema),
 		cmocka_unit_test(a_reader_sees_what_was_committed_and_writes_nothing),
+#ifdef FERRULE_FAULTS
+		cmocka_unit_test(what_is_killed_before_its_commit_never_happened_and_after_it_did),
+#endif
 	};
 	const struct CMUnitTest sqlite[] = {
 		cmocka_unit_test(the_file_is_ours_alone_and_durable),

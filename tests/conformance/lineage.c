@@ -189,6 +189,27 @@ static void what_is_written_twice_is_there_once(void **state)
 	lineage_close(lineage);
 }
 
+static void what_died_again_after_its_replay_is_told_by_its_last_death(void **state)
+{
+	json_t *answer, *file;
+
+	site_up();
+	a_day();
+	assert_done(lineage_begin(lineage, done));
+	record("file", NULL, "replayed", 200, NULL);
+	record("file", NULL, "dead", 210, NULL);
+	record("file", NULL, "received", 220, NULL); /* the same unit, done again: stays as it was */
+	assert_done(lineage_commit(lineage, done));
+	answer = trace("orders.edi", 0);
+	file = at(answer, "tree", 0);
+	assert_int_equal(json_array_size(json_object_get(file, "stages")), 3);
+	assert_string_equal(text(at(file, "stages", 0), "stage"), "received");
+	assert_string_equal(text(at(file, "stages", 1), "stage"), "replayed");
+	assert_string_equal(text(at(file, "stages", 2), "stage"), "dead");
+	json_decref(answer);
+	lineage_close(lineage);
+}
+
 static void a_thousand_parts_are_cut_off_and_it_is_said(void **state)
 {
 	json_t *answer;
@@ -303,6 +324,7 @@ int main(void)
 		cmocka_unit_test(a_document_is_found_by_path_name_digest_and_message),
 		cmocka_unit_test(what_is_not_known_says_where_it_was_looked_for_and_since_when),
 		cmocka_unit_test(what_is_written_twice_is_there_once),
+		cmocka_unit_test(what_died_again_after_its_replay_is_told_by_its_last_death),
 		cmocka_unit_test(a_thousand_parts_are_cut_off_and_it_is_said),
 		cmocka_unit_test(retention_takes_the_old_with_its_names_and_leaves_the_new),
 		cmocka_unit_test(a_reader_looks_beside_the_writer),
