@@ -61,6 +61,18 @@ int error_set(struct error *error, enum error_class class, const char *code, con
 	return -1;
 }
 
+int error_place(struct error *error, const char *format, ...)
+{
+	va_list args;
+
+	if (!error)
+		return -1;
+	va_start(args, format);
+	vsnprintf(error->position, sizeof error->position, format, args);
+	va_end(args);
+	return -1;
+}
+
 int error_errno(struct error *error, enum error_class class, const char *code, const char *format, ...)
 {
 	int saved = errno;

@@ -27,6 +27,7 @@ struct error {
 	enum error_scope scope;
 	int64_t retry_after_ms; /* what the other side asked for; 0 when it did not say */
 	char code[40];          /* stable and short, `file.exists`; dead letters are grouped by it */
+	char position[80];      /* where in the document, for people; empty when it is not known */
 	char text[600];         /* for people: what, where, what to do; never a secret; one line of valid UTF-8 */
 };
 
@@ -38,6 +39,8 @@ int error_errno(struct error *error, enum error_class class, const char *code, c
 	__attribute__((format(printf, 4, 5)));
 /* Puts one phrase and ": " in front of the text; class and code stay. */
 int error_wrap(struct error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Says where in the document it is, for the dead letter: "line 3, column 7 (byte 41)". */
+int error_place(struct error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void error_clear(struct error *error);
 
 const char *error_class_name(enum error_class class); /* "retry", "doubt", "reject", "fatal", "none" */

@@ -182,8 +182,8 @@ static int refuse(struct error *error, const char *code, struct span text, size_
 {
 	struct where where = where_is(text, at);
 
-	return error_set(error, ERROR_REJECT, code, "%s at line %d, column %d (byte %zu)", what, where.line,
-			 where.column, at);
+	error_set(error, ERROR_REJECT, code, "%s at line %d, column %d (byte %zu)", what, where.line, where.column, at);
+	return error_place(error, "line %d, column %d (byte %zu)", where.line, where.column, at);
 }
 
 /* jansson's own limit of depth is higher, it has none of values, and a bracket costs it much more than it costs us. */
@@ -219,23 +219,28 @@ static int check_size(struct span text, struct error *error)
 	return 0;
 }
 
+static int unreadable(struct error *error, const char *what)
+{
+	error_set(error, ERROR_REJECT, "json.encoding", "%s", what);
+	return error_place(error, "byte 0");
+}
+
 static int check_start(struct span text, size_t *skip, struct error *error)
 {
 	size_t i = 0;
 
 	if (text.len >= 2 && (!memcmp(text.data, "\xff\xfe", 2) || !memcmp(text.data, "\xfe\xff", 2)))
-		return error_set(error, ERROR_REJECT, "json.encoding",
-				 "this is UTF-16; JSON is exchanged as UTF-8 (RFC 8259, section 8.1)");
+		return unreadable(error, "this is UTF-16; JSON is exchanged as UTF-8 (RFC 8259, section 8.1)");
 	if (text.len >= 3 && !memcmp(text.data, "\xef\xbb\xbf", 3))
 		i = *skip = 3;
 	while (i < text.len && strchr(" \t\r\n", text.data[i]) && text.data[i])
 		i++;
-	if (i == text.len)
-		return error_set(error, ERROR_REJECT, "json.empty", "there is no JSON: %s",
-				 text.len ? "only white space" : "the document is empty");
+	if (i == text.len) {
+		error_set(error, ERROR_REJECT, "json.empty", "there is no JSON: %s", text.len ? "only white space" : "the document is empty");
+		return error_place(error, "byte %zu", text.len);
+	}
 	if (text.len >= 2 && (!text.data[0] || !text.data[1]))
-		return error_set(error, ERROR_REJECT, "json.encoding",
-				 "this is binary, or UTF-16 or UTF-32 text; JSON is exchanged as UTF-8");
+		return unreadable(error, "this is binary, or UTF-16 or UTF-32 text; JSON is exchanged as UTF-8");
 	return check_size(text, error);
 }
 

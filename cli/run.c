@@ -11,7 +11,7 @@ static const struct verb_option options[] = {
 	{"role", "ROLE", "only this role, and the queue process; may be repeated"},
 	{"until-idle", NULL, "poll each source once and end when nothing is ready, held, parked or unrecorded"},
 	{"for", "TIME", "end after this long, such as 90s or 5m"},
-	{"watchdog", "TIME", "kill a worker that makes no progress with a message for so long (60s)"},
+	{"watchdog", "TIME", "kill a worker that makes no progress with a message for so long (20s)"},
 	{"log", "LEVELS", "error, warn, info or debug, for all or by module: info,deliver=debug"},
 	{NULL, NULL, NULL},
 };

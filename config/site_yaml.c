@@ -10,7 +10,7 @@ struct retention {
 	int64_t originals_ms, receipts_ms, lineage_ms, queue_ms;
 };
 struct limits {
-	uint64_t document, tree, memory, disk_reserve;
+	uint64_t document, tree, memory, process_memory, disk_reserve;
 	int64_t time_ms;
 };
 struct processes {
@@ -73,6 +73,11 @@ static const struct option limits_options[] = {
 	 AT(limits, memory),
 	 .fallback = "256MiB",
 	 .help = "memory of one expression"},
+	{.name = "process-memory",
+	 .type = OPTION_SIZE,
+	 AT(limits, process_memory),
+	 .fallback = "4GiB",
+	 .help = "memory of one transform process; a message that needs more is a dead letter"},
 	{.name = "disk-reserve",
 	 .type = OPTION_SIZE,
 	 AT(limits, disk_reserve),
@@ -315,7 +320,8 @@ void load_site_yaml(struct load *load, const struct node *node)
 	site->disk_reserve = settings.limits.disk_reserve;
 	site->transform_processes = (unsigned)settings.processes.transform;
 	site->limits = (struct site_limits){settings.limits.document, settings.limits.tree, settings.limits.time_ms,
-					    settings.limits.memory};
+					    settings.limits.memory,
+					    settings.limits.process_memory};
 	load_queue_and_store(load, &settings, place);
 	load_listen(load, settings.listen);
 }

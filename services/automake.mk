@@ -18,8 +18,10 @@ services_libservices_a_SOURCES += %D%/deliver.c %D%/deliver_request.c %D%/delive
   %D%/deliver_sweep.c %D%/deliver_sweep.h %D%/deliver_target.c %D%/deliver_target.h
 services_libservices_a_SOURCES += %D%/gateway.c
 services_libservices_a_SOURCES += %D%/poll.c
+services_libservices_a_SOURCES += %D%/poison.c %D%/poison.h
 services_libservices_a_SOURCES += %D%/queue_role.c %D%/queue_role.h
 services_libservices_a_SOURCES += %D%/record.c
+services_libservices_a_SOURCES += %D%/refusal.c %D%/refusal.h
 services_libservices_a_SOURCES += %D%/transform.c
 
 # the supervisor

@@ -14,6 +14,7 @@
 #include "services/deliver_request.h"
 #include "services/deliver_sweep.h"
 #include "services/deliver_target.h"
+#include "services/refusal.h"
 
 #define REAP_MAX 64
 #define WINDOW_MESSAGES 64
@@ -150,6 +151,28 @@ static void delivered(struct job *job, const char *stage, struct span receipt)
 	commit(job, unit);
 }
 
+/* What was refused may be told to a topic. 1: no room to send it now. */
+static int tell_refusal(struct job *job, struct unit *unit, struct dead *letter)
+{
+	const struct message *from = job->delivery->message;
+	char head[REFUSAL_CONTENT_MAX];
+	const struct flow *flow = NULL;
+	struct message *message;
+	ssize_t n = 0;
+	int result;
+
+	if (!site_endpoint(job->worker->site, span_of(job->target->endpoint->name), &flow, NULL) || !flow->reject_publish)
+		return 0;
+	if (from->body)
+		n = reader_read(from->body, 0, head, sizeof head, NULL);
+	letter->content = span_make(head, n > 0 ? (size_t)n : 0);
+	message = refusal_new(flow, letter);
+	letter->content = SPAN_NONE;
+	result = unit_publish(unit, flow->reject_publish, NULL, true, message, NULL);
+	message_free(message);
+	return result;
+}
+
 static void dead(struct job *job, const struct error *why, bool withdraw)
 {
 	struct unit *unit = unit_new(job->worker->queue);
@@ -165,6 +188,12 @@ static void dead(struct job *job, const struct error *why, bool withdraw)
 	job->conclusive = true;
 	if (withdraw)
 		unit_effect(unit, &job->attempt.key, OUTCOME_NOT_DONE, job->delivery->message, job->target->endpoint->name, SPAN_NONE);
+	if (tell_refusal(job, unit, &letter)) { /* it comes again, and is refused again */
+		unit_free(unit);
+		job->conclusive = false;
+		give_back(job);
+		return;
+	}
 	unit_dead(unit, &letter);
 	unit_settle(unit, job->delivery);
 	record_why(job, unit, "dead", why);

@@ -137,6 +137,9 @@ int receive_prepare(struct reception *reception, const struct site *site, const 
 	struct id identity;
 
 	*reception = (struct reception){.document = document};
+	if (site->limits.document_max && document->stored.size > site->limits.document_max)
+		return error_set(error, ERROR_REJECT, "document.too-large", "%llu bytes, the site takes at most %llu (limits: document)",
+				 (unsigned long long)document->stored.size, (unsigned long long)site->limits.document_max);
 	if (identify(flow, source, document, &identity, &reception->declared, error))
 		return -1;
 	parts[1] = id_span(&identity);

@@ -18,7 +18,8 @@ struct reception {
 	bool conflict;             /* the same declared identity came before with other content */
 };
 
-/* Identity and message of a document that is in the vault. REJECT when the flow's `duplicates: by` fails on it. */
+/* Identity and message of a document that is in the vault. REJECT when the flow's `duplicates: by` fails on it, or
+ * it passes the site's limit. */
 int receive_prepare(struct reception *, const struct site *, const struct flow *, const struct endpoint *, struct document *, struct error *);
 /* Gives it an identity of its own, whatever came before: accepted anew at somebody's wish. */
 void receive_renew(struct reception *, int64_t now_ms);

@@ -25,6 +25,7 @@ struct seat {
 	int64_t started;             /* monotonic */
 	bool stopping;               /* it was told to end */
 	const char *killed;          /* why we killed it */
+	bool hung;                   /* it waits for its folder, and status says so */
 	uint32_t ticks;              /* as last seen, … */
 	int64_t ticked;              /* … and since when */
 	/* between processes */

@@ -24,13 +24,14 @@
 
 #define TICK_MS 100
 #define LOCK_WAIT_MS 15000
-#define WATCHDOG_MS 60000
+#define WATCHDOG_MS 20000 /* and what the site allows one expression */
+#define KILL_WAIT_MS 2000
 #define QUICK_DEATH_MS 10000
 #define BACKOFF_MAX_MS 10000
+#define BLAMED_MAX_MS 200 /* a message is to blame, and will be dead soon: the others do not wait for that */
 #define ON_DEMAND_MAX 50
 #define QUEUE_WAIT_MS 15000
 #define STEP_MS 2000
-#define ADDRESS_SPACE (4ull << 30)
 #define TOPOLOGY_MAX (1u << 20)
 #define FINDINGS_MAX (1u << 20)
 
@@ -53,10 +54,10 @@ struct supervisor {
 
 /* ---- starting processes --------------------------------------------------------------------------------------- */
 
-static void limit_memory(const struct seat *seat)
+static void limit_memory(const struct site *site, const struct seat *seat)
 {
 #ifndef FERRULE_SANITIZED
-	struct rlimit limit = {ADDRESS_SPACE, ADDRESS_SPACE};
+	struct rlimit limit = {site->limits.process_memory, site->limits.process_memory};
 
 	if (seat->role == &role_transform)
 		setrlimit(RLIMIT_AS, &limit);
@@ -79,7 +80,7 @@ static int child_main(struct supervisor *supervisor, struct seat *seat)
 	close(supervisor->signals);
 	if (supervisor->queue)
 		close(queue_fd(supervisor->queue));
-	limit_memory(seat);
+	limit_memory(worker.site, seat);
 	if (!seat->role)
 		return queue_role_run(worker.site, supervisor->generation->topology, worker.slot, worker.life);
 	return worker_run(&worker);
@@ -103,7 +104,7 @@ static void seat_start(struct supervisor *supervisor, struct seat *seat)
 	seat->pid = pid;
 	seat->generation = supervisor->generation;
 	seat->started = seat->ticked = clock_tick_ms();
-	seat->stopping = seat->wanted = false;
+	seat->stopping = seat->wanted = seat->hung = false;
 	seat->killed = NULL;
 	log_debug("supervisor", SPAN_NONE, "started role=%s pid=%ld", seat->name, (long)pid);
 }
@@ -210,13 +211,13 @@ static int queue_greet(struct supervisor *supervisor, struct error *error)
 
 /* ---- deaths ------------------------------------------------------------------------------------------------------------- */
 
-static void suspect(struct supervisor *supervisor, struct seat *seat, const char *cause)
+static bool suspect(struct supervisor *supervisor, struct seat *seat, const char *cause)
 {
 	struct board_slot *slot = board_slot(supervisor->board, seat->slot);
 	char text[ID_TEXT], whole[BOARD_CAUSE + 240];
 
 	if (!atomic_load(&slot->holding))
-		return;
+		return false;
 	slot->step[sizeof slot->step - 1] = '\0';
 	slot->cause[sizeof slot->cause - 1] = '\0';
 	id_hex(&slot->id, text);
@@ -224,26 +225,42 @@ static void suspect(struct supervisor *supervisor, struct seat *seat, const char
 	log_error("supervisor", span_of(text), "died of a message role=%s cause=\"%s\"", seat->name, whole);
 	if (supervisor->queue && queue_suspect(supervisor->queue, &slot->id, whole))
 		queue_lost(supervisor);
+	return true;
 }
 
-static void seat_ended(struct supervisor *supervisor, struct seat *seat, int status)
+/* One that ate all it may have dies of a failed allocation, which the exit status does not tell. */
+static void note_memory(const struct seat *seat, const struct rusage *used, char *cause, size_t size)
+{
+	uint64_t limit = seat->generation->site->limits.process_memory, most = (uint64_t)used->ru_maxrss * 1024;
+	size_t n = strlen(cause);
+
+	if (seat->role == &role_transform && most > limit / 2)
+		snprintf(cause + n, size - n, ", of memory: %llu MiB in use, the limit is %llu MiB (limits: process-memory)",
+			 (unsigned long long)most >> 20, (unsigned long long)limit >> 20);
+}
+
+static void seat_ended(struct supervisor *supervisor, struct seat *seat, int status, const struct rusage *used)
 {
 	char cause[160];
 	enum ending ending = seat_ending(seat, status, cause, sizeof cause);
 	int64_t now = clock_tick_ms();
 	int64_t wait;
+	bool blamed;
 
 	seat->pid = 0;
 	if (!seat->role)
 		queue_lost(supervisor);
 	if (ending == ENDING_CRASH)
-		suspect(supervisor, seat, cause);
+		note_memory(seat, used, cause, sizeof cause);
+	blamed = ending == ENDING_CRASH && suspect(supervisor, seat, cause);
 	if (ending == ENDING_CLEAN || seat->stopping) {
 		seat->failures = 0;
 		return;
 	}
 	seat->failures = now - seat->started < QUICK_DEATH_MS ? seat->failures + 1 : 0;
 	wait = seat->failures < 2 ? 0 : 50ll << (seat->failures > 8 ? 8 : seat->failures);
+	if (blamed && wait > BLAMED_MAX_MS)
+		wait = BLAMED_MAX_MS;
 	seat->not_before = now + (wait > BACKOFF_MAX_MS ? BACKOFF_MAX_MS : wait);
 	seat->wanted = true;
 	if (!supervisor->ending)
@@ -252,20 +269,49 @@ static void seat_ended(struct supervisor *supervisor, struct seat *seat, int sta
 
 static void reap(struct supervisor *supervisor)
 {
+	struct rusage used;
 	int status;
 	pid_t pid;
 
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+	while ((pid = wait4(-1, &status, WNOHANG, &used)) > 0)
 		for (struct seat *seat = supervisor->seats.first; seat; seat = seat->next)
 			if (seat->pid == pid)
-				seat_ended(supervisor, seat, status);
+				seat_ended(supervisor, seat, status, &used);
 	queue_tell(supervisor);
+}
+
+/* A process that talks to a folder and hangs there is not to blame, nor is its message: killing it would help nobody. Its endpoint is
+ * shown as what it is. */
+static void tell_hung(struct supervisor *supervisor, struct seat *seat, bool hung)
+{
+	int64_t since = clock_now_ms() - (clock_tick_ms() - seat->ticked);
+	json_t *state = hung ? json_pack("{s:s s:I s:s s:s}", "state", "paused", "since", (json_int_t)since, "code", "endpoint.hung", "error",
+					 "no answer: the folder or the other side hangs")
+			     : json_pack("{s:s}", "state", "open");
+
+	seat->hung = hung;
+	log_warn("supervisor", SPAN_NONE, "%s role=%s", hung ? "hangs" : "goes on again", seat->name);
+	if (supervisor->queue && queue_state(supervisor->queue, seat->endpoint, state))
+		queue_lost(supervisor);
+	json_decref(state);
+}
+
+static void no_progress(struct supervisor *supervisor, struct seat *seat)
+{
+	if (seat->endpoint && !seat->hung)
+		tell_hung(supervisor, seat, true);
+	if (seat->endpoint || seat->killed)
+		return;
+	seat->killed = "no progress, ended by the watchdog";
+	kill(seat->pid, SIGKILL);
 }
 
 /* A worker that holds a message and makes no progress is killed; its message is suspect. */
 static void watch_progress(struct supervisor *supervisor)
 {
-	int64_t limit = supervisor->config->watchdog_ms ? supervisor->config->watchdog_ms : WATCHDOG_MS, now = clock_tick_ms();
+	const struct supervisor_config *config = supervisor->config;
+	int64_t usual = WATCHDOG_MS + 2 * supervisor->generation->site->limits.step_time_ms;
+	int64_t limit = config->watchdog_ms ? config->watchdog_ms : usual, now = clock_tick_ms();
 
 	for (struct seat *seat = supervisor->seats.first; seat; seat = seat->next) {
 		struct board_slot *slot = board_slot(supervisor->board, seat->slot);
@@ -276,9 +322,10 @@ static void watch_progress(struct supervisor *supervisor)
 		if (ticks != seat->ticks || !atomic_load(&slot->holding)) {
 			seat->ticks = ticks;
 			seat->ticked = now;
-		} else if (now - seat->ticked > limit && !seat->killed) {
-			seat->killed = "no progress, ended by the watchdog";
-			kill(seat->pid, SIGKILL);
+			if (seat->hung)
+				tell_hung(supervisor, seat, false);
+		} else if (now - seat->ticked > limit) {
+			no_progress(supervisor, seat);
 		}
 	}
 }
@@ -430,9 +477,13 @@ static void end_some(struct supervisor *supervisor, bool (*which)(const struct s
 			log_warn("supervisor", SPAN_NONE, "did not end in time role=%s", seat->name);
 			seat->killed = "did not end in time";
 			kill(seat->pid, SIGKILL);
-			waitpid(seat->pid, NULL, 0);
-			seat->pid = 0;
 		}
+	/* One that sleeps in the kernel (a dead file server) takes no signal: it is left behind, and keeps the site's lock. */
+	until = clock_tick_ms() + KILL_WAIT_MS;
+	while (any_running(supervisor, which) && clock_tick_ms() < until) {
+		loop_once(supervisor->loop, 20);
+		reap(supervisor);
+	}
 }
 
 static void end_all(struct supervisor *supervisor)

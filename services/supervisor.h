@@ -10,7 +10,7 @@ struct supervisor_config {
 	bool until_idle;               /* poll each source once, end when nothing is ready, held, parked or unrecorded */
 	int64_t for_ms;                /* end after this long; 0: never */
 	const char *const *roles;      /* --role: only these (and the queue process); NULL: all */
-	int64_t watchdog_ms;           /* a worker with a message in hand and no progress for so long is killed; 0: 60 s */
+	int64_t watchdog_ms;           /* a worker with a message in hand and no progress for so long is killed; 0: some 20 s */
 	void (*announce)(void *arg, const char *text); /* progress for people; may be NULL */
 	void *arg;
 };

@@ -9,6 +9,8 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "services/backoff.h"
+#include "services/poison.h"
+#include "services/refusal.h"
 #include "services/worker.h"
 #include "transformers/chain.h"
 
@@ -222,12 +224,12 @@ static int set_body(struct run *run, struct message *message, const struct chain
 	return 0;
 }
 
-static int publish(struct run *run, const char *topic, const char *queue, const struct message *message, struct error *error)
+static int publish(struct run *run, const char *topic, const char *queue, bool optional, const struct message *message, struct error *error)
 {
 	struct record record = {.message = message, .stage = "published", .place = topic ? topic : run->prepared->flow->sink->name};
 	int result;
 
-	while ((result = unit_publish(run->batch->unit, topic, queue, false, message, error)) == 1) {
+	while ((result = unit_publish(run->batch->unit, topic, queue, optional, message, error)) == 1) {
 		board_tick(run->worker->slot);
 		if (queue_wait(run->worker->queue, WAIT_STEP_MS, error))
 			return -1;
@@ -235,10 +237,26 @@ static int publish(struct run *run, const char *topic, const char *queue, const 
 	return result ? -1 : unit_record(run->batch->unit, &record);
 }
 
-static int put_dead(struct run *run, const struct item *item, const char *step, const struct error *why, struct span content)
+/* A flow may want its refusals told to a topic; nobody needs to listen there. */
+static int tell_refusal(struct run *run, const struct dead *letter, struct error *error)
+{
+	const struct flow *flow = run->prepared ? run->prepared->flow : NULL;
+	struct message *message;
+	int result;
+
+	if (!flow || !flow->reject_publish)
+		return 0;
+	message = refusal_new(flow, letter);
+	result = publish(run, flow->reject_publish, NULL, true, message, error);
+	message_free(message);
+	return result;
+}
+
+static int put_dead(struct run *run, const struct item *item, const char *step, const struct error *why, struct span content, struct error *error)
 {
 	const struct message *message = run->delivery->message;
-	struct dead letter = {.message = message, .queue = run->delivery->queue, .step = step, .content = content, .why = why};
+	struct dead letter = {.message = message, .queue = run->delivery->queue, .step = step, .position = span_of(why->position),
+			      .content = content, .why = why};
 	json_t *detail = json_pack("{s:s s:s s:s}", "step", step, "code", why->code, "reason", why->text);
 	struct record record = {.message = message, .stage = "dead", .place = run->prepared ? run->prepared->flow->name : run->delivery->queue};
 	char *text;
@@ -246,11 +264,11 @@ static int put_dead(struct run *run, const struct item *item, const char *step, 
 	if (item) {
 		letter.path = item->path;
 		letter.position = item->position;
-		json_object_set_new(detail, "position", json_stringn(item->position.data ? item->position.data : "", item->position.len));
 		json_object_set_new(detail, "path", json_stringn(item->path.data ? item->path.data : "", item->path.len));
 		/* several parts of one message may die: each has a record of its own */
 		record.attempt = (uint32_t)item->offset + 1;
 	}
+	json_object_set_new(detail, "position", json_stringn(letter.position.data ? letter.position.data : "", letter.position.len));
 	text = json_dumps(detail, JSON_COMPACT);
 	record.detail = span_of(text);
 	unit_dead(run->batch->unit, &letter);
@@ -259,7 +277,15 @@ static int put_dead(struct run *run, const struct item *item, const char *step, 
 		 SPAN_ARGS(letter.position), why->text);
 	free(text);
 	json_decref(detail);
-	return 0;
+	return tell_refusal(run, &letter, error);
+}
+
+/* The same for an error that takes the letter's place as the caller's: on failure it says what failed. */
+static int bury(struct run *run, const struct item *item, const char *step, struct error *error)
+{
+	struct error why = *error;
+
+	return put_dead(run, item, step, &why, SPAN_NONE, error);
 }
 
 static int on_publish(void *arg, const struct chain_output *output, struct error *error)
@@ -277,14 +303,14 @@ static int on_publish(void *arg, const struct chain_output *output, struct error
 		goto done;
 	if (add_keys(message, run->delivery->message, output->item, error) ||
 	    (topic ? add_orders(run, message, output->item, topic, error) : add_address(run, message, output->item, error))) {
-		result = error->class == ERROR_REJECT ? put_dead(run, output->item, topic ? "publish" : "to", error, SPAN_NONE) : -1;
+		result = error->class == ERROR_REJECT ? bury(run, output->item, topic ? "publish" : "to", error) : -1;
 		goto done;
 	}
 	if (topic || queue) {
-		result = publish(run, topic, queue, message, error);
+		result = publish(run, topic, queue, false, message, error);
 		/* a message that cannot be a message (its envelope is too large) is this part's own fault */
 		if (result && error->class == ERROR_REJECT)
-			result = put_dead(run, output->item, "publish", error, SPAN_NONE);
+			result = bury(run, output->item, "publish", error);
 	} else {
 		result = 0;
 	}
@@ -295,7 +321,7 @@ done:
 
 static int on_dead(void *arg, const struct item *item, const char *step, const struct error *why, struct span content, struct error *error)
 {
-	return put_dead(arg, item, step, why, content);
+	return put_dead(arg, item, step, why, content, error);
 }
 
 static int on_drop(void *arg, const struct item *item, const char *step, const char *why, struct error *error)
@@ -341,6 +367,7 @@ static int run_chain(struct run *run, struct error *error)
 	if (!run->prepared || body_at_hand(run->worker, run->delivery->message, error))
 		return -1;
 	FAULT("transform.running");
+	poison_taste(message->origin.name);
 	return chain_run(run->prepared->chain, message, &events, error);
 }
 
@@ -355,7 +382,7 @@ static int process(struct batch *batch, struct delivery *delivery, struct error 
 	board_step(worker->slot, delivery->queue);
 	result = run_chain(&run, error);
 	if (result && error->class == ERROR_REJECT)
-		result = put_dead(&run, NULL, "receive", error, SPAN_NONE);
+		result = bury(&run, NULL, "receive", error);
 	if (!result)
 		unit_settle(batch->unit, delivery);
 	board_let_go(worker->slot);
@@ -439,7 +466,7 @@ static void put_aside(struct batch *batch, const struct retry_spec *retry, const
 
 	if (clock_now_ms() - failed_since(delivery->message) > retry->for_ms) {
 		error_set(&dead, ERROR_REJECT, "retry.expired", "tried again and again without success; at last: %s", why->text);
-		put_dead(&run, NULL, "retry", &dead, SPAN_NONE);
+		bury(&run, NULL, "retry", &dead);
 		unit_settle(batch->unit, delivery);
 	} else {
 		unit_park(batch->unit, delivery, clock_now_ms() + backoff_wait(retry, delivery->message->attempt, why->retry_after_ms), why);

@@ -7,6 +7,7 @@ AM_TESTS_ENVIRONMENT = CMOCKA_MESSAGE_OUTPUT=TAP; export CMOCKA_MESSAGE_OUTPUT; 
   FERRULE_SRCDIR='$(abs_top_srcdir)'; export FERRULE_SRCDIR; FERRULE_BUILDDIR='$(abs_top_builddir)'; export FERRULE_BUILDDIR;
 CHECK_LIBS = tests/support/libsupport.a $(LAYERS) $(LIBS_FOREIGN) $(CMOCKA_LIBS)
 check_LIBRARIES =
+dist_check_SCRIPTS =
 
 include tests/base.mk
 include tests/transformers.mk

@@ -1,2 +1,2 @@
-dist_check_SCRIPTS = tests/lint/lint.sh tests/lint/self.sh
+dist_check_SCRIPTS += tests/lint/lint.sh tests/lint/self.sh
 TESTS += tests/lint/lint.sh tests/lint/self.sh

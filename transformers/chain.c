@@ -132,13 +132,16 @@ static void content_of(const struct item *item, const struct item *whole, struct
 static int bury(struct chain *chain, const struct item *item, const struct item *whole, const char *step,
 		const struct error *why, struct error *error)
 {
+	struct item placed = *item;
 	struct error failure;
 	struct buf content;
 	int failed;
 
 	buf_init(&content, CONTENT_MAX);
 	content_of(item, whole, &content);
-	failed = chain->events->dead(chain->events->arg, item, step, why, buf_view(&content), &failure);
+	if (!item->position.len)
+		placed.position = span_of(why->position);
+	failed = chain->events->dead(chain->events->arg, &placed, step, why, buf_view(&content), &failure);
 	buf_free(&content);
 	return failed ? stop(chain, &failure, error) : 0;
 }
