@@ -294,7 +294,8 @@ static int sqlite_begin(void *self, struct error *error)
 	struct sqlite *db = self;
 
 	assert(!db->in_transaction);
-	if (db->was_full) { /* on a full disk the log is the room that there is: what it holds goes into the file, and it starts anew */
+	/* On a full disk the log is the room that there is: what it holds goes into the file, and it starts anew. */
+	if (db->was_full) {
 		db->was_full = false;
 		sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
 	}
@@ -414,7 +415,8 @@ static void *sqlite_open(const void *settings, const char *path, struct span pas
 	return handle_open(path, SQLITE_OPEN_CREATE, settings,
 			   "PRAGMA page_size=8192; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA "
 			   "wal_autocheckpoint=1000;"
-			   "PRAGMA secure_delete=OFF; " /* Debian turns it on: a settled body would be written once more */
+			   /* Debian turns this on: a settled body would be written once more */
+			   "PRAGMA secure_delete=OFF; "
 			   "PRAGMA journal_size_limit=67108864; PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF",
 			   error);
 }

@@ -303,6 +303,42 @@ static void a_reader_looks_beside_the_writer(void **state)
 	free(empty);
 }
 
+static void originals_are_listed_and_what_went_out_since_is_seen(void **state)
+{
+	struct id first_order = id_named("order 1"), second_order = id_named("order 2");
+	struct record_view later = {.message = id_named("corrected order"),
+				    .stage = SPAN_LITERAL("delivered"),
+				    .time_ms = 500,
+				    .correlation = SPAN_LITERAL("another document"),
+				    .keys_count = 1,
+				    .keys = {{SPAN_LITERAL(".number"), SPAN_LITERAL("PO-1")}}};
+	json_t *originals;
+	struct buf key;
+
+	site_up();
+	a_day();
+	assert_done(lineage_begin(lineage, done));
+	assert_done(lineage_put(lineage, &later, done));
+	assert_done(lineage_commit(lineage, done));
+	originals = lineage_originals(lineage, "orders", 100, 200, 10, done);
+	assert_int_equal(json_array_size(originals), 1);
+	assert_id(json_array_get(originals, 0), "file");
+	assert_string_equal(text(json_array_get(originals, 0), "name"), "drop/acme/orders.edi");
+	json_decref(originals);
+	originals = lineage_originals(lineage, "orders", 101, 200, 10, done);
+	assert_int_equal(json_array_size(originals), 0);
+	json_decref(originals);
+	buf_init(&key, 1000);
+	assert_done(lineage_newer(lineage, &second_order, "this one", 200, &key, done));
+	assert_int_equal(key.len, 0);
+	assert_done(lineage_newer(lineage, &first_order, "this one", 600, &key, done));
+	assert_int_equal(key.len, 0);
+	assert_done(lineage_newer(lineage, &first_order, "this one", 200, &key, done));
+	assert_true(span_is(buf_view(&key), "PO-1"));
+	buf_free(&key);
+	lineage_close(lineage);
+}
+
 static void a_batch_that_is_rolled_back_was_never_there(void **state)
 {
 	json_t *answer;
@@ -328,6 +364,7 @@ int main(void)
 		cmocka_unit_test(a_thousand_parts_are_cut_off_and_it_is_said),
 		cmocka_unit_test(retention_takes_the_old_with_its_names_and_leaves_the_new),
 		cmocka_unit_test(a_reader_looks_beside_the_writer),
+		cmocka_unit_test(originals_are_listed_and_what_went_out_since_is_seen),
 		cmocka_unit_test(a_batch_that_is_rolled_back_was_never_there),
 	};
 
