@@ -113,6 +113,8 @@ void bed_start(struct bed *bed)
 	if (bed->engine == 0) {
 		close(life[1]);
 		log_role("queue");
+		if (bed->faults)
+			setenv("FERRULE_FAULTS", bed->faults, 1);
 		if (!getenv("FERRULE_TEST_LOG"))
 			log_levels("error");
 		run(bed, life[0]);

@@ -13,6 +13,7 @@ struct bed {
 	struct topology *topology;
 	pid_t engine;
 	uint64_t disk_reserve, ballast_size;
+	const char *faults; /* FERRULE_FAULTS of the next start */
 };
 
 extern struct error bed_error;
