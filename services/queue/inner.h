@@ -11,6 +11,7 @@
 #define BUDGET 2000u
 #define WINDOW_FIRST 8u
 #define WINDOW_MOST 256u
+#define WINDOW_ORDERED 64u
 #define HELD_BYTES_MAX (48u << 20)      /* deliveries kept in memory: no more are fetched past this */
 #define SESSIONS_MAX 256u
 #define SESSION_OUT_MAX (80u << 20)     /* one answer of WIRE_ANSWER_MAX fits */

@@ -191,6 +191,8 @@ static unsigned window_of(struct engine *engine, struct lane *lane, unsigned sha
 		credit += c->messages;
 	if (!credit) /* one message tells that a worker on demand is wanted */
 		return !strncmp(lane->spec->worker, "sink:", 5) && clock_tick_ms() >= lane->rest_ms ? 1 : 0;
+	if (lane->spec->order != ORDER_NONE) /* RabbitMQ gives another window to another consumer, and may turn order round between them */
+		return WINDOW_ORDERED;
 	if (lane->window < WINDOW_FIRST)
 		lane->window = WINDOW_FIRST;
 	if (lane->ran_dry && lane->window < WINDOW_MOST)

@@ -12,9 +12,6 @@
 #include "base/log.h"
 #include "services/queue/engine.h"
 
-extern const struct broker_ops spool_ops;
-extern const struct db_ops sqlite_ops;
-
 struct error bed_error;
 
 static struct topology_queue *add(struct topology *topology, const char *name, enum queue_kind kind, const char *flow,
@@ -50,14 +47,24 @@ static struct topology *queues_new(void)
 	return topology;
 }
 
+static void name_it(char name[32])
+{
+	static unsigned beds;
+
+	snprintf(name, 32, "bed%u", ++beds);
+}
+
 struct bed *bed_new_at(const char *directory)
 {
 	struct bed *bed = calloc(1, sizeof *bed);
+	char name[32];
 
 	bed->directory = strdup(directory);
 	bed->socket = support_path(directory, "queue.sock");
 	bed->db_path = support_path(directory, "ferrule.db");
 	bed->topology = queues_new();
+	name_it(name);
+	lab_config(name, &bed->config);
 	bed_start(bed);
 	return bed;
 }
@@ -80,13 +87,19 @@ static void run(struct bed *bed, int life)
 {
 	struct loop *loop = loop_new();
 	char *ballast = support_path(bed->directory, "ballast");
-	struct engine_config config = {.broker = &spool_ops, .store = &sqlite_ops, .db_path = bed->db_path,
-				       .run_path = bed->directory, .site = "test", .revision = "1", .topology = bed->topology,
-				       .disk_reserve = bed->disk_reserve, .ballast_path = ballast,
-				       .ballast_size = bed->ballast_size ? bed->ballast_size : 65536};
+	struct engine_config config = bed->config;
 	struct error error;
-	struct engine *engine = engine_open(&config, loop, &error);
+	struct engine *engine;
 
+	config.db_path = bed->db_path;
+	config.run_path = bed->directory;
+	config.site = "test";
+	config.revision = "1";
+	config.topology = bed->topology;
+	config.disk_reserve = bed->disk_reserve;
+	config.ballast_path = ballast;
+	config.ballast_size = bed->ballast_size ? bed->ballast_size : 65536;
+	engine = engine_open(&config, loop, &error);
 	if (!engine) {
 		fprintf(stderr, "# engine: %s: %s\n", error.code, error.text);
 		_exit(2);

@@ -7,12 +7,14 @@
 #include "base/queue.h"
 #include "base/topology.h"
 #include "base/wire.h"
+#include "tests/engine/lab.h"
 
 struct bed {
 	char *directory, *socket, *db_path;
 	struct topology *topology;
 	pid_t engine;
 	uint64_t disk_reserve, ballast_size;
+	struct engine_config config; /* broker and store */
 	const char *faults; /* FERRULE_FAULTS of the next start */
 };
 

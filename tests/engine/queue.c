@@ -24,7 +24,7 @@ static void a_message_passes_through(void **state)
 	assert_int_equal(reader_size(delivery->message->body), 2048);
 	assert_false(delivery->redelivered);
 	bed_settle(queue, delivery);
-	assert_null(bed_take(queue, 50));
+	assert_null(bed_take(queue, SOON));
 	queue_close(queue);
 	bed_free(bed);
 }
@@ -39,7 +39,7 @@ static void a_topic_reaches_each_of_its_subscribers_once(void **state)
 		const char *const names[] = {"in.a", "in.b", "in.c"};
 
 		queue_credit(queue, names[i], 10, MIB);
-		assert_int_equal(bed_drain(queue, 100), 1);
+		assert_int_equal(bed_drain(queue, SOON), 1);
 	}
 	queue_close(queue);
 	bed_free(bed);
@@ -71,7 +71,7 @@ static void what_was_committed_survives_a_kill_of_the_queue_process(void **state
 	assert_true(bed_is(delivery, "two"));
 	assert_true(delivery->redelivered);
 	bed_settle(queue, delivery);
-	assert_null(bed_take(queue, 50));
+	assert_null(bed_take(queue, SOON));
 	queue_close(queue);
 	bed_free(bed);
 }
@@ -141,7 +141,7 @@ static void credit_bounds_what_is_in_hand(void **state)
 	queue_credit(queue, "in.a", 2, MIB);
 	held[0] = bed_take(queue, 2000);
 	held[1] = bed_take(queue, 2000);
-	assert_null(bed_take(queue, 100));
+	assert_null(bed_take(queue, SOON));
 	bed_settle(queue, held[0]);
 	held[2] = bed_take(queue, 2000);
 	assert_true(bed_is(held[2], "2"));
@@ -172,7 +172,7 @@ static void a_slow_consumer_blocks_nobody(void **state)
 		snprintf(text, sizeof text, "b%d", i);
 		bed_publish(quick, NULL, "in.b", text, 60000);
 	}
-	assert_true(bed_drain(quick, 200) >= 100 + 10); /* all of in.b, and its share of in.a */
+	assert_true(bed_drain(quick, SOON) >= 100 + 10); /* all of in.b, and its share of in.a */
 	queue_close(slow);
 	queue_close(quick);
 	bed_free(bed);
@@ -198,7 +198,7 @@ static void a_unit_of_thousands_of_publishes_is_one(void **state)
 	}
 	assert_int_equal(unit_commit_wait(unit, &bed_error), 0);
 	queue_credit(queue, "in.a", 500, 10 * MIB);
-	assert_int_equal(bed_drain(queue, 200), 5000);
+	assert_int_equal(bed_drain(queue, SOON), 5000);
 	queue_close(queue);
 	bed_free(bed);
 }
@@ -213,7 +213,7 @@ static void a_unit_that_is_given_up_leaves_nothing(void **state)
 	assert_int_equal(unit_publish(unit, NULL, "in.a", false, message, &bed_error), 0);
 	unit_free(unit);
 	queue_credit(queue, "in.a", 10, MIB);
-	assert_null(bed_take(queue, 100));
+	assert_null(bed_take(queue, SOON));
 	message_free(message);
 	queue_close(queue);
 	bed_free(bed);
@@ -239,6 +239,8 @@ static void many_queued_messages_are_read_in_order_with_bounded_memory(void **st
 {
 	struct bed *bed = bed_new();
 	struct queue *queue = bed_connect(bed, "test");
+	/* a growing window may turn order round on RabbitMQ; that of an ordered queue does not grow */
+	const char *from = BED_IS_SEVERAL ? "in.ordered" : "in.a";
 	size_t n = 0;
 
 	for (int batch = 0; batch < 100; batch++) {
@@ -250,7 +252,7 @@ static void many_queued_messages_are_read_in_order_with_bounded_memory(void **st
 
 			snprintf(text, sizeof text, "%d", batch * 1000 + i);
 			message = bed_message(text, 100);
-			while (unit_publish(unit, NULL, "in.a", false, message, &bed_error) == 1)
+			while (unit_publish(unit, NULL, from, false, message, &bed_error) == 1)
 				queue_wait(queue, 1000, &bed_error);
 			message_free(message);
 		}
@@ -260,7 +262,7 @@ static void many_queued_messages_are_read_in_order_with_bounded_memory(void **st
 	queue_close(queue);
 	bed_start(bed);
 	queue = bed_connect(bed, "test");
-	queue_credit(queue, "in.a", 500, MIB);
+	queue_credit(queue, from, 500, MIB);
 	while (n < 100000) {
 		struct delivery *batch[500];
 		struct unit *unit = unit_new(queue);
@@ -276,14 +278,15 @@ static void many_queued_messages_are_read_in_order_with_bounded_memory(void **st
 
 			snprintf(text, sizeof text, "%zu", n);
 			if (!bed_is(batch[i], text))
-				fail_msg("message %zu is out of order", n);
+				fail_msg("message %zu is out of order: %s came%s", n, batch[i]->message->subject.data,
+					 batch[i]->redelivered ? " again" : "");
 			unit_settle(unit, batch[i]);
 		}
 		assert_int_equal(unit_commit_wait(unit, &bed_error), 0);
 		for (size_t i = 0; i < got; i++)
 			delivery_free(batch[i]);
 	}
-	assert_null(bed_take(queue, 50));
+	assert_null(bed_take(queue, SOON));
 	queue_close(queue);
 	bed_free(bed);
 }
@@ -300,8 +303,8 @@ static void competing_consumers_share_a_queue(void **state)
 	for (int i = 0; i < 8; i++)
 		bed_publish(one, NULL, "in.a", (const char *[]){"0", "1", "2", "3", "4", "5", "6", "7"}[i], 10);
 	queue_wait(two, 500, &bed_error);
-	first = bed_drain(one, 100);
-	second = bed_drain(two, 100);
+	first = bed_drain(one, SOON);
+	second = bed_drain(two, SOON);
 	assert_int_equal(first + second, 8);
 	assert_true(first >= 2 && second >= 2);
 	queue_close(one);

@@ -117,7 +117,7 @@ static void of_one_order_key_one_message_is_in_flight(void **state)
 	assert_true(bed_is(first, "k1-1"));
 	other = bed_take(queue, 2000);
 	assert_true(bed_is(other, "k2-1"));
-	assert_null(bed_take(queue, 100));
+	assert_null(bed_take(queue, SOON));
 	bed_settle(queue, first);
 	first = bed_take(queue, 2000);
 	assert_true(bed_is(first, "k1-2"));
@@ -135,7 +135,7 @@ static void later_messages_of_a_parked_key_wait_behind_it(void **state)
 
 	queue_credit(queue, "in.ordered", 10, MIB);
 	bed_publish_ordered(queue, "in.ordered", "ordered", "k1-1", 1);
-	park(queue, bed_take(queue, 2000), clock_now_ms() + 400);
+	park(queue, bed_take(queue, 2000), clock_now_ms() + 4 * SOON);
 	bed_publish_ordered(queue, "in.ordered", "ordered", "k1-2", 1);
 	bed_publish_ordered(queue, "in.ordered", "ordered", "k1-3", 1);
 	bed_publish_ordered(queue, "in.ordered", "ordered", "k2-1", 2);
@@ -167,9 +167,9 @@ static void order_is_kept_across_a_kill(void **state)
 
 	queue_credit(queue, "in.ordered", 10, MIB);
 	bed_publish_ordered(queue, "in.ordered", "ordered", "k1-1", 1);
-	park(queue, bed_take(queue, 2000), clock_now_ms() + 300);
+	park(queue, bed_take(queue, 2000), clock_now_ms() + 3 * SOON);
 	bed_publish_ordered(queue, "in.ordered", "ordered", "k1-2", 1);
-	assert_null(bed_take(queue, 50));
+	assert_null(bed_take(queue, SOON));
 	bed_stop(bed, SIGKILL);
 	queue_close(queue);
 	bed_start(bed);
@@ -177,7 +177,7 @@ static void order_is_kept_across_a_kill(void **state)
 	bed_publish_ordered(queue, "in.ordered", "ordered", "k1-3", 1);
 	queue_credit(queue, "in.ordered", 10, MIB);
 	for (int i = 0; i < 3; i++) {
-		delivery = bed_take(queue, 3000);
+		delivery = bed_take(queue, 5000);
 		assert_true(bed_is(delivery, (const char *[]){"k1-1", "k1-2", "k1-3"}[i]));
 		bed_settle(queue, delivery);
 	}
@@ -201,7 +201,7 @@ static void a_dead_letter_holds_its_key_where_the_flow_says_so(void **state)
 	delivery = bed_take(queue, 2000);
 	assert_true(bed_is(delivery, "k2-1"));
 	bed_settle(queue, delivery);
-	assert_null(bed_take(queue, 200));
+	assert_null(bed_take(queue, SOON));
 	assert_int_equal(number_of(queue, "status", "parked"), 1);
 	assert_int_equal(number_of(queue, "idle", "parked"), 0); /* it waits for a person */
 
@@ -230,11 +230,11 @@ static void a_held_endpoint_gets_nothing_until_it_is_released(void **state)
 	queue_credit(queue, "in.a", 10, MIB);
 	bed_publish(queue, NULL, "out.x", "one", 10);
 	bed_publish(queue, NULL, "in.a", "two", 10);
-	assert_int_equal(bed_drain(queue, 200), 1);
+	assert_int_equal(bed_drain(queue, SOON), 1);
 	unit = unit_new(queue);
 	unit_change(unit, "hold.release", json_pack("{s:s}", "name", "x"));
 	assert_int_equal(unit_commit_wait(unit, &bed_error), 0);
-	assert_int_equal(bed_drain(queue, 200), 1);
+	assert_int_equal(bed_drain(queue, SOON), 1);
 	queue_close(queue);
 	bed_free(bed);
 }
@@ -265,7 +265,7 @@ static void replaying_an_unroutable_message_publishes_to_its_topic(void **state)
 
 	bed_publish(queue, NULL, "topic:t.v1", "one", 10);
 	queue_credit(queue, "in.b", 10, MIB);
-	assert_int_equal(bed_drain(queue, 200), 1);
+	assert_int_equal(bed_drain(queue, SOON), 1);
 	queue_close(queue);
 	bed_free(bed);
 }
