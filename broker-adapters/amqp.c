@@ -1,14 +1,17 @@
 /* The broker contract on RabbitMQ. See base/broker.h and amqp.h.
  *
- * Two connections, because a broker in need blocks the one that publishes, and consuming and settling must go on: `out` publishes
- * with confirms on one channel, `in` consumes on one and declares and counts on another. Losing either is losing both: then every
- * open publish fails, every delivery is void, and it all begins again with a probe of the port, after 0.2 s growing to 10 s.
+ * Two connections, because a broker in need blocks the one that publishes, and consuming and settling must go on:
+ * `out` publishes with confirms on one channel, `in` consumes on one and declares and counts on another. Losing
+ * either is losing both: then every open publish fails, every delivery is void, and it all begins again with a probe
+ * of the port, after 0.2 s growing to 10 s.
  *
- * Seen with 3.10: a broker killed within some two seconds of a queue's declaration forgets the queue, and with it what it confirmed
- * there: its metadata log is buffered. So nothing is published until a new queue is `new-queue` old.
+ * Seen with 3.10: a broker killed within some two seconds of a queue's declaration forgets the queue, and with it
+ * what it confirmed there: its metadata log is buffered. So nothing is published until a new queue is `new-queue`
+ * old.
  *
- * Large bodies of other programs (above MESSAGE_INLINE_MAX), and messages whose envelope would pass its limit, are rejected to the
- * broker's backstop queue and from there, when that is consumed too, to `<prefix>oversize`, which keeps them whole for a person. */
+ * Large bodies of other programs (above MESSAGE_INLINE_MAX), and messages whose envelope would pass its limit, are
+ * rejected to the broker's backstop queue and from there, when that is consumed too, to `<prefix>oversize`, which
+ * keeps them whole for a person. */
 #include "config.h"
 #include "broker-adapters/amqp.h"
 
@@ -18,51 +21,18 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "broker-adapters/amqp_header.h"
-#include "broker-adapters/amqp_plan.h"
-#include "broker-adapters/amqp_probe.h"
-#include "broker-adapters/amqp_window.h"
-#include "broker-adapters/amqp_wire.h"
+#include "broker-adapters/amqp_inner.h"
 
 #define PAUSE_FIRST_MS 200
 #define PAUSE_MAX_MS 10000
 #define TICK_MS 1000
-
-enum { CHANNEL_MAIN = 1, CHANNEL_CONTROL = 2 };
-
-struct amqp {
-	struct amqp_settings settings;
-	struct span password;
-	struct loop *loop;
-	struct broker_events events;
-
-	struct probe *probe;
-	struct wire *in, *out; /* both or none */
-	struct watch *in_watch, *out_watch;
-	struct timer *retry, *tick, *kick;
-	struct timer *young; /* while a queue is too new to be relied on */
-	int64_t pause_ms;
-	bool confirming, blocked;
-	bool broken; /* by `error`; taken down outside of the library's calls */
-	struct error error;
-
-	struct plan plan;
-	struct window *window;
-	struct ledger *ledger;
-	struct buf envelope, body; /* of a foreign message */
-
-	struct status {
-		bool connected, consuming, blocked;
-		char text[sizeof((struct error){0}.text)];
-	} told, now;
-};
 
 static void try_connect(void *arg);
 static void pump(struct amqp *amqp);
 
 /* ---- telling how it stands ----------------------------------------------------------------------------------- */
 
-static bool serving(const struct amqp *amqp)
+bool amqp_serving(const struct amqp *amqp)
 {
 	return amqp->out && amqp->confirming && plan_done(&amqp->plan) && !amqp->young && !amqp->plan.created;
 }
@@ -79,12 +49,12 @@ static const struct lane *lane_waiting(const struct amqp *amqp)
 	return NULL;
 }
 
-static void tell(struct amqp *amqp, const char *text)
+void amqp_tell(struct amqp *amqp, const char *text)
 {
 	struct status *now = &amqp->now;
 	const struct lane *waiting = lane_waiting(amqp);
 
-	now->connected = serving(amqp);
+	now->connected = amqp_serving(amqp);
 	now->consuming = now->connected && !waiting;
 	now->blocked = amqp->blocked;
 	if (text)
@@ -92,7 +62,8 @@ static void tell(struct amqp *amqp, const char *text)
 	else if (now->connected && !now->blocked && amqp->plan.problem[0])
 		snprintf(now->text, sizeof now->text, "%s", amqp->plan.problem);
 	else if (now->connected && !now->blocked)
-		snprintf(now->text, sizeof now->text, waiting ? "no consumer yet on %s" : "connected", waiting ? waiting->full : "");
+		snprintf(now->text, sizeof now->text, waiting ? "no consumer yet on %s" : "connected",
+			 waiting ? waiting->full : "");
 	if (!memcmp(&amqp->told, now, offsetof(struct status, text)) && !strcmp(amqp->told.text, now->text))
 		return;
 	amqp->told = *now;
@@ -109,16 +80,16 @@ static void on_kick(void *arg)
 	pump(amqp);
 }
 
-static void kick(struct amqp *amqp)
+void amqp_kick(struct amqp *amqp)
 {
 	if (!amqp->kick)
 		amqp->kick = loop_timer(amqp->loop, 0, 0, on_kick, amqp);
 }
 
-static int sent(struct amqp *amqp, int result)
+int amqp_sent(struct amqp *amqp, int result)
 {
 	if (result)
-		kick(amqp); /* the pump finds out what happened and takes the connection down */
+		amqp_kick(amqp); /* the pump finds out what happened and takes the connection down */
 	return result;
 }
 
@@ -128,7 +99,7 @@ static void on_grown(void *arg)
 	struct amqp *amqp = arg;
 
 	amqp->young = NULL;
-	kick(amqp);
+	amqp_kick(amqp);
 }
 
 static void mind_new_queues(struct amqp *amqp)
@@ -142,290 +113,6 @@ static void mind_new_queues(struct amqp *amqp)
 		amqp->young = loop_timer(amqp->loop, amqp->settings.new_queue_ms, 0, on_grown, amqp);
 }
 
-/* ---- settling ------------------------------------------------------------------------------------------------ */
-
-static int send_ack(void *arg, uint64_t delivery, bool multiple)
-{
-	struct amqp *amqp = arg;
-
-	FAULT("amqp.ack");
-	return sent(amqp, wire_ack(amqp->in, CHANNEL_MAIN, delivery, multiple));
-}
-
-static void amqp_flush(void *self)
-{
-	struct amqp *amqp = self;
-
-	if (!amqp->in || !ledger_unflushed(amqp->ledger))
-		return;
-	if (!wire_writable(amqp->in)) {
-		loop_events(amqp->in_watch, LOOP_READ | LOOP_WRITE);
-		return;
-	}
-	loop_events(amqp->in_watch, LOOP_READ);
-	ledger_flush(amqp->ledger, send_ack, amqp);
-	FAULT("amqp.acked");
-}
-
-static int amqp_settle(void *self, uint64_t tag, struct error *error)
-{
-	struct amqp *amqp = self;
-	uint64_t delivery;
-	uint32_t line;
-
-	if (!ledger_find(amqp->ledger, tag, &delivery, &line))
-		return error_set(error, ERROR_RETRY, "broker.void", "the connection that brought this message was lost; it comes again");
-	return 0;
-}
-
-static void amqp_settled(void *self, uint64_t tag)
-{
-	struct amqp *amqp = self;
-	uint64_t delivery;
-	uint32_t line;
-
-	if (!ledger_find(amqp->ledger, tag, &delivery, &line))
-		return;
-	amqp->plan.lanes[line]->unsettled--;
-	ledger_settle(amqp->ledger, tag);
-	kick(amqp); /* should nobody flush */
-}
-
-static void amqp_release(void *self, uint64_t tag)
-{
-	struct amqp *amqp = self;
-	uint64_t delivery;
-	uint32_t line;
-
-	if (!ledger_find(amqp->ledger, tag, &delivery, &line))
-		return;
-	amqp->plan.lanes[line]->unsettled--;
-	ledger_drop(amqp->ledger, tag);
-	FAULT("amqp.release");
-	sent(amqp, wire_nack(amqp->in, CHANNEL_MAIN, delivery, true));
-}
-
-/* ---- consuming ----------------------------------------------------------------------------------------------- */
-
-static void consumer_name(const struct amqp *amqp, const struct lane *lane, size_t index, char name[64])
-{
-	snprintf(name, 64, "%zu.%u", index, lane->serial);
-}
-
-/* A consumer's window is set when it starts, so that another window is another consumer. What the old one delivered stays. */
-static void lane_update(struct amqp *amqp, size_t index)
-{
-	struct lane *lane = amqp->plan.lanes[index];
-	unsigned wanted = lane->queue && (!lane->refused || lane->refused == 406) ? lane->wanted : 0;
-	char name[64];
-
-	if (!amqp->in || amqp->broken)
-		return;
-	if (lane->consumer == LANE_IDLE && wanted && plan_done(&amqp->plan)) {
-		lane->serial++;
-		lane->asked = wanted;
-		lane->consumer = LANE_STARTING;
-		consumer_name(amqp, lane, index, name);
-		sent(amqp, wire_consume(amqp->in, CHANNEL_MAIN, lane->full, name, wanted));
-	} else if (lane->consumer == LANE_RUNNING && wanted != lane->asked) {
-		lane->consumer = LANE_STOPPING;
-		consumer_name(amqp, lane, index, name);
-		sent(amqp, wire_cancel(amqp->in, CHANNEL_MAIN, name));
-	}
-	if (!wanted)
-		lane->consumed = false;
-}
-
-static void lanes_update(struct amqp *amqp)
-{
-	for (size_t i = 0; i < amqp->plan.lanes_count; i++)
-		lane_update(amqp, i);
-}
-
-/* The queue that a consumer's name stands for; current: of its latest consumer. */
-static struct lane *lane_of(struct amqp *amqp, struct span consumer, size_t *index, bool *current)
-{
-	char text[64];
-	unsigned serial;
-
-	if (consumer.len >= sizeof text)
-		return NULL;
-	snprintf(text, sizeof text, "%.*s", SPAN_ARGS(consumer));
-	if (sscanf(text, "%zu.%u", index, &serial) != 2 || *index >= amqp->plan.lanes_count)
-		return NULL;
-	*current = serial == amqp->plan.lanes[*index]->serial;
-	return amqp->plan.lanes[*index];
-}
-
-static void on_consumer(struct amqp *amqp, const struct wire_event *event)
-{
-	size_t index = 0;
-	bool current = false;
-	struct lane *lane = lane_of(amqp, event->consumer, &index, &current);
-
-	if (!lane || !current)
-		return;
-	lane->consumer = event->kind == WIRE_CONSUMING ? LANE_RUNNING : LANE_IDLE;
-	if (event->kind == WIRE_CONSUMING)
-		lane->consumed = true;
-	if (event->kind == WIRE_DROPPED) {
-		log_warn("broker", SPAN_NONE, "consumer ended by the broker queue=%s: declared again", lane->full);
-		lane->consumed = false;
-		lane->declared = false;
-		plan_prepare(&amqp->plan);
-	}
-	lane_update(amqp, index);
-}
-
-static void refuse(struct amqp *amqp, const struct lane *lane, const struct wire_event *event, const char *why)
-{
-	char to[AMQP_NAME_MAX + 16];
-
-	snprintf(to, sizeof to, "%s%s", amqp->settings.prefix, lane->backstop ? "oversize" : "backstop");
-	log_error("broker", event->message->message_id, "message refused queue=%s bytes=%llu moved-to=%s error=\"%s\"", lane->full,
-		  (unsigned long long)event->message->body_size, to, why);
-	sent(amqp, wire_nack(amqp->in, CHANNEL_MAIN, event->tag, false));
-}
-
-static void on_delivery(struct amqp *amqp, const struct wire_event *event)
-{
-	size_t index = 0;
-	bool current;
-	struct lane *lane = lane_of(amqp, event->consumer, &index, &current);
-	struct span envelope, body;
-	struct error error;
-
-	if (!lane || !lane->queue) {
-		sent(amqp, wire_nack(amqp->in, CHANNEL_MAIN, event->tag, true));
-		return;
-	}
-	if (event->message->body_size > WIRE_BODY_MAX) {
-		refuse(amqp, lane, event, "the body is larger than 64 KiB");
-		return;
-	}
-	buf_reset(&amqp->envelope);
-	buf_reset(&amqp->body);
-	if (header_to_envelope(event->message, lane->name, lane->backstop, &amqp->envelope, &amqp->body, &envelope, &body, &error)) {
-		refuse(amqp, lane, event, error.text);
-		return;
-	}
-	lane->unsettled++;
-	FAULT("amqp.delivered");
-	amqp->events.delivered(amqp->events.arg, lane->queue, ledger_add(amqp->ledger, event->tag, (uint32_t)index),
-				event->redelivered, envelope, body);
-}
-
-static void amqp_fetch(void *self, const struct topology_queue *queue, unsigned n)
-{
-	struct amqp *amqp = self;
-	struct lane *lane = plan_lane(&amqp->plan, queue);
-
-	if (!lane)
-		return;
-	lane->wanted = n > UINT16_MAX ? UINT16_MAX : n;
-	kick(amqp); /* several changes in one turn are one */
-	if (n && !lane->consumed)
-		tell(amqp, NULL); /* not yet consuming what is wanted */
-}
-
-/* ---- publishing ---------------------------------------------------------------------------------------------- */
-
-struct answer {
-	struct amqp *amqp;
-	enum published how;
-	const struct error *error;
-};
-
-static void answer_one(void *arg, uint64_t token)
-{
-	struct answer *answer = arg;
-
-	answer->amqp->events.published(answer->amqp->events.arg, token, answer->how, answer->error);
-}
-
-static void fail_publishes(struct amqp *amqp, const struct error *error)
-{
-	window_fail(amqp->window, answer_one, &(struct answer){amqp, PUBLISH_FAILED, error});
-}
-
-static void on_answer(struct amqp *amqp, const struct wire_event *event)
-{
-	struct answer answer = {amqp, PUBLISH_CONFIRMED, NULL};
-	struct error error;
-
-	FAULT("amqp.confirmed");
-	if (event->kind == WIRE_NACK) {
-		error_set(&error, ERROR_RETRY, "broker.nack", "the broker could not take the message: see its log and disk");
-		answer = (struct answer){amqp, PUBLISH_FAILED, &error};
-	}
-	window_answer(amqp->window, event->tag, event->multiple, answer_one, &answer);
-}
-
-static void on_return(struct amqp *amqp, const struct wire_event *event)
-{
-	struct id key = window_key(event->message->message_id, event->exchange, event->key);
-	struct lane *lane = event->exchange.len ? NULL : plan_lane_named(&amqp->plan, event->key);
-	struct error error;
-	uint64_t token;
-
-	if (lane && lane->queue && lane->declared) { /* deleted behind our back */
-		lane->declared = false;
-		plan_prepare(&amqp->plan);
-	}
-	if (!window_return(amqp->window, &key, &token))
-		return;
-	error_set(&error, ERROR_RETRY, "broker.returned", "no queue took the message for %.*s: %.*s", SPAN_ARGS(event->key),
-		  SPAN_ARGS(event->text));
-	FAULT("amqp.returned");
-	amqp->events.published(amqp->events.arg, token, PUBLISH_RETURNED, &error);
-}
-
-static int refuse_publish(const struct amqp *amqp, struct error *error)
-{
-	if (!amqp->out || amqp->broken || wire_failed(amqp->out))
-		return error_set(error, ERROR_RETRY, "broker.down", "%s", amqp->now.text[0] ? amqp->now.text : "no connection yet");
-	if (!serving(amqp))
-		return error_set(error, ERROR_RETRY, "broker.down", "the broker is up, its queues are being declared");
-	if (amqp->blocked)
-		return error_set(error, ERROR_RETRY, "broker.blocked", "%s", amqp->now.text);
-	if (window_full(amqp->window) || !wire_writable(amqp->out))
-		return error_set(error, ERROR_RETRY, "broker.window", "as many publishes are unconfirmed as may be");
-	return 0;
-}
-
-static int amqp_publish(void *self, uint64_t token, const struct publication *publication, struct error *error)
-{
-	struct amqp *amqp = self;
-	const char *exchange = publication->queue ? "" : amqp->settings.exchange;
-	char name[AMQP_NAME_MAX + 1];
-	struct wire_message message;
-	struct header_text text;
-	struct id key;
-	int length, result;
-
-	if (refuse_publish(amqp, error))
-		return -1;
-	if (publication->queue && !strcmp(publication->queue, "sys.backstop"))
-		length = snprintf(name, sizeof name, "%sbackstop", amqp->settings.prefix);
-	else
-		length = snprintf(name, sizeof name, "%s%s", publication->queue ? amqp->settings.prefix : "",
-				  publication->queue ? publication->queue : publication->topic);
-	if (length > AMQP_NAME_MAX)
-		return error_set(error, ERROR_REJECT, "broker.name", "%.60s… is longer than AMQP's %d bytes", name, AMQP_NAME_MAX);
-	header_from_publication(publication, &message, &text);
-	key = window_key(message.message_id, span_of(exchange), span_of(name));
-	FAULT("amqp.publish");
-	result = sent(amqp, wire_publish(amqp->out, CHANNEL_MAIN, exchange, name, !publication->optional, &message));
-	header_text_free(&text);
-	if (result)
-		return error_set(error, ERROR_RETRY, "broker.down", "the connection to the broker was lost");
-	window_put(amqp->window, token, &key);
-	FAULT("amqp.published");
-	if (wire_pending(amqp->out))
-		kick(amqp);
-	return 0;
-}
-
 /* ---- what arrives -------------------------------------------------------------------------------------------- */
 
 static void break_off(struct amqp *amqp, const struct error *error)
@@ -435,8 +122,8 @@ static void break_off(struct amqp *amqp, const struct error *error)
 	amqp->broken = true;
 }
 
-/* Our own channel for declarations is opened again and goes on with the next step; a closed consuming channel has voided every
- * delivery, which is the same as a lost connection. */
+/* Our own channel for declarations is opened again and goes on with the next step; a closed consuming channel has
+ * voided every delivery, which is the same as a lost connection. */
 static void on_in_closed(struct amqp *amqp, const struct wire_event *event)
 {
 	struct error error;
@@ -447,7 +134,8 @@ static void on_in_closed(struct amqp *amqp, const struct wire_event *event)
 		wire_channel_open(amqp->in, CHANNEL_CONTROL);
 		return;
 	}
-	error_set(&error, ERROR_RETRY, "broker.lost", "the broker ended consuming: %d %.*s", event->code, SPAN_ARGS(event->text));
+	error_set(&error, ERROR_RETRY, "broker.lost", "the broker ended consuming: %d %.*s", event->code,
+		  SPAN_ARGS(event->text));
 	break_off(amqp, &error);
 }
 
@@ -459,12 +147,12 @@ static void on_in_event(void *arg, const struct wire_event *event)
 		return;
 	switch (event->kind) {
 	case WIRE_DELIVERY:
-		on_delivery(amqp, event);
+		amqp_on_delivery(amqp, event);
 		break;
 	case WIRE_CONSUMING:
 	case WIRE_CANCELLED:
 	case WIRE_DROPPED:
-		on_consumer(amqp, event);
+		amqp_on_consumer(amqp, event);
 		break;
 	case WIRE_REPLY:
 		plan_answered(&amqp->plan);
@@ -482,12 +170,13 @@ static void on_out_closed(struct amqp *amqp, const struct wire_event *event)
 {
 	struct error error;
 
-	error_set(&error, ERROR_RETRY, "broker.closed", "the broker refused to publish: %d %.*s", event->code, SPAN_ARGS(event->text));
+	error_set(&error, ERROR_RETRY, "broker.closed", "the broker refused to publish: %d %.*s", event->code,
+		  SPAN_ARGS(event->text));
 	log_error("broker", SPAN_NONE, "publishing was refused error=\"%s\"", error.text);
 	amqp->confirming = false;
 	plan_forget(&amqp->plan);
 	plan_prepare(&amqp->plan);
-	fail_publishes(amqp, &error);
+	amqp_fail_publishes(amqp, &error);
 	wire_channel_open(amqp->out, CHANNEL_MAIN);
 	wire_confirm(amqp->out, CHANNEL_MAIN);
 }
@@ -500,10 +189,10 @@ static void on_out_event(void *arg, const struct wire_event *event)
 	switch (event->kind) {
 	case WIRE_ACK:
 	case WIRE_NACK:
-		on_answer(amqp, event);
+		amqp_on_answer(amqp, event);
 		break;
 	case WIRE_RETURN:
-		on_return(amqp, event);
+		amqp_on_return(amqp, event);
 		break;
 	case WIRE_CONFIRMING:
 		amqp->confirming = true;
@@ -511,7 +200,7 @@ static void on_out_event(void *arg, const struct wire_event *event)
 	case WIRE_BLOCKED:
 		amqp->blocked = true;
 		snprintf(text, sizeof text, "the broker takes no messages: %.*s", SPAN_ARGS(event->text));
-		tell(amqp, text);
+		amqp_tell(amqp, text);
 		break;
 	case WIRE_UNBLOCKED:
 		amqp->blocked = false;
@@ -528,8 +217,9 @@ static void on_out_event(void *arg, const struct wire_event *event)
 
 static void retry_later(struct amqp *amqp, const struct error *error)
 {
-	tell(amqp, error->text);
-	log_warn("broker", SPAN_NONE, "not connected retry-ms=%lld error=\"%s\"", (long long)amqp->pause_ms, error->text);
+	amqp_tell(amqp, error->text);
+	log_warn("broker", SPAN_NONE, "not connected retry-ms=%lld error=\"%s\"", (long long)amqp->pause_ms,
+		 error->text);
 	amqp->retry = loop_timer(amqp->loop, amqp->pause_ms, 0, try_connect, amqp);
 	amqp->pause_ms = amqp->pause_ms * 2 > PAUSE_MAX_MS ? PAUSE_MAX_MS : amqp->pause_ms * 2;
 }
@@ -554,13 +244,8 @@ static void lose(struct amqp *amqp)
 	drop_wires(amqp, false);
 	FAULT("amqp.lost");
 	plan_forget(&amqp->plan);
-	for (size_t i = 0; i < amqp->plan.lanes_count; i++) {
-		amqp->plan.lanes[i]->consumer = LANE_IDLE;
-		amqp->plan.lanes[i]->consumed = false;
-		amqp->plan.lanes[i]->unsettled = 0;
-	}
-	ledger_clear(amqp->ledger);
-	fail_publishes(amqp, &error);
+	amqp_lanes_lost(amqp);
+	amqp_fail_publishes(amqp, &error);
 	amqp->events.lost(amqp->events.arg, &error);
 	retry_later(amqp, &error);
 }
@@ -570,7 +255,7 @@ static void pump(struct amqp *amqp)
 {
 	struct error error;
 	int in = 0, out = 0;
-	bool was_serving = serving(amqp);
+	bool was_serving = amqp_serving(amqp);
 
 	if (!amqp->out)
 		return;
@@ -589,15 +274,18 @@ static void pump(struct amqp *amqp)
 		lose(amqp);
 		return;
 	}
-	if (serving(amqp)) {
+	if (amqp_serving(amqp)) {
 		if (!was_serving)
 			log_info("broker", SPAN_NONE, "ready queues=%zu", amqp->plan.lanes_count);
 		amqp->pause_ms = PAUSE_FIRST_MS;
-		lanes_update(amqp);
+		amqp_lanes_update(amqp);
 	}
-	tell(amqp, serving(amqp) || amqp->blocked ? NULL : amqp->young ? "waiting until the broker has stored its new queues" : "declaring queues");
-	if (in > 0 || out > 0 || wire_pending(amqp->in) || wire_pending(amqp->out) || wire_failed(amqp->in) || wire_failed(amqp->out))
-		kick(amqp);
+	amqp_tell(amqp, amqp_serving(amqp) || amqp->blocked ? NULL
+			: amqp->young			    ? "waiting until the broker has stored its new queues"
+							    : "declaring queues");
+	if (in > 0 || out > 0 || wire_pending(amqp->in) || wire_pending(amqp->out) || wire_failed(amqp->in) ||
+	    wire_failed(amqp->out))
+		amqp_kick(amqp);
 }
 
 static void on_ready(void *arg, unsigned events)
@@ -635,7 +323,7 @@ static void on_probed(void *arg, const struct error *none)
 	wire_confirm(amqp->out, CHANNEL_MAIN);
 	plan_forget(&amqp->plan);
 	plan_prepare(&amqp->plan);
-	kick(amqp);
+	amqp_kick(amqp);
 }
 
 static void try_connect(void *arg)
@@ -699,7 +387,7 @@ static int amqp_declare(void *self, const struct topology *topology, struct erro
 		return -1;
 	if (amqp->in) {
 		plan_prepare(&amqp->plan);
-		kick(amqp);
+		amqp_kick(amqp);
 	}
 	return 0;
 }
@@ -720,20 +408,23 @@ static int amqp_count(void *self, const struct topology_queue *queue, struct bro
 		return error_set(error, ERROR_RETRY, "broker.down", "the broker cannot be asked: %s", amqp->now.text);
 	result = wire_count(amqp->in, CHANNEL_CONTROL, lane->full, &counts->ready, error);
 	if (result || wire_pending(amqp->in))
-		kick(amqp); /* what came meanwhile was read ahead */
+		amqp_kick(amqp); /* what came meanwhile was read ahead */
 	return result;
 }
 
 #define AT(field) offsetof(struct amqp_settings, field)
 
 static const struct option tls_options[] = {
-	{"enabled", OPTION_BOOL, offsetof(struct amqp_tls, enabled), "no", NULL, "Encrypt; naming a file below does as well", OPTION_MAIN,
+	{"enabled", OPTION_BOOL, offsetof(struct amqp_tls, enabled), "no", NULL,
+	 "Encrypt; naming a file below does as well", OPTION_MAIN, NULL},
+	{"verify", OPTION_BOOL, offsetof(struct amqp_tls, verify), "yes", NULL,
+	 "Check the broker's certificate, and that it names the host (a name, not an address)", 0, NULL},
+	{"ca", OPTION_TEXT, offsetof(struct amqp_tls, ca), NULL, NULL,
+	 "File with the certificates of the authorities to trust", 0, NULL},
+	{"cert", OPTION_TEXT, offsetof(struct amqp_tls, cert), NULL, NULL,
+	 "File with our own certificate, when the broker asks for one", 0, NULL},
+	{"key", OPTION_TEXT, offsetof(struct amqp_tls, key), NULL, NULL, "File with the key of our certificate", 0,
 	 NULL},
-	{"verify", OPTION_BOOL, offsetof(struct amqp_tls, verify), "yes", NULL, "Check the broker's certificate, and that it names the host (a name, not an address)", 0, NULL},
-	{"ca", OPTION_TEXT, offsetof(struct amqp_tls, ca), NULL, NULL, "File with the certificates of the authorities to trust", 0, NULL},
-	{"cert", OPTION_TEXT, offsetof(struct amqp_tls, cert), NULL, NULL, "File with our own certificate, when the broker asks for one", 0,
-	 NULL},
-	{"key", OPTION_TEXT, offsetof(struct amqp_tls, key), NULL, NULL, "File with the key of our certificate", 0, NULL},
 	OPTION_END,
 };
 
@@ -744,11 +435,15 @@ static const struct option options[] = {
 	{"user", OPTION_TEXT, AT(user), "guest", NULL, "User to log in as", 0, NULL},
 	{"password", OPTION_SECRET, AT(password), NULL, NULL, "Its password, as {secret: NAME}", 0, NULL},
 	{"tls", OPTION_TABLE, AT(tls), NULL, NULL, "How to encrypt", 0, tls_options},
-	{"heartbeat", OPTION_DURATION, AT(heartbeat_ms), "10s", "1s..10m", "A peer silent for twice as long is taken for dead", 0, NULL},
-	{"exchange", OPTION_TEXT, AT(exchange), "ferrule", NULL, "Topic exchange that messages are published to", 0, NULL},
-	{"prefix", OPTION_TEXT, AT(prefix), "ferrule.", NULL, "Put in front of every queue name; one of its own for each site", 0, NULL},
+	{"heartbeat", OPTION_DURATION, AT(heartbeat_ms), "10s", "1s..10m",
+	 "A peer silent for twice as long is taken for dead", 0, NULL},
+	{"exchange", OPTION_TEXT, AT(exchange), "ferrule", NULL, "Topic exchange that messages are published to", 0,
+	 NULL},
+	{"prefix", OPTION_TEXT, AT(prefix), "ferrule.", NULL,
+	 "Put in front of every queue name; one of its own for each site", 0, NULL},
 	{"name", OPTION_TEXT, AT(name), "ferrule", NULL, "Name of the connections, as the broker lists them", 0, NULL},
-	{"new-queue", OPTION_DURATION, AT(new_queue_ms), "3s", "0s..1m", "How old a new queue has to be before anything is published", 0, NULL},
+	{"new-queue", OPTION_DURATION, AT(new_queue_ms), "3s", "0s..1m",
+	 "How old a new queue has to be before anything is published", 0, NULL},
 	{"window", OPTION_INT, AT(window), "1000", "1..20000", "Publishes that may be unconfirmed at a time", 0, NULL},
 	OPTION_END,
 };

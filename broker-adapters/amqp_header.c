@@ -27,8 +27,8 @@ void header_from_publication(const struct publication *publication, struct wire_
 	out->message_id = span_of(text->id);
 	out->app_id = SPAN_LITERAL("ferrule");
 	out->body = publication->body;
-	out->headers[out->headers_count++] =
-		(struct wire_header){.name = SPAN_LITERAL(HEADER_ENVELOPE), .value = publication->envelope, .bytes = true};
+	out->headers[out->headers_count++] = (struct wire_header){
+		.name = SPAN_LITERAL(HEADER_ENVELOPE), .value = publication->envelope, .bytes = true};
 	if (!message)
 		return;
 	out->correlation_id = message->correlationid;
@@ -118,7 +118,8 @@ static int set_data(json_t *event, struct buf *body)
 	return 0;
 }
 
-/* CloudEvents 1.0 JSON, structured mode. -1: it is not, so the body goes on as it is and fails at the first step that reads it. */
+/* CloudEvents 1.0 JSON, structured mode. -1: it is not, so the body goes on as it is and fails at the first step that
+ * reads it. */
 static int take_structured(struct message *message, struct span *id, const struct wire_message *in, struct buf *body)
 {
 	json_t *event = json_loadb(in->body.data, in->body.len, JSON_REJECT_DUPLICATES, NULL), *value;
@@ -152,7 +153,8 @@ static struct id identity(const struct message *message, struct span id, struct 
 	return id_of(parts, 2);
 }
 
-static struct message *foreign_new(const struct wire_message *in, const char *queue, struct buf *body_buf, struct span *body)
+static struct message *foreign_new(const struct wire_message *in, const char *queue, struct buf *body_buf,
+				   struct span *body)
 {
 	struct message *message = message_new();
 	struct span id = in->message_id;

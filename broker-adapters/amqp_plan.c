@@ -89,7 +89,8 @@ static void want_topic(struct lane *lane, const char *name)
 	struct topic *topic = topic_find(lane, name);
 
 	if (!topic) {
-		lane->topics = mem_grow(lane->topics, &lane->topics_capacity, lane->topics_count + 1, sizeof *lane->topics);
+		lane->topics =
+			mem_grow(lane->topics, &lane->topics_capacity, lane->topics_count + 1, sizeof *lane->topics);
 		topic = &lane->topics[lane->topics_count++];
 		*topic = (struct topic){.name = mem_strdup(name)};
 	}
@@ -129,13 +130,14 @@ static int check_names(const struct plan *plan, const struct topology *topology,
 		const struct topology_queue *queue = &topology->queues[i];
 
 		if (strlen(plan->prefix) + strlen(queue->name) > AMQP_NAME_MAX)
-			return error_set(error, ERROR_FATAL, "broker.name", "queue name %s is longer than AMQP's %d bytes: shorten it",
-					 queue->name, AMQP_NAME_MAX);
+			return error_set(error, ERROR_FATAL, "broker.name",
+					 "queue name %s is longer than AMQP's %d bytes: shorten it", queue->name,
+					 AMQP_NAME_MAX);
 		for (size_t t = 0; t < queue->topics_count; t++)
 			if (strlen(queue->topics[t]) > AMQP_NAME_MAX)
 				return error_set(error, ERROR_FATAL, "broker.name",
-						 "topic %s is longer than AMQP's %d bytes: shorten it", queue->topics[t],
-						 AMQP_NAME_MAX);
+						 "topic %s is longer than AMQP's %d bytes: shorten it",
+						 queue->topics[t], AMQP_NAME_MAX);
 	}
 	return 0;
 }
@@ -251,8 +253,11 @@ static int step_send(const struct plan *plan, struct wire *wire, unsigned channe
 	case STEP_OVERSIZE:
 		return wire_queue(wire, channel, &(struct wire_queue){.name = oversize});
 	case STEP_BACKSTOP:
-		return wire_queue(wire, channel, &(struct wire_queue){.name = backstop, .dead_exchange = "", .dead_key = oversize,
-								      .delivery_limit = DELIVERY_LIMIT});
+		return wire_queue(wire, channel,
+				  &(struct wire_queue){.name = backstop,
+						       .dead_exchange = "",
+						       .dead_key = oversize,
+						       .delivery_limit = DELIVERY_LIMIT});
 	case STEP_BACKSTOP_BIND:
 		return wire_bind(wire, channel, backstop, backstop, "");
 	case STEP_CHECK:
@@ -306,7 +311,7 @@ bool plan_refused(struct plan *plan, int code, struct span text)
 	}
 	if (step->kind == STEP_QUEUE)
 		step->lane->refused = code;
-	snprintf(plan->problem, sizeof plan->problem, "%s: %d %.*s", step->lane ? step->lane->full : plan->exchange, code,
-		 SPAN_ARGS(text));
+	snprintf(plan->problem, sizeof plan->problem, "%s: %d %.*s", step->lane ? step->lane->full : plan->exchange,
+		 code, SPAN_ARGS(text));
 	return true;
 }

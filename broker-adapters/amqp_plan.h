@@ -56,8 +56,8 @@ void plan_prepare(struct plan *); /* adds the steps that are missing */
 bool plan_done(const struct plan *);
 int plan_send(struct plan *, struct wire *, unsigned channel); /* as many as may be under way */
 void plan_answered(struct plan *);
-/* The broker closed the channel over the oldest step: it is left out, the rest goes on over a new channel. True: `problem` says what is
- * wrong; false: it was only asked for a queue that is not there. */
+/* The broker closed the channel over the oldest step: it is left out, the rest goes on over a new channel. True:
+ * `problem` says what is wrong; false: it was only asked for a queue that is not there. */
 bool plan_refused(struct plan *, int code, struct span text);
 
 #endif

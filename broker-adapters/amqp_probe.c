@@ -118,7 +118,8 @@ static void begin(void *arg)
 	snprintf(port, sizeof port, "%d", probe->port);
 	status = getaddrinfo(probe->host, port, &hints, &probe->addresses);
 	if (status)
-		error_set(&probe->error, ERROR_RETRY, "broker.down", "%s cannot be resolved: %s", probe->host, gai_strerror(status));
+		error_set(&probe->error, ERROR_RETRY, "broker.down", "%s cannot be resolved: %s", probe->host,
+			  gai_strerror(status));
 	probe->at = probe->addresses;
 	try_next(probe);
 }

@@ -121,7 +121,8 @@ void window_fail(struct window *window, window_fn *fn, void *arg)
 
 /* ---- deliveries ---------------------------------------------------------------------------------------------- */
 
-/* Our tag is a count and the place of the entry: found at once, and one from before a reconnection is never taken for another. */
+/* Our tag is a count and the place of the entry: found at once, and one from before a reconnection is never taken for
+ * another. */
 #define PLACE_BITS 20
 #define PLACE(tag) ((uint32_t)((tag) & ((1u << PLACE_BITS) - 1)))
 #define NOWHERE UINT32_MAX
@@ -170,7 +171,7 @@ static uint32_t place_new(struct ledger *ledger)
 	}
 	ledger->entries = mem_grow(ledger->entries, &ledger->capacity, ledger->count + 1, sizeof *ledger->entries);
 	if (ledger->count >> PLACE_BITS)
-		abort(); /* prefetch is at most 65,535 for each of a thousand queues, and budgeted far below by the engine */
+		abort(); /* the engine budgets its windows far below */
 	return (uint32_t)ledger->count++;
 }
 
@@ -179,8 +180,8 @@ uint64_t ledger_add(struct ledger *ledger, uint64_t delivery, uint32_t line)
 	uint32_t place = place_new(ledger);
 	uint64_t tag = ++ledger->serial << PLACE_BITS | place;
 
-	ledger->entries[place] =
-		(struct entry){.tag = tag, .delivery = delivery, .line = line, .before = ledger->newest, .after = NOWHERE};
+	ledger->entries[place] = (struct entry){
+		.tag = tag, .delivery = delivery, .line = line, .before = ledger->newest, .after = NOWHERE};
 	if (ledger->newest != NOWHERE)
 		ledger->entries[ledger->newest].after = place;
 	else
@@ -214,7 +215,8 @@ bool ledger_settle(struct ledger *ledger, uint64_t tag)
 	if (!entry || entry->settled)
 		return false;
 	entry->settled = true;
-	ledger->settled = mem_grow(ledger->settled, &ledger->settled_capacity, ledger->settled_count + 1, sizeof *ledger->settled);
+	ledger->settled = mem_grow(ledger->settled, &ledger->settled_capacity, ledger->settled_count + 1,
+				   sizeof *ledger->settled);
 	ledger->settled[ledger->settled_count++] = tag;
 	return true;
 }

@@ -39,7 +39,7 @@ bool ledger_find(const struct ledger *, uint64_t tag, uint64_t *delivery, uint32
 bool ledger_settle(struct ledger *, uint64_t tag); /* to be acknowledged by the next ledger_flush */
 bool ledger_drop(struct ledger *, uint64_t tag);   /* given back already */
 bool ledger_unflushed(const struct ledger *);
-/* As few acknowledgements as there can be: one for everything up to the oldest that is unsettled, one for each other. */
+/* As few acknowledgements as can be: one for everything up to the oldest that is unsettled, one for each other. */
 int ledger_flush(struct ledger *, ledger_ack_fn *, void *arg);
 void ledger_clear(struct ledger *); /* every tag is void */
 

@@ -1,12 +1,12 @@
 /* The fence around librabbitmq. See amqp_wire.h.
  *
- * The library's sockets do not block; its calls wait inside when a socket is full. Callers ask wire_writable first, and the
- * kernel's TCP_USER_TIMEOUT ends a connection whose peer takes nothing at all. Frames are read one by one with a time-out of
- * zero: everything that came is handled before the descriptor is watched again, since the library reads ahead. */
+ * The library's sockets do not block; its calls wait inside when a socket is full. Callers ask wire_writable first,
+ * and the kernel's TCP_USER_TIMEOUT ends a connection whose peer takes nothing at all. Frames are read one by one
+ * with a time-out of zero: everything that came is handled before the descriptor is watched again, since the library
+ * reads ahead. */
 #include "config.h"
 #include "broker-adapters/amqp_wire.h"
 
-#include <amqp.h>
 #include <amqp_ssl_socket.h>
 #include <amqp_tcp_socket.h>
 #include <inttypes.h>
@@ -17,51 +17,15 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-#include "base/clock.h"
 #include "base/mem.h"
-#include "base/message.h"
+#include "broker-adapters/amqp_wire_inner.h"
 
 #define LOGIN_WAIT_S 4
 #define ANSWER_WAIT_S 4
 #define FRAMES_AT_ONCE 2000
 #define FRAME_MAX 131072
 #define CHANNEL_MAX 16
-#define PROPERTY_MAX 255
 #define SEND_BUFFER (4 * 1024 * 1024)
-
-struct assembly { /* of a message that comes in several frames; only one channel of a connection gets any */
-	bool active;
-	struct wire_event event;
-	struct wire_message message;
-	bool detached;   /* too large to keep: what is still needed of it was copied, so that its frames can be freed */
-	uint64_t got;
-	struct buf body; /* only when it comes in more than one frame */
-	char id[PROPERTY_MAX], consumer[PROPERTY_MAX];
-	char text[WIRE_HEADERS_MAX][CLOCK_TEXT]; /* header values that are not text */
-};
-
-struct wire {
-	amqp_connection_state_t connection;
-	int fd;
-	bool failed;
-	int status; /* of the library, when failed */
-	struct assembly assembly;
-};
-
-static amqp_bytes_t bytes_of(struct span span)
-{
-	return (amqp_bytes_t){.len = span.len, .bytes = (void *)(uintptr_t)span.data};
-}
-
-static amqp_bytes_t text_of(const char *text)
-{
-	return amqp_cstring_bytes(text);
-}
-
-static struct span span_from(amqp_bytes_t bytes)
-{
-	return span_make(bytes.bytes, bytes.len);
-}
 
 /* ---- connecting ---------------------------------------------------------------------------------------------- */
 
@@ -72,28 +36,12 @@ static int explain(struct error *error, const char *code, const struct amqp_sett
 	if (reply.reply_type == AMQP_RESPONSE_SERVER_EXCEPTION && reply.reply.id == AMQP_CONNECTION_CLOSE_METHOD) {
 		amqp_connection_close_t *close = reply.reply.decoded;
 
-		return error_set(error, ERROR_RETRY, code, "%s refused user %s on vhost %s: %d %.*s", host, settings->user,
-				 settings->vhost, close->reply_code, (int)close->reply_text.len,
+		return error_set(error, ERROR_RETRY, code, "%s refused user %s on vhost %s: %d %.*s", host,
+				 settings->user, settings->vhost, close->reply_code, (int)close->reply_text.len,
 				 (char *)close->reply_text.bytes);
 	}
 	return error_set(error, ERROR_RETRY, code, "login of user %s at %s failed: %s", settings->user, host,
 			 amqp_error_string2(reply.library_error));
-}
-
-static amqp_table_entry_t entry_bool(const char *name)
-{
-	return (amqp_table_entry_t){.key = text_of(name), .value = {.kind = AMQP_FIELD_KIND_BOOLEAN, .value.boolean = 1}};
-}
-
-static amqp_table_entry_t entry_text(const char *name, const char *value)
-{
-	return (amqp_table_entry_t){.key = text_of(name),
-				    .value = {.kind = AMQP_FIELD_KIND_UTF8, .value.bytes = text_of(value)}};
-}
-
-static amqp_table_entry_t entry_int(const char *name, int value)
-{
-	return (amqp_table_entry_t){.key = text_of(name), .value = {.kind = AMQP_FIELD_KIND_I32, .value.i32 = value}};
 }
 
 /* The capabilities without which a deleted queue or a blocked connection stays silent. */
@@ -113,10 +61,11 @@ static int login(struct wire *wire, const struct amqp_settings *settings, struct
 	properties[2] = (amqp_table_entry_t){
 		.key = text_of("capabilities"),
 		.value = {.kind = AMQP_FIELD_KIND_TABLE,
-			  .value.table = {.num_entries = sizeof capabilities / sizeof *capabilities, .entries = capabilities}}};
+			  .value.table = {.num_entries = sizeof capabilities / sizeof *capabilities,
+					  .entries = capabilities}}};
 	reply = amqp_login_with_properties(wire->connection, settings->vhost, CHANNEL_MAX, FRAME_MAX,
-					   (int)(settings->heartbeat_ms / 1000), &table, AMQP_SASL_METHOD_PLAIN, settings->user,
-					   secret);
+					   (int)(settings->heartbeat_ms / 1000), &table, AMQP_SASL_METHOD_PLAIN,
+					   settings->user, secret);
 	explicit_bzero(secret, password.len);
 	free(secret);
 	if (reply.reply_type != AMQP_RESPONSE_NORMAL)
@@ -140,8 +89,8 @@ static amqp_socket_t *socket_tls(struct wire *wire, const struct amqp_tls *tls, 
 		return NULL;
 	}
 	if (tls->cert && amqp_ssl_socket_set_key(socket, tls->cert, tls->key ? tls->key : tls->cert)) {
-		error_set(error, ERROR_RETRY, "broker.tls", "certificate %s and key %s cannot be used together", tls->cert,
-			  tls->key ? tls->key : tls->cert);
+		error_set(error, ERROR_RETRY, "broker.tls", "certificate %s and key %s cannot be used together",
+			  tls->cert, tls->key ? tls->key : tls->cert);
 		return NULL;
 	}
 	return socket;
@@ -165,7 +114,8 @@ static int open_socket(struct wire *wire, const struct amqp_settings *settings, 
 	return 0;
 }
 
-/* A large buffer, so that what wire_writable allows goes in whole; and an end to waiting for a peer that takes nothing. */
+/* A large buffer, so that what wire_writable allows goes in whole; and an end to waiting for a peer that takes
+ * nothing. */
 static void tune_socket(const struct wire *wire, const struct amqp_settings *settings)
 {
 	int size = SEND_BUFFER;
@@ -175,7 +125,8 @@ static void tune_socket(const struct wire *wire, const struct amqp_settings *set
 	setsockopt(wire->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &wait, sizeof wait);
 }
 
-struct wire *wire_new(const struct amqp_settings *settings, struct span password, const char *purpose, struct error *error)
+struct wire *wire_new(const struct amqp_settings *settings, struct span password, const char *purpose,
+		      struct error *error)
 {
 	struct timeval login_wait = {.tv_sec = LOGIN_WAIT_S}, answer_wait = {.tv_sec = ANSWER_WAIT_S};
 	struct wire *wire = mem_alloc(sizeof *wire);
@@ -375,13 +326,16 @@ static void on_delivery(struct wire *wire, unsigned channel, const amqp_basic_de
 
 static void on_return(struct wire *wire, unsigned channel, const amqp_basic_return_t *back)
 {
-	message_begin(&wire->assembly, &(struct wire_event){.kind = WIRE_RETURN, .channel = channel, .code = back->reply_code,
+	message_begin(&wire->assembly, &(struct wire_event){.kind = WIRE_RETURN,
+							    .channel = channel,
+							    .code = back->reply_code,
 							    .text = span_from(back->reply_text),
 							    .exchange = span_from(back->exchange),
 							    .key = span_from(back->routing_key)});
 }
 
-static int on_channel_close(struct wire *wire, unsigned channel, const amqp_channel_close_t *close, struct wire_event *event)
+static int on_channel_close(struct wire *wire, unsigned channel, const amqp_channel_close_t *close,
+			    struct wire_event *event)
 {
 	amqp_channel_close_ok_t answer = {0};
 
@@ -482,7 +436,7 @@ static int on_method(struct wire *wire, const amqp_frame_t *frame, wire_event_fn
 	return 0;
 }
 
-static int lost(struct wire *wire, int status, struct error *error)
+int wire_lost(struct wire *wire, int status, struct error *error)
 {
 	if (!wire->failed)
 		wire->status = status;
@@ -500,12 +454,12 @@ int wire_pump(struct wire *wire, wire_event_fn *fn, void *arg, struct error *err
 		int status = AMQP_STATUS_OK;
 
 		if (wire->failed)
-			return lost(wire, wire->status, error);
+			return wire_lost(wire, wire->status, error);
 		status = amqp_simple_wait_frame_noblock(wire->connection, &frame, &at_once);
 		if (status == AMQP_STATUS_TIMEOUT)
 			return 0;
 		if (status != AMQP_STATUS_OK)
-			return lost(wire, status, error);
+			return wire_lost(wire, status, error);
 		if (frame.frame_type == AMQP_FRAME_METHOD) {
 			if (on_method(wire, &frame, fn, arg, error))
 				return -1;
@@ -517,177 +471,4 @@ int wire_pump(struct wire *wire, wire_event_fn *fn, void *arg, struct error *err
 			amqp_maybe_release_buffers_on_channel(wire->connection, frame.channel);
 	}
 	return 1;
-}
-
-/* ---- sending ------------------------------------------------------------------------------------------------- */
-
-static int sent(struct wire *wire, int status)
-{
-	if (status >= 0)
-		return 0;
-	if (!wire->failed)
-		wire->status = status;
-	wire->failed = true;
-	return -1;
-}
-
-static int send_method(struct wire *wire, unsigned channel, amqp_method_number_t id, void *method)
-{
-	return wire->failed ? -1 : sent(wire, amqp_send_method(wire->connection, (amqp_channel_t)channel, id, method));
-}
-
-int wire_channel_open(struct wire *wire, unsigned channel)
-{
-	amqp_channel_open_t open = {.out_of_band = amqp_empty_bytes};
-
-	return send_method(wire, channel, AMQP_CHANNEL_OPEN_METHOD, &open);
-}
-
-int wire_confirm(struct wire *wire, unsigned channel)
-{
-	amqp_confirm_select_t select = {0};
-
-	return send_method(wire, channel, AMQP_CONFIRM_SELECT_METHOD, &select);
-}
-
-int wire_exchange(struct wire *wire, unsigned channel, const char *name, const char *type)
-{
-	amqp_exchange_declare_t declare = {.exchange = text_of(name), .type = text_of(type), .durable = 1};
-
-	return send_method(wire, channel, AMQP_EXCHANGE_DECLARE_METHOD, &declare);
-}
-
-int wire_queue(struct wire *wire, unsigned channel, const struct wire_queue *queue)
-{
-	amqp_table_entry_t entries[5];
-	amqp_queue_declare_t declare = {.queue = text_of(queue->name), .durable = 1, .arguments.entries = entries};
-	int n = 0;
-
-	entries[n++] = entry_text("x-queue-type", "quorum");
-	if (queue->delivery_limit)
-		entries[n++] = entry_int("x-delivery-limit", queue->delivery_limit);
-	if (queue->dead_exchange)
-		entries[n++] = entry_text("x-dead-letter-exchange", queue->dead_exchange);
-	if (queue->dead_key)
-		entries[n++] = entry_text("x-dead-letter-routing-key", queue->dead_key);
-	if (queue->single_active_consumer)
-		entries[n++] = entry_bool("x-single-active-consumer");
-	declare.arguments.num_entries = n;
-	return send_method(wire, channel, AMQP_QUEUE_DECLARE_METHOD, &declare);
-}
-
-int wire_check(struct wire *wire, unsigned channel, const char *queue)
-{
-	amqp_queue_declare_t declare = {.queue = text_of(queue), .passive = 1};
-
-	return send_method(wire, channel, AMQP_QUEUE_DECLARE_METHOD, &declare);
-}
-
-int wire_bind(struct wire *wire, unsigned channel, const char *queue, const char *exchange, const char *key)
-{
-	amqp_queue_bind_t bind = {.queue = text_of(queue), .exchange = text_of(exchange), .routing_key = text_of(key)};
-
-	return send_method(wire, channel, AMQP_QUEUE_BIND_METHOD, &bind);
-}
-
-int wire_unbind(struct wire *wire, unsigned channel, const char *queue, const char *exchange, const char *key)
-{
-	amqp_queue_unbind_t unbind = {.queue = text_of(queue), .exchange = text_of(exchange), .routing_key = text_of(key)};
-
-	return send_method(wire, channel, AMQP_QUEUE_UNBIND_METHOD, &unbind);
-}
-
-int wire_consume(struct wire *wire, unsigned channel, const char *queue, const char *consumer, unsigned prefetch)
-{
-	amqp_basic_qos_t qos = {.prefetch_count = (uint16_t)(prefetch > UINT16_MAX ? UINT16_MAX : prefetch)};
-	amqp_basic_consume_t consume = {.queue = text_of(queue), .consumer_tag = text_of(consumer)};
-
-	if (send_method(wire, channel, AMQP_BASIC_QOS_METHOD, &qos))
-		return -1;
-	return send_method(wire, channel, AMQP_BASIC_CONSUME_METHOD, &consume);
-}
-
-int wire_cancel(struct wire *wire, unsigned channel, const char *consumer)
-{
-	amqp_basic_cancel_t cancel = {.consumer_tag = text_of(consumer)};
-
-	return send_method(wire, channel, AMQP_BASIC_CANCEL_METHOD, &cancel);
-}
-
-static void give_property(amqp_basic_properties_t *properties, amqp_flags_t flag, amqp_bytes_t *field, struct span value)
-{
-	if (!value.len)
-		return;
-	if (value.len > PROPERTY_MAX)
-		value.len = PROPERTY_MAX;
-	properties->_flags |= flag;
-	*field = bytes_of(value);
-}
-
-int wire_publish(struct wire *wire, unsigned channel, const char *exchange, const char *key, bool mandatory,
-		 const struct wire_message *message)
-{
-	amqp_table_entry_t entries[WIRE_HEADERS_MAX];
-	amqp_basic_properties_t properties = {._flags = AMQP_BASIC_DELIVERY_MODE_FLAG, .delivery_mode = AMQP_DELIVERY_PERSISTENT};
-
-	if (wire->failed)
-		return -1;
-	give_property(&properties, AMQP_BASIC_MESSAGE_ID_FLAG, &properties.message_id, message->message_id);
-	give_property(&properties, AMQP_BASIC_CORRELATION_ID_FLAG, &properties.correlation_id, message->correlation_id);
-	give_property(&properties, AMQP_BASIC_TYPE_FLAG, &properties.type, message->type);
-	give_property(&properties, AMQP_BASIC_CONTENT_TYPE_FLAG, &properties.content_type, message->content_type);
-	give_property(&properties, AMQP_BASIC_APP_ID_FLAG, &properties.app_id, message->app_id);
-	if (message->timestamp) {
-		properties._flags |= AMQP_BASIC_TIMESTAMP_FLAG;
-		properties.timestamp = message->timestamp;
-	}
-	for (size_t i = 0; i < message->headers_count; i++)
-		entries[i] = (amqp_table_entry_t){
-			.key = bytes_of(message->headers[i].name),
-			.value = {.kind = message->headers[i].bytes ? AMQP_FIELD_KIND_BYTES : AMQP_FIELD_KIND_UTF8,
-				  .value.bytes = bytes_of(message->headers[i].value)}};
-	properties._flags |= AMQP_BASIC_HEADERS_FLAG;
-	properties.headers = (amqp_table_t){.num_entries = (int)message->headers_count, .entries = entries};
-	return sent(wire, amqp_basic_publish(wire->connection, (amqp_channel_t)channel, text_of(exchange), text_of(key),
-					     mandatory, 0, &properties, bytes_of(message->body)));
-}
-
-int wire_ack(struct wire *wire, unsigned channel, uint64_t tag, bool multiple)
-{
-	return wire->failed ? -1 : sent(wire, amqp_basic_ack(wire->connection, (amqp_channel_t)channel, tag, multiple));
-}
-
-int wire_nack(struct wire *wire, unsigned channel, uint64_t tag, bool requeue)
-{
-	return wire->failed ? -1 : sent(wire, amqp_basic_nack(wire->connection, (amqp_channel_t)channel, tag, 0, requeue));
-}
-
-static int count_refused(struct wire *wire, unsigned channel, const amqp_channel_close_t *close, struct error *error)
-{
-	amqp_channel_close_ok_t answer = {0};
-
-	error_set(error, ERROR_RETRY, "broker.queue", "%d %.*s", close->reply_code, (int)close->reply_text.len,
-		  (char *)close->reply_text.bytes);
-	if (!send_method(wire, channel, AMQP_CHANNEL_CLOSE_OK_METHOD, &answer))
-		wire_channel_open(wire, channel);
-	return -1;
-}
-
-int wire_count(struct wire *wire, unsigned channel, const char *queue, uint64_t *ready, struct error *error)
-{
-	amqp_queue_declare_ok_t *answer;
-	amqp_rpc_reply_t reply;
-
-	if (wire->failed)
-		return lost(wire, wire->status, error);
-	answer = amqp_queue_declare(wire->connection, (amqp_channel_t)channel, text_of(queue), 1, 0, 0, 0, amqp_empty_table);
-	if (answer) {
-		*ready = answer->message_count;
-		return 0;
-	}
-	reply = amqp_get_rpc_reply(wire->connection);
-	if (reply.reply_type == AMQP_RESPONSE_SERVER_EXCEPTION && reply.reply.id == AMQP_CHANNEL_CLOSE_METHOD)
-		return count_refused(wire, channel, reply.reply.decoded, error);
-	return lost(wire, reply.reply_type == AMQP_RESPONSE_LIBRARY_EXCEPTION ? reply.library_error : AMQP_STATUS_CONNECTION_CLOSED,
-		    error);
 }

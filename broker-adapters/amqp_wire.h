@@ -1,7 +1,7 @@
 /* One AMQP connection: what is sent, and what arrives as events. The fence around librabbitmq.
  *
- * wire_new blocks until logged in, at most some seconds; nothing else blocks while wire_writable says yes. Every call that sends
- * returns -1 once the connection has failed; wire_pump then says why. */
+ * wire_new blocks until logged in, at most some seconds; nothing else blocks while wire_writable says yes. Every call
+ * that sends returns -1 once the connection has failed; wire_pump then says why. */
 #ifndef FERRULE_ADAPTERS_AMQP_WIRE_H
 #define FERRULE_ADAPTERS_AMQP_WIRE_H
 
@@ -62,7 +62,7 @@ int wire_fd(const struct wire *);
 bool wire_writable(const struct wire *); /* room for one publish */
 bool wire_failed(const struct wire *);
 bool wire_pending(const struct wire *);  /* something has been read that wire_pump has not yet handled */
-/* Handles what has arrived, serves heartbeats. 1: there may be more; -1: the connection is lost, RETRY `broker.lost`. */
+/* Handles what arrived, serves heartbeats. 1: there may be more; -1: the connection was lost, RETRY `broker.lost`. */
 int wire_pump(struct wire *, wire_event_fn *, void *arg, struct error *);
 
 int wire_channel_open(struct wire *, unsigned channel);
@@ -75,15 +75,18 @@ struct wire_queue {
 	bool single_active_consumer;
 };
 int wire_queue(struct wire *, unsigned channel, const struct wire_queue *);
-int wire_check(struct wire *, unsigned channel, const char *queue); /* a REPLY when it exists, else the channel is CLOSED with 404 */
+int wire_check(struct wire *, unsigned channel,
+	       const char *queue); /* a REPLY when it exists, else the channel is CLOSED with 404 */
 int wire_bind(struct wire *, unsigned channel, const char *queue, const char *exchange, const char *key);
 int wire_unbind(struct wire *, unsigned channel, const char *queue, const char *exchange, const char *key);
 int wire_consume(struct wire *, unsigned channel, const char *queue, const char *consumer, unsigned prefetch);
 int wire_cancel(struct wire *, unsigned channel, const char *consumer);
-int wire_publish(struct wire *, unsigned channel, const char *exchange, const char *key, bool mandatory, const struct wire_message *);
+int wire_publish(struct wire *, unsigned channel, const char *exchange, const char *key, bool mandatory,
+		 const struct wire_message *);
 int wire_ack(struct wire *, unsigned channel, uint64_t tag, bool multiple);
 int wire_nack(struct wire *, unsigned channel, uint64_t tag, bool requeue);
-/* Waits for the answer. The channel must have nothing else outstanding. RETRY `broker.queue` when there is no such queue. */
+/* Waits for the answer. The channel must have nothing else outstanding. RETRY `broker.queue` when there is no such
+ * queue. */
 int wire_count(struct wire *, unsigned channel, const char *queue, uint64_t *ready, struct error *);
 
 #endif

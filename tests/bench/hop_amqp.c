@@ -1,5 +1,6 @@
-/* One hop on RabbitMQ: a message is taken from a quorum queue, published to another, confirmed, acknowledged. Measured in one
- * run, a JSON line each: a bare loop on librabbitmq with bodies alone (the yardstick), and the broker adapter with envelopes and headers.
+/* One hop on RabbitMQ: a message is taken from a quorum queue, published to another, confirmed, acknowledged.
+ * Measured in one run, a JSON line each: a bare loop on librabbitmq with bodies alone (the yardstick), and the broker
+ * adapter with envelopes and headers.
  *
  *     hop_amqp [MESSAGES [BODY-BYTES]]      with AMQP_HOST and AMQP_PORT, from tests/lab/rabbitmq.sh env */
 #include "config.h"
@@ -45,8 +46,10 @@ static double cpu(void)
 
 static double report(const char *name, double seconds, double used)
 {
-	printf("{\"bench\":\"%s\",\"messages\":%ld,\"body\":%zu,\"prefetch\":%d,\"window\":%d,\"seconds\":%.3f,\"per_second\":%.0f,"
-	       "\"cpu_us\":%.1f}\n", name, messages, body_size, PREFETCH, WINDOW, seconds, (double)messages / seconds,
+	printf("{\"bench\":\"%s\",\"messages\":%ld,\"body\":%zu,\"prefetch\":%d,\"window\":%d,\"seconds\":%.3f,\"per_"
+	       "second\":%.0f,"
+	       "\"cpu_us\":%.1f}\n",
+	       name, messages, body_size, PREFETCH, WINDOW, seconds, (double)messages / seconds,
 	       used * 1e6 / (double)messages);
 	fflush(stdout);
 	return (double)messages / seconds;
@@ -62,7 +65,8 @@ static amqp_connection_state_t bare_connect(void)
 
 	if (!port || !host || amqp_socket_open(socket, host, atoi(port)))
 		die("no broker: eval $(tests/lab/rabbitmq.sh up DIR), export AMQP_HOST AMQP_PORT");
-	if (amqp_login(connection, "/", 0, 131072, 10, AMQP_SASL_METHOD_PLAIN, "guest", "guest").reply_type != AMQP_RESPONSE_NORMAL)
+	if (amqp_login(connection, "/", 0, 131072, 10, AMQP_SASL_METHOD_PLAIN, "guest", "guest").reply_type !=
+	    AMQP_RESPONSE_NORMAL)
 		die("login");
 	amqp_channel_open(connection, 1);
 	return connection;
@@ -70,8 +74,9 @@ static amqp_connection_state_t bare_connect(void)
 
 static void bare_queue(amqp_connection_state_t connection, const char *name)
 {
-	amqp_table_entry_t entry = {.key = amqp_cstring_bytes("x-queue-type"),
-				    .value = {.kind = AMQP_FIELD_KIND_UTF8, .value.bytes = amqp_cstring_bytes("quorum")}};
+	amqp_table_entry_t entry = {
+		.key = amqp_cstring_bytes("x-queue-type"),
+		.value = {.kind = AMQP_FIELD_KIND_UTF8, .value.bytes = amqp_cstring_bytes("quorum")}};
 	amqp_table_t arguments = {.num_entries = 1, .entries = &entry};
 
 	amqp_queue_delete(connection, 1, amqp_cstring_bytes(name), 0, 0);
@@ -201,7 +206,8 @@ static struct publication publication_to(const char *queue, struct span envelope
 {
 	static const uint8_t id[32] = {1};
 
-	return (struct publication){.queue = queue, .envelope = envelope, .body = body, .message_id = span_make(id, 32)};
+	return (struct publication){
+		.queue = queue, .envelope = envelope, .body = body, .message_id = span_make(id, 32)};
 }
 
 static void on_published(void *arg, uint64_t token, enum published how, const struct error *error)
@@ -228,8 +234,8 @@ static bool pass_on(struct hop *hop, uint64_t tag, struct span envelope, struct 
 	return true;
 }
 
-static void on_delivered(void *arg, const struct topology_queue *queue, uint64_t tag, bool redelivered, struct span envelope,
-			 struct span body)
+static void on_delivered(void *arg, const struct topology_queue *queue, uint64_t tag, bool redelivered,
+			 struct span envelope, struct span body)
 {
 	struct hop *hop = arg;
 	struct waiting *waiting;
@@ -317,8 +323,14 @@ static void adapter_envelope(struct buf *envelope)
 
 static double bench_adapter(void)
 {
-	struct amqp_settings settings = {.host = getenv("AMQP_HOST"), .port = atoi(getenv("AMQP_PORT")), .vhost = "/", .user = "guest",
-					 .exchange = "bench", .prefix = "bench.", .name = "bench", .heartbeat_ms = 10000,
+	struct amqp_settings settings = {.host = getenv("AMQP_HOST"),
+					 .port = atoi(getenv("AMQP_PORT")),
+					 .vhost = "/",
+					 .user = "guest",
+					 .exchange = "bench",
+					 .prefix = "bench.",
+					 .name = "bench",
+					 .heartbeat_ms = 10000,
 					 .window = WINDOW};
 	struct hop *hop = mem_alloc(sizeof *hop);
 	struct broker_events events = {hop, on_published, on_delivered, on_lost, on_state};

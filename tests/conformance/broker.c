@@ -157,7 +157,8 @@ static void bodies_of_any_size_arrive_as_they_were(void **state)
 	struct client *client = open_with("bodies", "in.a", "a.v1");
 
 	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
-		assert_true(client_try_publish(client, "a.v1", NULL, false, sizes[i] < 100 ? -1 : (long)i, sizes[i], NULL) >= 0);
+		assert_true(client_try_publish(client, "a.v1", NULL, false, sizes[i] < 100 ? -1 : (long)i, sizes[i],
+					       NULL) >= 0);
 	client_answered(client);
 	client_fetch(client, "in.a", 10);
 	drain(client, 7);

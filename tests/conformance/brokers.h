@@ -1,5 +1,6 @@
-/* A client of a broker for the conformance suites, of the kind that the program was built for (TEST_BROKER: spool or amqp): it does
- * what the engine does, one transaction around publishes and settlements, and remembers every callback. */
+/* A client of a broker for the conformance suites, of the kind that the program was built for (TEST_BROKER: spool or
+ * amqp): it does what the engine does, one transaction around publishes and settlements, and remembers every
+ * callback. */
 #ifndef FERRULE_TESTS_BROKERS_H
 #define FERRULE_TESTS_BROKERS_H
 
@@ -72,8 +73,10 @@ const struct topology_queue *client_queue(struct client *, const char *name);
 void client_turn(struct client *, int wait_ms); /* of the loop */
 bool client_until(struct client *, bool (*holds)(struct client *, void *), void *arg, int wait_ms);
 /* Begins its body with the number; size 0: just that. The token; -1 when it was refused, with *error. */
-long client_try_publish(struct client *, const char *topic, const char *queue, bool optional, long number, size_t size, struct error *);
-void client_publish(struct client *, const char *topic, const char *queue, long number); /* waits while the window is full */
+long client_try_publish(struct client *, const char *topic, const char *queue, bool optional, long number, size_t size,
+			struct error *);
+void client_publish(struct client *, const char *topic, const char *queue,
+		    long number);    /* waits while the window is full */
 void client_commit(struct client *); /* … and flush */
 void client_answered(struct client *); /* waits until every publish has its answer */
 void client_fetch(struct client *, const char *queue, unsigned n);
@@ -81,7 +84,8 @@ void client_settle(struct client *, struct delivered *);
 void client_release(struct client *, struct delivered *);
 bool client_got(struct client *, size_t n, int wait_ms); /* waits until n deliveries came altogether */
 void client_forget(struct client *); /* deliveries so far */
-uint64_t client_ready(struct client *, const char *queue, uint64_t expected); /* waits a while for that count, then gives what it is */
+uint64_t client_ready(struct client *, const char *queue,
+		      uint64_t expected); /* waits a while for that count, then gives what it is */
 size_t client_count_answers(const struct client *, enum published);
 
 #endif

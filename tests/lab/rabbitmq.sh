@@ -94,6 +94,7 @@ enter()
 {
 	[ -f "$dir/ports" ] || fail "$dir holds no broker: rabbitmq.sh up $dir"
 	dir=$(cd "$dir" && pwd)
+	# shellcheck disable=SC1091 # written by write_config
 	. "$dir/ports"
 	find_sbin
 	export HOME=$dir ERL_EPMD_PORT=$epmd_port ERL_EPMD_ADDRESS=127.0.0.1 ERL_CRASH_DUMP_SECONDS=0 LC_ALL=C.UTF-8

@@ -54,7 +54,8 @@ static void every_publish_is_answered_once_in_any_order(void **state)
 
 static void a_returned_publish_is_not_answered_again_by_its_ack(void **state)
 {
-	struct span id = SPAN_LITERAL("m1"), exchange = SPAN_LITERAL(""), a = SPAN_LITERAL("q.a"), b = SPAN_LITERAL("q.b");
+	struct span id = SPAN_LITERAL("m1"), exchange = SPAN_LITERAL(""), a = SPAN_LITERAL("q.a"),
+		    b = SPAN_LITERAL("q.b");
 	struct id to_a = window_key(id, exchange, a), to_b = window_key(id, exchange, b);
 	struct seen seen = {.window = window_new(8)};
 	uint64_t token;
@@ -192,8 +193,11 @@ static void an_envelope_comes_back_as_it_went_out(void **state)
 	buf_init(&made, MESSAGE_ENVELOPE_MAX);
 	buf_init(&data, 1000);
 	assert_int_equal(message_encode(message, &encoded, NULL), 0);
-	header_from_publication(&(struct publication){.topic = "order.received.v1", .envelope = buf_view(&encoded), .body = content,
-						      .message_id = id_span(&id)}, &out, &text);
+	header_from_publication(&(struct publication){.topic = "order.received.v1",
+						      .envelope = buf_view(&encoded),
+						      .body = content,
+						      .message_id = id_span(&id)},
+				&out, &text);
 	assert_int_equal(out.message_id.len, 64);
 	assert_true(span_is(out.type, "order.received.v1"));
 	assert_true(span_is(out.correlation_id, "c0ffee"));
@@ -242,7 +246,8 @@ static void the_same_foreign_message_has_the_same_id_and_another_has_not(void **
 static void a_foreign_message_with_headers_too_long_is_rejected(void **state)
 {
 	char *long_text = mem_alloc(20000);
-	struct wire_message in = {.headers_count = 1, .headers = {{SPAN_LITERAL("ce-subject"), {long_text, 20000}, false}}};
+	struct wire_message in = {.headers_count = 1,
+				  .headers = {{SPAN_LITERAL("ce-subject"), {long_text, 20000}, false}}};
 	struct span envelope, body;
 	struct buf made, data;
 	struct error error;
