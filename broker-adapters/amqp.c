@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -26,6 +27,7 @@
 #define PAUSE_FIRST_MS 200
 #define PAUSE_MAX_MS 10000
 #define TICK_MS 1000
+#define PATIENCE_MS 20000 /* with a consumer that does not start */
 
 static void try_connect(void *arg);
 static void pump(struct amqp *amqp);
@@ -49,6 +51,19 @@ static const struct lane *lane_waiting(const struct amqp *amqp)
 	return NULL;
 }
 
+/* Seen with 3.10: a queue that the broker forgot when it was killed (see above) never answers a consumer again. */
+static void tell_usual(struct status *now, const struct lane *waiting)
+{
+	if (!waiting)
+		snprintf(now->text, sizeof now->text, "connected");
+	else if (waiting->consumer == LANE_STARTING && clock_tick_ms() - waiting->since_ms > PATIENCE_MS)
+		snprintf(now->text, sizeof now->text,
+			 "no consumer on %s yet: if RabbitMQ was killed just after that queue was made, it is broken: "
+			 "rabbitmqctl delete_queue %s", waiting->full, waiting->full);
+	else
+		snprintf(now->text, sizeof now->text, "no consumer on %s yet", waiting->full);
+}
+
 void amqp_tell(struct amqp *amqp, const char *text)
 {
 	struct status *now = &amqp->now;
@@ -62,8 +77,7 @@ void amqp_tell(struct amqp *amqp, const char *text)
 	else if (now->connected && !now->blocked && amqp->plan.problem[0])
 		snprintf(now->text, sizeof now->text, "%s", amqp->plan.problem);
 	else if (now->connected && !now->blocked)
-		snprintf(now->text, sizeof now->text, waiting ? "no consumer yet on %s" : "connected",
-			 waiting ? waiting->full : "");
+		tell_usual(now, waiting);
 	if (!memcmp(&amqp->told, now, offsetof(struct status, text)) && !strcmp(amqp->told.text, now->text))
 		return;
 	amqp->told = *now;
@@ -331,7 +345,8 @@ static void try_connect(void *arg)
 	struct amqp *amqp = arg;
 
 	amqp->retry = NULL;
-	amqp->probe = probe_new(amqp->loop, amqp->settings.host, (int)amqp->settings.port, on_probed, amqp);
+	amqp->probe = probe_new(amqp->loop, amqp->settings.host, (int)amqp->settings.port, !amqp->settings.tls.enabled, on_probed,
+				amqp);
 }
 
 /* ---- the contract -------------------------------------------------------------------------------------------- */

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "base/fault.h"
 #include "base/log.h"
 #include "broker-adapters/amqp_header.h"
@@ -93,6 +94,7 @@ static void lane_update(struct amqp *amqp, size_t index)
 		lane->serial++;
 		lane->asked = wanted;
 		lane->consumer = LANE_STARTING;
+		lane->since_ms = clock_tick_ms();
 		consumer_name(amqp, lane, index, name);
 		amqp_sent(amqp, wire_consume(amqp->in, CHANNEL_MAIN, lane->full, name, wanted));
 	} else if (lane->consumer == LANE_RUNNING && wanted != lane->asked) {

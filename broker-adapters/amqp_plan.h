@@ -27,6 +27,7 @@ struct lane {
 	bool consumed;           /* has had its consume-ok, and not lost it */
 	unsigned wanted, asked;  /* prefetch */
 	unsigned serial;         /* of its consumers */
+	int64_t since_ms;        /* when the latest was asked for; clock_tick_ms */
 	uint64_t unsettled;
 };
 

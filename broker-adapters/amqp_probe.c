@@ -17,6 +17,7 @@ struct probe {
 	struct loop *loop;
 	char host[256];
 	int port;
+	bool greet;
 	probe_fn *fn;
 	void *arg;
 	struct addrinfo *addresses, *at;
@@ -68,17 +69,35 @@ static void failed(struct probe *probe, int number)
 	try_next(probe);
 }
 
+static void on_answer(void *arg, unsigned events)
+{
+	struct probe *probe = arg;
+	char first;
+
+	if (recv(probe->fd, &first, 1, 0) == 1)
+		end(probe, true);
+	else
+		failed(probe, ECONNRESET);
+}
+
 static void on_connected(void *arg, unsigned events)
 {
+	static const char header[8] = {'A', 'M', 'Q', 'P', 0, 0, 9, 1};
 	struct probe *probe = arg;
 	int number = 0;
 	socklen_t size = sizeof number;
 
 	getsockopt(probe->fd, SOL_SOCKET, SO_ERROR, &number, &size);
-	if (number)
+	if (number) {
 		failed(probe, number);
-	else
+	} else if (!probe->greet) {
 		end(probe, true);
+	} else if (send(probe->fd, header, sizeof header, MSG_NOSIGNAL) != sizeof header) {
+		failed(probe, ECONNRESET);
+	} else {
+		loop_unwatch(probe->watch);
+		probe->watch = loop_watch(probe->loop, probe->fd, LOOP_READ, on_answer, probe);
+	}
 }
 
 static void on_late(void *arg)
@@ -124,11 +143,11 @@ static void begin(void *arg)
 	try_next(probe);
 }
 
-struct probe *probe_new(struct loop *loop, const char *host, int port, probe_fn *fn, void *arg)
+struct probe *probe_new(struct loop *loop, const char *host, int port, bool greet, probe_fn *fn, void *arg)
 {
 	struct probe *probe = mem_alloc(sizeof *probe);
 
-	*probe = (struct probe){.loop = loop, .port = port, .fn = fn, .arg = arg, .fd = -1};
+	*probe = (struct probe){.loop = loop, .port = port, .greet = greet, .fn = fn, .arg = arg, .fd = -1};
 	snprintf(probe->host, sizeof probe->host, "%s", host);
 	probe->timer = loop_timer(loop, 0, 0, begin, probe);
 	return probe;
