@@ -68,21 +68,18 @@ static bool lane_empty(struct engine *engine, struct lane *lane)
 {
 	struct broker_counts counts;
 
-	if (lane->waiting || lane->out || !lane->spec)
-		return !lane->waiting && !lane->out;
-	return engine->config.broker->count(engine->broker, lane->spec, &counts, NULL) || counts.ready + counts.unsettled == 0;
+	if (lane->waiting || lane->out)
+		return false;
+	return lane->spec && engine->config.broker->count(engine->broker, lane->spec, &counts, NULL) == 0 &&
+	       counts.ready + counts.unsettled == 0;
 }
 
 /* A queue that the configuration no longer names goes on without subscriptions until it is empty. */
-static void keep_old(struct engine *engine, struct topology *merged, struct lane *lane)
+static void add_old(struct topology *merged, const struct topology_queue *old)
 {
-	struct topology_queue *queue;
-	const struct topology_queue *old = lane->spec;
+	struct topology_queue *queue = topology_add(merged, arena_strdup(merged->arena, old->name));
 	struct arena *arena = merged->arena;
 
-	if (!old || topology_find(merged, span_of(lane->name)) || lane_empty(engine, lane))
-		return;
-	queue = topology_add(merged, arena_strdup(arena, old->name));
 	queue->kind = old->kind;
 	queue->flow = arena_strdup(arena, old->flow);
 	queue->endpoint = arena_strdup(arena, old->endpoint);
@@ -91,6 +88,65 @@ static void keep_old(struct engine *engine, struct topology *merged, struct lane
 	queue->owner = arena_strdup(arena, old->owner);
 	queue->runbook = arena_strdup(arena, old->runbook);
 	queue->order = old->order;
+}
+
+static void keep_old(struct engine *engine, struct topology *merged, struct lane *lane)
+{
+	if (lane->spec && !topology_find(merged, span_of(lane->name)) && !lane_empty(engine, lane))
+		add_old(merged, lane->spec);
+}
+
+/* ---- what was declared, for the next start: it may find messages in queues that the configuration has forgotten */
+static const char memory[] = "CREATE TABLE IF NOT EXISTS queue_topology (number {int} PRIMARY KEY, bytes {blob} NOT NULL)";
+
+static int on_remembered(void *arg, const struct value *row, size_t columns)
+{
+	struct topology *merged = arg, *old = topology_decode_new(row[0].bytes, NULL);
+
+	for (size_t i = 0; old && i < old->count; i++)
+		if (!topology_find(merged, span_of(old->queues[i].name)))
+			add_old(merged, &old->queues[i]);
+	topology_free(old);
+	return 0;
+}
+
+static int recall(struct engine *engine, struct topology *merged, struct error *error)
+{
+	if (engine->db.ops->script(engine->db.self, memory, error))
+		return -1;
+	return db_run(&engine->db, "SELECT bytes FROM queue_topology WHERE number = 1", NULL, 0, on_remembered, merged, error);
+}
+
+/* Queues that are empty and no longer named are forgotten, at the next start or reload. */
+static int remember(struct engine *engine, const struct topology *wanted, struct error *error)
+{
+	struct db *db = &engine->db;
+	struct topology *kept = topology_new();
+	struct buf bytes;
+	int result;
+
+	for (size_t i = 0; i < engine->topology->count; i++) {
+		const struct topology_queue *queue = &engine->topology->queues[i];
+
+		if (topology_find(wanted, span_of(queue->name)) || !lane_empty(engine, engine->lanes[i]))
+			add_old(kept, queue);
+	}
+	buf_init(&bytes, 64u << 20);
+	topology_encode(kept, &bytes);
+	topology_free(kept);
+	result = db->ops->begin(db->self, error);
+	if (result == 0) {
+		result = db_run(db, "DELETE FROM queue_topology WHERE number = 1", NULL, 0, NULL, NULL, error);
+		if (result == 0)
+			result = db_run(db, "INSERT INTO queue_topology (number, bytes) VALUES (1, $1) ON CONFLICT DO NOTHING",
+					(struct value[]){VALUE_OF_BLOB(buf_view(&bytes))}, 1, NULL, NULL, error);
+		if (result == 0)
+			result = db->ops->commit(db->self, error);
+		if (result)
+			db->ops->rollback(db->self);
+	}
+	buf_free(&bytes);
+	return result;
 }
 
 static struct topology *merge(struct engine *engine, const struct topology *wanted, struct error *error)
@@ -104,6 +160,10 @@ static struct topology *merge(struct engine *engine, const struct topology *want
 	buf_free(&bytes);
 	for (size_t i = 0; merged && i < engine->all_count; i++)
 		keep_old(engine, merged, engine->all_lanes[i]);
+	if (merged && !engine->topology && recall(engine, merged, error)) {
+		topology_free(merged);
+		return NULL;
+	}
 	return merged;
 }
 
@@ -132,7 +192,7 @@ int lanes_declare(struct engine *engine, const struct topology *wanted, struct e
 	}
 	engine->topology = merged;
 	topology_free(old);
-	return 0;
+	return remember(engine, wanted, error);
 }
 
 static int on_hold(void *arg, const struct store_hold *hold)

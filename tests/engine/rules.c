@@ -270,6 +270,41 @@ static void replaying_an_unroutable_message_publishes_to_its_topic(void **state)
 	bed_free(bed);
 }
 
+/* ---- other configurations */
+static void a_queue_that_is_no_longer_named_is_emptied_all_the_same(void **state)
+{
+	struct bed *bed = bed_new();
+	struct queue *supervisor = bed_connect(bed, "supervisor");
+	struct topology *less = topology_new();
+	struct topology_queue *queue = topology_add(less, "in.b");
+	struct buf bytes;
+
+	queue->flow = "b";
+	queue->endpoint = queue->system = queue->owner = queue->runbook = "";
+	queue->worker = "transform";
+	queue->topics = (const char *[]){"t.v1"};
+	queue->topics_count = 1;
+	bed_publish(supervisor, "t.v1", NULL, "old", 10);
+	buf_init(&bytes, MIB);
+	topology_encode(less, &bytes);
+	assert_int_equal(queue_topology(supervisor, "2", buf_view(&bytes)), 0);
+	bed_publish(supervisor, "t.v1", NULL, "new", 10);
+	bed_stop(bed, SIGKILL); /* a start finds them as well */
+	queue_close(supervisor);
+	topology_free(bed->topology);
+	bed->topology = less;
+	bed_start(bed);
+	supervisor = bed_connect(bed, "test");
+	queue_credit(supervisor, "in.a", 10, MIB);
+	queue_credit(supervisor, "in.b", 10, MIB);
+	assert_int_equal(bed_drain(supervisor, 4 * SOON), 3); /* in.a has the old one only */
+	bed_publish(supervisor, "t.v1", NULL, "newer", 10);
+	assert_int_equal(bed_drain(supervisor, 4 * SOON), 1);
+	buf_free(&bytes);
+	queue_close(supervisor);
+	bed_free(bed);
+}
+
 /* ---- intents */
 struct intended {
 	bool answered;
@@ -462,6 +497,7 @@ int main(void)
 		cmocka_unit_test(a_held_endpoint_gets_nothing_until_it_is_released),
 		cmocka_unit_test(a_message_that_no_queue_takes_is_a_dead_letter_of_its_unit),
 		cmocka_unit_test(replaying_an_unroutable_message_publishes_to_its_topic),
+		cmocka_unit_test(a_queue_that_is_no_longer_named_is_emptied_all_the_same),
 		cmocka_unit_test(an_effect_is_intended_once_and_its_receipt_is_found),
 		cmocka_unit_test(a_dead_sessions_intent_is_doubt),
 		cmocka_unit_test(an_intent_of_before_a_kill_is_doubt_and_a_receipt_is_not),
