@@ -1,4 +1,5 @@
-/* The worker's side of the queue process: connecting and deliveries. See queue.h; units are in queue_unit.c, questions in queue_ask.c. */
+/* The worker's side of the queue process: connecting and deliveries. See queue.h; units are in queue_unit.c, questions
+ * in queue_ask.c. */
 #include "config.h"
 #include "base/queue.h"
 
@@ -25,7 +26,8 @@ int64_t queue_real_ms(void)
 int queue_is_gone(struct queue *queue, struct error *error)
 {
 	queue->gone = true;
-	return error_set(error, ERROR_FATAL, "queue.gone", "the queue process has ended: what was in hand is delivered again");
+	return error_set(error, ERROR_FATAL, "queue.gone",
+			 "the queue process has ended: what was in hand is delivered again");
 }
 
 int queue_failed(struct queue *queue, struct error *error)
@@ -56,7 +58,8 @@ static int connect_within(const char *path, int wait_ms, struct error *error)
 	for (;;) {
 		int fd = wire_connect(path, error);
 
-		if (fd >= 0 || (errno != ENOENT && errno != ECONNREFUSED && errno != EAGAIN) || queue_real_ms() >= until)
+		if (fd >= 0 || (errno != ENOENT && errno != ECONNREFUSED && errno != EAGAIN) ||
+		    queue_real_ms() >= until)
 			return fd;
 		poll(NULL, 0, 5);
 	}
@@ -186,8 +189,11 @@ static bool on_deliver(struct queue *queue, struct span in)
 	if (!message->body_ref.len)
 		message->body = reader_new_copy(body);
 	arrival = mem_alloc(sizeof *arrival);
-	arrival->delivery = (struct delivery){.message = message, .queue = intern(queue, name), .tag = tag,
-					      .redelivered = flags & WIRE_REDELIVERED, .suspect = flags & WIRE_SUSPECT};
+	arrival->delivery = (struct delivery){.message = message,
+					      .queue = intern(queue, name),
+					      .tag = tag,
+					      .redelivered = flags & WIRE_REDELIVERED,
+					      .suspect = flags & WIRE_SUSPECT};
 	*queue->last = arrival;
 	queue->last = &arrival->next;
 	return true;

@@ -1,7 +1,8 @@
 /* What a worker sees of the queue process: deliveries in, units out, over one socket. Every role and verb uses this.
  *
- * Only queue_open, queue_wait and the calls said to wait block. Completions and deliveries come from queue_pump. When the queue process ends, every
- * call fails with FATAL `queue.gone`: the worker ends, what it held is delivered to another. */
+ * Only queue_open, queue_wait and the calls said to wait block. Completions and deliveries come from queue_pump. When
+ * the queue process ends, every call fails with FATAL `queue.gone`: the worker ends, what it held is delivered to
+ * another. */
 #ifndef FERRULE_BASE_QUEUE_H
 #define FERRULE_BASE_QUEUE_H
 
@@ -15,28 +16,30 @@ struct queue;
 struct unit;
 
 struct delivery {
-	struct message *message;  /* owned by the delivery; body at hand when inline */
+	struct message *message; /* owned by the delivery; body at hand when inline */
 	const char *queue;
 	uint64_t tag;
-	bool redelivered;         /* somebody may have begun with it */
-	bool suspect;             /* it was in hand when a worker died: it comes alone */
-	void *user;               /* the worker's own */
+	bool redelivered; /* somebody may have begun with it */
+	bool suspect;     /* it was in hand when a worker died: it comes alone */
+	void *user;       /* the worker's own */
 };
 
-/* Connects to the queue process listening at `path` and introduces itself. Waits up to wait_ms for the socket to appear. */
+/* Connects to the queue process listening at `path` and introduces itself. Waits up to wait_ms for the socket to
+ * appear. */
 struct queue *queue_open(const char *path, const char *role, int wait_ms, struct error *);
 void queue_close(struct queue *);
-int queue_fd(struct queue *);           /* readable: call queue_pump; also watch for writing while queue_unsent() */
+int queue_fd(struct queue *); /* readable: call queue_pump; also watch for writing while queue_unsent() */
 bool queue_unsent(struct queue *);
 int queue_pump(struct queue *, struct error *); /* does what I/O is possible, calls completions; never blocks */
 int queue_wait(struct queue *, int wait_ms, struct error *); /* polls the socket, then pumps */
 
-/* From now on keep up to `messages` deliveries of at most `bytes` together unsettled here from that queue ("in.orders"); 0 stops more from
- * coming. Settling makes room by itself. */
+/* From now on keep up to `messages` deliveries of at most `bytes` together unsettled here from that queue
+ * ("in.orders"); 0 stops more from coming. Settling makes room by itself. */
 int queue_credit(struct queue *, const char *from, unsigned messages, size_t bytes);
-size_t queue_take(struct queue *, struct delivery **into, size_t max); /* what has arrived, in order; the caller owns them */
+size_t queue_take(struct queue *, struct delivery **into,
+		  size_t max);                         /* what has arrived, in order; the caller owns them */
 void queue_release(struct queue *, struct delivery *); /* gives it back unsettled, for another worker; frees it */
-void delivery_free(struct delivery *); /* after its unit was committed */
+void delivery_free(struct delivery *);                 /* after its unit was committed */
 
 /* Is the site accepting? False below the disk reserve: sources stop polling, the gateway answers 503. */
 bool queue_accepting(struct queue *);
@@ -44,11 +47,14 @@ bool queue_accepting(struct queue *);
 /* ---- units: all or nothing -------------------------------------------------------------------------------- */
 struct unit *unit_new(struct queue *);
 void unit_free(struct unit *); /* one that is not to be committed; publishes that went out already may have happened */
-/* Exactly one of topic and queue. Everything needed is copied; a large unit sends as it grows. 1: the window is full, queue_wait and
- * call again. `optional`: no subscriber is fine; otherwise a message that no queue takes becomes a dead letter of step `publish` in this unit. */
-int unit_publish(struct unit *, const char *topic, const char *queue, bool optional, const struct message *, struct error *);
+/* Exactly one of topic and queue. Everything needed is copied; a large unit sends as it grows. 1: the window is full,
+ * queue_wait and call again. `optional`: no subscriber is fine; otherwise a message that no queue takes becomes a dead
+ * letter of step `publish` in this unit. */
+int unit_publish(struct unit *, const char *topic, const char *queue, bool optional, const struct message *,
+		 struct error *);
 int unit_settle(struct unit *, struct delivery *); /* the input is done with when the unit is committed */
-int unit_park(struct unit *, struct delivery *, int64_t due_ms, const struct error *why); /* instead of settle: comes again when due */
+int unit_park(struct unit *, struct delivery *, int64_t due_ms,
+	      const struct error *why); /* instead of settle: comes again when due */
 struct dead {
 	const struct message *message; /* what was in hand: replaying publishes this to `queue` again */
 	const char *queue;             /* "in.orders" */
@@ -61,45 +67,58 @@ struct dead {
 int unit_dead(struct unit *, const struct dead *);
 int unit_seen(struct unit *, const struct id *source, const struct id *message, int64_t keep_until_ms);
 /* The outcome of an effect that was intended: a receipt, or what became of it. */
-enum outcome { OUTCOME_DELIVERED, OUTCOME_NOT_DONE /* RETRY, REJECT: intent withdrawn */, OUTCOME_DOUBT, /* a person must say */
-	OUTCOME_UNCLEAR /* it may have happened, the intent stays open but no session holds it: the next is told DOUBT */ };
-int unit_effect(struct unit *, const struct id *key, enum outcome, const struct message *, const char *endpoint, struct span receipt /* JSON */);
-/* Lineage. stage: received, accepted, published, filtered, delivered, recognised, parked, dead, doubt, resolved, replayed. */
+enum outcome {
+	OUTCOME_DELIVERED,
+	OUTCOME_NOT_DONE /* RETRY, REJECT: intent withdrawn */,
+	OUTCOME_DOUBT,  /* a person must say */
+	OUTCOME_UNCLEAR /* it may have happened, the intent stays open but no session holds it: the next is told DOUBT
+			 */
+};
+int unit_effect(struct unit *, const struct id *key, enum outcome, const struct message *, const char *endpoint,
+		struct span receipt /* JSON */);
+/* Lineage. stage: received, accepted, published, filtered, delivered, recognised, parked, dead, doubt, resolved,
+ * replayed. */
 struct record {
 	const struct message *message;
 	const char *stage;
-	const char *place;     /* flow, topic or endpoint */
+	const char *place; /* flow, topic or endpoint */
 	uint32_t attempt;
-	struct span detail;    /* JSON object or empty; no secrets, no bodies */
+	struct span detail; /* JSON object or empty; no secrets, no bodies */
 };
 int unit_record(struct unit *, const struct record *);
-/* A named change of operations/ask.h ("dead.replayed", "hold.set" …), made in the unit's store transaction. Takes the reference. */
+/* A named change of operations/ask.h ("dead.replayed", "hold.set" …), made in the unit's store transaction. Takes the
+ * reference. */
 int unit_change(struct unit *, const char *name, json_t *request);
-/* Sends the unit. done is called once from queue_pump, with NULL when committed, else the error (RETRY: nothing was settled, the deliveries of
- * the unit are still the worker's; do it again). The unit is freed after done. */
+/* Sends the unit. done is called once from queue_pump, with NULL when committed, else the error (RETRY: nothing was
+ * settled, the deliveries of the unit are still the worker's; do it again). The unit is freed after done. */
 typedef void unit_done_fn(void *arg, const struct error *);
-int unit_commit(struct unit *, unit_done_fn *, void *arg, struct error *); /* -1: done will not be called, the unit is still the caller's */
+int unit_commit(struct unit *, unit_done_fn *, void *arg,
+		struct error *);                     /* -1: done will not be called, the unit is still the caller's */
 int unit_commit_wait(struct unit *, struct error *); /* the same, waiting; frees the unit in any case */
 
 /* ---- asking ------------------------------------------------------------------------------------------------ */
 enum seen { SEEN_NEW, SEEN_BEFORE, SEEN_DIED };
-/* Waits. Which source identities were accepted before; for SEEN_BEFORE and _DIED *message (n long, may be NULL) gets the message id. */
+/* Waits. Which source identities were accepted before; for SEEN_BEFORE and _DIED *message (n long, may be NULL) gets
+ * the message id. */
 int queue_seen(struct queue *, const struct id *sources, size_t n, enum seen *, struct id *messages, struct error *);
 /* Stores an intent durably; the answer comes through done. */
 typedef void intend_done_fn(void *arg, const struct intention *, const struct error *);
-int queue_intend(struct queue *, const struct id *key, const char *endpoint, const struct message *, const struct id *request, intend_done_fn *,
-		 void *arg, struct error *);
-/* What a worker says of an endpoint, for status and until-idle: {"state":"paused","since":…,"error":…,"next":…} or {"state":"idle"|"busy"}. */
+int queue_intend(struct queue *, const struct id *key, const char *endpoint, const struct message *,
+		 const struct id *request, intend_done_fn *, void *arg, struct error *);
+/* What a worker says of an endpoint, for status and until-idle: {"state":"paused","since":…,"error":…,"next":…} or
+ * {"state":"idle"|"busy"}. */
 int queue_state(struct queue *, const char *endpoint, json_t *state);
 /* Waits. One of the questions of operations/ask.h by name; *answer is a new reference. */
 int queue_ask(struct queue *, const char *name, json_t *request, json_t **answer, int wait_ms, struct error *);
 
 /* ---- what only the supervisor (role "supervisor") may say and hear -------------------------------------------- */
-/* A worker died with this message in hand. From now on it comes alone; its third death alone makes it a dead letter with this cause. */
+/* A worker died with this message in hand. From now on it comes alone; its third death alone makes it a dead letter
+ * with this cause. */
 int queue_suspect(struct queue *, const struct id *message, const char *cause);
 int queue_topology(struct queue *, const char *revision, struct span encoded); /* the queues of a new revision */
 int queue_drain(struct queue *); /* nothing is handed out any more; what is in hand may be finished */
-typedef void queue_want_fn(void *arg, const char *worker); /* messages wait that only this role takes: "sink:erp-drop" */
+typedef void queue_want_fn(void *arg,
+			   const char *worker); /* messages wait that only this role takes: "sink:erp-drop" */
 void queue_on_want(struct queue *, queue_want_fn *, void *arg);
 
 #endif

@@ -34,7 +34,8 @@ static int request_wait(struct queue *queue, struct request *request, int wait_m
 		int64_t left = until - queue_real_ms();
 
 		if (wait_ms >= 0 && left <= 0)
-			return error_set(error, ERROR_RETRY, "queue.silent", "the queue process did not answer within %d ms", wait_ms);
+			return error_set(error, ERROR_RETRY, "queue.silent",
+					 "the queue process did not answer within %d ms", wait_ms);
 		if (queue_wait(queue, wait_ms < 0 ? -1 : (int)left, error))
 			return -1;
 	}
@@ -143,7 +144,8 @@ int queue_state(struct queue *queue, const char *endpoint, json_t *state)
 	return send_json(queue, wire_begin(&queue->channel.out, FRAME_STATE), endpoint, state);
 }
 
-int queue_ask(struct queue *queue, const char *name, json_t *question, json_t **answer, int wait_ms, struct error *error)
+int queue_ask(struct queue *queue, const char *name, json_t *question, json_t **answer, int wait_ms,
+	      struct error *error)
 {
 	struct request *request;
 	json_error_t json;
@@ -162,7 +164,8 @@ int queue_ask(struct queue *queue, const char *name, json_t *question, json_t **
 	}
 	if (request_wait(queue, request, wait_ms, error))
 		goto done;
-	*answer = json_loadb(request->bytes.data ? request->bytes.data : "", request->bytes.len, JSON_DECODE_ANY, &json);
+	*answer =
+		json_loadb(request->bytes.data ? request->bytes.data : "", request->bytes.len, JSON_DECODE_ANY, &json);
 	if (!*answer) {
 		error_set(error, ERROR_REJECT, "ask.answer", "the answer to %s cannot be read: %s", name, json.text);
 		goto done;

@@ -4,7 +4,7 @@
 
 #include "base/wire.h"
 
-#define QUEUE_OUT_MAX (96u << 20)  /* what may wait to be sent; publishes stop being taken at QUEUE_WINDOW */
+#define QUEUE_OUT_MAX (96u << 20) /* what may wait to be sent; publishes stop being taken at QUEUE_WINDOW */
 #define QUEUE_WINDOW (1u << 20)
 #define QUEUE_RECORDS_MAX (60u * 1024) /* lineage in one message, inline */
 
@@ -20,7 +20,7 @@ struct request {
 	enum frame answer;
 	bool done;
 	struct error error;
-	struct buf bytes;       /* FRAME_ANSWER, FRAME_SEEN_ANSWER */
+	struct buf bytes; /* FRAME_ANSWER, FRAME_SEEN_ANSWER */
 	intend_done_fn *intended;
 	void *arg;
 };
@@ -48,7 +48,7 @@ struct unit {
 	struct queue *queue;
 	struct unit *next;
 	uint32_t number;
-	bool begun; /* something was sent */
+	bool begun;         /* something was sent */
 	struct error error; /* what could not be put into it: commit fails with this */
 	struct buf records;
 	unit_done_fn *done;
@@ -58,7 +58,8 @@ struct unit {
 int queue_is_gone(struct queue *, struct error *); /* from now on; -1 */
 int64_t queue_real_ms(void);
 void request_free(struct request *);
-struct request **request_find(struct queue *, uint32_t number, enum frame answer); /* points to NULL when there is none */
+struct request **request_find(struct queue *, uint32_t number,
+			      enum frame answer); /* points to NULL when there is none */
 int queue_failed(struct queue *, struct error *); /* -1 when the queue process is gone */
 /* Ends the frame; false (nothing was added) when it is too long or the buffer is full. */
 bool queue_end(struct queue *, size_t at);

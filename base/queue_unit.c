@@ -38,11 +38,13 @@ static int end(struct unit *unit, size_t at)
 {
 	if (!queue_end(unit->queue, at)) {
 		if (!unit->error.class)
-			error_set(&unit->error, ERROR_RETRY, "queue.window", "a unit is larger than what may wait to be sent");
+			error_set(&unit->error, ERROR_RETRY, "queue.window",
+				  "a unit is larger than what may wait to be sent");
 		return -1;
 	}
 	unit->begun = true;
-	if (channel_unsent(&unit->queue->channel) > FLUSH_AT && !unit->queue->gone && channel_write(&unit->queue->channel))
+	if (channel_unsent(&unit->queue->channel) > FLUSH_AT && !unit->queue->gone &&
+	    channel_write(&unit->queue->channel))
 		unit->queue->gone = true;
 	return 0;
 }

@@ -133,9 +133,9 @@ void record_encode(struct buf *buf, const struct record *record, int64_t now_ms)
 
 static bool take_texts(struct span *in, struct record_view *view)
 {
-	struct span *const texts[] = {&view->stage, &view->place, &view->detail, &view->type, &view->correlation,
-				      &view->flow,
-				      &view->revision, &view->position, &view->origin_name, &view->origin_ref};
+	struct span *const texts[] = {&view->stage,       &view->place,     &view->detail,   &view->type,
+				      &view->correlation, &view->flow,      &view->revision, &view->position,
+				      &view->origin_name, &view->origin_ref};
 
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
 		if (!take_field(in, texts[i]))

@@ -1,6 +1,7 @@
-/* Frames between the workers and the queue process: u32 length, u8 type, payload; integers are little-endian. Both sides
- * are of one build, so there is one version; but a worker may have been taken over by a hostile document, so the queue
- * process trusts nothing in a frame. Also here: lineage records as bytes, which workers write and the record role reads. */
+/* Frames between the workers and the queue process: u32 length, u8 type, payload; integers are little-endian. Both
+ * sides are of one build, so there is one version; but a worker may have been taken over by a hostile document, so the
+ * queue process trusts nothing in a frame. Also here: lineage records as bytes, which workers write and the record role
+ * reads. */
 #ifndef FERRULE_BASE_WIRE_H
 #define FERRULE_BASE_WIRE_H
 
@@ -13,7 +14,7 @@
 #define WIRE_FRAME_MAX (1280u * 1024) /* an envelope, a body, the content of a dead letter and change */
 #define WIRE_ANSWER_MAX (64u << 20)   /* an answer comes in several frames */
 #define WIRE_PIECE (512u * 1024)
-#define WIRE_SOURCES_MAX 4096         /* in one FRAME_SEEN_ASK */
+#define WIRE_SOURCES_MAX 4096 /* in one FRAME_SEEN_ASK */
 
 enum frame {
 	/* worker → queue process */
@@ -35,21 +36,21 @@ enum frame {
 	FRAME_ASK,       /* u32 request, field name, field JSON */
 	FRAME_BYE,       /* this session ends as it should: nothing it holds is suspect */
 	/* supervisor → queue process */
-	FRAME_SUSPECT,   /* 32 message id, field cause */
-	FRAME_TOPOLOGY,  /* field revision, field topology_encode */
-	FRAME_DRAIN,     /* nothing is handed out any more */
+	FRAME_SUSPECT,  /* 32 message id, field cause */
+	FRAME_TOPOLOGY, /* field revision, field topology_encode */
+	FRAME_DRAIN,    /* nothing is handed out any more */
 	/* queue process → worker */
 	FRAME_WELCOME = 64, /* u32 version, u64 session, u8 accepting */
-	FRAME_DELIVER,   /* u64 tag, u8 delivery flags, fields queue, envelope, body */
-	FRAME_DONE,      /* u32 unit, error */
-	FRAME_INTENDED,  /* u32 request, u8 answer, u8 same request, u64 first, u32 attempts, error */
-	FRAME_SEEN_ANSWER, /* u32 request, error, then u8 seen and 32 message each */
-	FRAME_ANSWER,    /* u32 request, u8 last, error, then bytes of JSON */
-	FRAME_ACCEPTING, /* u8 */
-	FRAME_WANT,      /* to the supervisor: field worker: messages wait that only this role takes */
+	FRAME_DELIVER,      /* u64 tag, u8 delivery flags, fields queue, envelope, body */
+	FRAME_DONE,         /* u32 unit, error */
+	FRAME_INTENDED,     /* u32 request, u8 answer, u8 same request, u64 first, u32 attempts, error */
+	FRAME_SEEN_ANSWER,  /* u32 request, error, then u8 seen and 32 message each */
+	FRAME_ANSWER,       /* u32 request, u8 last, error, then bytes of JSON */
+	FRAME_ACCEPTING,    /* u8 */
+	FRAME_WANT,         /* to the supervisor: field worker: messages wait that only this role takes */
 };
 
-#define WIRE_PUBLISH_QUEUE 1u    /* the target is a queue */
+#define WIRE_PUBLISH_QUEUE 1u /* the target is a queue */
 #define WIRE_PUBLISH_OPTIONAL 2u
 #define WIRE_REDELIVERED 1u
 #define WIRE_SUSPECT 2u
@@ -57,8 +58,8 @@ enum frame {
 /* A dead letter whose replay is a publish to a topic names its queue like this. */
 #define WIRE_TOPIC_PREFIX "topic:"
 
-/* Begins a frame and returns its place; wire_end writes the length. wire_end is false when the buffer is full or the frame too long: it is
- * then taken out again. */
+/* Begins a frame and returns its place; wire_end writes the length. wire_end is false when the buffer is full or the
+ * frame too long: it is then taken out again. */
 size_t wire_begin(struct buf *, enum frame);
 bool wire_end(struct buf *, size_t at);
 /* The next whole frame from the front of *in: 1, 0 when there is none yet, -1 when it is no frame of ours. */
@@ -100,6 +101,7 @@ struct record_view { /* everything borrowed from the bytes */
 };
 
 void record_encode(struct buf *, const struct record *, int64_t now_ms);
-bool record_decode(struct span *in, struct record_view *); /* takes one from the front; false at the end or when it is damaged */
+bool record_decode(struct span *in,
+		   struct record_view *); /* takes one from the front; false at the end or when it is damaged */
 
 #endif

@@ -1,8 +1,9 @@
 /* The queue on one machine: rows of the store's SQLite file, so that a unit is one transaction. See base/broker.h.
  *
- * One row a message. Its key is the number of its queue and a sequence, so that a queue is a range of the table: reading follows the
- * key, settling deletes by it. What is in hand (leases) is known in memory only: when this process ends, all of it is ready again.
- * Nothing is read while a transaction is open, so that what is handed out was committed. */
+ * One row a message. Its key is the number of its queue and a sequence, so that a queue is a range of the table:
+ * reading follows the key, settling deletes by it. What is in hand (leases) is known in memory only: when this process
+ * ends, all of it is ready again. Nothing is read while a transaction is open, so that what is handed out was
+ * committed. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -12,23 +13,23 @@
 #include "base/log.h"
 
 #define SEQUENCE_BITS 40
-#define READ_BYTES (2u << 20)   /* of one queue at a time */
-#define EXACT_MAX 2000          /* queues shorter than this are counted at start, longer ones measured */
+#define READ_BYTES (2u << 20) /* of one queue at a time */
+#define EXACT_MAX 2000        /* queues shorter than this are counted at start, longer ones measured */
 
 struct spool_queue {
 	struct spool *spool;
 	const struct topology_queue *spec; /* NULL: no longer in the topology */
 	char *name;
 	uint64_t number;
-	uint64_t next;     /* sequence of the next message */
-	uint64_t read;     /* sequence of the last one read */
-	uint64_t old;      /* up to here it was there at start: somebody may have begun with it */
-	uint64_t stored;   /* rows; may be too high until the end was read once */
+	uint64_t next;   /* sequence of the next message */
+	uint64_t read;   /* sequence of the last one read */
+	uint64_t old;    /* up to here it was there at start: somebody may have begun with it */
+	uint64_t stored; /* rows; may be too high until the end was read once */
 	uint64_t unsettled;
 	unsigned wanted;
-	bool more;         /* rows may wait behind `read` */
-	bool listed;       /* on the list of those to read */
-	uint64_t *again;   /* given back, to be read again: sequences, the highest first */
+	bool more;       /* rows may wait behind `read` */
+	bool listed;     /* on the list of those to read */
+	uint64_t *again; /* given back, to be read again: sequences, the highest first */
 	size_t again_count, again_room;
 	struct spool_queue *next_listed;
 };
@@ -61,7 +62,8 @@ struct spool {
 
 static const char schema[] =
 	"CREATE TABLE IF NOT EXISTS spool_queue (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);"
-	"CREATE TABLE IF NOT EXISTS spool (key INTEGER PRIMARY KEY, at INTEGER NOT NULL, envelope BLOB NOT NULL, body BLOB NOT NULL);";
+	"CREATE TABLE IF NOT EXISTS spool (key INTEGER PRIMARY KEY, at INTEGER NOT NULL, envelope BLOB NOT NULL, body "
+	"BLOB NOT NULL);";
 
 static int64_t key_of(const struct spool_queue *queue, uint64_t sequence)
 {
@@ -80,7 +82,8 @@ static struct spool_queue *queue_add(struct spool *spool, uint64_t number, struc
 {
 	struct spool_queue *queue = mem_alloc(sizeof *queue);
 
-	*queue = (struct spool_queue){.spool = spool, .name = mem_span_dup(name), .number = number, .next = 1, .more = true};
+	*queue = (struct spool_queue){
+		.spool = spool, .name = mem_span_dup(name), .number = number, .next = 1, .more = true};
 	spool->queues = mem_grow(spool->queues, &spool->room, number, sizeof *spool->queues);
 	while (spool->count < number)
 		spool->queues[spool->count++] = NULL;
@@ -104,7 +107,8 @@ static int on_number(void *arg, const struct value *row, size_t columns)
 /* The first or last key of a queue, 0 when it is empty. */
 static int edge(struct spool_queue *queue, bool last, uint64_t *sequence, struct error *error)
 {
-	struct value range[] = {VALUE_OF_INT(key_of(queue, 0)), VALUE_OF_INT(key_of(queue, ((uint64_t)1 << SEQUENCE_BITS) - 1))};
+	struct value range[] = {VALUE_OF_INT(key_of(queue, 0)),
+				VALUE_OF_INT(key_of(queue, ((uint64_t)1 << SEQUENCE_BITS) - 1))};
 	int64_t key = 0;
 
 	if (db_run(queue->spool->db,
@@ -119,7 +123,8 @@ static int edge(struct spool_queue *queue, bool last, uint64_t *sequence, struct
 /* Where a queue stands after a start. Sequences have few holes, so that their span tells the length of a long queue. */
 static int recover(struct spool_queue *queue, struct error *error)
 {
-	struct value range[] = {VALUE_OF_INT(key_of(queue, 0)), VALUE_OF_INT(key_of(queue, ((uint64_t)1 << SEQUENCE_BITS) - 1))};
+	struct value range[] = {VALUE_OF_INT(key_of(queue, 0)),
+				VALUE_OF_INT(key_of(queue, ((uint64_t)1 << SEQUENCE_BITS) - 1))};
 	uint64_t first, last;
 	int64_t rows = 0;
 
@@ -135,7 +140,8 @@ static int recover(struct spool_queue *queue, struct error *error)
 	queue->stored = last - first + 1;
 	if (queue->stored > EXACT_MAX)
 		return 0;
-	if (db_run(queue->spool->db, "SELECT count(*) FROM spool WHERE key > $1 AND key <= $2", range, 2, on_number, &rows, error))
+	if (db_run(queue->spool->db, "SELECT count(*) FROM spool WHERE key > $1 AND key <= $2", range, 2, on_number,
+		   &rows, error))
 		return -1;
 	queue->stored = (uint64_t)rows;
 	return 0;
@@ -210,8 +216,8 @@ static int on_row(void *arg, const struct value *row, size_t columns)
 	if (!read->redelivered)
 		queue->read = sequence;
 	queue->unsettled++;
-	queue->spool->events.delivered(queue->spool->events.arg, queue->spec, key, read->redelivered || sequence <= queue->old,
-				       row[1].bytes, row[2].bytes);
+	queue->spool->events.delivered(queue->spool->events.arg, queue->spec, key,
+				       read->redelivered || sequence <= queue->old, row[1].bytes, row[2].bytes);
 	return read->bytes > READ_BYTES;
 }
 
@@ -234,9 +240,11 @@ static int read_more(struct spool_queue *queue, struct error *error)
 	struct read read = {.queue = queue};
 	unsigned room = queue->wanted - (unsigned)queue->unsettled;
 
-	if (db_run(queue->spool->db, "SELECT key, envelope, body FROM spool WHERE key > $1 AND key <= $2 ORDER BY key LIMIT $3",
+	if (db_run(queue->spool->db,
+		   "SELECT key, envelope, body FROM spool WHERE key > $1 AND key <= $2 ORDER BY key LIMIT $3",
 		   (struct value[]){VALUE_OF_INT(key_of(queue, queue->read)),
-				    VALUE_OF_INT(key_of(queue, ((uint64_t)1 << SEQUENCE_BITS) - 1)), VALUE_OF_INT(room)},
+				    VALUE_OF_INT(key_of(queue, ((uint64_t)1 << SEQUENCE_BITS) - 1)),
+				    VALUE_OF_INT(room)},
 		   3, on_row, &read, error))
 		return -1;
 	if (read.rows < room && read.bytes <= READ_BYTES) {
@@ -266,7 +274,8 @@ static void read_listed(struct spool *spool)
 		if (result == 0 && queue->more && queue->unsettled < queue->wanted)
 			result = read_more(queue, &error);
 		if (result) {
-			log_error("spool", SPAN_NONE, "reading queue=%s code=%s error=\"%s\"", queue->name, error.code, error.text);
+			log_error("spool", SPAN_NONE, "reading queue=%s code=%s error=\"%s\"", queue->name, error.code,
+				  error.text);
 			break;
 		}
 	}
@@ -325,7 +334,8 @@ static void subscribe(struct spool *spool)
 	spool->subscriptions = mem_alloc((n + 1) * sizeof *spool->subscriptions);
 	for (size_t i = 0; i < spool->topology->count; i++)
 		for (size_t t = 0; t < spool->topology->queues[i].topics_count; t++)
-			spool->subscriptions[at++] = (struct subscription){spool->topology->queues[i].topics[t], spool->named[i]};
+			spool->subscriptions[at++] =
+				(struct subscription){spool->topology->queues[i].topics[t], spool->named[i]};
 	qsort(spool->subscriptions, n, sizeof *spool->subscriptions, by_topic);
 	spool->subscriptions_count = n;
 }
@@ -363,19 +373,22 @@ fail:
 
 static void note(struct spool *spool, struct spool_queue *queue, bool settled)
 {
-	spool->changes = mem_grow(spool->changes, &spool->changes_room, spool->changes_count + 1, sizeof *spool->changes);
+	spool->changes =
+		mem_grow(spool->changes, &spool->changes_room, spool->changes_count + 1, sizeof *spool->changes);
 	spool->changes[spool->changes_count++] = (struct change){queue, settled};
 	spool->undecided = true;
 }
 
 static int store(struct spool *spool, struct spool_queue *queue, const struct publication *what, struct error *error)
 {
-	struct value row[] = {VALUE_OF_INT(key_of(queue, queue->next)), VALUE_OF_INT(clock_now_ms()), VALUE_OF_BLOB(what->envelope),
-			      VALUE_OF_BLOB(what->body)};
+	struct value row[] = {VALUE_OF_INT(key_of(queue, queue->next)), VALUE_OF_INT(clock_now_ms()),
+			      VALUE_OF_BLOB(what->envelope), VALUE_OF_BLOB(what->body)};
 
 	if (queue->next >= (uint64_t)1 << SEQUENCE_BITS)
-		return error_set(error, ERROR_FATAL, "spool.sequence", "queue %s has used up its sequence", queue->name);
-	if (db_run(spool->db, "INSERT INTO spool (key, at, envelope, body) VALUES ($1, $2, $3, $4)", row, 4, NULL, NULL, error))
+		return error_set(error, ERROR_FATAL, "spool.sequence", "queue %s has used up its sequence",
+				 queue->name);
+	if (db_run(spool->db, "INSERT INTO spool (key, at, envelope, body) VALUES ($1, $2, $3, $4)", row, 4, NULL, NULL,
+		   error))
 		return -1;
 	queue->next++;
 	queue->stored++;
@@ -425,7 +438,8 @@ static int spool_publish(void *self, uint64_t token, const struct publication *w
 				return -1;
 		}
 	}
-	spool->events.published(spool->events.arg, token, taken || what->optional ? PUBLISH_CONFIRMED : PUBLISH_RETURNED, NULL);
+	spool->events.published(spool->events.arg, token,
+				taken || what->optional ? PUBLISH_CONFIRMED : PUBLISH_RETURNED, NULL);
 	return 0;
 }
 
@@ -482,7 +496,8 @@ static int spool_settle(void *self, uint64_t tag, struct error *error)
 
 	if (!queue)
 		return error_set(error, ERROR_FATAL, "spool.tag", "no such delivery");
-	if (db_change(spool->db, "DELETE FROM spool WHERE key = $1", (struct value[]){VALUE_OF_INT((int64_t)tag)}, 1, &changed, error))
+	if (db_change(spool->db, "DELETE FROM spool WHERE key = $1", (struct value[]){VALUE_OF_INT((int64_t)tag)}, 1,
+		      &changed, error))
 		return -1;
 	if (changed != 1)
 		return error_set(error, ERROR_FATAL, "spool.tag", "a delivery of %s was settled before", queue->name);

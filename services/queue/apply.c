@@ -18,8 +18,8 @@ static void change_key(struct work *work, struct key_change change)
 	work->changes[work->changes_count++] = change;
 }
 
-static int put_dead(struct engine *engine, struct work *work, const struct dead *dead, struct span envelope, struct span body,
-		    struct error *error)
+static int put_dead(struct engine *engine, struct work *work, const struct dead *dead, struct span envelope,
+		    struct span body, struct error *error)
 {
 	struct lane *lane = lane_find(engine, span_of(dead->queue));
 	uint64_t key;
@@ -46,9 +46,10 @@ static int apply_dead(struct engine *engine, struct work *work, struct span in, 
 	uint32_t unit;
 	int result = -1;
 
-	if (!take_u32(&in, &unit) || !wire_take_error(&in, &why) || !take_field(&in, &queue) || !take_field(&in, &step) ||
-	    !take_field(&in, &dead.path) || !take_field(&in, &dead.position) || !take_field(&in, &dead.content) ||
-	    !take_field(&in, &envelope) || !take_field(&in, &body) || body.len > MESSAGE_INLINE_MAX)
+	if (!take_u32(&in, &unit) || !wire_take_error(&in, &why) || !take_field(&in, &queue) ||
+	    !take_field(&in, &step) || !take_field(&in, &dead.path) || !take_field(&in, &dead.position) ||
+	    !take_field(&in, &dead.content) || !take_field(&in, &envelope) || !take_field(&in, &body) ||
+	    body.len > MESSAGE_INLINE_MAX)
 		return unreadable(error, "dead letter");
 	message = message_decode_new(envelope, error);
 	if (!message)
@@ -83,12 +84,14 @@ static int apply_unroutable(struct engine *engine, struct work *work, struct spa
 	if (!message)
 		return -1;
 	if (flags & WIRE_PUBLISH_QUEUE)
-		error_set(&why, ERROR_REJECT, "publish.unroutable", "there is no queue %.*s (any more): name it in a flow, then replay",
-			  SPAN_ARGS(target));
+		error_set(&why, ERROR_REJECT, "publish.unroutable",
+			  "there is no queue %.*s (any more): name it in a flow, then replay", SPAN_ARGS(target));
 	else
-		error_set(&why, ERROR_REJECT, "publish.unroutable", "no flow subscribes to %.*s: add `subscribe: %.*s` to a flow, then replay",
-			  SPAN_ARGS(target), SPAN_ARGS(target));
-	queue = flags & WIRE_PUBLISH_QUEUE ? mem_span_dup(target) : mem_printf("%s%.*s", WIRE_TOPIC_PREFIX, SPAN_ARGS(target));
+		error_set(&why, ERROR_REJECT, "publish.unroutable",
+			  "no flow subscribes to %.*s: add `subscribe: %.*s` to a flow, then replay", SPAN_ARGS(target),
+			  SPAN_ARGS(target));
+	queue = flags & WIRE_PUBLISH_QUEUE ? mem_span_dup(target)
+					   : mem_printf("%s%.*s", WIRE_TOPIC_PREFIX, SPAN_ARGS(target));
 	dead.message = message;
 	dead.queue = queue;
 	dead.why = &why;
@@ -139,7 +142,8 @@ static int apply_park(struct engine *engine, struct work *work, struct span in, 
 	int result;
 
 	if (!take_field(&in, &queue) || !take_field(&in, &park.message_id) || !take_field(&in, &park.envelope) ||
-	    !take_field(&in, &park.body) || !take_u64(&in, &due) || !take_u64(&in, &park.order_key) || !wire_take_error(&in, &why))
+	    !take_field(&in, &park.body) || !take_u64(&in, &due) || !take_u64(&in, &park.order_key) ||
+	    !wire_take_error(&in, &why))
 		return unreadable(error, "park");
 	park.due = (int64_t)due;
 	park.why = why.class ? &why : NULL;
@@ -164,7 +168,8 @@ static int apply_seen(struct engine *engine, struct span in, struct error *error
 	uint32_t unit;
 	uint64_t keep;
 
-	if (!take_u32(&in, &unit) || !wire_take_id(&in, &source) || !wire_take_id(&in, &message) || !take_u64(&in, &keep))
+	if (!take_u32(&in, &unit) || !wire_take_id(&in, &source) || !wire_take_id(&in, &message) ||
+	    !take_u64(&in, &keep))
 		return unreadable(error, "source identity");
 	return store_seen_put(engine->store, &source, &message, (int64_t)keep, error);
 }
@@ -180,7 +185,8 @@ static int apply_effect(struct engine *engine, struct span in, struct error *err
 	int result;
 
 	if (!take_u32(&in, &unit) || !wire_take_id(&in, &key) || !take_u8(&in, &outcome) || outcome > OUTCOME_UNCLEAR ||
-	    !take_field(&in, &endpoint) || !take_field(&in, &envelope) || !take_field(&in, &body) || !take_field(&in, &receipt))
+	    !take_field(&in, &endpoint) || !take_field(&in, &envelope) || !take_field(&in, &body) ||
+	    !take_field(&in, &receipt))
 		return unreadable(error, "receipt");
 	if (envelope.len) {
 		message = message_decode_new(envelope, error);
@@ -188,7 +194,8 @@ static int apply_effect(struct engine *engine, struct span in, struct error *err
 			return -1;
 	}
 	name = mem_span_dup(endpoint);
-	result = store_effect(engine->store, &key, (enum outcome)outcome, message, name, envelope, body, receipt, clock_now_ms(), error);
+	result = store_effect(engine->store, &key, (enum outcome)outcome, message, name, envelope, body, receipt,
+			      clock_now_ms(), error);
 	free(name);
 	message_free(message);
 	FAULT("queue.effect");
@@ -263,8 +270,8 @@ static int apply_intent(struct engine *engine, struct work *work, struct span in
 	uint32_t request;
 	int result;
 
-	if (!take_u32(&in, &request) || !wire_take_id(&in, &key) || !wire_take_id(&in, &digest) || !take_field(&in, &endpoint) ||
-	    !take_field(&in, &intent.envelope) || !take_field(&in, &intent.body))
+	if (!take_u32(&in, &request) || !wire_take_id(&in, &key) || !wire_take_id(&in, &digest) ||
+	    !take_field(&in, &endpoint) || !take_field(&in, &intent.envelope) || !take_field(&in, &intent.body))
 		return unreadable(error, "intent");
 	if (!work->session)
 		return error_set(error, ERROR_RETRY, "session.gone", "the session that intended it has gone");

@@ -1,5 +1,5 @@
-/* Group commit: units that are ready share one transaction. One that fails by its own fault leaves the group; when the database fails, all
- * of them do, and nothing was settled. */
+/* Group commit: units that are ready share one transaction. One that fails by its own fault leaves the group; when the
+ * database fails, all of them do, and nothing was settled. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -187,7 +187,8 @@ static void commit_group(struct engine *engine, struct work **group, size_t n)
 	FAULT("queue.committed");
 	for (size_t i = 0; i < n; i++)
 		answer(engine, group[i], NULL);
-	engine->config.broker->flush(engine->broker); /* before the next transaction: what is undone must not reach back past this one */
+	engine->config.broker->flush(
+		engine->broker); /* before the next transaction: what is undone must not reach back past this one */
 }
 
 static struct work *take_ready(struct engine *engine)
@@ -209,7 +210,8 @@ static bool refused(struct engine *engine, struct work *work)
 	if (!engine->db_open)
 		error_set(&work->error, ERROR_RETRY, "db.gone", "the store cannot be reached");
 	else if (!engine->accepting && work->kind == WORK_UNIT && !work->items_count && work->early.len)
-		error_set(&work->error, ERROR_RETRY, "site.full", "the disk is nearly full: nothing is accepted until there is room");
+		error_set(&work->error, ERROR_RETRY, "site.full",
+			  "the disk is nearly full: nothing is accepted until there is room");
 	return work->error.class != ERROR_NONE;
 }
 

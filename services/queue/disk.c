@@ -1,5 +1,5 @@
-/* Room on the disk. Below the reserve nothing is accepted; when the disk is full all the same, the ballast is given up, so that what is here
- * can be settled: on a full disk SQLite cannot even delete. */
+/* Room on the disk. Below the reserve nothing is accepted; when the disk is full all the same, the ballast is given up,
+ * so that what is here can be settled: on a full disk SQLite cannot even delete. */
 #include "config.h"
 
 #include <fcntl.h>
@@ -13,7 +13,7 @@
 #include "services/queue/inner.h"
 
 #define BALLAST (32u << 20) /* more than the database's log ever has: it must fit into the file */
-#define QUIET_MS 2000 /* after a full disk, before anything is accepted again */
+#define QUIET_MS 2000       /* after a full disk, before anything is accepted again */
 
 static uint64_t ballast_size(const struct engine *engine)
 {
@@ -29,7 +29,8 @@ static void accept_or_not(struct engine *engine, bool accepting)
 	if (accepting)
 		log_info("queue", SPAN_NONE, "there is room on the disk: accepting again");
 	else
-		log_error("queue", SPAN_NONE, "the disk is nearly full: nothing is accepted; make room on the file system of %s",
+		log_error("queue", SPAN_NONE,
+			  "the disk is nearly full: nothing is accepted; make room on the file system of %s",
 			  engine->db_path);
 	sessions_accepting(engine);
 }
@@ -85,7 +86,8 @@ void disk_look(struct engine *engine)
 		make_ballast(engine);
 		return;
 	}
-	if (available < reserve + reserve / 10 + 2 * ballast_size(engine) || clock_tick_ms() - engine->full_ms < QUIET_MS)
+	if (available < reserve + reserve / 10 + 2 * ballast_size(engine) ||
+	    clock_tick_ms() - engine->full_ms < QUIET_MS)
 		return;
 	if (make_ballast(engine) == 0)
 		accept_or_not(engine, true);
@@ -95,7 +97,8 @@ void disk_full(struct engine *engine)
 {
 	engine->full_ms = clock_tick_ms();
 	if (engine->ballast_path && unlink(engine->ballast_path) == 0)
-		log_warn("queue", SPAN_NONE, "the disk is full: the ballast %s was given up, so that settling can go on",
+		log_warn("queue", SPAN_NONE,
+			 "the disk is full: the ballast %s was given up, so that settling can go on",
 			 engine->ballast_path);
 	accept_or_not(engine, false);
 }

@@ -64,8 +64,9 @@ static bool can_feed(const struct credit *credit, const struct item *item)
 {
 	const struct session *session = credit->session;
 
-	return credit->held < credit->messages && (!credit->held || credit->held_bytes + item_size(item) <= credit->bytes) &&
-	       !session->closing && !session->alone && channel_unsent(&session->channel) < SESSION_FEED_MAX;
+	return credit->held < credit->messages &&
+	       (!credit->held || credit->held_bytes + item_size(item) <= credit->bytes) && !session->closing &&
+	       !session->alone && channel_unsent(&session->channel) < SESSION_FEED_MAX;
 }
 
 static void hand(struct item *item, struct credit *credit, bool alone)
@@ -121,7 +122,8 @@ static void hand_suspect(struct engine *engine, struct item *item)
 		return;
 	}
 	for (struct credit *c = item->lane->credits; c; c = c->lane_next)
-		if (c->messages && !c->session->closing && !c->session->alone && (!best || c->session->held < best->session->held))
+		if (c->messages && !c->session->closing && !c->session->alone &&
+		    (!best || c->session->held < best->session->held))
 			best = c;
 	if (!best)
 		return;
@@ -133,7 +135,8 @@ static void hand_suspect(struct engine *engine, struct item *item)
 	hand(item, best, true);
 }
 
-/* May this item be handed out now, as far as its order key goes? An item that must wait behind others of its key is parked. */
+/* May this item be handed out now, as far as its order key goes? An item that must wait behind others of its key is
+ * parked. */
 static bool in_order(struct engine *engine, struct item *item)
 {
 	struct slot *slot = item->key ? slot_find(item->lane, item->key, false) : NULL;

@@ -1,7 +1,8 @@
 /* The queue engine: opening, the round, timers. See engine.h and inner.h.
  *
- * Everything that happens asks for a round (engine_poke), which runs once after all sockets were read: it commits the units that are
- * ready, lets the broker write, hands out what is there and writes to the sessions. Group commit comes from this by itself. */
+ * Everything that happens asks for a round (engine_poke), which runs once after all sockets were read: it commits the
+ * units that are ready, lets the broker write, hands out what is there and writes to the sessions. Group commit comes
+ * from this by itself. */
 #include "config.h"
 #include "services/queue/engine.h"
 
@@ -60,7 +61,8 @@ static int db_start(struct engine *engine, struct error *error)
 	bool held = true;
 
 	engine->db.ops = engine->config.store;
-	engine->db.self = engine->db.ops->open(engine->config.store_settings, engine->db_path, engine->config.store_password, error);
+	engine->db.self = engine->db.ops->open(engine->config.store_settings, engine->db_path,
+					       engine->config.store_password, error);
 	if (!engine->db.self)
 		return -1;
 	engine->store = store_open(&engine->db, error);
@@ -100,7 +102,9 @@ static int load(struct engine *engine, struct error *error)
 	uint64_t count;
 
 	return order_load(engine, error) || lanes_holds(engine, error) ||
-	       store_park_next(engine->store, &engine->park_due, &count, error) ? -1 : 0;
+			       store_park_next(engine->store, &engine->park_due, &count, error)
+		       ? -1
+		       : 0;
 }
 
 /* Only a database in another process can go away and come back; with a spool the file is ours. */
@@ -118,7 +122,8 @@ static void db_look(struct engine *engine)
 	if (db_start(engine, &error) || load(engine, &error)) {
 		if (engine->db_open)
 			db_stop(engine);
-		log_warn("queue", SPAN_NONE, "the store cannot be reached code=%s error=\"%s\"", error.code, error.text);
+		log_warn("queue", SPAN_NONE, "the store cannot be reached code=%s error=\"%s\"", error.code,
+			 error.text);
 		return;
 	}
 	log_info("queue", SPAN_NONE, "the store is back");
@@ -151,15 +156,18 @@ static void on_state(void *arg, bool connected, bool consuming, bool blocked, co
 
 static int broker_start(struct engine *engine, struct error *error)
 {
-	const struct broker_events events = {.arg = engine, .published = work_answered, .delivered = lane_delivered,
-					     .lost = on_lost, .state = on_state};
+	const struct broker_events events = {.arg = engine,
+					     .published = work_answered,
+					     .delivered = lane_delivered,
+					     .lost = on_lost,
+					     .state = on_state};
 
 	if (engine->config.broker->shares_db) { /* no connection to lose */
 		engine->connected = engine->consuming = true;
 		snprintf(engine->broker_text, sizeof engine->broker_text, "in the store's file");
 	}
-	engine->broker = engine->config.broker->open(engine->config.broker_settings, engine->config.broker_password, engine->loop,
-						     &engine->db, &events, error);
+	engine->broker = engine->config.broker->open(engine->config.broker_settings, engine->config.broker_password,
+						     engine->loop, &engine->db, &events, error);
 	return engine->broker ? 0 : -1;
 }
 

@@ -1,4 +1,5 @@
-/* What sessions say, frame by frame. Nothing is trusted: what cannot be read, or speaks of what the session does not hold, ends it. */
+/* What sessions say, frame by frame. Nothing is trusted: what cannot be read, or speaks of what the session does not
+ * hold, ends it. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -70,7 +71,8 @@ static bool on_credit(struct session *session, struct span in)
 		credit_set(session, lane, messages > 100000 ? 100000 : messages, bytes);
 	else
 		log_warn("queue", SPAN_NONE, "session=%llu role=%s wants from a queue that does not exist: %.*s",
-			 (unsigned long long)session->number, session->role, (int)(name.len < 200 ? name.len : 200), name.data);
+			 (unsigned long long)session->number, session->role, (int)(name.len < 200 ? name.len : 200),
+			 name.data);
 	return true;
 }
 
@@ -113,13 +115,15 @@ static bool on_publish(struct session *session, struct span in)
 	uint32_t unit;
 	uint8_t flags;
 
-	if (!take_u32(&rest, &unit) || !take_u8(&rest, &flags) || !take_field(&rest, &target) || !take_bytes(&rest, 32, &id) ||
-	    !take_field(&rest, &envelope) || !take_field(&rest, &body) || rest.len || !target.len || target.len > 255 ||
-	    memchr(target.data, '\0', target.len) || envelope.len > MESSAGE_ENVELOPE_MAX)
+	if (!take_u32(&rest, &unit) || !take_u8(&rest, &flags) || !take_field(&rest, &target) ||
+	    !take_bytes(&rest, 32, &id) || !take_field(&rest, &envelope) || !take_field(&rest, &body) || rest.len ||
+	    !target.len || target.len > 255 || memchr(target.data, '\0', target.len) ||
+	    envelope.len > MESSAGE_ENVELOPE_MAX)
 		return false;
 	work = unit_of(session, in);
 	if (body.len > MESSAGE_INLINE_MAX) {
-		error_set(&work->error, ERROR_REJECT, "body.too-large", "an inline body of %zu bytes; larger ones go to the vault", body.len);
+		error_set(&work->error, ERROR_REJECT, "body.too-large",
+			  "an inline body of %zu bytes; larger ones go to the vault", body.len);
 		return true;
 	}
 	work_published(session->engine, work, in);
@@ -342,7 +346,8 @@ static bool on_supervisor(struct session *session, uint8_t type, struct span in)
 	topology = topology_decode_new(bytes, &error);
 	revision = mem_span_dup(text);
 	if (!topology || engine_topology(engine, topology, revision, &error))
-		log_error("queue", SPAN_NONE, "the new queues were not taken code=%s error=\"%s\"", error.code, error.text);
+		log_error("queue", SPAN_NONE, "the new queues were not taken code=%s error=\"%s\"", error.code,
+			  error.text);
 	topology_free(topology);
 	free(revision);
 	return true;

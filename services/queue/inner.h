@@ -12,21 +12,21 @@
 #define WINDOW_FIRST 8u
 #define WINDOW_MOST 256u
 #define WINDOW_ORDERED 64u
-#define HELD_BYTES_MAX (48u << 20)      /* deliveries kept in memory: no more are fetched past this */
+#define HELD_BYTES_MAX (48u << 20) /* deliveries kept in memory: no more are fetched past this */
 #define SESSIONS_MAX 256u
-#define SESSION_OUT_MAX (80u << 20)     /* one answer of WIRE_ANSWER_MAX fits */
-#define SESSION_FEED_MAX (512u * 1024)  /* a session that does not read gets nothing more past this */
+#define SESSION_OUT_MAX (80u << 20)    /* one answer of WIRE_ANSWER_MAX fits */
+#define SESSION_FEED_MAX (512u * 1024) /* a session that does not read gets nothing more past this */
 #define SESSION_READ_AT_ONCE (256u * 1024)
-#define SESSION_STALLED_MAX (1u << 20)  /* publishes the broker does not take yet */
-#define SESSION_WORK_MAX (96u << 20)    /* units that are open or being committed */
+#define SESSION_STALLED_MAX (1u << 20) /* publishes the broker does not take yet */
+#define SESSION_WORK_MAX (96u << 20)   /* units that are open or being committed */
 #define UNIT_EARLY (8u << 20)
 #define GROUP_UNITS 256u
 #define GROUP_BYTES (4u << 20)
 #define PARKS_AT_ONCE 64u
 #define PARK_ITEMS_MAX 256u
-#define SUSPECT_WAIT_MS 300             /* what a dead worker held waits for the supervisor's word */
+#define SUSPECT_WAIT_MS 300 /* what a dead worker held waits for the supervisor's word */
 #define SUSPECT_DEATHS 3u
-#define UNSERVED_MS (10 * 60 * 1000)    /* deliveries that nobody takes go back to the broker after this */
+#define UNSERVED_MS (10 * 60 * 1000) /* deliveries that nobody takes go back to the broker after this */
 #define WANT_EVERY_MS 1000
 #define BUCKETS 4096u
 #define KEY_BUCKETS 256u
@@ -40,16 +40,17 @@ struct item {
 	struct item *next, *previous; /* in its lane's waiting list or its session's list */
 	struct item *bucket;
 	struct lane *lane;
-	struct session *holder;       /* NULL: waiting, or its session has gone while its unit is being committed */
+	struct session *holder; /* NULL: waiting, or its session has gone while its unit is being committed */
 	struct credit *credit;
-	struct work *work;            /* the unit that settles it */
-	uint64_t number;              /* rises in order of delivery; the tag on the wire */
-	uint64_t tag;                 /* the broker's */
-	int64_t park;                 /* row it came from; 0: from the broker */
+	struct work *work; /* the unit that settles it */
+	uint64_t number;   /* rises in order of delivery; the tag on the wire */
+	uint64_t tag;      /* the broker's */
+	int64_t park;      /* row it came from; 0: from the broker */
 	int64_t not_before;
-	uint64_t key;                 /* order key; 0: none */
+	uint64_t key; /* order key; 0: none */
 	struct id id;
-	bool redelivered, suspect, alone, died, voided; /* died: with the worker that held it; voided: the broker forgot the tag, the message comes again */
+	bool redelivered, suspect, alone, died, voided; /* died: with the worker that held it; voided: the broker forgot
+							   the tag, the message comes again */
 	uint32_t envelope_len, body_len;
 	char bytes[];
 };
@@ -59,7 +60,7 @@ struct slot { /* an order key that is in use */
 	uint64_t key;
 	struct item *busy;
 	int64_t parks;
-	bool held; /* an open dead letter stands in the way */
+	bool held;            /* an open dead letter stands in the way */
 	uint64_t passed_over; /* the scan that left an earlier message of this key waiting */
 };
 
@@ -79,15 +80,15 @@ struct lane { /* a queue as the engine sees it; lives as long as the engine */
 	struct item *first, *last; /* waiting, by number */
 	size_t waiting, out;       /* out: with sessions */
 	uint64_t waiting_bytes;
-	unsigned window;           /* what the broker may have unsettled with us; 0: not fetched */
-	unsigned wanted;           /* what it was told last */
+	unsigned window; /* what the broker may have unsettled with us; 0: not fetched */
+	unsigned wanted; /* what it was told last */
 	struct credit *credits;
-	unsigned consumers;        /* credits with messages > 0 */
-	struct slot **slots;       /* ordered lanes only */
-	uint64_t scan;             /* one more with each look through `first` */
-	bool owned;                /* ordered: we have the lock */
-	bool stood;                /* a hold of an operator */
-	bool ran_dry;              /* all was handed out and more was wanted */
+	unsigned consumers;  /* credits with messages > 0 */
+	struct slot **slots; /* ordered lanes only */
+	uint64_t scan;       /* one more with each look through `first` */
+	bool owned;          /* ordered: we have the lock */
+	bool stood;          /* a hold of an operator */
+	bool ran_dry;        /* all was handed out and more was wanted */
 	int64_t served_ms, want_ms, used_ms, rest_ms;
 };
 
@@ -109,24 +110,24 @@ struct sent { /* a publish on its way through a broker that does not share the d
 enum work_kind { WORK_UNIT, WORK_INTENT, WORK_OWN };
 
 struct work {
-	struct work *next;         /* among its session's open ones, or in the ready list */
+	struct work *next; /* among its session's open ones, or in the ready list */
 	struct work *stalled_next;
 	struct work *all_next, *all_previous;
-	struct session *session;   /* NULL: the engine's own, or its session has gone */
+	struct session *session; /* NULL: the engine's own, or its session has gone */
 	uint32_t number;
 	enum work_kind kind;
 	bool committing, stalled, has_published;
-	struct buf early;          /* publishes and dead letters: may become durable before the unit */
-	struct buf writes;         /* everything else for the store */
-	struct buf unsent;         /* publishes that the broker did not take yet */
+	struct buf early;  /* publishes and dead letters: may become durable before the unit */
+	struct buf writes; /* everything else for the store */
+	struct buf unsent; /* publishes that the broker did not take yet */
 	size_t unanswered;
-	struct item **items;       /* what it settles */
+	struct item **items; /* what it settles */
 	size_t items_count, items_room;
 	struct key_change *changes;
 	size_t changes_count, changes_room;
-	int64_t park_due;          /* of the earliest park it made */
+	int64_t park_due; /* of the earliest park it made */
 	bool holds_changed, parks_changed;
-	struct lane *joined;       /* parks one message behind others of its key */
+	struct lane *joined; /* parks one message behind others of its key */
 	uint64_t joined_key;
 	struct error error;
 	struct intention intention;
@@ -150,7 +151,7 @@ struct session {
 	struct work *works; /* open units */
 	size_t work_bytes;
 	size_t stalled_bytes;
-	json_t *states;     /* endpoint → what it said of it */
+	json_t *states; /* endpoint → what it said of it */
 };
 
 struct suspect {
@@ -202,37 +203,40 @@ struct engine {
 	struct work *current; /* whose publish is being answered, in a shared transaction */
 	struct ask_context ask;
 	struct {
-		uint64_t delivered, redelivered, published, returned, settled, units, failed_units, commits, parked, dead, intents;
+		uint64_t delivered, redelivered, published, returned, settled, units, failed_units, commits, parked,
+			dead, intents;
 	} counters;
 };
 
 /* engine.c */
-void engine_poke(struct engine *);               /* a round soon: commit, flush, hand out */
+void engine_poke(struct engine *); /* a round soon: commit, flush, hand out */
 void engine_wake_at(struct engine *, int64_t tick_ms);
 void engine_store_failed(struct engine *, const struct error *);
 bool engine_is_ours(const struct engine *, struct span session, uint64_t *number);
 
 /* lane.c, item.c, dispatch.c */
 void lanes_free(struct engine *);
-void items_forget(struct engine *);              /* all that are in hand, when the engine ends */
+void items_forget(struct engine *); /* all that are in hand, when the engine ends */
 int lanes_declare(struct engine *, const struct topology *, struct error *);
 struct lane *lane_find(struct engine *, struct span name);
-void lane_delivered(void *arg, const struct topology_queue *, uint64_t tag, bool redelivered, struct span envelope, struct span body);
+void lane_delivered(void *arg, const struct topology_queue *, uint64_t tag, bool redelivered, struct span envelope,
+		    struct span body);
 void lanes_lost(struct engine *);
-void lanes_windows(struct engine *);             /* tells the broker how much to fetch */
+void lanes_windows(struct engine *); /* tells the broker how much to fetch */
 void lanes_dispatch(struct engine *);
 void lanes_each_second(struct engine *);
 int lanes_holds(struct engine *, struct error *); /* reads the operators' holds again */
 struct item *item_find(struct engine *, uint64_t number);
-void item_return(struct item *, bool polite);    /* to the front of its lane */
-void item_done(struct item *);                   /* settled: forget it */
-void item_unhand(struct item *);                 /* its session has gone, its unit is being committed */
-struct item *item_new(struct lane *, uint64_t tag, bool redelivered, struct span envelope, struct span body, struct error *);
-void item_wait(struct item *);                   /* into its lane's list by number */
-void item_take(struct item *);                   /* out of it, into the engine's own hand */
+void item_return(struct item *, bool polite); /* to the front of its lane */
+void item_done(struct item *);                /* settled: forget it */
+void item_unhand(struct item *);              /* its session has gone, its unit is being committed */
+struct item *item_new(struct lane *, uint64_t tag, bool redelivered, struct span envelope, struct span body,
+		      struct error *);
+void item_wait(struct item *); /* into its lane's list by number */
+void item_take(struct item *); /* out of it, into the engine's own hand */
 uint64_t item_size(const struct item *);
 void item_free(struct item *);
-void item_unwait(struct item *);                 /* out of its lane's list */
+void item_unwait(struct item *); /* out of its lane's list */
 struct span item_envelope(const struct item *);
 struct span item_body(const struct item *);
 void credit_set(struct session *, struct lane *, unsigned messages, uint64_t bytes);
@@ -252,7 +256,7 @@ void suspect_forget(struct engine *, const struct id *);
 void suspect_bury(struct engine *, struct suspect *, struct item *); /* its third death alone */
 
 /* work.c */
-enum { /* frames that only the engine writes into works */
+enum own_frame { /* frames that only the engine writes into works */
 	OWN_PARK_GONE = 200, /* u64 row */
 	OWN_PARK_PUT,        /* fields queue, id, envelope, body; u64 due, u64 key, error */
 	OWN_UNROUTABLE,      /* payload of a FRAME_PUBLISH */
@@ -261,7 +265,7 @@ enum { /* frames that only the engine writes into works */
 struct work *work_new(struct engine *, struct session *, uint32_t number, enum work_kind);
 struct work *work_find(struct session *, uint32_t number);
 void work_free(struct engine *, struct work *);
-void work_unlink(struct work *);                 /* from its session's open ones */
+void work_unlink(struct work *); /* from its session's open ones */
 bool work_takes(struct work *, struct item *);
 void work_add(struct work *, struct buf *, uint8_t type, struct span payload);
 void work_published(struct engine *, struct work *, struct span payload); /* a FRAME_PUBLISH of it arrived */

@@ -94,8 +94,8 @@ struct item *item_new(struct lane *lane, uint64_t tag, bool redelivered, struct 
 
 	if (!message_peek(envelope, ordered ? span_of(lane->spec->flow) : SPAN_NONE, &id, &key) ||
 	    envelope.len > 4 * MESSAGE_ENVELOPE_MAX || body.len > MESSAGE_INLINE_MAX) {
-		error_set(error, ERROR_REJECT, "envelope.unreadable", "a message of %zu and %zu bytes in %s cannot be read",
-			  envelope.len, body.len, lane->name);
+		error_set(error, ERROR_REJECT, "envelope.unreadable",
+			  "a message of %zu and %zu bytes in %s cannot be read", envelope.len, body.len, lane->name);
 		return NULL;
 	}
 	item = mem_alloc(sizeof *item + envelope.len + body.len);
@@ -183,8 +183,8 @@ void item_return(struct item *item, bool polite)
 }
 
 /* ---- arrivals */
-static void bury_unreadable(struct engine *engine, struct lane *lane, uint64_t tag, struct span envelope, struct span body,
-			    const struct error *why)
+static void bury_unreadable(struct engine *engine, struct lane *lane, uint64_t tag, struct span envelope,
+			    struct span body, const struct error *why)
 {
 	struct work *work = work_new(engine, NULL, 0, WORK_OWN);
 	struct item *item = mem_alloc(sizeof *item);
@@ -192,7 +192,8 @@ static void bury_unreadable(struct engine *engine, struct lane *lane, uint64_t t
 
 	buf_init(&payload, WIRE_FRAME_MAX);
 	buf_field(&payload, span_of(lane->name));
-	buf_field(&payload, span_make(envelope.data, envelope.len > MESSAGE_INLINE_MAX ? MESSAGE_INLINE_MAX : envelope.len));
+	buf_field(&payload,
+		  span_make(envelope.data, envelope.len > MESSAGE_INLINE_MAX ? MESSAGE_INLINE_MAX : envelope.len));
 	wire_put_error(&payload, why);
 	work_add(work, &work->writes, OWN_DAMAGED, buf_view(&payload));
 	buf_free(&payload);

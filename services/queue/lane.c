@@ -31,7 +31,8 @@ static struct lane *lane_new(struct engine *engine, const char *name)
 	struct lane *lane = mem_alloc(sizeof *lane);
 
 	*lane = (struct lane){.engine = engine, .name = mem_strdup(name), .served_ms = clock_tick_ms()};
-	engine->all_lanes = mem_grow(engine->all_lanes, &engine->all_room, engine->all_count + 1, sizeof *engine->all_lanes);
+	engine->all_lanes =
+		mem_grow(engine->all_lanes, &engine->all_room, engine->all_count + 1, sizeof *engine->all_lanes);
 	engine->all_lanes[engine->all_count++] = lane;
 	return lane;
 }
@@ -97,7 +98,8 @@ static void keep_old(struct engine *engine, struct topology *merged, struct lane
 }
 
 /* ---- what was declared, for the next start: it may find messages in queues that the configuration has forgotten */
-static const char memory[] = "CREATE TABLE IF NOT EXISTS queue_topology (number {int} PRIMARY KEY, bytes {blob} NOT NULL)";
+static const char memory[] =
+	"CREATE TABLE IF NOT EXISTS queue_topology (number {int} PRIMARY KEY, bytes {blob} NOT NULL)";
 
 static int on_remembered(void *arg, const struct value *row, size_t columns)
 {
@@ -114,7 +116,8 @@ static int recall(struct engine *engine, struct topology *merged, struct error *
 {
 	if (engine->db.ops->script(engine->db.self, memory, error))
 		return -1;
-	return db_run(&engine->db, "SELECT bytes FROM queue_topology WHERE number = 1", NULL, 0, on_remembered, merged, error);
+	return db_run(&engine->db, "SELECT bytes FROM queue_topology WHERE number = 1", NULL, 0, on_remembered, merged,
+		      error);
 }
 
 /* Queues that are empty and no longer named are forgotten, at the next start or reload. */
@@ -138,8 +141,9 @@ static int remember(struct engine *engine, const struct topology *wanted, struct
 	if (result == 0) {
 		result = db_run(db, "DELETE FROM queue_topology WHERE number = 1", NULL, 0, NULL, NULL, error);
 		if (result == 0)
-			result = db_run(db, "INSERT INTO queue_topology (number, bytes) VALUES (1, $1) ON CONFLICT DO NOTHING",
-					(struct value[]){VALUE_OF_BLOB(buf_view(&bytes))}, 1, NULL, NULL, error);
+			result = db_run(
+				db, "INSERT INTO queue_topology (number, bytes) VALUES (1, $1) ON CONFLICT DO NOTHING",
+				(struct value[]){VALUE_OF_BLOB(buf_view(&bytes))}, 1, NULL, NULL, error);
 		if (result == 0)
 			result = db->ops->commit(db->self, error);
 		if (result)
@@ -251,7 +255,8 @@ static unsigned window_of(struct engine *engine, struct lane *lane, unsigned sha
 		credit += c->messages;
 	if (!credit) /* one message tells that a worker on demand is wanted */
 		return !strncmp(lane->spec->worker, "sink:", 5) && clock_tick_ms() >= lane->rest_ms ? 1 : 0;
-	if (lane->spec->order != ORDER_NONE) /* RabbitMQ gives another window to another consumer, and may turn order round between them */
+	if (lane->spec->order !=
+	    ORDER_NONE) /* RabbitMQ gives another window to another consumer, and may turn order round between them */
 		return WINDOW_ORDERED;
 	if (lane->window < WINDOW_FIRST)
 		lane->window = WINDOW_FIRST;

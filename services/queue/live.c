@@ -84,7 +84,8 @@ static void add_keys(json_t *problem, const struct lane *lane)
 		struct message *message = message_decode_new(item_envelope(item), NULL);
 
 		if (message && message->keys_count)
-			json_array_append_new(keys, json_stringn_nocheck(message->keys[0].value.data, message->keys[0].value.len));
+			json_array_append_new(
+				keys, json_stringn_nocheck(message->keys[0].value.data, message->keys[0].value.len));
 		message_free(message);
 	}
 }
@@ -102,9 +103,10 @@ static void paused_problem(struct engine *engine, const char *endpoint, const js
 	const struct lane *lane = lane_of_endpoint(engine, endpoint);
 	const char *why = json_string_value(json_object_get(state, "error"));
 	char *what = mem_printf("endpoint %s is paused: %s", endpoint, why ? why : "");
-	char *next = mem_printf("ferrule status; then repair %s, or `ferrule hold %s --until T --reason R`", endpoint, endpoint);
-	json_t *problem = problem_new(what, json_integer_value(json_object_get(state, "since")), lane ? lane->spec->owner : "",
-				      lane ? lane->spec->runbook : "", next);
+	char *next = mem_printf("ferrule status; then repair %s, or `ferrule hold %s --until T --reason R`", endpoint,
+				endpoint);
+	json_t *problem = problem_new(what, json_integer_value(json_object_get(state, "since")),
+				      lane ? lane->spec->owner : "", lane ? lane->spec->runbook : "", next);
 
 	if (lane)
 		add_keys(problem, lane);
@@ -121,7 +123,8 @@ static void endpoints(struct engine *engine, json_t *answer, json_t *problems)
 		const char *name;
 		json_t *state;
 
-		json_object_foreach(s->states, name, state) {
+		json_object_foreach(s->states, name, state)
+		{
 			const char *text = json_string_value(json_object_get(state, "state"));
 
 			json_object_set(all, name, state);
@@ -151,21 +154,27 @@ static void workers(struct engine *engine, json_t *answer)
 static void site_problems(struct engine *engine, json_t *problems)
 {
 	if (!engine->accepting)
-		json_array_append_new(problems, problem_new("the disk is nearly full: nothing is accepted", engine->reserve_since_ms, "", "",
-							    "make room on the disk, or add some: it goes on by itself"));
+		json_array_append_new(
+			problems, problem_new("the disk is nearly full: nothing is accepted", engine->reserve_since_ms,
+					      "", "", "make room on the disk, or add some: it goes on by itself"));
 	if (!engine->connected || !engine->consuming || engine->blocked) {
-		char *what = mem_printf("the broker is %s: %s", engine->connected ? engine->blocked ? "blocked" : "not consuming" : "not connected",
-					engine->broker_text);
+		char *what =
+			mem_printf("the broker is %s: %s",
+				   engine->connected ? engine->blocked ? "blocked" : "not consuming" : "not connected",
+				   engine->broker_text);
 
-		json_array_append_new(problems, problem_new(what, engine->broker_since_ms, "", "", "look at the broker's log and alarms"));
+		json_array_append_new(problems, problem_new(what, engine->broker_since_ms, "", "",
+							    "look at the broker's log and alarms"));
 		free(what);
 	}
 	for (const struct suspect *suspect = engine->suspects; suspect; suspect = suspect->next) {
 		char hex[ID_TEXT], *what;
 
 		id_hex(&suspect->id, hex);
-		what = mem_printf("message %.16s ended a worker, %u times alone: %s", hex, suspect->deaths, suspect->cause);
-		json_array_append_new(problems, problem_new(what, suspect->since_ms, "", "", "none: after three deaths alone it is a dead letter"));
+		what = mem_printf("message %.16s ended a worker, %u times alone: %s", hex, suspect->deaths,
+				  suspect->cause);
+		json_array_append_new(problems, problem_new(what, suspect->since_ms, "", "",
+							    "none: after three deaths alone it is a dead letter"));
 		free(what);
 	}
 }
@@ -178,7 +187,8 @@ static void unserved(const struct lane *lane, json_t *problems)
 	if (lane->consumers || !lane->waiting || lane->stood)
 		return;
 	what = mem_printf("messages wait in %s and no worker takes them", lane->name);
-	problem = problem_new(what, 0, lane->spec->owner, lane->spec->runbook, "ferrule run, or look at the supervisor's log");
+	problem = problem_new(what, 0, lane->spec->owner, lane->spec->runbook,
+			      "ferrule run, or look at the supervisor's log");
 	add_keys(problem, lane);
 	json_array_append_new(problems, problem);
 	free(what);

@@ -1,6 +1,6 @@
-/* Order keys and parks. While a key has a message in flight, a park, or an open dead letter that holds it, nothing later of that key is handed
- * out: it waits, or is parked behind. Parks of an ordered queue are delivered from their row, in the place they had; those of other
- * queues are published to their queue again when due. */
+/* Order keys and parks. While a key has a message in flight, a park, or an open dead letter that holds it, nothing
+ * later of that key is handed out: it waits, or is parked behind. Parks of an ordered queue are delivered from their
+ * row, in the place they had; those of other queues are published to their queue again when due. */
 #include "config.h"
 
 #include <stdio.h>
@@ -26,7 +26,8 @@ struct slot *slot_find(struct lane *lane, uint64_t key, bool make)
 	at = &lane->slots[key % KEY_BUCKETS];
 	while (*at && (*at)->key != key) {
 		slot = *at;
-		if (!slot->busy && slot->parks <= 0 && !slot->held && slot->passed_over != lane->scan) { /* swept on the way */
+		if (!slot->busy && slot->parks <= 0 && !slot->held &&
+		    slot->passed_over != lane->scan) { /* swept on the way */
 			*at = slot->next;
 			free(slot);
 		} else {
@@ -153,15 +154,20 @@ static void joined(struct engine *engine, struct work *work, const struct error 
 {
 	own_done(engine, work, error);
 	if (error)
-		order_apply(engine, &(struct key_change){.lane = work->joined, .key = work->joined_key, .parks = -1}, 1);
+		order_apply(engine, &(struct key_change){.lane = work->joined, .key = work->joined_key, .parks = -1},
+			    1);
 }
 
 void order_join(struct engine *engine, struct item *item, bool held)
 {
 	struct work *work = own_work(engine);
 
-	put_park(work, &(struct put){.queue = item->lane->name, .due = held ? INT64_MAX : clock_now_ms(), .key = item->key,
-				     .id = id_span(&item->id), .envelope = item_envelope(item), .body = item_body(item)});
+	put_park(work, &(struct put){.queue = item->lane->name,
+				     .due = held ? INT64_MAX : clock_now_ms(),
+				     .key = item->key,
+				     .id = id_span(&item->id),
+				     .envelope = item_envelope(item),
+				     .body = item_body(item)});
 	work->done = joined;
 	/* told at once: what comes next of this key must join too, even if the earlier park goes in the same group */
 	order_apply(engine, &(struct key_change){.lane = item->lane, .key = item->key, .parks = 1}, 1);
@@ -202,8 +208,13 @@ static void due_ordered(struct engine *engine, struct lane *lane, const struct s
 
 		error_set(&error, ERROR_RETRY, "order.held", "an earlier message of the same key is a dead letter");
 		gone_park(work, park->number);
-		put_park(work, &(struct put){.queue = lane->name, .due = INT64_MAX, .key = park->order_key, .id = park->message_id,
-					     .envelope = park->envelope, .body = park->body, .why = park->why ? park->why : &error});
+		put_park(work, &(struct put){.queue = lane->name,
+					     .due = INT64_MAX,
+					     .key = park->order_key,
+					     .id = park->message_id,
+					     .envelope = park->envelope,
+					     .body = park->body,
+					     .why = park->why ? park->why : &error});
 		work_commit(engine, work);
 		return;
 	}
@@ -351,8 +362,8 @@ void suspect_bury(struct engine *engine, struct suspect *suspect, struct item *i
 {
 	struct error why;
 
-	error_set(&why, ERROR_REJECT, "poison", "ended the worker that had it in hand %u times alone: %s", suspect->deaths,
-		  suspect->cause);
+	error_set(&why, ERROR_REJECT, "poison", "ended the worker that had it in hand %u times alone: %s",
+		  suspect->deaths, suspect->cause);
 	item_take(item);
 	bury(engine, item, "worker", &why);
 	suspect_forget(engine, &item->id);
@@ -388,7 +399,8 @@ void suspect_add(struct engine *engine, const struct id *id, struct span cause)
 		suspect->deaths++;
 	}
 	suspect->alone = false;
-	snprintf(suspect->cause, sizeof suspect->cause, "%.*s", (int)(cause.len < 199 ? cause.len : 199), cause.len ? cause.data : "");
+	snprintf(suspect->cause, sizeof suspect->cause, "%.*s", (int)(cause.len < 199 ? cause.len : 199),
+		 cause.len ? cause.data : "");
 	id_hex(id, hex);
 	log_warn("queue", SPAN_NONE, "suspect message=%s deaths=%u cause=\"%s\"", hex, suspect->deaths, suspect->cause);
 	mark(engine, id);

@@ -1,5 +1,5 @@
-/* Sessions: the workers' connections. Nothing in a frame is trusted: what cannot be read, or speaks of what the session does not hold, ends
- * that session and no other. */
+/* Sessions: the workers' connections. Nothing in a frame is trusted: what cannot be read, or speaks of what the session
+ * does not hold, ends that session and no other. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -48,7 +48,8 @@ void session_say(struct session *session, size_t at)
 {
 	if (wire_end(&session->channel.out, at))
 		return;
-	log_warn("queue", SPAN_NONE, "session=%llu role=%s does not read: it ends", (unsigned long long)session->number, session->role);
+	log_warn("queue", SPAN_NONE, "session=%llu role=%s does not read: it ends", (unsigned long long)session->number,
+		 session->role);
 	session->closing = true;
 	engine_poke(session->engine);
 }
@@ -84,8 +85,10 @@ static void frames(struct session *session)
 
 	while (!session->closing && (more = channel_next(&session->channel, &type, &payload)) != 0)
 		if (more < 0 || !session_frame(session, type, payload)) {
-			log_warn("queue", SPAN_NONE, "session=%llu role=%s pid=%d sent a frame that makes no sense (type %u): it ends",
-				 (unsigned long long)session->number, session->role, (int)session->pid, more < 0 ? 0u : type);
+			log_warn("queue", SPAN_NONE,
+				 "session=%llu role=%s pid=%d sent a frame that makes no sense (type %u): it ends",
+				 (unsigned long long)session->number, session->role, (int)session->pid,
+				 more < 0 ? 0u : type);
 			session->closing = true;
 		}
 }
@@ -98,7 +101,8 @@ static bool full(const struct session *session)
 static void watch_for(struct session *session)
 {
 	session->paused = full(session);
-	loop_events(session->watch, (session->paused ? 0 : LOOP_READ) | (channel_unsent(&session->channel) ? LOOP_WRITE : 0));
+	loop_events(session->watch,
+		    (session->paused ? 0 : LOOP_READ) | (channel_unsent(&session->channel) ? LOOP_WRITE : 0));
 }
 
 static void on_session(void *arg, unsigned events)
@@ -205,7 +209,8 @@ static void on_connect(void *arg, unsigned events)
 	if (fd < 0)
 		return;
 	if (!ours(fd) || engine->sessions_count >= SESSIONS_MAX) {
-		log_warn("queue", SPAN_NONE, "a connection was refused: %s", ours(fd) ? "too many sessions" : "of another user");
+		log_warn("queue", SPAN_NONE, "a connection was refused: %s",
+			 ours(fd) ? "too many sessions" : "of another user");
 		close(fd);
 		return;
 	}

@@ -1,5 +1,5 @@
-/* Units as they come in: frames are kept as they arrived and carried out at the commit, all of a group in one transaction. Publishes go to
- * a broker that does not share the database at once. */
+/* Units as they come in: frames are kept as they arrived and carried out at the commit, all of a group in one
+ * transaction. Publishes go to a broker that does not share the database at once. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -100,7 +100,8 @@ void work_add(struct work *work, struct buf *buf, uint8_t type, struct span payl
 		buf->len = before;
 		if (!work->error.class)
 			error_set(&work->error, ERROR_REJECT, "unit.too-large",
-				  "a unit of more than %u MiB: split the document into smaller parts", SESSION_WORK_MAX >> 20);
+				  "a unit of more than %u MiB: split the document into smaller parts",
+				  SESSION_WORK_MAX >> 20);
 		return;
 	}
 	if (work->session)
@@ -111,7 +112,8 @@ void work_add(struct work *work, struct buf *buf, uint8_t type, struct span payl
 static int target_of(const char *name, bool queue, struct publication *what)
 {
 	if (queue && !strncmp(name, WIRE_TOPIC_PREFIX, sizeof WIRE_TOPIC_PREFIX - 1)) {
-		what->topic = name + sizeof WIRE_TOPIC_PREFIX - 1; /* a dead letter of step `publish` that is replayed */
+		what->topic =
+			name + sizeof WIRE_TOPIC_PREFIX - 1; /* a dead letter of step `publish` that is replayed */
 		return 0;
 	}
 	what->topic = queue ? NULL : name;
@@ -162,7 +164,8 @@ static void stall(struct engine *engine, struct work *work, struct span payload)
 
 	buf_span(&work->unsent, payload);
 	if (!wire_end(&work->unsent, at)) {
-		error_set(&work->error, ERROR_RETRY, "unit.stalled", "the broker takes no more and too much waits for it");
+		error_set(&work->error, ERROR_RETRY, "unit.stalled",
+			  "the broker takes no more and too much waits for it");
 		return;
 	}
 	if (work->session)

@@ -1,6 +1,6 @@
-/* A hop on the spool (take, publish, settle) against a bare SQLite loop with the same rows, batch and durability. Prints one line of JSON. Also
- * the time of a single durable publish while the hops go on.
- * usage: hop_spool [messages] [unit] [body bytes] */
+/* A hop on the spool (take, publish, settle) against a bare SQLite loop with the same rows, batch and durability.
+ * Prints one line of JSON. Also the time of a single durable publish while the hops go on. usage: hop_spool [messages]
+ * [unit] [body bytes] */
 #include "config.h"
 
 #include <fcntl.h>
@@ -59,7 +59,8 @@ static void bare_insert(struct bare *bare, int64_t queue)
 	struct value row[] = {VALUE_OF_INT(queue << 40 | bare->next++), VALUE_OF_INT(1), VALUE_OF_BLOB(bare->envelope),
 			      VALUE_OF_BLOB(bare->body)};
 
-	if (db_run(&bare->db, "INSERT INTO t (key, at, envelope, body) VALUES ($1, $2, $3, $4)", row, 4, NULL, NULL, &error))
+	if (db_run(&bare->db, "INSERT INTO t (key, at, envelope, body) VALUES ($1, $2, $3, $4)", row, 4, NULL, NULL,
+		   &error))
 		die("insert");
 }
 
@@ -70,8 +71,9 @@ static double bare_hops(const char *directory, size_t n, size_t unit, struct spa
 	double start;
 
 	bare.db.self = sqlite_ops.open(NULL, path, SPAN_NONE, &error);
-	if (!bare.db.self || sqlite_ops.script(bare.db.self, "CREATE TABLE t (key INTEGER PRIMARY KEY, at INTEGER, envelope BLOB, body BLOB)",
-					       &error))
+	if (!bare.db.self ||
+	    sqlite_ops.script(bare.db.self,
+			      "CREATE TABLE t (key INTEGER PRIMARY KEY, at INTEGER, envelope BLOB, body BLOB)", &error))
 		die("opening");
 	sqlite_ops.begin(bare.db.self, &error);
 	for (size_t i = 0; i < n; i++)
@@ -81,14 +83,16 @@ static double bare_hops(const char *directory, size_t n, size_t unit, struct spa
 	for (size_t done = 0; done < n; done += unit) {
 		bare.rows = 0;
 		if (sqlite_ops.begin(bare.db.self, &error) ||
-		    db_run(&bare.db, "SELECT key, envelope, body FROM t WHERE key > $1 AND key < $2 ORDER BY key LIMIT $3",
-			   (struct value[]){VALUE_OF_INT((int64_t)1 << 40), VALUE_OF_INT((int64_t)2 << 40), VALUE_OF_INT((int64_t)unit)}, 3,
-			   bare_row, &bare, &error))
+		    db_run(&bare.db,
+			   "SELECT key, envelope, body FROM t WHERE key > $1 AND key < $2 ORDER BY key LIMIT $3",
+			   (struct value[]){VALUE_OF_INT((int64_t)1 << 40), VALUE_OF_INT((int64_t)2 << 40),
+					    VALUE_OF_INT((int64_t)unit)},
+			   3, bare_row, &bare, &error))
 			die("select");
 		for (size_t i = 0; i < bare.rows; i++) {
 			bare_insert(&bare, 2);
-			if (db_run(&bare.db, "DELETE FROM t WHERE key = $1", (struct value[]){VALUE_OF_INT(bare.keys[i])}, 1, NULL, NULL,
-				   &error))
+			if (db_run(&bare.db, "DELETE FROM t WHERE key = $1",
+				   (struct value[]){VALUE_OF_INT(bare.keys[i])}, 1, NULL, NULL, &error))
 				die("delete");
 		}
 		if (sqlite_ops.commit(bare.db.self, &error))
@@ -122,7 +126,10 @@ static pid_t start_engine(const char *directory, const int life[2])
 	if (pid == 0) {
 		char *path = mem_printf("%s/spool.db", directory);
 		struct loop *loop = loop_new();
-		struct engine_config config = {.broker = &spool_ops, .store = &sqlite_ops, .db_path = path, .run_path = directory,
+		struct engine_config config = {.broker = &spool_ops,
+					       .store = &sqlite_ops,
+					       .db_path = path,
+					       .run_path = directory,
 					       .topology = topology};
 		struct engine *engine = engine_open(&config, loop, &error);
 
@@ -299,7 +306,8 @@ int main(int argc, char **argv)
 	close(life[1]);
 	while (wait(NULL) > 0)
 		;
-	printf("{\"bench\":\"hop_spool\",\"messages\":%zu,\"unit\":%zu,\"body\":%zu,\"hops_per_s\":%.0f,\"bare_per_s\":%.0f,\"ratio\":%.2f,"
+	printf("{\"bench\":\"hop_spool\",\"messages\":%zu,\"unit\":%zu,\"body\":%zu,\"hops_per_s\":%.0f,\"bare_per_s\":"
+	       "%.0f,\"ratio\":%.2f,"
 	       "\"publish_under_load\":{\"probes\":%zu,\"median_ms\":%.2f,\"p99_ms\":%.2f}}\n",
 	       n, unit, size, ours, bare, ours / bare, probes, median, worst);
 	command = mem_printf("rm -rf %s", base);

@@ -1,5 +1,5 @@
-/* The queue process is killed between every two lines of a unit's write order. On the spool a unit is one transaction: afterwards each
- * message is where it belongs, exactly once. */
+/* The queue process is killed between every two lines of a unit's write order. On the spool a unit is one transaction:
+ * afterwards each message is where it belongs, exactly once. */
 #include "config.h"
 #include "tests/engine/bed.h"
 
@@ -36,7 +36,9 @@ static int one_unit(struct queue *queue, struct delivery **batch, size_t n)
 
 		switch (fate_of(delivery->message)) {
 		case DEAD:
-			unit_dead(unit, &(struct dead){.message = delivery->message, .queue = "in.a", .step = "map", .why = &why});
+			unit_dead(unit,
+				  &(struct dead){
+					  .message = delivery->message, .queue = "in.a", .step = "map", .why = &why});
 			unit_settle(unit, delivery);
 			break;
 		case PARKED:
@@ -158,9 +160,10 @@ static void round_of(const char *point, int nth)
 
 static void a_kill_between_any_two_lines_loses_and_doubles_nothing(void **state)
 {
-	static const char *const points[] = {"queue.received", "queue.published", "queue.dead", "queue.parked", "queue.stored",
-					     "queue.settling", "db.commit", "db.committed", "queue.committed", "queue.settled",
-					     "queue.answered", "queue.park-returned"};
+	static const char *const points[] = {"queue.received", "queue.published", "queue.dead",
+					     "queue.parked",   "queue.stored",    "queue.settling",
+					     "db.commit",      "db.committed",    "queue.committed",
+					     "queue.settled",  "queue.answered",  "queue.park-returned"};
 
 #ifndef FERRULE_FAULTS
 	support_skip("built without --enable-faults");
@@ -168,7 +171,9 @@ static void a_kill_between_any_two_lines_loses_and_doubles_nothing(void **state)
 	for (size_t i = 0; i < sizeof points / sizeof *points; i++) {
 		bool rare = !strcmp(points[i], "queue.park-returned");
 
-		round_of(points[i], !strcmp(points[i], "queue.answered") || !strncmp(points[i], "db.", 3) ? 6 : rare ? 1 : 2);
+		round_of(points[i], !strcmp(points[i], "queue.answered") || !strncmp(points[i], "db.", 3) ? 6
+				    : rare                                                                ? 1
+													  : 2);
 	}
 }
 

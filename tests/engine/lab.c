@@ -26,7 +26,8 @@ static struct {
 
 static int run(const char *server, const char *verb, const char *rest)
 {
-	char *command = mem_printf("%s/tests/lab/%s.sh %s %s/%s %s > /dev/null", SRCDIR, server, verb, lab.directory, server, rest);
+	char *command = mem_printf("%s/tests/lab/%s.sh %s %s/%s %s > /dev/null", SRCDIR, server, verb, lab.directory,
+				   server, rest);
 	int status = system(command);
 
 	free(command);
@@ -51,7 +52,8 @@ static void down(void)
 
 static void read_env(const char *server, const char *name, char value[16])
 {
-	char *command = mem_printf("eval $(%s/tests/lab/%s.sh env %s/%s); echo $%s", SRCDIR, server, lab.directory, server, name);
+	char *command = mem_printf("eval $(%s/tests/lab/%s.sh env %s/%s); echo $%s", SRCDIR, server, lab.directory,
+				   server, name);
 	FILE *out = popen(command, "r");
 
 	free(command);
@@ -98,12 +100,15 @@ static const void *settings_of(const struct option *options, size_t size, const 
 	map->count = n;
 	map->pairs = arena_alloc(lab.arena, n * sizeof *map->pairs);
 	for (size_t i = 0; i < n; i++) {
-		map->pairs[i].key = (struct node){.type = NODE_SCALAR, .text = arena_span(lab.arena, span_of(pairs[i].name))};
+		map->pairs[i].key =
+			(struct node){.type = NODE_SCALAR, .text = arena_span(lab.arena, span_of(pairs[i].name))};
 		map->pairs[i].value = arena_alloc(lab.arena, sizeof(struct node));
-		*map->pairs[i].value = (struct node){.type = NODE_SCALAR, .text = arena_span(lab.arena, span_of(pairs[i].value))};
+		*map->pairs[i].value =
+			(struct node){.type = NODE_SCALAR, .text = arena_span(lab.arena, span_of(pairs[i].value))};
 	}
 	findings_init(&findings);
-	if (option_fill(&(struct option_context){.arena = lab.arena, .findings = &findings}, map, options, NULL, settings))
+	if (option_fill(&(struct option_context){.arena = lab.arena, .findings = &findings}, map, options, NULL,
+			settings))
 		fail_msg("options: %s", findings.list[0].text);
 	findings_free(&findings);
 	return settings;
@@ -117,13 +122,18 @@ void lab_config(const char *name, struct engine_config *config)
 	prefix = arena_printf(lab.arena, "%s.", name);
 	config->broker = &amqp_ops;
 	config->broker_settings = settings_of(amqp_ops.options, amqp_ops.settings_size,
-					      (struct given[]){{"host", "127.0.0.1"}, {"port", lab.amqp_port}, {"user", "guest"},
-							      {"exchange", name}, {"prefix", prefix}, {"new-queue", "0s"}},
+					      (struct given[]){{"host", "127.0.0.1"},
+							       {"port", lab.amqp_port},
+							       {"user", "guest"},
+							       {"exchange", name},
+							       {"prefix", prefix},
+							       {"new-queue", "0s"}},
 					      6);
 	config->broker_password = SPAN_LITERAL("guest");
 	config->store = &postgresql_ops;
-	config->store_settings = settings_of(postgresql_ops.options, postgresql_ops.settings_size,
-					     (struct given[]){{"host", "127.0.0.1"}, {"port", lab.pg_port}, {"schema", name}}, 3);
+	config->store_settings =
+		settings_of(postgresql_ops.options, postgresql_ops.settings_size,
+			    (struct given[]){{"host", "127.0.0.1"}, {"port", lab.pg_port}, {"schema", name}}, 3);
 	config->store_password = SPAN_LITERAL("ferrule-lab");
 }
 

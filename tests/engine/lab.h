@@ -1,5 +1,5 @@
-/* Where a test's queue process keeps its messages: the spool and SQLite, or (built with BED_SEVERAL) RabbitMQ and PostgreSQL of the
- * test's own, started once for a program. */
+/* Where a test's queue process keeps its messages: the spool and SQLite, or (built with BED_SEVERAL) RabbitMQ and
+ * PostgreSQL of the test's own, started once for a program. */
 #ifndef FERRULE_TESTS_ENGINE_LAB_H
 #define FERRULE_TESTS_ENGINE_LAB_H
 

@@ -1,4 +1,5 @@
-/* Nothing overtakes an earlier message of its order key, also while that one waits for the supervisor's word about a dead worker. */
+/* Nothing overtakes an earlier message of its order key, also while that one waits for the supervisor's word about a
+ * dead worker. */
 #include "config.h"
 #include "tests/engine/bed.h"
 
@@ -33,7 +34,8 @@ static void what_a_dead_worker_held_is_not_overtaken_within_its_key(void **state
 	bed_publish_ordered(publisher, "in.ordered", "ordered", "second", 1);
 	bed_publish_ordered(publisher, "in.ordered", "ordered", "third", 1);
 	take_and_die(bed, "in.ordered");
-	bed_publish_ordered(publisher, "in.ordered", "ordered", "other", 2); /* need not wait for the supervisor's word */
+	bed_publish_ordered(publisher, "in.ordered", "ordered", "other",
+			    2); /* need not wait for the supervisor's word */
 	worker = bed_connect(bed, "test");
 	queue_credit(worker, "in.ordered", 10, MIB);
 	for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {

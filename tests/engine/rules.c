@@ -56,7 +56,8 @@ static void dead(struct queue *queue, struct delivery *delivery)
 	struct error why;
 
 	error_set(&why, ERROR_REJECT, "test.bad", "cannot be");
-	unit_dead(unit, &(struct dead){.message = delivery->message, .queue = delivery->queue, .step = "map", .why = &why});
+	unit_dead(unit,
+		  &(struct dead){.message = delivery->message, .queue = delivery->queue, .step = "map", .why = &why});
 	unit_settle(unit, delivery);
 	assert_int_equal(unit_commit_wait(unit, &bed_error), 0);
 	delivery_free(delivery);
@@ -222,8 +223,9 @@ static void a_held_endpoint_gets_nothing_until_it_is_released(void **state)
 	struct queue *queue = bed_connect(bed, "test");
 	struct unit *unit = unit_new(queue);
 
-	unit_change(unit, "hold.set", json_pack("{s:s, s:I, s:s, s:s}", "name", "x", "until_ms", (json_int_t)clock_now_ms() + 600000,
-						"reason", "maintenance", "by", "test"));
+	unit_change(unit, "hold.set",
+		    json_pack("{s:s, s:I, s:s, s:s}", "name", "x", "until_ms", (json_int_t)clock_now_ms() + 600000,
+			      "reason", "maintenance", "by", "test"));
 	if (unit_commit_wait(unit, &bed_error))
 		fail_msg("%s", bed_error.text);
 	queue_credit(queue, "out.x", 10, MIB);
@@ -401,7 +403,8 @@ static void source_identities_are_remembered(void **state)
 {
 	struct bed *bed = bed_new();
 	struct queue *queue = bed_connect(bed, "source");
-	struct id sources[2] = {id_digest(span_of("a")), id_digest(span_of("b"))}, message = id_digest(span_of("m")), found[2];
+	struct id sources[2] = {id_digest(span_of("a")), id_digest(span_of("b"))}, message = id_digest(span_of("m")),
+		  found[2];
 	struct unit *unit = unit_new(queue);
 	enum seen seen[2];
 

@@ -77,12 +77,13 @@ static void a_hostile_client_ends_its_own_session_only(void **state)
 	int fd;
 
 	for (int type = 0; type < 256; type++)
-		if (type != FRAME_COMMIT && type != FRAME_ABANDON && type != FRAME_BYE && type != FRAME_DEAD && type != FRAME_SEEN &&
-		    type != FRAME_EFFECT && type != FRAME_CHANGE && type != FRAME_INTEND && type != FRAME_SEEN_ASK) /* those may be short of words */
+		if (type != FRAME_COMMIT && type != FRAME_ABANDON && type != FRAME_BYE && type != FRAME_DEAD &&
+		    type != FRAME_SEEN && type != FRAME_EFFECT && type != FRAME_CHANGE && type != FRAME_INTEND &&
+		    type != FRAME_SEEN_ASK) /* those may be short of words */
 			expect_end(bed, (uint8_t)type, zeros, type == FRAME_CREDIT ? 2 : 6);
 	expect_end(bed, FRAME_SEEN_ASK, zeros, 7);
 	expect_end(bed, FRAME_SETTLE, "\1\0\0\0\1\0\0\0\0\0\0\0", 12); /* what it does not hold */
-	expect_end(bed, FRAME_DRAIN, "", 0);                              /* it is no supervisor */
+	expect_end(bed, FRAME_DRAIN, "", 0);                           /* it is no supervisor */
 	fd = greeted(bed);
 	say(fd, "\377\377\377\377\1", 5); /* a frame of 4 GiB */
 	assert_true(hung_up(fd));
