@@ -111,7 +111,11 @@ static int resend(const struct arguments *arguments, struct session *session)
 	json_t *doubt = get(arguments, session, &code);
 	struct error error = {0};
 
-	if (doubt && letter_resend(session, doubt, &error))
+	if (doubt && strcmp(json_text(doubt, "state"), "doubt")) {
+		error_set(&error, ERROR_REJECT, "doubt.none", "%.12s at %s is not in doubt, it is %s", json_text(doubt, "key"), json_text(doubt, "endpoint"),
+			  json_text(doubt, "state"));
+		code = verb_failed(arguments, &error);
+	} else if (doubt && letter_resend(session, doubt, &error))
 		code = verb_failed(arguments, &error);
 	else if (doubt)
 		printf("sent again: %s to %s\n", show_keys(json_object_get(doubt, "keys")), json_text(doubt, "endpoint"));

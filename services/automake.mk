@@ -14,7 +14,7 @@ services_libservices_a_SOURCES += %D%/site_store.c %D%/site_store.h
 services_libservices_a_SOURCES += %D%/worker.c %D%/worker.h
 
 # the roles
-services_libservices_a_SOURCES += %D%/deliver.c %D%/deliver_request.c %D%/deliver_request.h \
+services_libservices_a_SOURCES += %D%/deliver.c %D%/deliver_job.c %D%/deliver_job.h %D%/deliver_request.c %D%/deliver_request.h \
   %D%/deliver_sweep.c %D%/deliver_sweep.h %D%/deliver_target.c %D%/deliver_target.h
 services_libservices_a_SOURCES += %D%/gateway.c
 services_libservices_a_SOURCES += %D%/poll.c

@@ -94,3 +94,22 @@ struct message *refusal_new(const struct flow *flow, const struct dead *letter)
 	buf_free(&body);
 	return message;
 }
+
+int refusal_publish(struct unit *unit, const struct flow *flow, const struct dead *letter)
+{
+	struct dead whole = *letter;
+	char head[REFUSAL_CONTENT_MAX];
+	struct message *message;
+	ssize_t n = 0;
+	int result;
+
+	if (!flow || !flow->reject_publish)
+		return 0;
+	if (letter->message->body)
+		n = reader_read(letter->message->body, 0, head, sizeof head, NULL);
+	whole.content = span_make(head, n > 0 ? (size_t)n : 0);
+	message = refusal_new(flow, &whole);
+	result = unit_publish(unit, flow->reject_publish, NULL, true, message, NULL);
+	message_free(message);
+	return result;
+}

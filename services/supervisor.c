@@ -122,6 +122,8 @@ static void seats_start(struct supervisor *supervisor)
 {
 	int64_t now = clock_tick_ms();
 
+	if (supervisor->ending)
+		return;
 	for (struct seat *seat = supervisor->seats.first; seat; seat = seat->next) {
 		if (seat->pid || seat->retired || now < seat->not_before)
 			continue;
@@ -509,7 +511,7 @@ static void on_signals(void *arg, unsigned events)
 			loop_stop(supervisor->loop);
 	}
 	reap(supervisor);
-	if (!supervisor->ending && !loop_stopped(supervisor->loop))
+	if (!loop_stopped(supervisor->loop))
 		seats_start(supervisor);
 }
 

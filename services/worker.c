@@ -20,7 +20,8 @@ void worker_end(struct worker *worker)
 	if (worker->draining)
 		return;
 	worker->draining = true;
-	worker->drain_until = clock_tick_ms() + SHUTDOWN_MS;
+	worker->give_up_at = clock_tick_ms() + GIVE_UP_MS;
+	worker->drain_until = clock_tick_ms() + SHUTDOWN_MS - 1000;
 	atomic_store(&worker->slot->stopping, 1);
 	if (worker->role->drain)
 		worker->role->drain(worker);
@@ -105,6 +106,11 @@ static void rounds(struct worker *worker)
 			signals = life = NULL;
 			if (worker->role->idle(worker) && !queue_unsent(worker->queue))
 				return;
+			if (worker->give_up_at && clock_tick_ms() >= worker->give_up_at) {
+				worker->give_up_at = 0;
+				if (worker->role->give_up)
+					worker->role->give_up(worker);
+			}
 			if (clock_tick_ms() >= worker->drain_until) {
 				log_warn("worker", SPAN_NONE, "ended with work in hand, which another will take over");
 				return;

@@ -13,7 +13,8 @@
 
 #define EXIT_AGAIN 75 /* the queue process went away, or an error of this process: start it again, nobody is to blame */
 
-#define SHUTDOWN_MS 8000 /* what a worker may take to finish after SIGTERM */
+#define SHUTDOWN_MS 8000 /* what a worker may take to finish after SIGTERM, … */
+#define GIVE_UP_MS 6000  /* … from then on without what is still under way */
 
 struct worker;
 
@@ -22,6 +23,7 @@ struct role {
 	int (*start)(struct worker *, struct error *);
 	void (*ready)(struct worker *);      /* after each round of the loop: new deliveries may have come. May be NULL */
 	void (*drain)(struct worker *);      /* take nothing more; called once */
+	void (*give_up)(struct worker *);    /* the time to drain is over; called once, some time is left to commit. May be NULL */
 	bool (*idle)(struct worker *);       /* nothing in hand: a draining worker ends */
 	void (*stop)(struct worker *);       /* frees the role's own */
 	bool needs_vault;
@@ -40,7 +42,7 @@ struct worker {
 	struct vault *vault;
 	struct revisions *revisions;
 	bool draining;
-	int64_t drain_until;                  /* monotonic */
+	int64_t give_up_at, drain_until;      /* monotonic; the first 0 once it was done */
 	int64_t busy_at;                      /* monotonic; when there was something to do last, for on-demand workers */
 	int wait_ms;                          /* how long the loop may sleep; roles with other things to wait for lower it */
 	void *own;                            /* the role's state */
