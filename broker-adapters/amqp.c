@@ -343,10 +343,10 @@ static void on_probed(void *arg, const struct error *none)
 static void try_connect(void *arg)
 {
 	struct amqp *amqp = arg;
+	const struct amqp_settings *settings = &amqp->settings;
 
 	amqp->retry = NULL;
-	amqp->probe = probe_new(amqp->loop, amqp->settings.host, (int)amqp->settings.port, !amqp->settings.tls.enabled, on_probed,
-				amqp);
+	amqp->probe = probe_new(amqp->loop, settings->host, (int)settings->port, !settings->tls.enabled, on_probed, amqp);
 }
 
 /* ---- the contract -------------------------------------------------------------------------------------------- */
