@@ -127,9 +127,11 @@ static int run_lines(struct item *item, struct out *out, struct error *error)
 			lines.offset = next;
 	}
 	window_end(&lines.window);
-	if (!failed && !lines.emitted)
-		return error_set(error, ERROR_REJECT, "json.empty", "there is no line of JSON in %llu bytes",
-				 (unsigned long long)reader_size(item->bytes));
+	if (!failed && !lines.emitted) {
+		error_set(error, ERROR_REJECT, "json.empty", "there is no line of JSON in %llu bytes",
+			  (unsigned long long)reader_size(item->bytes));
+		return error_place(error, "byte 0");
+	}
 	return failed;
 }
 

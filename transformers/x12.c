@@ -466,6 +466,12 @@ static int run_stretch(struct x12 *x, struct error *error)
 	return failed;
 }
 
+static int refuse_start(struct error *error, const char *code, uint64_t at, const char *what)
+{
+	error_set(error, ERROR_REJECT, code, "%s", what);
+	return error_place(error, "byte %llu", (unsigned long long)at);
+}
+
 static int check_start(struct x12 *x, struct error *error)
 {
 	struct span got;
@@ -473,15 +479,15 @@ static int check_start(struct x12 *x, struct error *error)
 	if (window_get(&x->scan.window, 0, 4, &got, error))
 		return -1;
 	if (got.len >= 2 && (!memcmp(got.data, "\xff\xfe", 2) || !memcmp(got.data, "\xfe\xff", 2)))
-		return error_set(error, ERROR_REJECT, "x12.encoding",
-				 "this is UTF-16; X12 is exchanged in ASCII, ISO 8859-1 or UTF-8");
+		return refuse_start(error, "x12.encoding", 0, "this is UTF-16; X12 is exchanged in ASCII, ISO 8859-1 or UTF-8");
 	if (got.len >= 3 && !memcmp(got.data, "\xef\xbb\xbf", 3))
 		x->scan.offset = 3;
 	if (x12_skip_filler(&x->scan, error))
 		return -1;
 	if (x->scan.offset >= x->scan.window.size)
-		return error_set(error, ERROR_REJECT, "x12.empty", "there is no interchange: %s",
-				 got.len ? "only white space" : "the document is empty");
+		return refuse_start(error, "x12.empty", x->scan.offset,
+				    got.len ? "there is no interchange: only white space"
+					    : "there is no interchange: the document is empty");
 	return 0;
 }
 

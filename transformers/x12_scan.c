@@ -52,7 +52,7 @@ static int read_separators(struct x12_isa *isa, struct error *why)
 	return 0;
 }
 
-int x12_isa_read(struct x12_scan *scan, uint64_t offset, struct x12_isa *isa, struct error *why, struct error *error)
+static int read_isa(struct x12_scan *scan, uint64_t offset, struct x12_isa *isa, struct error *why, struct error *error)
 {
 	struct span got;
 	size_t used;
@@ -71,6 +71,15 @@ int x12_isa_read(struct x12_scan *scan, uint64_t offset, struct x12_isa *isa, st
 	}
 	isa->end = offset + used;
 	return read_separators(isa, why) ? 0 : 1;
+}
+
+int x12_isa_read(struct x12_scan *scan, uint64_t offset, struct x12_isa *isa, struct error *why, struct error *error)
+{
+	int result = read_isa(scan, offset, isa, why, error);
+
+	if (result == 0)
+		error_place(why, "byte %llu", (unsigned long long)offset);
+	return result;
 }
 
 struct span x12_isa_element(const struct x12_isa *isa, int number)
