@@ -346,7 +346,8 @@ static void try_connect(void *arg)
 	const struct amqp_settings *settings = &amqp->settings;
 
 	amqp->retry = NULL;
-	amqp->probe = probe_new(amqp->loop, settings->host, (int)settings->port, !settings->tls.enabled, on_probed, amqp);
+	amqp->probe =
+		probe_new(amqp->loop, settings->host, (int)settings->port, !settings->tls.enabled, on_probed, amqp);
 }
 
 /* ---- the contract -------------------------------------------------------------------------------------------- */

@@ -28,8 +28,12 @@ int brokers_up(void **state)
 	lab.arena = arena_new();
 	lab.missing = TEST_IS_AMQP &&
 		      system("ls /usr/lib/rabbitmq/lib/rabbitmq_server-*/sbin/rabbitmq-server > /dev/null 2>&1");
-	if (TEST_IS_AMQP && !lab.missing)
-		brokers_lab("up", "--tls > /dev/null");
+	if (TEST_IS_AMQP && !lab.missing) {
+		char options[64];
+
+		snprintf(options, sizeof options, "--tls --while %d > /dev/null", (int)getpid());
+		brokers_lab("up", options);
+	}
 	return 0;
 }
 

@@ -2,7 +2,9 @@
 # A RabbitMQ of its own for a test: everything in one directory, private ports on 127.0.0.1, its own epmd and cookie,
 # nothing of the machine touched, no systemd. Runs as any user, root included.
 #
-#   rabbitmq.sh up DIR [--tls]   makes DIR, starts a broker, waits until it takes connections, prints `env`
+#   rabbitmq.sh up DIR [--tls] [--while PID]
+#                                makes DIR, starts a broker, waits until it takes connections, prints `env`; with PID
+#                                it goes `down` by itself when that process has ended
 #   rabbitmq.sh env DIR          AMQP_HOST, AMQP_PORT, AMQP_USER, AMQP_PASSWORD and, with TLS, AMQP_TLS_PORT, AMQP_CA, AMQP_CERT, AMQP_KEY
 #   rabbitmq.sh stop DIR         ends the broker in good order; `start DIR` starts it again with what it kept
 #   rabbitmq.sh kill DIR         SIGKILL; `start DIR` as above
@@ -14,7 +16,7 @@ set -u
 verb=${1:-}
 dir=${2:-}
 if [ -z "$verb" ] || [ -z "$dir" ]; then
-	sed -n '2,14s/^# \{0,1\}//p' "$0"
+	sed -n '2,16s/^# \{0,1\}//p' "$0"
 	exit 2
 fi
 shift 2
@@ -192,6 +194,15 @@ down()
 	rm -rf "$dir"
 }
 
+# A test that is killed, its process group with it, leaves nothing behind.
+guard() # PID
+{
+	while ! gone "$1" && [ -f "$dir/ports" ]; do
+		sleep 1
+	done
+	[ ! -f "$dir/ports" ] || down
+}
+
 print_env()
 {
 	printf 'AMQP_HOST=127.0.0.1\nAMQP_PORT=%s\nAMQP_USER=guest\nAMQP_PASSWORD=guest\n' "$port"
@@ -204,17 +215,23 @@ up)
 	find_sbin
 	mkdir -p "$dir" || exit 1
 	dir=$(cd "$dir" && pwd)
-	port=$(free_port) dist_port=$(free_port) epmd_port=$(free_port) tls_port=
-	if [ "${1:-}" = --tls ]; then
-		tls_port=$(free_port)
-		make_certificates
-	fi
+	port=$(free_port) dist_port=$(free_port) epmd_port=$(free_port) tls_port='' owner=''
+	while [ $# -gt 0 ]; do
+		case $1 in
+		--tls) tls_port=$(free_port); make_certificates ;;
+		--while) owner=${2:?--while needs a process}; shift ;;
+		*) fail "unknown option $1" ;;
+		esac
+		shift
+	done
 	write_config
 	enter
 	start
+	[ -z "$owner" ] || setsid "$0" guard "$dir" "$owner" > /dev/null 2>&1 < /dev/null 3>&- &
 	print_env
 	;;
 env) enter; print_env ;;
+guard) enter; guard "${1:?guard needs a process}" ;;
 start) enter; start ;;
 stop) enter; end TERM ;;
 kill) enter; end KILL ;;
