@@ -36,7 +36,8 @@ const char *argument_word(const struct arguments *arguments, size_t i, const cha
 int verb_failed(const struct arguments *arguments, const struct error *error)
 {
 	fprintf(stderr, "ferrule %s: %s\n", arguments->verb->name, error->text);
-	return !strncmp(error->code, "queue.", 6) || !strcmp(error->code, "site.running") ? EXIT_UNREACHABLE : EXIT_FINDINGS;
+	return !strncmp(error->code, "queue.", 6) || !strcmp(error->code, "site.running") ? EXIT_UNREACHABLE
+											  : EXIT_FINDINGS;
 }
 
 int verb_usage(const struct arguments *arguments, const char *format, ...)
@@ -47,7 +48,8 @@ int verb_usage(const struct arguments *arguments, const char *format, ...)
 	va_start(args, format);
 	vfprintf(stderr, format, args);
 	va_end(args);
-	fprintf(stderr, "\nusage: ferrule %s %s\nMore: ferrule help %s\n", arguments->verb->name, arguments->verb->words, arguments->verb->name);
+	fprintf(stderr, "\nusage: ferrule %s %s\nMore: ferrule help %s\n", arguments->verb->name,
+		arguments->verb->words, arguments->verb->name);
 	return EXIT_USAGE;
 }
 

@@ -13,7 +13,8 @@ static const struct verb_option options[] = {
 
 static void print_json(const struct findings *findings)
 {
-	json_t *answer = json_pack("{s:I s:o}", "errors", (json_int_t)findings->errors, "findings", report_json_new(findings));
+	json_t *answer =
+		json_pack("{s:I s:o}", "errors", (json_int_t)findings->errors, "findings", report_json_new(findings));
 
 	verb_print_json(answer);
 	json_decref(answer);
@@ -33,7 +34,8 @@ static int check(const struct arguments *arguments)
 	const char *directory = argument_word(arguments, 0, ".");
 	struct error error = {0};
 	struct findings findings;
-	struct bundle *bundle = bundle_read_new(directory, argument_given(arguments, "env") ? argument(arguments, "env") : "", &error);
+	struct bundle *bundle =
+		bundle_read_new(directory, argument_given(arguments, "env") ? argument(arguments, "env") : "", &error);
 	int code;
 
 	if (!bundle)

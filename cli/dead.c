@@ -49,7 +49,7 @@ static json_t *filter_of(const struct arguments *arguments, int64_t limit, int *
 	return filter;
 }
 
-/* ---- list ----------------------------------------------------------------------------------------------------------- */
+/* ---- list -------------------------------------------------------------------------------------------------------- */
 
 static void print_list(const json_t *answer)
 {
@@ -62,26 +62,31 @@ static void print_list(const json_t *answer)
 	}
 	puts("by cause:");
 	json_array_foreach(groups, i, entry)
-		printf("  %6lld  %-24s %-20s in %-20s last %s\n", (long long)json_number(entry, "count"), json_text(entry, "cause"),
-		       json_text(entry, "step"), json_text(entry, "flow"), show_age(json_number(entry, "last_ms")));
+		printf("  %6lld  %-24s %-20s in %-20s last %s\n", (long long)json_number(entry, "count"),
+		       json_text(entry, "cause"), json_text(entry, "step"), json_text(entry, "flow"),
+		       show_age(SHOWN_HERE, json_number(entry, "last_ms")));
 	puts("\nnumber  when       cause                    flow                 keys / position");
 	json_array_foreach(letters, i, entry) {
-		const char *keys = show_keys(json_object_get(entry, "keys"));
+		const char *keys = show_keys(SHOWN_HERE, json_object_get(entry, "keys"));
 
-		printf("%6lld  %-10.10s %-24s %-20s %s%s%s\n", (long long)json_number(entry, "number"), show_age(json_number(entry, "at_ms")),
-		       json_text(entry, "cause"), json_text(entry, "flow"), keys, *keys && *json_text(entry, "position") ? " · " : "",
+		printf("%6lld  %-10.10s %-24s %-20s %s%s%s\n", (long long)json_number(entry, "number"),
+		       show_age(SHOWN_HERE, json_number(entry, "at_ms")), json_text(entry, "cause"),
+		       json_text(entry, "flow"), keys, *keys && *json_text(entry, "position") ? " · " : "",
 		       json_text(entry, "position"));
 	}
 	entry = json_array_get(letters, 0);
-	printf("\nOne in full:          ferrule dead show %lld\nOne of a cause again: ferrule dead replay --cause %s --first 1\n",
+	printf("\nOne in full:          ferrule dead show %lld\nOne of a cause again: ferrule dead replay --cause %s "
+	       "--first 1\n",
 	       (long long)json_number(entry, "number"), json_text(entry, "cause"));
 }
 
 static int list(struct selection *selection)
 {
 	int code;
-	json_t *filter = filter_of(selection->arguments, argument_given(selection->arguments, "first") ? atoll(argument(selection->arguments, "first")) : PAGE,
-				   &code);
+	json_t *filter = filter_of(
+		selection->arguments,
+		argument_given(selection->arguments, "first") ? atoll(argument(selection->arguments, "first")) : PAGE,
+		&code);
 	json_t *answer;
 
 	if (code) {
@@ -97,7 +102,7 @@ static int list(struct selection *selection)
 	return code;
 }
 
-/* ---- one of them --------------------------------------------------------------------------------------------------------- */
+/* ---- one of them ------------------------------------------------------------------------------------------------- */
 
 static json_t *get(struct selection *selection, const char *which, int *code)
 {
@@ -116,10 +121,15 @@ static void print_body(const char *title, const json_t *letter, const char *key)
 	buf_init(&bytes, EDIT_MAX);
 	if (!base64_decode(&bytes, span_of(json_text(letter, key))) && bytes.len) {
 		for (size_t i = 0; i < bytes.len && i < 2000; i++)
-			printable = printable && (unsigned char)bytes.data[i] >= (bytes.data[i] == '\n' || bytes.data[i] == '\r' || bytes.data[i] == '\t' ? 0 : 32);
+			printable =
+				printable &&
+				(unsigned char)bytes.data[i] >=
+					(bytes.data[i] == '\n' || bytes.data[i] == '\r' || bytes.data[i] == '\t' ? 0
+														 : 32);
 		printf("\n%s (%zu bytes):\n", title, bytes.len);
 		if (printable)
-			printf("%.*s%s\n", bytes.len > 2000 ? 2000 : (int)bytes.len, bytes.data, bytes.len > 2000 ? " …" : "");
+			printf("%.*s%s\n", bytes.len > 2000 ? 2000 : (int)bytes.len, bytes.data,
+			       bytes.len > 2000 ? " …" : "");
 		else
 			puts("  (binary)");
 	}
@@ -132,19 +142,21 @@ static void print_letter(const json_t *letter)
 	const json_t *origin = json_object_get(letter, "origin");
 
 	printf("dead letter %lld, %s\n", number, json_text(letter, "state"));
-	printf("  when      %s (%s)\n", show_time(json_number(letter, "at_ms")), show_age(json_number(letter, "at_ms")));
+	printf("  when      %s (%s)\n", show_time(SHOWN_HERE, json_number(letter, "at_ms")),
+	       show_age(SHOWN_HERE, json_number(letter, "at_ms")));
 	printf("  flow      %s, step %s\n", json_text(letter, "flow"), json_text(letter, "step"));
 	printf("  cause     %s\n  reason    %s\n", json_text(letter, "cause"), json_text(letter, "reason"));
 	if (*json_text(letter, "position"))
 		printf("  position  %s\n", json_text(letter, "position"));
 	printf("  message   %s\n", json_text(letter, "id"));
 	if (json_array_size(json_object_get(letter, "keys")))
-		printf("  keys      %s\n", show_keys(json_object_get(letter, "keys")));
+		printf("  keys      %s\n", show_keys(SHOWN_HERE, json_object_get(letter, "keys")));
 	if (*json_text(origin, "name"))
 		printf("  document  %s\n", json_text(origin, "name"));
 	print_body("what the step had in hand", letter, "content");
-	printf("\nAgain:   ferrule dead replay %lld\nChanged: ferrule dead edit %lld\nNever:   ferrule dead discard %lld --reason '…'\n", number, number,
-	       number);
+	printf("\nAgain:   ferrule dead replay %lld\nChanged: ferrule dead edit %lld\nNever:   ferrule dead discard "
+	       "%lld --reason '…'\n",
+	       number, number, number);
 }
 
 static int show(struct selection *selection)
@@ -163,7 +175,7 @@ static int show(struct selection *selection)
 	return code;
 }
 
-/* ---- replay and discard: for each that is selected --------------------------------------------------------------------------- */
+/* ---- replay and discard: for each that is selected --------------------------------------------------------------- */
 
 typedef int each_fn(struct selection *, const json_t *letter);
 
@@ -186,7 +198,8 @@ static int each_listed(struct selection *selection, each_fn *each, const struct 
 	json_t *answer, *letter;
 	size_t i;
 
-	answer = site_ask(selection->arguments, selection->session, "dead.list", filter_of(selection->arguments, selection->first, &code), &code);
+	answer = site_ask(selection->arguments, selection->session, "dead.list",
+			  filter_of(selection->arguments, selection->first, &code), &code);
 	json_array_foreach(json_object_get(answer, "letters"), i, letter) {
 		char number[24];
 
@@ -206,8 +219,8 @@ static int each_listed(struct selection *selection, each_fn *each, const struct 
 static int for_selected(struct selection *selection, each_fn *each)
 {
 	const struct arguments *arguments = selection->arguments;
-	bool filtered = argument_given(arguments, "cause") || argument_given(arguments, "flow") || argument_given(arguments, "key") ||
-			argument_given(arguments, "since");
+	bool filtered = argument_given(arguments, "cause") || argument_given(arguments, "flow") ||
+			argument_given(arguments, "key") || argument_given(arguments, "since");
 	struct timespec pause;
 	int code = EXIT_DONE;
 
@@ -228,7 +241,7 @@ static int for_selected(struct selection *selection, each_fn *each)
 static int replay_one(struct selection *selection, const json_t *letter)
 {
 	long long number = (long long)json_number(letter, "number");
-	const char *keys = show_keys(json_object_get(letter, "keys"));
+	const char *keys = show_keys(SHOWN_HERE, json_object_get(letter, "keys"));
 	struct error error = {0};
 	bool again = argument_given(selection->arguments, "again");
 
@@ -252,13 +265,14 @@ static int discard_one(struct selection *selection, const json_t *letter)
 		return EXIT_DONE;
 	}
 	code = site_change(selection->arguments, selection->session, "dead.discarded",
-			   json_pack("{s:I s:s}", "number", (json_int_t)number, "reason", argument(selection->arguments, "reason")));
+			   json_pack("{s:I s:s}", "number", (json_int_t)number, "reason",
+				     argument(selection->arguments, "reason")));
 	if (code == EXIT_DONE)
 		printf("discarded %lld; its original stays in the vault until retention ends\n", number);
 	return code;
 }
 
-/* ---- edit ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- edit -------------------------------------------------------------------------------------------------------- */
 
 static int run_editor(const char *path)
 {
@@ -316,7 +330,8 @@ static int edit_in_editor(struct selection *selection, const json_t *letter, str
 		fprintf(stderr, "ferrule dead: not edited\n");
 	} else {
 		buf_reset(body);
-		code = read_file(path, body) ? verb_usage(selection->arguments, "the edited file cannot be read") : edited(selection, letter, body);
+		code = read_file(path, body) ? verb_usage(selection->arguments, "the edited file cannot be read")
+					     : edited(selection, letter, body);
 	}
 	close(fd);
 	unlink(path);
@@ -347,7 +362,7 @@ static int edit(struct selection *selection)
 	return code;
 }
 
-/* ---- the verb --------------------------------------------------------------------------------------------------------------------- */
+/* ---- the verb ---------------------------------------------------------------------------------------------------- */
 
 static int dead(const struct arguments *arguments)
 {
@@ -381,8 +396,10 @@ const struct verb verb_dead = {
 	.words = "list|show|replay|edit|discard [NUMBER…]",
 	.words_max = ARGUMENTS_MAX,
 	.summary = "Dead letters: what could not go on, by cause",
-	.text = "  ferrule dead list\n  ferrule dead show 7\n  ferrule dead replay --cause jq.error --first 1\n  ferrule dead replay --cause jq.error --rate 10/s\n"
-		"A replay runs under today's configuration. It can be interrupted at any point: each letter is replayed whole or not at all.\n",
+	.text = "  ferrule dead list\n  ferrule dead show 7\n  ferrule dead replay --cause jq.error --first 1\n  "
+		"ferrule dead replay --cause jq.error --rate 10/s\n"
+		"A replay runs under today's configuration. It can be interrupted at any point: each letter is "
+		"replayed whole or not at all.\n",
 	.options = options,
 	.run = dead,
 };

@@ -28,10 +28,14 @@ static void print_list(const json_t *answer)
 	}
 	puts("effect        endpoint                  first tried  tries  keys");
 	json_array_foreach(doubts, i, doubt)
-		printf("%-12s  %-24s  %-11s  %5lld  %s\n", show_id(json_text(doubt, "key")), json_text(doubt, "endpoint"),
-		       show_age(json_number(doubt, "first_ms")), (long long)json_number(doubt, "attempts"), show_keys(json_object_get(doubt, "keys")));
-	first = show_id(json_text(json_array_get(doubts, 0), "key"));
-	printf("\nLook at the target. It is there:     ferrule doubt confirm %s\n                    It is not there: ferrule doubt resend %s\n", first, first);
+		printf("%-12s  %-24s  %-11s  %5lld  %s\n", show_id(SHOWN_HERE, json_text(doubt, "key")),
+		       json_text(doubt, "endpoint"), show_age(SHOWN_HERE, json_number(doubt, "first_ms")),
+		       (long long)json_number(doubt, "attempts"),
+		       show_keys(SHOWN_HERE, json_object_get(doubt, "keys")));
+	first = show_id(SHOWN_HERE, json_text(json_array_get(doubts, 0), "key"));
+	printf("\nLook at the target. It is there:     ferrule doubt confirm %s\n                    It is not there: "
+	       "ferrule doubt resend %s\n",
+	       first, first);
 }
 
 static int list(const struct arguments *arguments, struct session *session)
@@ -66,14 +70,16 @@ static void print_doubt(struct session *session, const json_t *doubt)
 
 	printf("effect   %s at %s\n", json_text(doubt, "key"), json_text(doubt, "endpoint"));
 	printf("message  %s\n", json_text(doubt, "message"));
-	printf("tried    first %s, %lld times\n", show_time(json_number(doubt, "first_ms")), (long long)json_number(doubt, "attempts"));
+	printf("tried    first %s, %lld times\n", show_time(SHOWN_HERE, json_number(doubt, "first_ms")),
+	       (long long)json_number(doubt, "attempts"));
 	if (*json_text(doubt, "reason"))
 		printf("reason   %s\n", json_text(doubt, "reason"));
 	if (json_array_size(json_object_get(doubt, "keys")))
-		printf("keys     %s\n", show_keys(json_object_get(doubt, "keys")));
+		printf("keys     %s\n", show_keys(SHOWN_HERE, json_object_get(doubt, "keys")));
 	buf_init(&body, 16u << 20);
 	if (!letter_body(session, doubt, &body, &error))
-		printf("\nwhat was sent (%zu bytes):\n%.*s\n", body.len, body.len > 2000 ? 2000 : (int)body.len, body.data ? body.data : "");
+		printf("\nwhat was sent (%zu bytes):\n%.*s\n", body.len, body.len > 2000 ? 2000 : (int)body.len,
+		       body.data ? body.data : "");
 	buf_free(&body);
 }
 
@@ -97,9 +103,11 @@ static int confirm(const struct arguments *arguments, struct session *session)
 
 	if (doubt)
 		code = site_change(arguments, session, "doubt.confirmed",
-				   json_pack("{s:s s:s}", "key", json_text(doubt, "key"), "note", argument_given(arguments, "note") ? argument(arguments, "note") : ""));
+				   json_pack("{s:s s:s}", "key", json_text(doubt, "key"), "note",
+					     argument_given(arguments, "note") ? argument(arguments, "note") : ""));
 	if (doubt && code == EXIT_DONE)
-		printf("confirmed: %s took effect at %s\n", show_keys(json_object_get(doubt, "keys")), json_text(doubt, "endpoint"));
+		printf("confirmed: %s took effect at %s\n", show_keys(SHOWN_HERE, json_object_get(doubt, "keys")),
+		       json_text(doubt, "endpoint"));
 	json_decref(doubt);
 	return code;
 }
@@ -112,13 +120,14 @@ static int resend(const struct arguments *arguments, struct session *session)
 	struct error error = {0};
 
 	if (doubt && strcmp(json_text(doubt, "state"), "doubt")) {
-		error_set(&error, ERROR_REJECT, "doubt.none", "%.12s at %s is not in doubt, it is %s", json_text(doubt, "key"), json_text(doubt, "endpoint"),
-			  json_text(doubt, "state"));
+		error_set(&error, ERROR_REJECT, "doubt.none", "%.12s at %s is not in doubt, it is %s",
+			  json_text(doubt, "key"), json_text(doubt, "endpoint"), json_text(doubt, "state"));
 		code = verb_failed(arguments, &error);
 	} else if (doubt && letter_resend(session, doubt, &error))
 		code = verb_failed(arguments, &error);
 	else if (doubt)
-		printf("sent again: %s to %s\n", show_keys(json_object_get(doubt, "keys")), json_text(doubt, "endpoint"));
+		printf("sent again: %s to %s\n", show_keys(SHOWN_HERE, json_object_get(doubt, "keys")),
+		       json_text(doubt, "endpoint"));
 	json_decref(doubt);
 	return code;
 }
@@ -150,7 +159,8 @@ const struct verb verb_doubt = {
 	.words = "list|show|confirm|resend [EFFECT]",
 	.words_max = 2,
 	.summary = "Deliveries of which nobody knows whether they happened",
-	.text = "  ferrule doubt list\n  ferrule doubt confirm 3fa9c1d2e4b5 --note 'seen in the ERP'\n  ferrule doubt resend 3fa9c1d2e4b5\n"
+	.text = "  ferrule doubt list\n  ferrule doubt confirm 3fa9c1d2e4b5 --note 'seen in the ERP'\n  ferrule doubt "
+		"resend 3fa9c1d2e4b5\n"
 		"Ferrule never tries such a delivery again by itself, and never drops it.\n",
 	.options = options,
 	.run = doubt_verb,

@@ -90,10 +90,12 @@ static int write_out(void *arg, struct span bytes, struct error *error)
 
 static void tell(void *arg, const char *step, struct span position, const struct error *why, const char *dropped)
 {
-	fprintf(stderr, "%s%s%.*s: %s\n", step, position.len ? ", " : "", SPAN_ARGS(position), why ? why->text : dropped);
+	fprintf(stderr, "%s%s%.*s: %s\n", step, position.len ? ", " : "", SPAN_ARGS(position),
+		why ? why->text : dropped);
 }
 
-/* ---- the chain of one step ------------------------------------------------------------------------------------------ */
+/* ---- the chain of one step ------------------------------------------------------------------------------------------
+ */
 
 static const struct transformer_ops *ops_of(const char *name)
 {
@@ -166,7 +168,8 @@ static struct chain *make_chain(struct hand *hand, const char *step, const char 
 	return chain_new("by hand", steps, n, &surroundings, NULL, error);
 }
 
-static int run_chain(struct hand *hand, struct chain *chain, struct reader *input, const char *file, struct error *error)
+static int run_chain(struct hand *hand, struct chain *chain, struct reader *input, const char *file,
+		     struct error *error)
 {
 	struct chain_hand how = {.write = write_out, .tell = tell, .arg = hand};
 	struct chain_report report = {0};
@@ -181,8 +184,7 @@ static int by_hand(struct hand *hand, const char *step, const char *main_value, 
 {
 	struct error error = {0};
 	struct reader *input = open_input(file, &error);
-	struct chain *chain =
-		input ? make_chain(hand, step, main_value, json ? json_form(input) : NULL, &error) : NULL;
+	struct chain *chain = input ? make_chain(hand, step, main_value, json ? json_form(input) : NULL, &error) : NULL;
 	int code = chain ? run_chain(hand, chain, input, file, &error) : verb_failed(hand->arguments, &error);
 
 	chain_free(chain);
@@ -257,11 +259,13 @@ static json_t *find_schema(const struct arguments *arguments, const char *name, 
 		if (!access(places[i], R_OK)) {
 			schema = json_load_file(places[i], JSON_REJECT_DUPLICATES, &why);
 			if (!schema)
-				error_set(error, ERROR_REJECT, "contract.json", "%s:%d:%d: %s", places[i], why.line, why.column, why.text);
+				error_set(error, ERROR_REJECT, "contract.json", "%s:%d:%d: %s", places[i], why.line,
+					  why.column, why.text);
 			break;
 		}
 	if (!schema && !why.text[0])
-		error_set(error, ERROR_REJECT, "contract.unknown", "no contract %s: looked in %s and %s", name, places[1], places[2]);
+		error_set(error, ERROR_REJECT, "contract.unknown", "no contract %s: looked in %s and %s", name,
+			  places[1], places[2]);
 	for (size_t i = 0; i < sizeof places / sizeof *places; i++)
 		free(places[i]);
 	return schema;
@@ -288,7 +292,8 @@ const struct verb verb_decode = {
 	.words_min = 1,
 	.words_max = 2,
 	.summary = "Turn a document into JSON, a line for each transaction",
-	.text = "  ferrule decode x12 order.edi\nFORMAT is x12 or json. Without FILE it reads standard input. What is broken is told on standard error, and the exit code is 1.\n",
+	.text = "  ferrule decode x12 order.edi\nFORMAT is x12 or json. Without FILE it reads standard input. What is "
+		"broken is told on standard error, and the exit code is 1.\n",
 	.options = no_options,
 	.run = decode,
 };
@@ -321,7 +326,8 @@ const struct verb verb_validate = {
 	.words_min = 1,
 	.words_max = 2,
 	.summary = "Validate JSON lines against a contract (order/v1) or a schema file",
-	.text = "  ferrule validate order/v1 order.json\nWhat is valid is printed again; what is not, is told on standard error, and the exit code is 1.\n",
+	.text = "  ferrule validate order/v1 order.json\nWhat is valid is printed again; what is not, is told on "
+		"standard error, and the exit code is 1.\n",
 	.options = site_options,
 	.run = validate,
 };

@@ -27,7 +27,8 @@ static bool known(const struct site *site, const char *name)
 
 		if (!strcmp(flow->name, name))
 			return true;
-		if (flow->sink && (!strcmp(flow->sink->name, name) || (flow->sink->system && !strcmp(flow->sink->system, name))))
+		if (flow->sink &&
+		    (!strcmp(flow->sink->name, name) || (flow->sink->system && !strcmp(flow->sink->system, name))))
 			return true;
 		for (size_t j = 0; j < flow->sources_count; j++)
 			if (!strcmp(flow->sources[j].endpoint.name, name))
@@ -63,13 +64,16 @@ static int hold(const struct arguments *arguments)
 	if (!session)
 		return code;
 	if (!known(session_site(session), name))
-		code = verb_usage(arguments, "no flow, endpoint or system is called `%s`: ferrule status shows them", name);
+		code = verb_usage(arguments, "no flow, endpoint or system is called `%s`: ferrule status shows them",
+				  name);
 	else
 		code = site_change(arguments, session, "hold.set",
 				   json_pack("{s:s s:I s:s s:s}", "name", name, "until_ms", (json_int_t)until, "reason",
-					     argument_given(arguments, "reason") ? argument(arguments, "reason") : "", "by", by ? by : "root"));
+					     argument_given(arguments, "reason") ? argument(arguments, "reason") : "",
+					     "by", by ? by : "root"));
 	if (code == EXIT_DONE)
-		printf("%s is held until %s; what arrives for it waits. To end it now: ferrule resume %s\n", name, show_time(until), name);
+		printf("%s is held until %s; what arrives for it waits. To end it now: ferrule resume %s\n", name,
+		       show_time(SHOWN_HERE, until), name);
 	session_close(session);
 	return code;
 }

@@ -69,11 +69,13 @@ static int copy_tree(const char *from, const char *to, int depth)
 		return fail("making", to);
 	}
 	while (!result && (entry = readdir(directory))) {
-		char *source = mem_printf("%s/%s", from, entry->d_name), *target = mem_printf("%s/%s", to, entry->d_name);
+		char *source = mem_printf("%s/%s", from, entry->d_name),
+		     *target = mem_printf("%s/%s", to, entry->d_name);
 		struct stat status;
 
 		if (!left_out(entry->d_name) && !stat(source, &status))
-			result = S_ISDIR(status.st_mode) ? copy_tree(source, target, depth + 1) : copy_file(source, target);
+			result = S_ISDIR(status.st_mode) ? copy_tree(source, target, depth + 1)
+							 : copy_file(source, target);
 		free(source);
 		free(target);
 	}
@@ -85,7 +87,8 @@ static int ignore_secrets(const char *to)
 {
 	char *path = mem_printf("%s/.gitignore", to), *secrets = mem_printf("%s/secrets", to);
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644), result = 0;
-	static const char text[] = "# What a site keeps while it runs, and what must never be in git\ndata/\ndrop/\nsecrets/\n";
+	static const char text[] =
+		"# What a site keeps while it runs, and what must never be in git\ndata/\ndrop/\nsecrets/\n";
 
 	if (fd >= 0) {
 		if (write(fd, text, sizeof text - 1) != (ssize_t)sizeof text - 1)
@@ -157,7 +160,8 @@ static char *template_path(const char *name)
 
 static int init(const struct arguments *arguments)
 {
-	const char *to = arguments->words[0], *name = argument_given(arguments, "template") ? argument(arguments, "template") : "order-to-cash";
+	const char *to = arguments->words[0],
+		   *name = argument_given(arguments, "template") ? argument(arguments, "template") : "order-to-cash";
 	char *from = template_path(name);
 	int code = EXIT_FINDINGS;
 
@@ -166,7 +170,8 @@ static int init(const struct arguments *arguments)
 	else if (!empty_or_new(to))
 		fprintf(stderr, "ferrule init: %s exists and is not empty: name a new directory\n", to);
 	else if (!copy_tree(from, to, 0) && !ignore_secrets(to)) {
-		printf("%s is ready. Read %s/site.yaml and %s/flows/, then:\n  ferrule check %s\n  ferrule run %s\n", to, to, to, to, to);
+		printf("%s is ready. Read %s/site.yaml and %s/flows/, then:\n  ferrule check %s\n  ferrule run %s\n",
+		       to, to, to, to, to);
 		make_secrets(to);
 		code = EXIT_DONE;
 	}

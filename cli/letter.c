@@ -15,7 +15,8 @@
 static int decode(const json_t *letter, const char *key, struct buf *into, struct error *error)
 {
 	if (base64_decode(into, span_of(json_text(letter, key))))
-		return error_set(error, ERROR_REJECT, "letter.unreadable", "the stored %s of this message cannot be read", key);
+		return error_set(error, ERROR_REJECT, "letter.unreadable",
+				 "the stored %s of this message cannot be read", key);
 	return 0;
 }
 
@@ -69,23 +70,27 @@ void letter_refresh(struct session *session, struct message *message, bool again
 	message->expires_ms = site->queue_lifetime_ms ? clock_now_ms() + site->queue_lifetime_ms : 0;
 }
 
-static int publish(struct session *session, struct unit *unit, const char *queue, const struct message *message, struct error *error)
+static int publish(struct session *session, struct unit *unit, const char *queue, const struct message *message,
+		   struct error *error)
 {
 	size_t prefix = strlen(WIRE_TOPIC_PREFIX);
 	bool topic = !strncmp(queue, WIRE_TOPIC_PREFIX, prefix);
 	int result;
 
-	while ((result = unit_publish(unit, topic ? queue + prefix : NULL, topic ? NULL : queue, false, message, error)) == 1)
+	while ((result = unit_publish(unit, topic ? queue + prefix : NULL, topic ? NULL : queue, false, message,
+				      error)) == 1)
 		if (queue_wait(session_queue(session), WAIT_MS, error))
 			return -1;
 	return result;
 }
 
-/* The change with its record. `published`: the message goes out in the same unit; else the store parks it by the change itself. */
-static int again_with(struct session *session, const struct message *message, const char *queue, bool published, const char *change,
-		      json_t *request, struct error *error)
+/* The change with its record. `published`: the message goes out in the same unit; else the store parks it by the change
+ * itself. */
+static int again_with(struct session *session, const struct message *message, const char *queue, bool published,
+		      const char *change, json_t *request, struct error *error)
 {
-	struct record record = {.message = message, .stage = "replayed", .place = queue, .attempt = (uint32_t)(clock_now_ms() / 1000)};
+	struct record record = {
+		.message = message, .stage = "replayed", .place = queue, .attempt = (uint32_t)(clock_now_ms() / 1000)};
 	struct unit *unit = unit_new(session_queue(session));
 
 	if (published && publish(session, unit, queue, message, error)) {
@@ -104,7 +109,8 @@ int letter_publish(struct session *session, const struct message *message, const
 	return again_with(session, message, queue, true, NULL, NULL, error);
 }
 
-/* Parked in the transaction that closes the letter: in front of what waits behind it, and with nothing in between that could lose it. */
+/* Parked in the transaction that closes the letter: in front of what waits behind it, and with nothing in between that
+ * could lose it. */
 static int replay_parked(struct session *session, struct message *message, const json_t *letter, struct error *error)
 {
 	struct buf envelope, text;
@@ -124,8 +130,10 @@ done:
 	return result;
 }
 
-/* What never reached a queue goes to its topic again. It may die once more before the letter is marked: then `deaths` keep it open. */
-static int replay_published(struct session *session, const struct message *message, const json_t *letter, struct error *error)
+/* What never reached a queue goes to its topic again. It may die once more before the letter is marked: then `deaths`
+ * keep it open. */
+static int replay_published(struct session *session, const struct message *message, const json_t *letter,
+			    struct error *error)
 {
 	json_t *request = json_pack("{s:I s:I}", "number", (json_int_t)json_number(letter, "number"), "deaths",
 				    (json_int_t)json_number(letter, "deaths"));
@@ -160,7 +168,8 @@ int letter_resend(struct session *session, const json_t *doubt, struct error *er
 	if (!message)
 		return -1;
 	snprintf(queue, sizeof queue, "out.%s", json_text(doubt, "endpoint"));
-	result = again_with(session, message, queue, false, "doubt.resend", json_pack("{s:s}", "key", json_text(doubt, "key")), error);
+	result = again_with(session, message, queue, false, "doubt.resend",
+			    json_pack("{s:s}", "key", json_text(doubt, "key")), error);
 	message_free(message);
 	return result;
 }

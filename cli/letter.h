@@ -10,8 +10,8 @@
 struct message *letter_message_new(const json_t *letter, struct error *);
 /* Its body, from the answer or from the vault. */
 int letter_body(struct session *, const json_t *letter, struct buf *, struct error *);
-/* Brings a dead letter to its queue again, under today's revision, and marks it as replayed, in one unit. again: what was delivered before is
- * delivered anew, as a generation of its own. */
+/* Brings a dead letter to its queue again, under today's revision, and marks it as replayed, in one unit. again: what
+ * was delivered before is delivered anew, as a generation of its own. */
 int letter_replay(struct session *, const json_t *letter, bool again, struct error *);
 /* Brings a doubtful delivery to its endpoint's queue again and withdraws its intent, in one unit. */
 int letter_resend(struct session *, const json_t *doubt, struct error *);

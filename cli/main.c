@@ -11,8 +11,9 @@ extern const struct verb verb_check, verb_dead, verb_decode, verb_doubt, verb_en
 	verb_replay, verb_resume, verb_run, verb_send, verb_status, verb_trace, verb_validate, verb_version;
 
 const struct verb *const verbs[] = {
-	&verb_init,  &verb_check,  &verb_run,    &verb_status, &verb_trace, &verb_dead, &verb_doubt,    &verb_hold,    &verb_resume,
-	&verb_send,  &verb_replay, &verb_decode, &verb_encode, &verb_map,    &verb_validate, &verb_version, NULL,
+	&verb_init,   &verb_check, &verb_run,      &verb_status,  &verb_trace,  &verb_dead,
+	&verb_doubt,  &verb_hold,  &verb_resume,   &verb_send,    &verb_replay, &verb_decode,
+	&verb_encode, &verb_map,   &verb_validate, &verb_version, NULL,
 };
 
 static const struct verb *verb_find(const char *name)
@@ -39,7 +40,8 @@ static void print_help(const struct verb *verb)
 	for (const struct verb_option *option = verb->options; option && option->name; option++) {
 		char left[64];
 
-		snprintf(left, sizeof left, "--%s%s%s", option->name, option->value ? " " : "", option->value ? option->value : "");
+		snprintf(left, sizeof left, "--%s%s%s", option->name, option->value ? " " : "",
+			 option->value ? option->value : "");
 		printf("  %-24s %s\n", left, option->help);
 	}
 	if (verb->text)
@@ -90,14 +92,15 @@ static int take_option(struct arguments *arguments, int argc, char **argv, int *
 	if (!option) {
 		const char *near = nearest_option(arguments->verb, span_make(name, length));
 
-		return verb_usage(arguments, "there is no option --%.*s%s%s%s", (int)length, name, near ? "; did you mean --" : "", near ? near : "",
-				  near ? "?" : "");
+		return verb_usage(arguments, "there is no option --%.*s%s%s%s", (int)length, name,
+				  near ? "; did you mean --" : "", near ? near : "", near ? "?" : "");
 	}
 	if (!option->value && equals)
 		return verb_usage(arguments, "--%s takes no value", option->name);
 	if (option->value && !equals) {
 		if (*at + 1 >= argc)
-			return verb_usage(arguments, "--%s wants a value: --%s %s", option->name, option->name, option->value);
+			return verb_usage(arguments, "--%s wants a value: --%s %s", option->name, option->name,
+					  option->value);
 		value = argv[++*at];
 	}
 	if (arguments->options_count == ARGUMENTS_MAX)
@@ -140,8 +143,8 @@ static int unknown_verb(const char *word)
 	for (; verbs[n] && n < 64; n++)
 		names[n] = verbs[n]->name;
 	near = nearest_name(span_of(word), names, n);
-	fprintf(stderr, "ferrule: there is no verb `%s`%s%s%s\nAll of them: ferrule help\n", word, near ? "; did you mean `" : "", near ? near : "",
-		near ? "`?" : "");
+	fprintf(stderr, "ferrule: there is no verb `%s`%s%s%s\nAll of them: ferrule help\n", word,
+		near ? "; did you mean `" : "", near ? near : "", near ? "`?" : "");
 	return EXIT_USAGE;
 }
 

@@ -1,4 +1,5 @@
-/* ferrule replay: originals once more, under today's configuration. What was delivered is recognised and not done again. */
+/* ferrule replay: originals once more, under today's configuration. What was delivered is recognised and not done
+ * again. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -71,10 +72,11 @@ static int refuse(struct replay *replay, const json_t *original, struct error *e
 		return 0;
 	buf_init(&key, 512);
 	id_parse(&id, span_of(json_text(original, "id")));
-	result = lineage_newer(replay->lineage, &id, json_text(original, "correlation"), json_number(original, "at_ms"), &key,
-			       error);
+	result = lineage_newer(replay->lineage, &id, json_text(original, "correlation"), json_number(original, "at_ms"),
+			       &key, error);
 	if (!result && key.len) {
-		printf("refused: %s, since something newer of %.*s was delivered; to do it all the same: --over-newer\n",
+		printf("refused: %s, since something newer of %.*s was delivered; to do it all the same: "
+		       "--over-newer\n",
 		       json_text(original, "name"), SPAN_ARGS(buf_view(&key)));
 		replay->refused++;
 		result = 1;
@@ -100,7 +102,7 @@ static int one(struct replay *replay, const json_t *original, struct error *erro
 	if (result)
 		return result < 0 ? -1 : 0;
 	printf("%s %s, received %s\n", argument_given(replay->arguments, "dry-run") ? "would replay" : "replaying",
-	       json_text(original, "name"), show_time(json_number(original, "at_ms")));
+	       json_text(original, "name"), show_time(SHOWN_HERE, json_number(original, "at_ms")));
 	if (!argument_given(replay->arguments, "dry-run") && publish(replay, original, error))
 		return -1;
 	replay->done++;
@@ -113,14 +115,16 @@ static int all(struct replay *replay, int64_t since, int64_t until)
 	const struct arguments *arguments = replay->arguments;
 	int64_t first = argument_given(arguments, "first") ? atoll(argument(arguments, "first")) : FIRST_MAX;
 	struct error error = {0};
-	json_t *originals = lineage_originals(replay->lineage, arguments->words[0], since, until, FIRST_MAX, &error), *original;
+	json_t *originals = lineage_originals(replay->lineage, arguments->words[0], since, until, FIRST_MAX, &error),
+	       *original;
 	int code = originals ? EXIT_DONE : verb_failed(arguments, &error);
 	size_t i;
 
 	json_array_foreach(originals, i, original) {
 		if (code || (int64_t)replay->done >= first)
 			break;
-		if (argument_given(arguments, "name") && strcmp(json_text(original, "name"), argument(arguments, "name")) != 0)
+		if (argument_given(arguments, "name") &&
+		    strcmp(json_text(original, "name"), argument(arguments, "name")) != 0)
 			continue;
 		if (one(replay, original, &error))
 			code = verb_failed(arguments, &error);
@@ -128,7 +132,8 @@ static int all(struct replay *replay, int64_t since, int64_t until)
 	json_decref(originals);
 	if (!code)
 		printf("%u documents %s, %u refused, %u no longer kept\n", replay->done,
-		       argument_given(arguments, "dry-run") ? "would be replayed" : "replayed", replay->refused, replay->gone);
+		       argument_given(arguments, "dry-run") ? "would be replayed" : "replayed", replay->refused,
+		       replay->gone);
 	return code ? code : replay->refused || replay->gone ? EXIT_FINDINGS : EXIT_DONE;
 }
 
@@ -167,7 +172,8 @@ const struct verb verb_replay = {
 	.words_min = 1,
 	.words_max = 1,
 	.summary = "Run a flow's originals again, under today's configuration",
-	.text = "  ferrule replay acme-orders --since 2h --dry-run\n  ferrule replay acme-orders --name 20260302-acme-0001.edi\n"
+	.text = "  ferrule replay acme-orders --since 2h --dry-run\n  ferrule replay acme-orders --name "
+		"20260302-acme-0001.edi\n"
 		"What was delivered before is recognised and not delivered again, unless --again says so.\n",
 	.options = options,
 	.run = replay_verb,

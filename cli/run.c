@@ -43,7 +43,8 @@ static int run(const struct arguments *arguments)
 	if (duration(arguments, "for", &config.for_ms) || duration(arguments, "watchdog", &config.watchdog_ms))
 		return EXIT_USAGE;
 	if (argument_given(arguments, "log") && log_levels(argument(arguments, "log")))
-		return verb_usage(arguments, "--log %s: levels are error, warn, info and debug", argument(arguments, "log"));
+		return verb_usage(arguments, "--log %s: levels are error, warn, info and debug",
+				  argument(arguments, "log"));
 	if (supervisor_run(&config, &error))
 		return verb_failed(arguments, &error);
 	return EXIT_DONE;
@@ -54,7 +55,8 @@ const struct verb verb_run = {
 	.words = "[DIR]",
 	.words_max = 1,
 	.summary = "Run the site",
-	.text = "Ends cleanly on SIGTERM and Ctrl-C within 10 seconds. SIGHUP takes a changed configuration, if it is valid.\n",
+	.text = "Ends cleanly on SIGTERM and Ctrl-C within 10 seconds. SIGHUP takes a changed configuration, if it is "
+		"valid.\n",
 	.options = options,
 	.run = run,
 };

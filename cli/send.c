@@ -47,7 +47,8 @@ static int commit(struct session *session, const struct flow *flow, struct recep
 	return unit_commit_wait(unit, error);
 }
 
-static int accept_document(const struct arguments *arguments, struct session *session, const struct flow *flow, int fd, struct document *document)
+static int accept_document(const struct arguments *arguments, struct session *session, const struct flow *flow, int fd,
+			   struct document *document)
 {
 	const struct site *site = session_site(session);
 	struct endpoint by_hand = {.name = flow->name, .flow = flow->name};
@@ -62,7 +63,8 @@ static int accept_document(const struct arguments *arguments, struct session *se
 		return verb_failed(arguments, &error);
 	if (argument_given(arguments, "again"))
 		receive_renew(&reception, clock_now_ms());
-	if (receive_recognise(session_queue(session), &reception, 1, &error) || commit(session, flow, &reception, &error)) {
+	if (receive_recognise(session_queue(session), &reception, 1, &error) ||
+	    commit(session, flow, &reception, &error)) {
 		receive_free(&reception);
 		return verb_failed(arguments, &error);
 	}
@@ -96,7 +98,9 @@ static int send_document(const struct arguments *arguments, struct session *sess
 	}
 	if (!standard && !fstat(fd, &status))
 		document.time_ms = (int64_t)status.st_mtim.tv_sec * 1000;
-	document.name = argument_given(arguments, "name") ? span_of(argument(arguments, "name")) : standard ? span_of("standard-input") : base_name(path);
+	document.name = argument_given(arguments, "name") ? span_of(argument(arguments, "name"))
+			: standard                        ? span_of("standard-input")
+							  : base_name(path);
 	document.media_type = argument_given(arguments, "type") ? span_of(argument(arguments, "type")) : SPAN_NONE;
 	code = accept_document(arguments, session, flow, fd, &document);
 	if (!standard)
@@ -125,7 +129,8 @@ const struct verb verb_send = {
 	.words_min = 1,
 	.words_max = 2,
 	.summary = "Hand a document to a flow",
-	.text = "  ferrule send acme-orders order.edi\nIt is durable when the command ends; it goes on its way when the site runs.\n",
+	.text = "  ferrule send acme-orders order.edi\nIt is durable when the command ends; it goes on its way when "
+		"the site runs.\n",
 	.options = options,
 	.run = send_verb,
 };

@@ -10,11 +10,12 @@
 #include "base/log.h"
 
 #define ASK_MS 30000
-#define SHOWN 8
 
 struct session *site_reach(const struct arguments *arguments, const char *directory, bool *running, int *code)
 {
-	const char *site = directory ? directory : argument_given(arguments, "site") ? argument(arguments, "site") : ".";
+	const char *site = directory                           ? directory
+			   : argument_given(arguments, "site") ? argument(arguments, "site")
+							       : ".";
 	struct error error = {0};
 	struct findings findings;
 	struct session *session;
@@ -22,7 +23,8 @@ struct session *site_reach(const struct arguments *arguments, const char *direct
 	log_role(arguments->verb->name);
 	log_levels("error");
 	findings_init(&findings);
-	session = session_open(site, argument_given(arguments, "env") ? argument(arguments, "env") : "", &findings, running, &error);
+	session = session_open(site, argument_given(arguments, "env") ? argument(arguments, "env") : "", &findings,
+			       running, &error);
 	*code = EXIT_DONE;
 	if (!session) {
 		verb_print_findings(&findings, stderr);
@@ -33,7 +35,8 @@ struct session *site_reach(const struct arguments *arguments, const char *direct
 	return session;
 }
 
-json_t *site_ask(const struct arguments *arguments, struct session *session, const char *question, json_t *request, int *code)
+json_t *site_ask(const struct arguments *arguments, struct session *session, const char *question, json_t *request,
+		 int *code)
 {
 	struct error error = {0};
 	json_t *answer = NULL;
@@ -95,51 +98,38 @@ int64_t json_number(const json_t *object, const char *key)
 	return json_integer_value(json_object_get(object, key));
 }
 
-static char *shown_buffer(size_t size)
+const char *show_age(char *text, int64_t ms)
 {
-	static char buffers[SHOWN][512];
-	static unsigned next;
-
-	(void)size;
-	return buffers[next++ % SHOWN];
-}
-
-const char *show_age(int64_t ms)
-{
-	char *text = shown_buffer(0), span[CLOCK_TEXT];
+	char span[CLOCK_TEXT];
 	int64_t age = clock_now_ms() - ms;
 
 	if (ms <= 0)
 		return "";
 	duration_format(age < 0 ? -age : age, span);
-	snprintf(text, 512, age < 0 ? "in %s" : "%s ago", span);
+	snprintf(text, SHOWN, age < 0 ? "in %s" : "%s ago", span);
 	return text;
 }
 
-const char *show_time(int64_t ms)
+const char *show_time(char *text, int64_t ms)
 {
-	char *text = shown_buffer(0);
 	time_t seconds = (time_t)(ms / 1000);
 	struct tm tm;
 
 	if (ms <= 0)
 		return "";
 	localtime_r(&seconds, &tm);
-	strftime(text, 512, "%Y-%m-%d %H:%M:%S", &tm);
+	strftime(text, SHOWN, "%Y-%m-%d %H:%M:%S", &tm);
 	return text;
 }
 
-const char *show_id(const char *hex)
+const char *show_id(char *text, const char *hex)
 {
-	char *text = shown_buffer(0);
-
-	snprintf(text, 512, "%.12s", hex);
+	snprintf(text, SHOWN, "%.12s", hex);
 	return text;
 }
 
-const char *show_keys(const json_t *keys)
+const char *show_keys(char *text, const json_t *keys)
 {
-	char *text = shown_buffer(0);
 	size_t used = 0, i, shown = 0;
 	const json_t *key;
 
@@ -149,9 +139,9 @@ const char *show_keys(const json_t *keys)
 
 		if (used > 300)
 			break;
-		used += (size_t)snprintf(text + used, 512 - used, "%s%.60s", shown++ ? ", " : "", value);
+		used += (size_t)snprintf(text + used, SHOWN - used, "%s%.60s", shown++ ? ", " : "", value);
 	}
 	if (i < json_array_size(keys))
-		snprintf(text + used, 512 - used, " … %zu more", json_array_size(keys) - i);
+		snprintf(text + used, SHOWN - used, " … %zu more", json_array_size(keys) - i);
 	return text;
 }

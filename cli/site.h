@@ -9,9 +9,13 @@
 
 #define SITE_OPTIONS                                                                                                   \
 	{"site", "DIR", "the site's directory (the current one)"},                                                     \
-		{"env", "NAME", "take the values of environments/NAME.yaml"}, {"json", NULL, "the answer as JSON"}
+		{"env", "NAME", "take the values of environments/NAME.yaml"},                                          \
+	{                                                                                                              \
+		"json", NULL, "the answer as JSON"                                                                     \
+	}
 
-/* Opens the site named by --site (or `directory` when that is not NULL). NULL: everything was said; *code is what to exit with. */
+/* Opens the site named by --site (or `directory` when that is not NULL). NULL: everything was said; *code is what to
+ * exit with. */
 struct session *site_reach(const struct arguments *, const char *directory, bool *running, int *code);
 /* Asks; takes the request. NULL: it was said on standard error. */
 json_t *site_ask(const struct arguments *, struct session *, const char *question, json_t *request, int *code);
@@ -25,10 +29,13 @@ int site_rate(const struct arguments *, struct timespec *pause);
 
 const char *json_text(const json_t *object, const char *key); /* "" when it is not there */
 int64_t json_number(const json_t *object, const char *key);   /* 0 when it is not there */
-/* "5m 3s ago" and "2026-01-31 12:00:00", in static buffers that take turns. */
-const char *show_age(int64_t ms);
-const char *show_time(int64_t ms);
-const char *show_id(const char *hex); /* its first 12 digits */
-const char *show_keys(const json_t *keys); /* "PO-4711, PO-4712 … 3 more" */
+/* Parts of a line, written into a text of SHOWN bytes, which they return. SHOWN_HERE is one that lasts as long as the
+ * block that it stands in. */
+#define SHOWN 512
+#define SHOWN_HERE ((char[SHOWN]){0})
+const char *show_age(char *text, int64_t ms);          /* "5m 3s ago" */
+const char *show_time(char *text, int64_t ms);         /* "2026-01-31 12:00:00" */
+const char *show_id(char *text, const char *hex);      /* its first 12 digits */
+const char *show_keys(char *text, const json_t *keys); /* "PO-4711, PO-4712 … 3 more" */
 
 #endif

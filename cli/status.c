@@ -23,7 +23,7 @@ static void print_queue(const json_t *queue)
 
 	printf("  %-34s %8lld %8lld %8lld  %s%s\n", json_text(queue, "name"), (long long)json_number(queue, "ready"),
 	       (long long)json_number(queue, "unsettled"), (long long)json_number(queue, "parked"),
-	       json_number(queue, "ready") ? show_age(json_number(queue, "oldest_ms")) : "", held);
+	       json_number(queue, "ready") ? show_age(SHOWN_HERE, json_number(queue, "oldest_ms")) : "", held);
 }
 
 static void print_endpoints(json_t *endpoints)
@@ -33,8 +33,8 @@ static void print_endpoints(json_t *endpoints)
 
 	json_object_foreach(endpoints, name, state)
 		if (!strcmp(json_text(state, "state"), "paused") || !strcmp(json_text(state, "state"), "failing"))
-			printf("  %s is %s since %s: %s\n", name, json_text(state, "state"), show_age(json_number(state, "since")),
-			       json_text(state, "error"));
+			printf("  %s is %s since %s: %s\n", name, json_text(state, "state"),
+			       show_age(SHOWN_HERE, json_number(state, "since")), json_text(state, "error"));
 }
 
 static void print_status(const json_t *answer, bool running)
@@ -42,7 +42,7 @@ static void print_status(const json_t *answer, bool running)
 	const json_t *queues = json_object_get(answer, "queues"), *queue;
 	size_t i;
 
-	printf("%s, revision %s: %s\n", json_text(answer, "site"), show_id(json_text(answer, "revision")),
+	printf("%s, revision %s: %s\n", json_text(answer, "site"), show_id(SHOWN_HERE, json_text(answer, "revision")),
 	       running ? "running" : "not running (ferrule run)");
 	if (running && !json_is_true(json_object_get(json_object_get(answer, "broker"), "consuming")))
 		printf("  the broker is not consumed: %s\n", json_text(json_object_get(answer, "broker"), "text"));
@@ -51,16 +51,17 @@ static void print_status(const json_t *answer, bool running)
 		print_queue(queue);
 	print_endpoints(json_object_get(answer, "endpoints"));
 	printf("\n  dead letters %lld (ferrule dead list), doubts %lld (ferrule doubt list), parked %lld\n",
-	       (long long)json_number(answer, "dead"), (long long)json_number(answer, "doubt"), (long long)json_number(answer, "parked"));
+	       (long long)json_number(answer, "dead"), (long long)json_number(answer, "doubt"),
+	       (long long)json_number(answer, "parked"));
 }
 
 static void print_problem(const json_t *problem)
 {
 	printf("- %s\n", json_text(problem, "what"));
 	if (json_number(problem, "since"))
-		printf("    since    %s\n", show_age(json_number(problem, "since")));
+		printf("    since    %s\n", show_age(SHOWN_HERE, json_number(problem, "since")));
 	if (json_array_size(json_object_get(problem, "keys")))
-		printf("    waiting  %s\n", show_keys(json_object_get(problem, "keys")));
+		printf("    waiting  %s\n", show_keys(SHOWN_HERE, json_object_get(problem, "keys")));
 	if (*json_text(problem, "owner"))
 		printf("    owner    %s\n", json_text(problem, "owner"));
 	if (*json_text(problem, "runbook"))
@@ -81,7 +82,8 @@ static int print_problems(const json_t *problems)
 	return json_array_size(problems) ? EXIT_FINDINGS : EXIT_DONE;
 }
 
-/* ---- waiting -------------------------------------------------------------------------------------------------------- */
+/* ---- waiting --------------------------------------------------------------------------------------------------------
+ */
 
 /* Every source that is asked was asked since then. */
 static bool polled_since(json_t *endpoints, int64_t since)
@@ -90,7 +92,8 @@ static bool polled_since(json_t *endpoints, int64_t since)
 	json_t *state;
 
 	json_object_foreach(endpoints, name, state)
-		if (!strcmp(json_text(state, "state"), "busy") || (json_object_get(state, "polled") && json_number(state, "polled") < since))
+		if (!strcmp(json_text(state, "state"), "busy") ||
+		    (json_object_get(state, "polled") && json_number(state, "polled") < since))
 			return false;
 	return true;
 }
@@ -99,8 +102,9 @@ static void show_progress(const json_t *idle)
 {
 	if (!isatty(STDERR_FILENO))
 		return;
-	fprintf(stderr, "\r  waiting %lld, in hand %lld, parked %lld, unrecorded %lld   ", (long long)json_number(idle, "ready"),
-		(long long)json_number(idle, "unsettled"), (long long)json_number(idle, "parked"), (long long)json_number(idle, "unrecorded"));
+	fprintf(stderr, "\r  waiting %lld, in hand %lld, parked %lld, unrecorded %lld   ",
+		(long long)json_number(idle, "ready"), (long long)json_number(idle, "unsettled"),
+		(long long)json_number(idle, "parked"), (long long)json_number(idle, "unrecorded"));
 }
 
 static int wait_idle(const struct arguments *arguments, struct session *session)
@@ -110,7 +114,8 @@ static int wait_idle(const struct arguments *arguments, struct session *session)
 	int code = EXIT_DONE, calm = 0;
 
 	if (duration_parse(span_of(argument(arguments, "until-idle")), &limit))
-		return verb_usage(arguments, "--until-idle %s: a time looks like 90s or 5m", argument(arguments, "until-idle"));
+		return verb_usage(arguments, "--until-idle %s: a time looks like 90s or 5m",
+				  argument(arguments, "until-idle"));
 	until = clock_tick_ms() + limit;
 	while (calm < 2) {
 		json_t *idle = site_ask(arguments, session, "idle", json_object(), &code);
@@ -118,7 +123,10 @@ static int wait_idle(const struct arguments *arguments, struct session *session)
 
 		if (status)
 			show_progress(idle);
-		calm = status && json_is_true(json_object_get(idle, "idle")) && polled_since(json_object_get(status, "endpoints"), since) ? calm + 1 : 0;
+		calm = status && json_is_true(json_object_get(idle, "idle")) &&
+				       polled_since(json_object_get(status, "endpoints"), since)
+			       ? calm + 1
+			       : 0;
 		json_decref(idle);
 		json_decref(status);
 		if (code || clock_tick_ms() >= until)
@@ -136,15 +144,23 @@ static int wait_idle(const struct arguments *arguments, struct session *session)
 	return code;
 }
 
-/* ---- totals ----------------------------------------------------------------------------------------------------------- */
+/* ---- totals
+ * ----------------------------------------------------------------------------------------------------------- */
 
 static const struct stage {
 	const char *name, *title;
 } stages[] = {
-	{"received", "documents received"},   {"duplicate", "duplicates recognised"}, {"published", "messages made"},
-	{"filtered", "left out by a filter"}, {"delivered", "delivered"},             {"recognised", "deliveries recognised as done before"},
-	{"resolved", "doubts resolved by looking"}, {"parked", "tries put off"},      {"dead", "dead letters"},
-	{"doubt", "doubts"},                  {"replayed", "replayed"},
+	{"received", "documents received"},
+	{"duplicate", "duplicates recognised"},
+	{"published", "messages made"},
+	{"filtered", "left out by a filter"},
+	{"delivered", "delivered"},
+	{"recognised", "deliveries recognised as done before"},
+	{"resolved", "doubts resolved by looking"},
+	{"parked", "tries put off"},
+	{"dead", "dead letters"},
+	{"doubt", "doubts"},
+	{"replayed", "replayed"},
 };
 
 static int print_totals(const struct arguments *arguments, struct session *session)
@@ -161,7 +177,8 @@ static int print_totals(const struct arguments *arguments, struct session *sessi
 	for (size_t s = 0; s < sizeof stages / sizeof *stages; s++)
 		json_array_foreach(totals, i, total)
 			if (!strcmp(json_text(total, "stage"), stages[s].name))
-				printf("  %6lld  %-38s %s%s%s\n", (long long)json_number(total, "count"), stages[s].title, json_text(total, "place"),
+				printf("  %6lld  %-38s %s%s%s\n", (long long)json_number(total, "count"),
+				       stages[s].title, json_text(total, "place"),
 				       *json_text(total, "reason") ? ": " : "", json_text(total, "reason"));
 	json_decref(totals);
 	answer = site_ask(arguments, session, "status", json_object(), &code);
@@ -171,7 +188,8 @@ static int print_totals(const struct arguments *arguments, struct session *sessi
 	return code;
 }
 
-/* ---- the verb ------------------------------------------------------------------------------------------------------------ */
+/* ---- the verb
+ * ------------------------------------------------------------------------------------------------------------ */
 
 static int show(const struct arguments *arguments, struct session *session, bool running)
 {

@@ -46,7 +46,8 @@ static void print_detail(const json_t *detail)
 static void print_stage(const json_t *stage, int depth)
 {
 	indent(depth);
-	printf("   %s  %-10s %s", show_time(json_number(stage, "at_ms")), json_text(stage, "stage"), json_text(stage, "place"));
+	printf("   %s  %-10s %s", show_time(SHOWN_HERE, json_number(stage, "at_ms")), json_text(stage, "stage"),
+	       json_text(stage, "place"));
 	if (json_number(stage, "generation"))
 		printf(" (anew, %lld)", (long long)json_number(stage, "generation"));
 	print_detail(json_object_get(stage, "detail"));
@@ -77,7 +78,8 @@ static void print_tree(const json_t *messages, int depth)
 		const char *name = json_text(json_object_get(message, "origin"), "name");
 
 		indent(depth);
-		printf("%s %s", json_is_true(json_object_get(message, "match")) ? "*" : "-", show_id(json_text(message, "id")));
+		printf("%s %s", json_is_true(json_object_get(message, "match")) ? "*" : "-",
+		       show_id(SHOWN_HERE, json_text(message, "id")));
 		print_keys(json_object_get(message, "keys"));
 		if (!depth && *name)
 			printf("  from %s", name);
@@ -103,10 +105,12 @@ static int print_unknown(const json_t *answer)
 	json_array_foreach(json_object_get(answer, "looked"), i, place)
 		fprintf(stderr, "%s %s", i ? "," : "", json_string_value(place));
 	if (json_number(answer, "since_ms"))
-		fprintf(stderr, "; back to %s", show_time(json_number(answer, "since_ms")));
+		fprintf(stderr, "; back to %s", show_time(SHOWN_HERE, json_number(answer, "since_ms")));
 	else
 		fputs("; nothing was recorded yet", stderr);
-	fputs(json_object_get(answer, "ambiguous") ? "\nSeveral messages begin with these digits: give more of them.\n" : "\n", stderr);
+	fputs(json_object_get(answer, "ambiguous") ? "\nSeveral messages begin with these digits: give more of them.\n"
+						   : "\n",
+	      stderr);
 	return EXIT_FINDINGS;
 }
 
@@ -126,11 +130,12 @@ static int print_answer(const struct arguments *arguments, const json_t *answer)
 	return EXIT_DONE;
 }
 
-
 static int trace(const struct arguments *arguments)
 {
 	const char *site = argument_given(arguments, "site") ? argument(arguments, "site") : ".";
-	unsigned most = argument_given(arguments, "messages") ? (unsigned)strtoul(argument(arguments, "messages"), NULL, 10) : 0;
+	unsigned most = argument_given(arguments, "messages")
+				? (unsigned)strtoul(argument(arguments, "messages"), NULL, 10)
+				: 0;
 	struct generation *generation;
 	struct lineage *lineage = NULL;
 	struct error error = {0};
@@ -139,7 +144,8 @@ static int trace(const struct arguments *arguments)
 	int code;
 
 	findings_init(&findings);
-	generation = generation_new(site, argument_given(arguments, "env") ? argument(arguments, "env") : "", NULL, &findings, &error);
+	generation = generation_new(site, argument_given(arguments, "env") ? argument(arguments, "env") : "", NULL,
+				    &findings, &error);
 	if (generation)
 		lineage = site_lineage_reader(generation->site, &error);
 	if (lineage && !lineage_trace(lineage, span_of(arguments->words[0]), most, &answer, &error)) {
@@ -162,7 +168,8 @@ const struct verb verb_trace = {
 	.words_min = 1,
 	.words_max = 1,
 	.summary = "Show the life of a message: from its document to every delivery",
-	.text = "  ferrule trace PO-4711\n  ferrule trace acme-0815.edi\nKEY is a business key, a file's name, an event's id, a digest, or (the beginning of) a message id.\n",
+	.text = "  ferrule trace PO-4711\n  ferrule trace acme-0815.edi\nKEY is a business key, a file's name, an "
+		"event's id, a digest, or (the beginning of) a message id.\n",
 	.options = options,
 	.run = trace,
 };

@@ -1,4 +1,5 @@
-/* A verb of the command line: a table of options beside the code that runs it. From the tables come parsing, help and completion. */
+/* A verb of the command line: a table of options beside the code that runs it. From the tables come parsing, help and
+ * completion. */
 #ifndef FERRULE_CLI_VERB_H
 #define FERRULE_CLI_VERB_H
 
@@ -11,7 +12,7 @@
 
 enum exit_code {
 	EXIT_DONE = 0,
-	EXIT_FINDINGS = 1,    /* findings, failures */
+	EXIT_FINDINGS = 1, /* findings, failures */
 	EXIT_USAGE = 2,
 	EXIT_UNREACHABLE = 3, /* the site cannot be reached */
 };
@@ -38,8 +39,8 @@ struct verb {
 	const char *name, *alias; /* alias may be NULL */
 	const char *words;        /* "[DIR]", as the usage line says it */
 	size_t words_min, words_max;
-	const char *summary;      /* one line */
-	const char *text;         /* more, for `ferrule help VERB`; examples */
+	const char *summary; /* one line */
+	const char *text;    /* more, for `ferrule help VERB`; examples */
 	const struct verb_option *options;
 	int (*run)(const struct arguments *); /* returns an exit code */
 };

@@ -7,6 +7,7 @@ ferrule=$build/ferrule counterpart=$build/tests/lab/counterpart
 sample=$(cd "$(dirname "$0")" && pwd)
 site=$work/site
 
+relative() { case $1 in "$PWD"/*) echo "${1#"$PWD"/}" ;; *) echo "$1" ;; esac; }
 say() { printf '\n== %s\n' "$*"; }
 
 processes=()
@@ -49,7 +50,7 @@ export LISTEN_PORT=0 ACME_AGE=200ms
 SUPPORT_URL=http://127.0.0.1:$(cat "$work/support.port")
 export SUPPORT_URL
 {
-	echo "# What this site is run with: . $site/demo.env"
+	echo "# What this site is run with: . $(relative "$work")/demo.env"
 	echo "export LISTEN_PORT=0 ACME_AGE=200ms SUPPORT_URL=$SUPPORT_URL"
 } >"$work/demo.env"
 
@@ -86,7 +87,6 @@ printf '\n  the ERP took %s files away; the support tool holds %s entitlements; 
 
 number=$("$ferrule" dead list --site "$site" --json | sed -n 's/.*"number": \([0-9]*\).*/\1/p' | head -1)
 order=$(sed -n 's/.*"name":"\([^"]*\)\.xml".*/\1/p;s/.*"name": "\([^"]*\)\.xml".*/\1/p' "$work/erp.jsonl" | head -1)
-relative() { case $1 in "$PWD"/*) echo "${1#"$PWD"/}" ;; *) echo "$1" ;; esac; }
 f=$(relative "$ferrule") s=$(relative "$site")
 cat <<END
 
@@ -96,6 +96,6 @@ Next, as you like (nothing is running now; each of these works as it stands):
   $f dead show ${number:-1} --site $s
   $f status $s
   $f decode x12 $(relative "$sample")/input/acme/20260302-acme-0001.edi
-  less $s/flows/acme-orders.yaml
+  cat $s/flows/acme-orders.yaml
 A first flow of your own: README.md
 END
