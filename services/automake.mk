@@ -20,7 +20,7 @@ services_libservices_a_SOURCES += %D%/gateway.c
 services_libservices_a_SOURCES += %D%/poll.c
 services_libservices_a_SOURCES += %D%/poison.c %D%/poison.h
 services_libservices_a_SOURCES += %D%/queue_role.c %D%/queue_role.h
-services_libservices_a_SOURCES += %D%/record.c
+services_libservices_a_SOURCES += %D%/record.c %D%/retention.c %D%/retention.h
 services_libservices_a_SOURCES += %D%/refusal.c %D%/refusal.h
 services_libservices_a_SOURCES += %D%/transform.c
 
@@ -30,6 +30,6 @@ services_libservices_a_SOURCES += %D%/supervisor.c %D%/supervisor.h
 
 # the queue process
 services_libservices_a_SOURCES += %D%/queue/engine.c %D%/queue/engine.h %D%/queue/inner.h \
-  %D%/queue/apply.c %D%/queue/commit.c %D%/queue/disk.c %D%/queue/dispatch.c %D%/queue/frames.c \
+  %D%/queue/apply.c %D%/queue/commit.c %D%/queue/disk.c %D%/queue/expire.c %D%/queue/dispatch.c %D%/queue/frames.c \
   %D%/queue/item.c %D%/queue/lane.c %D%/queue/live.c \
   %D%/queue/order.c %D%/queue/sessions.c %D%/queue/work.c

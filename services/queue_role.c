@@ -70,6 +70,8 @@ static struct engine *open_engine(const struct site *site, const struct topology
 		.revision = site->revision,
 		.topology = topology,
 		.disk_reserve = site->disk_reserve,
+		.keep_receipts_ms = site->retain_receipts_ms,
+		.keep_originals_ms = site->retain_originals_ms,
 		.ballast_path = ballast,
 	};
 

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/wire.h"
 #include "operations/lineage.h"
+#include "services/retention.h"
 #include "services/site_store.h"
 #include "services/worker.h"
 
@@ -15,11 +16,13 @@
 #define WINDOW_BYTES (16u << 20)
 #define RETRY_MS 1000
 #define EXPIRE_EVERY_MS 60000
+#define EXPIRE_FIRST_MS 15000
+#define COLLECT_EVERY_MS 3600000
 
 struct recorder {
 	struct lineage *lineage;
 	unsigned in_hand;
-	int64_t expire_at; /* monotonic */
+	int64_t expire_at, collect_at; /* monotonic */
 };
 
 struct batch {
@@ -87,6 +90,22 @@ static void commit(struct batch *batch)
 		worker_fail(batch->worker, &error);
 }
 
+/* What is past its time: lineage, and documents in the vault. */
+static void expire(struct worker *worker, struct recorder *recorder)
+{
+	struct error error = {0};
+
+	recorder->expire_at = clock_tick_ms() + EXPIRE_EVERY_MS;
+	if (worker->site->retain_lineage_ms &&
+	    lineage_expire(recorder->lineage, clock_now_ms() - worker->site->retain_lineage_ms, &error))
+		log_warn("record", SPAN_NONE, "old lineage stays error=\"%s\"", error.text);
+	if (clock_tick_ms() < recorder->collect_at)
+		return;
+	recorder->collect_at = clock_tick_ms() + COLLECT_EVERY_MS;
+	if (retention_collect(worker->site, worker->queue, worker->vault, &error))
+		log_warn("record", SPAN_NONE, "old documents stay error=\"%s\"", error.text);
+}
+
 static void record_ready(struct worker *worker)
 {
 	struct recorder *recorder = worker->own;
@@ -107,11 +126,8 @@ static void record_ready(struct worker *worker)
 		commit(batch);
 		board_tick(worker->slot);
 	}
-	if (clock_tick_ms() >= recorder->expire_at && worker->site->retain_lineage_ms) {
-		recorder->expire_at = clock_tick_ms() + EXPIRE_EVERY_MS;
-		if (lineage_expire(recorder->lineage, clock_now_ms() - worker->site->retain_lineage_ms, &error))
-			log_warn("record", SPAN_NONE, "old lineage stays error=\"%s\"", error.text);
-	}
+	if (!worker->draining && clock_tick_ms() >= recorder->expire_at)
+		expire(worker, recorder);
 }
 
 static void record_drain(struct worker *worker)
@@ -139,6 +155,7 @@ static int record_start(struct worker *worker, struct error *error)
 	struct recorder *recorder = mem_alloc(sizeof *recorder);
 
 	worker->own = recorder;
+	recorder->expire_at = recorder->collect_at = clock_tick_ms() + EXPIRE_FIRST_MS;
 	recorder->lineage = site_lineage_open(worker->site, error);
 	if (!recorder->lineage)
 		return -1;
@@ -153,4 +170,5 @@ const struct role role_record = {
 	.drain = record_drain,
 	.idle = record_idle,
 	.stop = record_stop,
+	.needs_vault = true,
 };

@@ -182,6 +182,7 @@ static void on_second(void *arg)
 	if (!engine->db_open)
 		return;
 	lanes_each_second(engine);
+	expire_look(engine);
 	if (engine->holds_due <= clock_now_ms()) {
 		if (lanes_holds(engine, &error))
 			engine_store_failed(engine, &error);

@@ -199,6 +199,7 @@ struct engine {
 	char broker_text[200];
 	int64_t full_ms, next_open_ms, reload_parks_ms;
 	int64_t started_ms, reserve_since_ms, broker_since_ms, holds_due;
+	int64_t expire_at; /* monotonic */
 	struct error failed;
 	struct work *current; /* whose publish is being answered, in a shared transaction */
 	struct ask_context ask;
@@ -301,5 +302,8 @@ int live_answer(void *engine, const char *question, json_t *answer, struct error
 /* disk.c */
 void disk_look(struct engine *);
 void disk_full(struct engine *);
+
+/* expire.c */
+void expire_look(struct engine *);
 
 #endif
