@@ -18,6 +18,7 @@
 #define EXPIRE_EVERY_MS 60000
 #define EXPIRE_FIRST_MS 15000
 #define COLLECT_EVERY_MS 3600000
+#define COLLECT_LEAST_MS 1000
 
 struct recorder {
 	struct lineage *lineage;
@@ -90,18 +91,32 @@ static void commit(struct batch *batch)
 		worker_fail(batch->worker, &error);
 }
 
+/* Once an hour; a site that keeps documents for seconds only looks as often as that asks for. */
+static int64_t collect_every(const struct site *site)
+{
+	int64_t keep = site->retain_originals_ms;
+	int64_t every = keep > 0 && keep / 10 < COLLECT_EVERY_MS ? keep / 10 : COLLECT_EVERY_MS;
+
+	return every < COLLECT_LEAST_MS ? COLLECT_LEAST_MS : every;
+}
+
+static int64_t at_most(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
 /* What is past its time: lineage, and documents in the vault. */
 static void expire(struct worker *worker, struct recorder *recorder)
 {
 	struct error error = {0};
 
-	recorder->expire_at = clock_tick_ms() + EXPIRE_EVERY_MS;
+	recorder->expire_at = clock_tick_ms() + at_most(collect_every(worker->site), EXPIRE_EVERY_MS);
 	if (worker->site->retain_lineage_ms &&
 	    lineage_expire(recorder->lineage, clock_now_ms() - worker->site->retain_lineage_ms, &error))
 		log_warn("record", SPAN_NONE, "old lineage stays error=\"%s\"", error.text);
 	if (clock_tick_ms() < recorder->collect_at)
 		return;
-	recorder->collect_at = clock_tick_ms() + COLLECT_EVERY_MS;
+	recorder->collect_at = clock_tick_ms() + collect_every(worker->site);
 	if (retention_collect(worker->site, worker->queue, worker->vault, &error))
 		log_warn("record", SPAN_NONE, "old documents stay error=\"%s\"", error.text);
 }
@@ -155,7 +170,7 @@ static int record_start(struct worker *worker, struct error *error)
 	struct recorder *recorder = mem_alloc(sizeof *recorder);
 
 	worker->own = recorder;
-	recorder->expire_at = recorder->collect_at = clock_tick_ms() + EXPIRE_FIRST_MS;
+	recorder->expire_at = recorder->collect_at = clock_tick_ms() + at_most(collect_every(worker->site), EXPIRE_FIRST_MS);
 	recorder->lineage = site_lineage_open(worker->site, error);
 	if (!recorder->lineage)
 		return -1;

@@ -7,7 +7,17 @@
 
 #define FIRST_MS 10000
 #define EVERY_MS 60000
+#define EVERY_LEAST_MS 1000
 #define PORTION 500
+
+/* Once a minute; a site that keeps things for seconds only looks as often as that asks for. */
+static int64_t interval(const struct engine *engine)
+{
+	int64_t keep = engine->config.keep_receipts_ms;
+	int64_t every = keep > 0 && keep / 10 < EVERY_MS ? keep / 10 : EVERY_MS;
+
+	return every < EVERY_LEAST_MS ? EVERY_LEAST_MS : every;
+}
 
 static int64_t before(int64_t now, int64_t keep_ms)
 {
@@ -41,7 +51,7 @@ void expire_look(struct engine *engine)
 	bool more = false;
 
 	if (!engine->expire_at) /* a start has other things to do */
-		engine->expire_at = clock_tick_ms() + FIRST_MS;
+		engine->expire_at = clock_tick_ms() + (interval(engine) < FIRST_MS ? interval(engine) : FIRST_MS);
 	if (engine->in_transaction || clock_tick_ms() < engine->expire_at)
 		return;
 	if (portion(engine, &more, &error)) {
@@ -49,5 +59,5 @@ void expire_look(struct engine *engine)
 		if (!engine->db.ops->alive(engine->db.self))
 			engine_store_failed(engine, &error);
 	}
-	engine->expire_at = clock_tick_ms() + (more ? 0 : EVERY_MS);
+	engine->expire_at = clock_tick_ms() + (more ? 0 : interval(engine));
 }
