@@ -37,6 +37,7 @@ struct topology {
 	uint32_t *slots;
 };
 
+#define QUEUE_BACKSTOP "sys.backstop" /* what a broker itself gave up: attributes backstop.queue and backstop.reason */
 #define QUEUE_RECORDS "sys.records" /* lineage on its way to the record role */
 
 struct topology *topology_new(void);

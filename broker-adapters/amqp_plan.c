@@ -11,7 +11,6 @@
 
 #define STEPS_AT_ONCE 64
 #define DELIVERY_LIMIT 1000
-#define BACKSTOP "sys.backstop" /* the name of <prefix>backstop in a topology */
 
 enum step_kind {
 	STEP_EXCHANGE, STEP_BACKSTOP_EXCHANGE, STEP_OVERSIZE, STEP_BACKSTOP, STEP_BACKSTOP_BIND,
@@ -69,7 +68,7 @@ static uint32_t lane_index(struct plan *plan, const char *name)
 			return (uint32_t)i;
 	lane = mem_alloc(sizeof *lane);
 	lane->name = mem_strdup(name);
-	lane->backstop = !strcmp(name, BACKSTOP);
+	lane->backstop = !strcmp(name, QUEUE_BACKSTOP);
 	lane->full = mem_printf("%s%s", plan->prefix, lane->backstop ? "backstop" : name);
 	plan->lanes = mem_grow(plan->lanes, &plan->lanes_capacity, plan->lanes_count + 1, sizeof(struct lane *));
 	plan->lanes[plan->lanes_count] = lane;

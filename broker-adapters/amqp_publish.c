@@ -84,7 +84,7 @@ int amqp_publish(void *self, uint64_t token, const struct publication *publicati
 
 	if (refuse_publish(amqp, error))
 		return -1;
-	if (publication->queue && !strcmp(publication->queue, "sys.backstop"))
+	if (publication->queue && !strcmp(publication->queue, QUEUE_BACKSTOP))
 		length = snprintf(name, sizeof name, "%sbackstop", amqp->settings.prefix);
 	else
 		length = snprintf(name, sizeof name, "%s%s", publication->queue ? amqp->settings.prefix : "",

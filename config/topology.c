@@ -37,18 +37,25 @@ static void add_out(struct topology *topology, const struct flow *flow)
 	queue->order = flow->order;
 }
 
+static void add_system(struct topology *topology, const char *name)
+{
+	struct topology_queue *queue = topology_add(topology, name);
+
+	queue->kind = QUEUE_SYSTEM;
+	queue->worker = "record";
+}
+
 struct topology *site_topology_new(const struct site *site)
 {
 	struct topology *topology = topology_new();
-	struct topology_queue *records;
 
 	for (size_t i = 0; i < site->flows_count; i++) {
 		add_in(topology, &site->flows[i]);
 		if (site->flows[i].sink)
 			add_out(topology, &site->flows[i]);
 	}
-	records = topology_add(topology, QUEUE_RECORDS);
-	records->kind = QUEUE_SYSTEM;
-	records->worker = "record";
+	add_system(topology, QUEUE_RECORDS);
+	if (site->broker && !site->broker->shares_db)
+		add_system(topology, QUEUE_BACKSTOP);
 	return topology;
 }

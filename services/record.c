@@ -50,13 +50,30 @@ static void settled(void *arg, const struct error *error)
 	batch_end(arg, error == NULL);
 }
 
+/* What the broker itself gave up, after far more deliveries than ours ever are: a dead letter like any other. */
+static void bury(struct unit *unit, struct delivery *delivery)
+{
+	const struct message *message = delivery->message;
+	struct span queue = message_attr_find(message, "backstop.queue"), reason = message_attr_find(message, "backstop.reason");
+	char *name = mem_span_dup(queue);
+	struct error why;
+	struct dead dead = {.message = message, .queue = name, .step = "broker", .path = message->path, .position = message->position, .why = &why};
+	struct record record = {.message = message, .stage = "dead", .place = name};
+
+	error_set(&why, ERROR_REJECT, "broker.backstop", "the broker gave it up (%.*s)", SPAN_ARGS(reason));
+	log_warn("record", message->correlationid, "dead queue=%s code=%s error=\"%s\"", name, why.code, why.text);
+	unit_dead(unit, &dead);
+	unit_record(unit, &record);
+	free(name);
+}
+
 /* A damaged record is reported and left out: lineage is for people, and must not stop the site. */
 static int write_one(struct recorder *recorder, struct delivery *delivery, struct error *error)
 {
 	struct span bytes = SPAN_NONE;
 	struct record_view record;
 
-	if (!delivery->message->body)
+	if (!delivery->message->body || strcmp(delivery->queue, QUEUE_RECORDS))
 		return 0;
 	if (reader_view(delivery->message->body, &bytes, error))
 		return -1;
@@ -85,8 +102,11 @@ static void commit(struct batch *batch)
 	struct unit *unit = unit_new(batch->worker->queue);
 	struct error error = {0};
 
-	for (size_t i = 0; i < batch->count; i++)
+	for (size_t i = 0; i < batch->count; i++) {
+		if (!strcmp(batch->deliveries[i]->queue, QUEUE_BACKSTOP))
+			bury(unit, batch->deliveries[i]);
 		unit_settle(unit, batch->deliveries[i]);
+	}
 	if (unit_commit(unit, settled, batch, &error))
 		worker_fail(batch->worker, &error);
 }
@@ -148,6 +168,8 @@ static void record_ready(struct worker *worker)
 static void record_drain(struct worker *worker)
 {
 	queue_credit(worker->queue, QUEUE_RECORDS, 0, 0);
+	if (topology_find(worker->topology, SPAN_LITERAL(QUEUE_BACKSTOP)))
+		queue_credit(worker->queue, QUEUE_BACKSTOP, 0, 0);
 }
 
 static bool record_idle(struct worker *worker)
@@ -175,6 +197,8 @@ static int record_start(struct worker *worker, struct error *error)
 	if (!recorder->lineage)
 		return -1;
 	queue_credit(worker->queue, QUEUE_RECORDS, WINDOW, WINDOW_BYTES);
+	if (topology_find(worker->topology, SPAN_LITERAL(QUEUE_BACKSTOP)))
+		queue_credit(worker->queue, QUEUE_BACKSTOP, WINDOW, WINDOW_BYTES);
 	return 0;
 }
 
