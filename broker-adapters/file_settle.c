@@ -313,7 +313,7 @@ static int put_back(const struct file_source *source, const struct held *held, c
 static int put_away(const struct file_source *source, const struct held *held, const struct place_to *to,
 		    struct error *error)
 {
-	char placed[256], shown[FILE_SHOWN];
+	char placed[256], shown[FILE_SHOWN], copy[80];
 	int result = place_file(source, held, source->directory, held->name, to, placed, error), renamed = result == 0;
 
 	if (result == 2)
@@ -323,6 +323,9 @@ static int put_away(const struct file_source *source, const struct held *held, c
 	FAULT("file.archived");
 	if (renamed && put_back(source, held, to, placed, error))
 		return -1;
+	copy_name(copy, held);
+	if (!renamed && result == 1) /* an earlier try that gave the name by link may have left the hidden one */
+		unlinkat(to->directory, copy, 0);
 	if (fsync(to->directory))
 		return file_fail(error, "cannot sync", to->path);
 	FAULT("file.archive-synced");

@@ -158,7 +158,7 @@ static void settle_once_and_die(const char *faults)
 static void a_copy_interrupted_anywhere_is_made_once(void **state)
 {
 	static const char *const points[] = {"file.copied", "file.archived", "file.archive-synced", "file.removed",
-					     "file.settled"};
+					     "file.settled", "file.no-exclusive-rename%1=fail,file.linked"};
 	char *other = other_file_system(), faults[64], name[16];
 	DIR *folder;
 	struct dirent *found;
@@ -172,8 +172,8 @@ static void a_copy_interrupted_anywhere_is_made_once(void **state)
 		put(name, "across");
 		snprintf(faults, sizeof faults, "%s:1=kill", points[i]);
 		settle_once_and_die(faults);
-		if (i < 3)
-			settle_once_and_die("");
+		if (i < 3 || i == 5)
+			settle_once_and_die(i == 5 ? "file.no-exclusive-rename%1=fail" : "");
 		assert_int_equal(support_count(w.drop), 0);
 		assert_int_equal(support_count(other), i + 1);
 		clock_set(0);
