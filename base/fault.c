@@ -63,6 +63,11 @@ static bool due(struct point *point)
 	return point->one_in && (faults.random >> 8) % (unsigned)point->one_in == 0;
 }
 
+static bool ends_process(const struct point *point)
+{
+	return strcmp(point->action, "fail") && strcmp(point->action, "enospc");
+}
+
 /* False: another process was first. */
 static bool mark(const char *name, const char *what)
 {
@@ -86,7 +91,7 @@ static bool strikes(struct point *point)
 	if (!point->seen)
 		mark(point->name, "passed");
 	point->seen = true;
-	return due(point) && mark(point->name, "struck");
+	return due(point) && (!ends_process(point) || mark(point->name, "struck"));
 }
 
 bool fault_hit(const char *name)
@@ -98,7 +103,7 @@ bool fault_hit(const char *name)
 
 		if (strcmp(point->name, name) || !strikes(point))
 			continue;
-		if (!strcmp(point->action, "fail") || !strcmp(point->action, "enospc")) {
+		if (!ends_process(point)) {
 			errno = *point->action == 'e' ? ENOSPC : EIO;
 			return true;
 		}

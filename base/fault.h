@@ -6,7 +6,7 @@
  * `enospc` make FAULT_FAILS true with errno EIO or ENOSPC. `%N` in place of `:N` means: each time with chance 1/N, drawn
  * from FERRULE_FAULT_SEED and the process id.
  *
- * FERRULE_FAULT_MARKS names a directory: each point then strikes once in all processes together, leaving NAME.struck there,
+ * FERRULE_FAULT_MARKS names a directory: a point then ends one process of all, leaving NAME.struck there,
  * and NAME.passed says that a process came to it. So a site that starts its processes again comes to its end. */
 #ifndef FERRULE_BASE_FAULT_H
 #define FERRULE_BASE_FAULT_H
