@@ -98,9 +98,9 @@ static size_t fetch(struct worker *worker, struct poll *poll, struct document **
 
 static enum settlement settlement_of(const struct reception *reception)
 {
-	return reception->seen == SEEN_NEW    ? SETTLE_ACCEPTED
-	       : reception->seen == SEEN_DIED ? SETTLE_DUPLICATE_OF_DEAD
-					      : SETTLE_DUPLICATE;
+	if (reception->seen == SEEN_NEW || reception->again)
+		return SETTLE_ACCEPTED;
+	return reception->seen == SEEN_DIED ? SETTLE_DUPLICATE_OF_DEAD : SETTLE_DUPLICATE;
 }
 
 static int commit_all(struct worker *worker, struct poll *poll, struct reception *receptions, size_t n, struct error *error)

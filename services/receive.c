@@ -1,8 +1,8 @@
 /* Receiving. See receive.h.
  *
  * The message id of a first message is SHA-256 over (flow, endpoint, identity): the same document taken in again after a
- * crash becomes the same message. Files carry their modification time in it, so that the same file dropped anew after
- * the duplicates' window is a new message. */
+ * crash becomes the same message. Files carry their name and modification time in it, so that the same file dropped anew
+ * after the duplicates' window is a new message, and a file that a crash left unsettled is no duplicate of itself. */
 #include "config.h"
 #include "services/receive.h"
 
@@ -94,12 +94,12 @@ static struct message *make_message(const struct site *site, const struct flow *
 {
 	struct message *message = message_new();
 	struct span parts[4] = {span_of("source"), span_of(flow->name), span_of(endpoint->name), id_span(identity)};
-	struct span timed_parts[5] = {parts[0], parts[1], parts[2], parts[3]};
+	struct span timed_parts[6] = {parts[0], parts[1], parts[2], parts[3], SPAN_NONE, document->name};
 	char text[ID_TEXT], time[CLOCK_TEXT];
 
 	clock_format(document->time_ms, time);
 	timed_parts[4] = span_of(time);
-	message->id = timed ? id_of(timed_parts, 5) : id_of(parts, 4);
+	message->id = timed ? id_of(timed_parts, 6) : id_of(parts, 4);
 	id_hex(&message->id, text);
 	message_set(message, &message->correlationid, span_of(text));
 	message_set(message, &message->source, span_make(text, (size_t)snprintf(text, sizeof text, "/%.60s", site->name)));
@@ -148,8 +148,8 @@ int receive_prepare(struct reception *reception, const struct site *site, const 
 	exact[0] = id_span(&reception->source);
 	exact[1] = id_span(&document->stored.digest);
 	reception->exact = id_of(exact, 2);
-	reception->message = make_message(site, flow, endpoint, document, &identity,
-					  source && source->poll && flow->duplicates == DUPLICATES_CONTENT);
+	reception->timed = source && source->poll && flow->duplicates == DUPLICATES_CONTENT;
+	reception->message = make_message(site, flow, endpoint, document, &identity, reception->timed);
 	return 0;
 }
 
@@ -193,6 +193,7 @@ int receive_recognise(struct queue *queue, struct reception *receptions, size_t 
 		receptions[i].seen = seen[i];
 		receptions[i].first = firsts[i];
 		receptions[i].conflict = receptions[i].declared && seen[i] != SEEN_NEW && seen[n + i] == SEEN_NEW;
+		receptions[i].again = receptions[i].timed && seen[i] != SEEN_NEW && id_equal(&firsts[i], &receptions[i].message->id);
 		compare(receptions, i);
 	}
 	free(seen);
@@ -260,6 +261,8 @@ int receive_add(struct unit *unit, const struct flow *flow, struct reception *re
 
 	if (reception->conflict)
 		return add_conflict(unit, flow, reception);
+	if (reception->again)
+		return 0;
 	if (reception->seen != SEEN_NEW)
 		return add_duplicate(unit, flow, reception);
 	result = unit_publish(unit, NULL, flow->queue, false, reception->message, error);

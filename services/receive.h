@@ -15,6 +15,8 @@ struct reception {
 	struct id first;           /* SEEN_BEFORE and SEEN_DIED: the message it became then */
 	bool declared;             /* the identity is declared, not made from the content, so that it can contradict it */
 	struct id exact;           /* declared: identity and content together */
+	bool timed;                /* its message id takes name and time of the file in */
+	bool again;                /* this very file was accepted before and not settled at its source: no duplicate */
 	bool conflict;             /* the same declared identity came before with other content */
 };
 
@@ -25,7 +27,7 @@ int receive_prepare(struct reception *, const struct site *, const struct flow *
 void receive_renew(struct reception *, int64_t now_ms);
 /* Waits for the store: which of them are known. Among the given ones, too, only the first of an identity is new. */
 int receive_recognise(struct queue *, struct reception *, size_t n, struct error *);
-/* Into the unit: publication and identity of a new one, the record of a duplicate, the dead letter of a conflict (whose error
+/* Into the unit: publication and identity of a new one, nothing for one that is met again, the record of a duplicate, the dead letter of a conflict (whose error
  * receive_conflict tells). 1: the window is full, pump and call again. */
 int receive_add(struct unit *, const struct flow *, struct reception *, struct error *);
 void receive_conflict(const struct reception *, struct error *); /* REJECT `identity.conflict` */
