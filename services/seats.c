@@ -117,6 +117,10 @@ enum ending seat_ending(const struct seat *seat, int status, char *cause, size_t
 	}
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return ENDING_CLEAN;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_QUEUE) {
+		snprintf(cause, size, "the queue process went away");
+		return ENDING_QUEUE;
+	}
 	if (WIFEXITED(status)) {
 		snprintf(cause, size, "exit status %d", WEXITSTATUS(status));
 		return WEXITSTATUS(status) == EXIT_AGAIN ? ENDING_AGAIN : ENDING_CRASH;

@@ -50,6 +50,7 @@ enum ending {
 	ENDING_CLEAN,    /* as it should */
 	ENDING_OUTSIDE,  /* somebody or the machine killed it: nobody is to blame */
 	ENDING_AGAIN,    /* it gave up for a reason of its own: EXIT_AGAIN */
+	ENDING_QUEUE,    /* the queue process went away: EXIT_QUEUE */
 	ENDING_CRASH,    /* it died of what it had in hand, or the watchdog killed it */
 };
 

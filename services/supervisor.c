@@ -259,6 +259,10 @@ static void seat_ended(struct supervisor *supervisor, struct seat *seat, int sta
 		seat->failures = 0;
 		return;
 	}
+	if (ending == ENDING_QUEUE) { /* it comes back with that, which has a back-off of its own */
+		seat->wanted = true;
+		return;
+	}
 	seat->failures = now - seat->started < QUICK_DEATH_MS ? seat->failures + 1 : 0;
 	wait = seat->failures < 2 ? 0 : 50ll << (seat->failures > 8 ? 8 : seat->failures);
 	if (blamed && wait > BLAMED_MAX_MS)

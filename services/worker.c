@@ -31,7 +31,7 @@ void worker_fail(struct worker *worker, const struct error *error)
 {
 	log_error("worker", SPAN_NONE, "ends code=%s error=\"%s\"", error->code, error->text);
 	snprintf(worker->slot->cause, sizeof worker->slot->cause, "%.*s", (int)sizeof worker->slot->cause - 1, error->text);
-	_exit(EXIT_AGAIN);
+	_exit(strcmp(error->code, "queue.gone") ? EXIT_AGAIN : EXIT_QUEUE);
 }
 
 static void on_signal(void *arg, unsigned events)
@@ -71,6 +71,18 @@ static int signal_fd(void)
 	sigdelset(&set, SIGINT); /* a terminal's Ctrl-C reaches the whole group: the supervisor decides */
 	sigdelset(&set, SIGHUP);
 	return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+}
+
+/* Until it has begun a worker holds nothing: it may wait for a queue process that never comes, and SIGTERM ends it as it stands. */
+static void let_signals_end(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	signal(SIGTERM, SIG_DFL);
+	sigprocmask(SIG_SETMASK, &set, NULL);
 }
 
 static int connect_all(struct worker *worker, struct error *error)
@@ -132,6 +144,7 @@ int worker_run(struct worker *worker)
 	log_role(name);
 	prctl(PR_SET_NAME, name); /* what ps and top show; cut to 15 characters */
 	signal(SIGPIPE, SIG_IGN);
+	let_signals_end();
 	worker->loop = loop_new();
 	worker->busy_at = clock_tick_ms();
 	worker->wait_ms = 1000;

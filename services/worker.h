@@ -11,7 +11,8 @@
 #include "services/board.h"
 #include "services/revisions.h"
 
-#define EXIT_AGAIN 75 /* the queue process went away, or an error of this process: start it again, nobody is to blame */
+#define EXIT_AGAIN 75 /* an error of this process: start it again, nobody is to blame */
+#define EXIT_QUEUE 76 /* the queue process went away: start it again with that, at once */
 
 #define SHUTDOWN_MS 8000 /* what a worker may take to finish after SIGTERM, … */
 #define GIVE_UP_MS 6000  /* … from then on without what is still under way */
