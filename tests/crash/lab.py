@@ -36,6 +36,15 @@ steps:
   - validate: {contract: thing/v1, keys: [.n]}
 publish: thing.received.v1
 """,
+    "brief": """
+from: {file: 'drop/brief/*.json', after: delete, age: 0s, interval: 100ms}
+duplicates: {by: content, within: 30d}
+steps:
+  - decode: json
+  - split: {by: '.items[]', id: [.n]}
+  - validate: {contract: thing/v1, keys: [.n]}
+publish: thing.received.v1
+""",
     "hook": """
 from: {webhook: /things, verify: none}
 steps:
@@ -44,7 +53,7 @@ steps:
 publish: thing.received.v1
 """,
     "spoiled": """
-from: {file: 'drop/spoiled/*.json', after: archive, age: 0s, interval: 200ms}
+from: {file: 'drop/spoiled/*.json', after: archive, to: '@ARCHIVE@', age: 0s, interval: 100ms}
 steps: [{decode: json}]
 publish: thing.received.v1
 """,
@@ -227,7 +236,7 @@ class Poster(threading.Thread):
 class Site:
     """A site of its own with its counterparts; what went into it, and whether all of it came out once."""
 
-    def __init__(self, build, name, rng=None, servers=None, mount=0, quiet=False):
+    def __init__(self, build, name, rng=None, servers=None, mount=0, rate=1, cut=True):
         self.rng, self.servers, self.name = rng or random.Random(name), servers, name
         self.root = tempfile.mkdtemp(prefix=f"ferrule-crash-{name}-")
         self.site, self.work = os.path.join(self.root, "site"), os.path.join(self.root, "work")
@@ -237,18 +246,19 @@ class Site:
         self.ferrule = os.path.join(build, "ferrule")
         self.counterpart = os.path.join(build, "tests/lab/counterpart")
         self.supervisor, self.helpers, self.mounted = None, [], False
-        self.things, self.documents, self.spoiled = {}, 0, 0
+        self.things, self.documents, self.archived, self.spoiled = {}, 0, 0, 0
+        self.other = None  # a folder on another file system, where there is one
         self.log_path = os.path.join(self.work, "ferrule.log")
         self.log = open(self.log_path, "ab")  # pylint: disable=consider-using-with
         self.poster = Poster(os.path.join(self.site, "data/run/http.port"))
         self.summary = ""
         try:
-            self._make(mount, quiet)
+            self._make(mount, rate, cut)
         except Exception:
             self.clean(False)
             raise
 
-    def _make(self, mount, quiet):
+    def _make(self, mount, rate, cut):
         settings = ""
         if mount:
             self._mount(mount)
@@ -261,12 +271,16 @@ class Site:
         write(f"{self.site}/site.yaml", f"name: crash\n{settings}listen: {{http: {{port: 0}}}}\nprocesses: {{transform: 2}}\n"
                                         f"limits: {{disk-reserve: {reserve}}}\n")
         write(f"{self.site}/canonical/thing/v1.schema.json", json.dumps(SCHEMA))
-        for name, text in FLOWS.items():
-            write(f"{self.site}/flows/{name}.yaml", f"flow: {name}\nowner: tests\n{text.strip()}\n")
-        for folder in ("in", "out", "spoiled"):
+        for folder in ("in", "out", "spoiled", "brief"):
             os.makedirs(f"{self.site}/drop/{folder}")
+        if os.path.isdir("/dev/shm") and os.stat("/dev/shm").st_dev != os.stat(self.root).st_dev:
+            self.other = tempfile.mkdtemp(prefix="ferrule-crash-", dir="/dev/shm")
+        self.archives = {"in": f"{self.site}/drop/in/archive", "spoiled": self.other or f"{self.site}/drop/aside"}
+        for name, text in FLOWS.items():
+            text = text.strip().replace("@ARCHIVE@", self.archives["spoiled"])
+            write(f"{self.site}/flows/{name}.yaml", f"flow: {name}\nowner: tests\n{text}\n")
         for target in TARGETS:
-            self._target(target, quiet)
+            self._target(target, rate, cut)
         self._helper("take", f"{self.site}/drop/out", f"{self.work}/files.jsonl")
         self.poster.start()
 
@@ -281,13 +295,13 @@ class Site:
     def _helper(self, *arguments):
         self.helpers.append(subprocess.Popen([self.counterpart, *arguments], stdout=self.log, stderr=self.log))
 
-    def _target(self, target, quiet):
+    def _target(self, target, rate, cut):
         """Now and then the target says no, or does it and the answer is lost."""
         port = f"{self.work}/{target}.port"
         extra = ["--plain"] if target == "plain" else ["--idempotent"]
-        extra += ["--fail-every", str(self.rng.randint(15, 60)), "--status", "503"]
-        if target != "plain" and not quiet:
-            extra += ["--drop-after-effect", str(self.rng.randint(10, 50))]
+        extra += ["--fail-every", str(self.rng.randint(15, 60) // rate), "--status", "503"]
+        if target != "plain" and cut:
+            extra += ["--drop-after-effect", str(self.rng.randint(10, 50) // rate)]
         self._helper("serve", "--log", f"{self.work}/{target}.jsonl", "--port-file", port, *extra)
         wait_for(lambda: read(port), 10, "the target")
         write(f"{self.site}/systems/{target}.yaml",
@@ -304,10 +318,12 @@ class Site:
     def drop(self, size=1, text=40, large=0):
         """One document of that many things; written aside and renamed. `large`: bytes of the first one."""
         self.documents += 1
+        folder = "brief" if self.rng.random() < 0.2 else "in"
+        self.archived += folder == "in"
         items = [self._thing(self.documents, "x" * self.rng.randint(0, text)) for _ in range(size)]
         if large:
             items[0]["text"] = "y" * large
-        path = f"{self.site}/drop/in/doc-{self.documents:06d}.json"
+        path = f"{self.site}/drop/{folder}/doc-{self.documents:06d}.json"
         write(path + ".tmp", json.dumps({"items": items}))
         os.rename(path + ".tmp", path)
 
@@ -384,6 +400,10 @@ class Site:
         code = self.run_idle(settle)
         if code:
             raise Failure(f"the last run ended with {code}")
+        self.close()
+
+    def close(self):
+        """The counterparts end, once all was taken away."""
         files = f"{self.site}/drop/out"
         wait_for(lambda: not [name for name in os.listdir(files) if not name.startswith(".")], 10, "the reader to take the last files")
         for helper in self.helpers:
@@ -418,15 +438,18 @@ class Site:
                 return
             last[(document, k)] = n
 
-    def _left(self, problems):
-        for folder in ("in", "spoiled", "out"):
+    def _left(self, problems, links):
+        for folder in ("in", "spoiled", "brief", "out"):
             left = [name for name in os.listdir(f"{self.site}/drop/{folder}") if name != "archive"]
-            if left:
+            if left and not (links and folder == "out"):
                 problems.append(f"{len(left)} left in drop/{folder}, such as {left[:3]}")
-        for folder, count in (("in", self.documents), ("spoiled", self.spoiled)):
-            archived = sum(len(files) for _, _, files in os.walk(f"{self.site}/drop/{folder}/archive"))
-            if archived != count:
-                problems.append(f"{archived} documents in the archive of drop/{folder}, {count} were dropped")
+        for folder, count in (("in", self.archived), ("spoiled", self.spoiled)):
+            archived = [name for _, _, files in os.walk(self.archives[folder]) for name in files]
+            if len(archived) != count:
+                problems.append(f"{len(archived)} documents in the archive of drop/{folder}, {count} were dropped")
+            wrong = [name for name in archived if not name.endswith(".json")]
+            if wrong:
+                problems.append(f"in the archive of drop/{folder}: {wrong[:3]}")
 
     def _queues(self, problems):
         status = self.ask("status", self.site)
@@ -437,11 +460,11 @@ class Site:
         if status["parked"]:
             problems.append(f"{status['parked']} parked")
 
-    def judge(self, doubts_allowed=True):
+    def judge(self, doubts_allowed=True, links=False):
+        """links: files were given their names by hard links, where an interruption may be in doubt as well."""
         problems = []
         numbers = {name: [int(line["path"].rsplit("/", 1)[1]) for line in lines(f"{self.work}/{name}.jsonl")] for name in TARGETS}
         files = [int(line["name"].split(".")[0]) for line in lines(f"{self.work}/files.jsonl")]
-        self._once(problems, "files", files)
         self._once(problems, "keyed", numbers["keyed"])
         self._once(problems, "ordered", numbers["ordered"])
         self._in_order(problems, numbers["ordered"])
@@ -454,9 +477,12 @@ class Site:
         if count != self.spoiled:
             problems.append(f"{count} dead letters for {self.spoiled} documents that cannot be read")
         doubts = self.ask("doubt", "list", "--site", self.site)["doubts"]
-        if any(doubt["endpoint"] != "to-plain" for doubt in doubts):
+        if any(doubt["endpoint"] not in ("to-plain", "to-files" if links else "") for doubt in doubts):
             problems.append(f"doubts where there is a means to know: {collections.Counter(d['endpoint'] for d in doubts)}")
-        doubtful = {int(key["value"]) for doubt in doubts for key in doubt["keys"] if doubt["endpoint"] == "to-plain"}
+        doubtful = {end: {int(key["value"]) for doubt in doubts for key in doubt["keys"] if doubt["endpoint"] == end}
+                    for end in ("to-plain", "to-files")}
+        self._once(problems, "files", files + sorted(doubtful["to-files"] - set(files)))
+        doubtful = doubtful["to-plain"]
         if doubtful and not doubts_allowed:
             problems.append(f"plain: {len(doubtful)} in doubt though nothing was interrupted: "
                             f"{collections.Counter(doubt['reason'] for doubt in doubts)}")
@@ -464,7 +490,7 @@ class Site:
         if lost:
             problems.append(f"plain: {len(lost)} neither delivered nor in doubt, such as {sorted(lost)[:5]}")
         self._queues(problems)
-        self._left(problems)
+        self._left(problems, links)
         if problems:
             raise Failure("\n".join(problems))
         self.summary = (f"{self.documents} documents and {self.poster.tries} posts, {len(self.things)} messages to 4 ends each, "
@@ -488,6 +514,8 @@ class Site:
             subprocess.run(["umount", "-l", f"{self.site}/data"], check=False)
         if not keep:
             shutil.rmtree(self.root, ignore_errors=True)
+            if self.other:
+                shutil.rmtree(self.other, ignore_errors=True)
 
 
 def read_proc(path):

@@ -1,1 +1,178 @@
-EXEMPT={}
+#!/usr/bin/env python3
+"""Every fault point: a run in which a process is killed at its first passing of that point, and one at a later passing; afterwards
+everything must be there once.
+
+    points.py --build DIR [--queue spool|rabbitmq] [--each] [--seconds T] [--only NAME,…] [--keep]
+
+Each point strikes once in a run, however often processes start again. Without --each several points strike in one run, each in
+its place: quicker, and crashes then meet the recovery from others. A point that a run never passes fails the test, as does a name
+that the sources no longer have, or have and nobody listed here. --seconds ends it early, beginning anew elsewhere next time.
+Prints TAP.
+"""
+import argparse
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+
+from lab import Failure, Servers, Site, Skip, Tap, fault_names, kill
+
+# What no run of this site passes, and who else stops the program there.
+EXEMPT = {
+    "vault.trashed": "nothing collects the vault of a running site yet; tests/unit/vault_collect",
+    "store.expired": "nothing expires the store of a running site yet; tests/conformance/store",
+    "ask.release": "a verb of an operator; tests/conformance/ask",
+    "ask.resend": "a verb of an operator; tests/conformance/ask_doubt",
+}
+BATCH = 8
+LATER = 3
+LINKS = "file.no-exclusive-rename%1=fail"
+# What must happen besides, so that a point is passed.
+BESIDES = {
+    "file.resolved": "file.renamed:1=kill",
+    "file.linking": LINKS,
+    "file.linked": LINKS,
+    "file.copied": None,  # needs another file system, which is not everywhere
+}
+
+
+def make_site(options, name, servers, names, seed):
+    site = Site(options.build, name, random.Random(seed), servers, rate=5)
+    for _ in range(8):
+        site.drop(1)
+    site.drop(12)
+    site.drop(1, large=150_000)
+    site.drop_spoiled()
+    for _ in range(3):
+        site.post()
+    if "queue.early" in names:
+        site.drop(300, large=0, text=60_000)
+    return site
+
+
+def passed(site):
+    return {name[:-7] for name in os.listdir(site.marks) if name.endswith(".passed")}
+
+
+def struck(site):
+    return {name[:-7] for name in os.listdir(site.marks) if name.endswith(".struck")}
+
+
+def go(site, faults):
+    """Runs the site until it is idle, again when the supervisor itself was struck."""
+    for _ in range(6):
+        site.start(faults, True, ("--for", "60s"))
+        end = time.monotonic() + 30
+        while site.poster.is_alive() and site.supervisor.poll() is None:
+            site.poster.ending = True
+            if time.monotonic() > end:
+                raise Failure("the webhooks were not taken within 30 s")
+            time.sleep(0.02)
+        if site.supervisor.poll() is None:
+            kill(site.supervisor.pid, 15)
+        code = site.supervisor.wait(timeout=30)
+        if code not in (0, -9):
+            raise Failure(f"the site ended with {code}")
+        code = site.run_idle(60, faults, True)
+        if code == 0:
+            return
+        if code != -9:
+            raise Failure(f"the site ended with {code}")
+    raise Failure("the supervisor never came through")
+
+
+def other_disk():
+    return os.path.isdir("/dev/shm") and os.stat("/dev/shm").st_dev != os.stat(tempfile.gettempdir()).st_dev
+
+
+def one_run(options, servers, names, number, seed):
+    """One site with those points armed; which were passed and which struck."""
+    site, good = make_site(options, f"{names[0]}-{number}", servers, names, seed), False
+    try:
+        go(site, [f"{name}:{number}=kill" for name in names] + sorted({BESIDES[name] for name in names if BESIDES.get(name)}))
+        result = passed(site), struck(site)
+        site.close()
+        site.judge(links=any(BESIDES.get(name) == LINKS for name in names))
+        good = True
+        return result
+    finally:
+        if not good and options.keep:
+            print(f"# left in {site.root}", flush=True)
+        site.clean(keep=not good and options.keep)
+
+
+def points_of(options):
+    names = fault_names()
+    stale = [name for name in EXEMPT if name not in names]
+    if stale:
+        raise Failure(f"no longer in the sources: {stale}")
+    chosen = [name for name in names if name not in EXEMPT and (options.queue == "rabbitmq" or not name.startswith("amqp."))]
+    if options.only:
+        unknown = set(options.only.split(",")) - names
+        if unknown:
+            raise Failure(f"not in the sources: {sorted(unknown)}")
+        chosen = options.only.split(",")
+    return sorted(chosen)
+
+
+def again(options, names, number, seed):
+    return f"again: make crash-points QUEUE={options.queue} POINTS={','.join(names)} PASSING={number} SEED={seed}"
+
+
+def run_all(options, servers, tap):
+    rng = random.Random(options.seed)
+    names = points_of(options)
+    rng.shuffle(names)
+    size = 1 if options.each else BATCH
+    todo = [(names[i:i + size], number) for number in options.passing for i in range(0, len(names), size)]
+    end = time.monotonic() + options.seconds if options.seconds else None
+    never, seldom, done = set(), set(), 0
+    for batch, number in todo:
+        if end and time.monotonic() > end:
+            break
+        title = f"{options.queue}: killed at passing {number} of {', '.join(batch)}"
+        try:
+            met, hit = one_run(options, servers, batch, number, options.seed)
+            never |= set(batch) - met
+            seldom |= {name for name in set(batch) & met if name not in hit and number > 1}
+            missed = {name for name in set(batch) - hit if number == 1 and not (name == "file.copied" and not other_disk())}
+            if missed:
+                tap.result(False, title, f"never passed: {sorted(missed)}\n{again(options, batch, number, options.seed)}")
+            else:
+                tap.result(True, title)
+        except (Failure, subprocess.TimeoutExpired) as failure:
+            tap.result(False, title, f"{failure}\n{again(options, batch, number, options.seed)}")
+        done += 1
+    print(f"# {done} of {len(todo)} runs, {len(names)} points; passed fewer than {LATER} times by every process: {sorted(seldom)}", flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--build", required=True)
+    parser.add_argument("--queue", choices=("spool", "rabbitmq"), default="spool")
+    parser.add_argument("--each", action="store_true", help="one point a run")
+    parser.add_argument("--passing", type=lambda text: [int(word) for word in text.split(",")], default=[1, LATER])
+    parser.add_argument("--seconds", type=float, default=0)
+    parser.add_argument("--only", default="")
+    parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--keep", action="store_true")
+    options = parser.parse_args()
+    tap, servers = Tap(), None
+    try:
+        if options.queue == "rabbitmq":
+            servers = Servers()
+        run_all(options, servers, tap)
+    except Failure as failure:
+        tap.result(False, f"{options.queue}: fault points", failure)
+    except Skip as skip:
+        tap.skip(f"{options.queue}: fault points", skip)
+    finally:
+        if servers:
+            servers.down()
+    return tap.end()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
