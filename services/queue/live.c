@@ -179,12 +179,21 @@ static void site_problems(struct engine *engine, json_t *problems)
 	}
 }
 
-static void unserved(const struct lane *lane, json_t *problems)
+/* One that is paused is told of as such: nobody takes for it, on purpose. */
+static bool is_paused(const json_t *endpoints, const char *name)
+{
+	const char *state = json_string_value(json_object_get(json_object_get(endpoints, name), "state"));
+
+	return state && !strcmp(state, "paused");
+}
+
+static void unserved(const struct lane *lane, const json_t *endpoints, json_t *problems)
 {
 	char *what;
 	json_t *problem;
 
-	if (lane->consumers || !lane->waiting || lane->stood)
+	if (lane->consumers || !lane->waiting || lane->stood ||
+	    (lane->spec->endpoint && is_paused(endpoints, lane->spec->endpoint)))
 		return;
 	what = mem_printf("messages wait in %s and no worker takes them", lane->name);
 	problem = problem_new(what, 0, lane->spec->owner, lane->spec->runbook,
@@ -237,12 +246,12 @@ static int status(struct engine *engine, json_t *answer, struct error *error)
 	set_number(answer, "since", (uint64_t)engine->started_ms);
 	set_bool(answer, "accepting", engine->accepting);
 	json_object_set_new(answer, "queues", queues);
+	endpoints(engine, answer, problems);
 	for (size_t i = 0; i < engine->topology->count; i++) {
 		if (queue_state_of(engine, engine->lanes[i], queues, error))
 			return -1;
-		unserved(engine->lanes[i], problems);
+		unserved(engine->lanes[i], json_object_get(answer, "endpoints"), problems);
 	}
-	endpoints(engine, answer, problems);
 	workers(engine, answer);
 	broker_state(engine, answer);
 	counters(engine, answer);
