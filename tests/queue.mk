@@ -26,7 +26,11 @@ tests_engine_queue_several_LDADD = tests/support/libsupport.a $(CHECK_LIBS)
 tests_engine_rules_several_SOURCES = tests/engine/rules.c $(BED)
 tests_engine_rules_several_CPPFLAGS = $(AM_CPPFLAGS) -DBED_SEVERAL
 tests_engine_rules_several_LDADD = tests/support/libsupport.a $(CHECK_LIBS)
-TESTS += tests/engine/queue_several tests/engine/rules_several
+check_PROGRAMS += tests/engine/several
+tests_engine_several_SOURCES = tests/engine/several.c $(BED)
+tests_engine_several_CPPFLAGS = $(AM_CPPFLAGS) -DBED_SEVERAL
+tests_engine_several_LDADD = tests/support/libsupport.a $(CHECK_LIBS)
+TESTS += tests/engine/queue_several tests/engine/rules_several tests/engine/several
 
 # a helper of `make bench`
 check_PROGRAMS += tests/bench/hop_spool

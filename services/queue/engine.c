@@ -151,6 +151,7 @@ static void on_state(void *arg, bool connected, bool consuming, bool blocked, co
 	engine->consuming = consuming;
 	engine->blocked = blocked;
 	snprintf(engine->broker_text, sizeof engine->broker_text, "%s", text ? text : "");
+	sessions_accepting(engine);
 	engine_poke(engine);
 }
 
@@ -231,6 +232,7 @@ struct engine *engine_open(const struct engine_config *config, struct loop *loop
 	    load(engine, error))
 		goto fail;
 	disk_look(engine);
+	sessions_accepting(engine);
 	lanes_each_second(engine);
 	if (sessions_listen(engine, error))
 		goto fail;
@@ -306,6 +308,12 @@ bool engine_quiet(const struct engine *engine)
 		if (s->held || channel_unsent(&s->channel))
 			return false;
 	return true;
+}
+
+/* Without a broker nothing that comes from outside can be made durable: sources wait, the gateway answers 503. */
+bool engine_accepting(const struct engine *engine)
+{
+	return engine->accepting && engine->connected && !engine->blocked;
 }
 
 bool engine_ready(const struct engine *engine)

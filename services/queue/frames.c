@@ -15,7 +15,7 @@ static void welcome(struct session *session)
 
 	buf_u32(out, WIRE_VERSION);
 	buf_u64(out, session->number);
-	buf_u8(out, session->engine->accepting);
+	buf_u8(out, session->engine->told);
 	session_say(session, at);
 }
 
@@ -105,7 +105,9 @@ static struct work *unit_of(struct session *session, struct span in)
 	if (!take_u32(&in, &number))
 		return NULL;
 	work = work_find(session, number);
-	return work ? work : work_new(session->engine, session, number, WORK_UNIT);
+	if (work || session->open_works >= SESSION_UNITS_MAX)
+		return work;
+	return work_new(session->engine, session, number, WORK_UNIT);
 }
 
 static bool on_publish(struct session *session, struct span in)
@@ -121,6 +123,8 @@ static bool on_publish(struct session *session, struct span in)
 	    envelope.len > MESSAGE_ENVELOPE_MAX)
 		return false;
 	work = unit_of(session, in);
+	if (!work)
+		return false;
 	if (body.len > MESSAGE_INLINE_MAX) {
 		error_set(&work->error, ERROR_REJECT, "body.too-large",
 			  "an inline body of %zu bytes; larger ones go to the vault", body.len);
@@ -136,7 +140,7 @@ static bool on_settle(struct session *session, struct span in)
 	struct item *item;
 	uint32_t unit;
 
-	if (!take_u32(&in, &unit))
+	if (!work || !take_u32(&in, &unit))
 		return false;
 	item = held_item(session, &in);
 	return item && work_takes(work, item);
@@ -152,7 +156,7 @@ static bool on_park(struct session *session, struct span in)
 	uint32_t unit;
 	uint64_t due;
 
-	if (!take_u32(&in, &unit))
+	if (!work || !take_u32(&in, &unit))
 		return false;
 	item = held_item(session, &in);
 	if (!item || !take_u64(&in, &due) || !wire_take_error(&in, &why) || !take_field(&in, &envelope) ||

@@ -14,6 +14,7 @@
 #define WINDOW_ORDERED 64u
 #define HELD_BYTES_MAX (48u << 20) /* deliveries kept in memory: no more are fetched past this */
 #define SESSIONS_MAX 256u
+#define SESSION_UNITS_MAX 4096u /* open at a time */
 #define SESSION_OUT_MAX (80u << 20)    /* one answer of WIRE_ANSWER_MAX fits */
 #define SESSION_FEED_MAX (512u * 1024) /* a session that does not read gets nothing more past this */
 #define SESSION_READ_AT_ONCE (256u * 1024)
@@ -149,6 +150,7 @@ struct session {
 	struct item *alone;
 	struct credit *credits;
 	struct work *works; /* open units */
+	size_t open_works;
 	size_t work_bytes;
 	size_t stalled_bytes;
 	json_t *states; /* endpoint → what it said of it */
@@ -194,7 +196,9 @@ struct engine {
 	int64_t wake_ms;
 	int64_t park_due;
 	bool parks_running;
-	bool accepting, disk_low, draining, closing;
+	bool accepting; /* there is room on the disk */
+	bool told;      /* what sessions were told: room, and a broker that takes messages */
+	bool disk_low, draining, closing;
 	bool connected, consuming, blocked, in_transaction;
 	char broker_text[200];
 	int64_t full_ms, next_open_ms, reload_parks_ms;
@@ -291,7 +295,8 @@ void sessions_close(struct engine *);
 void sessions_write(struct engine *);
 void session_end(struct session *);
 void session_say(struct session *, size_t at);
-void sessions_accepting(struct engine *);
+void sessions_accepting(struct engine *);   /* tells them, when it has changed */
+bool engine_accepting(const struct engine *);
 bool session_alive(void *engine, struct span session);
 void session_name(const struct session *, char out[16]);
 void sessions_want(struct engine *, const char *worker);

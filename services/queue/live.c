@@ -244,7 +244,7 @@ static int status(struct engine *engine, json_t *answer, struct error *error)
 	set_text(answer, "site", engine->site);
 	set_text(answer, "revision", engine->revision);
 	set_number(answer, "since", (uint64_t)engine->started_ms);
-	set_bool(answer, "accepting", engine->accepting);
+	set_bool(answer, "accepting", engine_accepting(engine));
 	json_object_set_new(answer, "queues", queues);
 	endpoints(engine, answer, problems);
 	for (size_t i = 0; i < engine->topology->count; i++) {

@@ -56,10 +56,13 @@ void session_say(struct session *session, size_t at)
 
 void sessions_accepting(struct engine *engine)
 {
+	if (engine->told == engine_accepting(engine))
+		return;
+	engine->told = !engine->told;
 	for (struct session *s = engine->sessions; s; s = s->next) {
 		size_t at = wire_begin(&s->channel.out, FRAME_ACCEPTING);
 
-		buf_u8(&s->channel.out, engine->accepting);
+		buf_u8(&s->channel.out, engine->told);
 		session_say(s, at);
 	}
 	engine_poke(engine);

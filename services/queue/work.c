@@ -24,6 +24,7 @@ struct work *work_new(struct engine *engine, struct session *session, uint32_t n
 	if (session && kind == WORK_UNIT) {
 		work->next = session->works;
 		session->works = work;
+		session->open_works++;
 	}
 	return work;
 }
@@ -43,8 +44,10 @@ void work_unlink(struct work *work)
 
 	while (*at && *at != work)
 		at = &(*at)->next;
-	if (*at)
+	if (*at) {
 		*at = work->next;
+		work->session->open_works--;
+	}
 	work->next = NULL;
 }
 

@@ -2,6 +2,7 @@
 #include "config.h"
 #include "tests/engine/bed.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -120,7 +121,7 @@ void bed_start(struct bed *bed)
 	unlink(bed->socket);
 	if (life[1] >= 0)
 		close(life[1]);
-	assert_int_equal(pipe(life), 0);
+	assert_int_equal(pipe2(life, O_CLOEXEC), 0); /* servers that a test starts must not keep it open */
 	fflush(NULL);
 	bed->engine = fork();
 	if (bed->engine == 0) {

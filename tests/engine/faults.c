@@ -57,21 +57,44 @@ static int one_unit(struct queue *queue, struct delivery **batch, size_t n)
 	return unit_commit_wait(unit, &bed_error);
 }
 
-/* Moves what comes until nothing does; -1 when the queue process has gone. */
+/* Is nothing left to be moved? -1 when the queue process has gone. */
+static int finished(struct queue *queue)
+{
+	json_t *request = json_object(), *answer = NULL, *entry;
+	bool done = false;
+	size_t i;
+
+	if (queue_ask(queue, "status", request, &answer, 5000, &bed_error) == 0) {
+		done = json_integer_value(json_object_get(answer, "parked")) == 0;
+		json_array_foreach(json_object_get(answer, "queues"), i,
+				   entry) if (!strcmp(json_string_value(json_object_get(entry, "name")), "in.a")) done =
+			done && !json_integer_value(json_object_get(entry, "ready")) &&
+			!json_integer_value(json_object_get(entry, "unsettled"));
+	}
+	json_decref(request);
+	if (!answer)
+		return -1;
+	json_decref(answer);
+	return done;
+}
+
+/* Moves what comes until nothing is left; -1 when the queue process has gone. */
 static int work(struct queue *queue)
 {
 	struct delivery *batch[16];
-	int idle = 0;
+	int idle = 0, done;
 
 	queue_credit(queue, "in.a", 16, MIB);
-	while (idle < 4) {
+	while (idle < 200) {
 		size_t n = queue_take(queue, batch, 16);
 		int status = 0;
 
 		if (!n) {
 			idle++;
-			if (queue_wait(queue, 50, &bed_error))
+			if (queue_wait(queue, 50, &bed_error) || (done = finished(queue)) < 0)
 				return -1;
+			if (done)
+				break;
 			continue;
 		}
 		idle = 0;
