@@ -2,9 +2,11 @@
 TEST_LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
 LOG_DRIVER = $(TEST_LOG_DRIVER)
 LOG_COMPILER = $(SHELL) $(top_srcdir)/tests/support/tap.sh
-EXTRA_DIST += tests/support/tap.sh
+EXTRA_DIST += tests/support/tap.sh tests/lsan.supp
 AM_TESTS_ENVIRONMENT = CMOCKA_MESSAGE_OUTPUT=TAP; export CMOCKA_MESSAGE_OUTPUT; \
-  FERRULE_SRCDIR='$(abs_top_srcdir)'; export FERRULE_SRCDIR; FERRULE_BUILDDIR='$(abs_top_builddir)'; export FERRULE_BUILDDIR;
+  FERRULE_SRCDIR='$(abs_top_srcdir)'; export FERRULE_SRCDIR; FERRULE_BUILDDIR='$(abs_top_builddir)'; export FERRULE_BUILDDIR; \
+  LSAN_OPTIONS='suppressions=$(abs_top_srcdir)/tests/lsan.supp:print_suppressions=0'; export LSAN_OPTIONS; \
+  UBSAN_OPTIONS=print_stacktrace=1; export UBSAN_OPTIONS;
 CHECK_LIBS = tests/support/libsupport.a $(LAYERS) $(LIBS_FOREIGN) $(CMOCKA_LIBS)
 check_LIBRARIES =
 dist_check_SCRIPTS =

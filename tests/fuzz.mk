@@ -1,30 +1,41 @@
-# Fuzz targets. In `make check` each replays its corpus; configured with --enable-fuzzing (CC=clang) they are libFuzzer programs:
-#   tests/fuzz/fuzz_x12 -max_total_time=60 tests/fuzz/corpus/x12
-FUZZERS = tests/fuzz/fuzz_x12 tests/fuzz/fuzz_json tests/fuzz/fuzz_expression tests/fuzz/fuzz_schema
+# Fuzz targets. In `make check` each replays its corpus, its own or a golden folder of inputs. Configured with CC=clang
+# --enable-fuzzing they are libFuzzer programs, and `make fuzz SECONDS=60` runs each of them so long.
+FUZZERS = tests/fuzz/fuzz_amqp tests/fuzz/fuzz_envelope tests/fuzz/fuzz_expression tests/fuzz/fuzz_http tests/fuzz/fuzz_json \
+  tests/fuzz/fuzz_schema tests/fuzz/fuzz_site tests/fuzz/fuzz_topology tests/fuzz/fuzz_wire tests/fuzz/fuzz_x12
 check_PROGRAMS += $(FUZZERS)
+noinst_HEADERS += tests/fuzz/chain.h tests/fuzz/lines.h
+EXTRA_DIST += tests/fuzz/corpus tests/fuzz/fuzz_main.c
+dist_check_SCRIPTS += tests/fuzz/fuzz.sh
+FUZZ_LIBS = $(FUZZ_ENGINE) $(LAYERS) $(LIBS_FOREIGN)
 if FUZZING
 FUZZ_MAIN =
-FUZZ_FLAGS = -fsanitize=fuzzer
 else
 TESTS += $(FUZZERS)
 FUZZ_MAIN = tests/fuzz/fuzz_main.c
-FUZZ_FLAGS =
 endif
 
-tests_fuzz_fuzz_x12_SOURCES = tests/fuzz/x12.c tests/fuzz/chain.h $(FUZZ_MAIN)
-tests_fuzz_fuzz_x12_LDFLAGS = $(FUZZ_FLAGS)
-tests_fuzz_fuzz_x12_LDADD = $(LAYERS) $(LIBS_FOREIGN)
-tests_fuzz_fuzz_json_SOURCES = tests/fuzz/json.c tests/fuzz/chain.h $(FUZZ_MAIN)
-tests_fuzz_fuzz_json_LDFLAGS = $(FUZZ_FLAGS)
-tests_fuzz_fuzz_json_LDADD = $(LAYERS) $(LIBS_FOREIGN)
+SECONDS = 60
+fuzz: $(FUZZERS)
+	$(AM_TESTS_ENVIRONMENT) $(SHELL) $(srcdir)/tests/fuzz/fuzz.sh $(SECONDS) $(FUZZERS)
+.PHONY: fuzz
+
+tests_fuzz_fuzz_amqp_SOURCES = tests/fuzz/amqp.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_amqp_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_envelope_SOURCES = tests/fuzz/envelope.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_envelope_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_expression_SOURCES = tests/fuzz/expression.c $(FUZZ_MAIN)
-tests_fuzz_fuzz_expression_LDFLAGS = $(FUZZ_FLAGS)
-tests_fuzz_fuzz_expression_LDADD = $(LAYERS) $(LIBS_FOREIGN)
+tests_fuzz_fuzz_expression_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_http_SOURCES = tests/fuzz/http.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_http_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_json_SOURCES = tests/fuzz/json.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_json_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_schema_SOURCES = tests/fuzz/schema.c $(FUZZ_MAIN)
-tests_fuzz_fuzz_schema_LDFLAGS = $(FUZZ_FLAGS)
-tests_fuzz_fuzz_schema_LDADD = $(LAYERS) $(LIBS_FOREIGN)
-FUZZERS += tests/fuzz/fuzz_site
+tests_fuzz_fuzz_schema_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_site_SOURCES = tests/fuzz/site.c $(FUZZ_MAIN)
-tests_fuzz_fuzz_site_LDFLAGS = $(FUZZ_FLAGS)
-tests_fuzz_fuzz_site_LDADD = $(LAYERS) $(LIBS_FOREIGN)
-EXTRA_DIST += tests/fuzz/corpus tests/fuzz/fuzz_main.c
+tests_fuzz_fuzz_site_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_topology_SOURCES = tests/fuzz/topology.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_topology_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_wire_SOURCES = tests/fuzz/wire.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_wire_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_x12_SOURCES = tests/fuzz/x12.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_x12_LDADD = $(FUZZ_LIBS)

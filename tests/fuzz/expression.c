@@ -6,13 +6,6 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* libjq 1.6 forgets what its scanner had in hand when a program does not compile. */
-const char *__lsan_default_suppressions(void);
-const char *__lsan_default_suppressions(void)
-{
-	return "leak:libjq.so";
-}
-
 static void render(struct arena *arena, struct span text, const struct expression_input *input)
 {
 	struct findings findings;

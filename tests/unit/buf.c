@@ -77,10 +77,10 @@ static void a_taken_buffer_starts_empty(void **state)
 static void integers_and_fields_are_read_back(void **state)
 {
 	struct buf buf;
-	struct span in, field, two;
-	uint8_t u8;
-	uint32_t u32;
-	uint64_t u64;
+	struct span in, field = SPAN_NONE, two = SPAN_NONE;
+	uint8_t u8 = 0;
+	uint32_t u32 = 0;
+	uint64_t u64 = 0;
 
 	buf_init(&buf, 100);
 	buf_u8(&buf, 0xfe);

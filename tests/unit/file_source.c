@@ -44,7 +44,7 @@ static void a_file_that_grows_is_not_taken(void **state)
 	source_with("drop/*.edi", NULL, NULL, NULL, NULL);
 	/* The folder's clock runs an hour ahead of ours: only what we see ourselves can tell. */
 	for (int i = 0; i < 4; i++) {
-		put("a.edi", "xxxxxxx" + i);
+		put("a.edi", &"xxxxxxx"[i]);
 		times[0].tv_sec = times[1].tv_sec = now / 1000 + 3600 + i;
 		times[0].tv_nsec = times[1].tv_nsec = 0;
 		utimensat(AT_FDCWD, path, times, 0);
