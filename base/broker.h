@@ -57,7 +57,8 @@ struct broker_ops {
 	int (*declare)(void *, const struct topology *, struct error *);
 	/* -1: not taken (RETRY `broker.window`: the window is full, `broker.down`, `broker.blocked`): no callback will come. */
 	int (*publish)(void *, uint64_t token, const struct publication *, struct error *);
-	void (*flush)(void *); /* end of a burst of publishes and settles: write what is buffered */
+	/* End of a burst, outside a transaction: write what is buffered; what the last transaction published may be read. */
+	void (*flush)(void *);
 	/* Up to n unsettled deliveries of this queue from now on; 0 stops (what is unsettled stays so). */
 	void (*fetch)(void *, const struct topology_queue *, unsigned n);
 	int (*settle)(void *, uint64_t tag, struct error *); /* in the engine's transaction (spool deletes; amqp does nothing yet) */

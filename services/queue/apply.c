@@ -1,6 +1,7 @@
 /* The store's part of a unit: each frame becomes a write in the open transaction. */
 #include "config.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -16,6 +17,56 @@ static void change_key(struct work *work, struct key_change change)
 {
 	work->changes = mem_grow(work->changes, &work->changes_room, work->changes_count + 1, sizeof *work->changes);
 	work->changes[work->changes_count++] = change;
+}
+
+/* Workers record what they do; a dead letter that the engine makes has nobody else to tell of it. */
+static void note_dead(struct work *work, const struct dead *dead)
+{
+	char detail[128];
+	struct record record = {.message = dead->message, .stage = "dead", .attempt = dead->message->attempt};
+	char *place = mem_span_dup(dead->message->flow);
+	size_t before = work->records.len;
+
+	snprintf(detail, sizeof detail, "{\"step\":\"%.30s\",\"code\":\"%.39s\"}", dead->step, dead->why->code);
+	record.place = place;
+	record.detail = span_of(detail);
+	record_encode(&work->records, &record, clock_now_ms());
+	if (work->records.full) { /* the dead letters themselves are in the store */
+		work->records.full = false;
+		work->records.len = before;
+	}
+	free(place);
+}
+
+void records_publish(struct engine *engine, struct work *work)
+{
+	struct span bytes = buf_view(&work->records);
+	struct message *message;
+	struct buf envelope, payload;
+	struct work *own;
+
+	if (!bytes.len)
+		return;
+	message = message_new();
+	message->id = id_digest(bytes);
+	message->type = SPAN_LITERAL("ferrule.records.v1");
+	message->body_size = bytes.len;
+	buf_init(&envelope, MESSAGE_ENVELOPE_MAX);
+	buf_init(&payload, WIRE_FRAME_MAX);
+	if (message_encode(message, &envelope, NULL) == 0) {
+		buf_u32(&payload, 0);
+		buf_u8(&payload, WIRE_PUBLISH_QUEUE | WIRE_PUBLISH_OPTIONAL);
+		buf_field(&payload, span_of(QUEUE_RECORDS));
+		buf_span(&payload, id_span(&message->id));
+		buf_field(&payload, buf_view(&envelope));
+		buf_field(&payload, bytes);
+		own = work_new(engine, NULL, 0, WORK_OWN);
+		work_published(engine, own, buf_view(&payload));
+		work_commit(engine, own);
+	}
+	message_free(message);
+	buf_free(&envelope);
+	buf_free(&payload);
 }
 
 static int put_dead(struct engine *engine, struct work *work, const struct dead *dead, struct span envelope,
@@ -59,6 +110,8 @@ static int apply_dead(struct engine *engine, struct work *work, struct span in, 
 	dead.step = step_name = mem_span_dup(step);
 	dead.why = &why;
 	result = put_dead(engine, work, &dead, envelope, body, error);
+	if (result == 0 && work->kind == WORK_OWN)
+		note_dead(work, &dead);
 	free(queue_name);
 	free(step_name);
 	message_free(message);
@@ -96,6 +149,8 @@ static int apply_unroutable(struct engine *engine, struct work *work, struct spa
 	dead.queue = queue;
 	dead.why = &why;
 	result = put_dead(engine, work, &dead, envelope, body, error);
+	if (result == 0)
+		note_dead(work, &dead);
 	free(queue);
 	message_free(message);
 	return result;
@@ -347,6 +402,7 @@ static int settle(struct engine *engine, struct work *work, struct item *item, s
 int work_apply(struct engine *engine, struct work *work, struct error *error)
 {
 	work->changes_count = 0;
+	work->records.len = work->records_early;
 	work->park_due = INT64_MAX;
 	work->holds_changed = work->parks_changed = false;
 	if (frames_apply(engine, work, buf_view(&work->early), error))

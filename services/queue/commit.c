@@ -59,6 +59,7 @@ static void settled(struct engine *engine, struct work *work)
 	}
 	work->items_count = 0;
 	FAULT("queue.settled");
+	records_publish(engine, work);
 	order_apply(engine, work->changes, work->changes_count);
 	if (work->park_due < engine->park_due) {
 		engine->park_due = work->park_due;

@@ -1,4 +1,5 @@
-/* Retention of what the store keeps: a small portion at a time, between the groups of units, so that none waits for it. */
+/* Retention of what the store keeps: a small portion at a time, between the groups of units, so that none waits for it.
+ */
 #include "config.h"
 
 #include "base/clock.h"

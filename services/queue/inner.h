@@ -14,7 +14,7 @@
 #define WINDOW_ORDERED 64u
 #define HELD_BYTES_MAX (48u << 20) /* deliveries kept in memory: no more are fetched past this */
 #define SESSIONS_MAX 256u
-#define SESSION_UNITS_MAX 4096u /* open at a time */
+#define SESSION_UNITS_MAX 4096u        /* open at a time */
 #define SESSION_OUT_MAX (80u << 20)    /* one answer of WIRE_ANSWER_MAX fits */
 #define SESSION_FEED_MAX (512u * 1024) /* a session that does not read gets nothing more past this */
 #define SESSION_READ_AT_ONCE (256u * 1024)
@@ -118,9 +118,11 @@ struct work {
 	uint32_t number;
 	enum work_kind kind;
 	bool committing, stalled, has_published;
-	struct buf early;  /* publishes and dead letters: may become durable before the unit */
-	struct buf writes; /* everything else for the store */
-	struct buf unsent; /* publishes that the broker did not take yet */
+	struct buf early;     /* publishes and dead letters: may become durable before the unit */
+	struct buf writes;    /* everything else for the store */
+	struct buf unsent;    /* publishes that the broker did not take yet */
+	struct buf records;   /* lineage of dead letters that the engine makes itself: published after the commit */
+	size_t records_early; /* … what of it is of an early part */
 	size_t unanswered;
 	struct item **items; /* what it settles */
 	size_t items_count, items_room;
@@ -261,11 +263,11 @@ void suspect_forget(struct engine *, const struct id *);
 void suspect_bury(struct engine *, struct suspect *, struct item *); /* its third death alone */
 
 /* work.c */
-enum own_frame { /* frames that only the engine writes into works */
-	OWN_PARK_GONE = 200, /* u64 row */
-	OWN_PARK_PUT,        /* fields queue, id, envelope, body; u64 due, u64 key, error */
-	OWN_UNROUTABLE,      /* payload of a FRAME_PUBLISH */
-	OWN_DAMAGED,         /* field queue, field bytes, error: a message whose envelope cannot be read */
+enum own_frame {                      /* frames that only the engine writes into works */
+		 OWN_PARK_GONE = 200, /* u64 row */
+		 OWN_PARK_PUT,        /* fields queue, id, envelope, body; u64 due, u64 key, error */
+		 OWN_UNROUTABLE,      /* payload of a FRAME_PUBLISH */
+		 OWN_DAMAGED,         /* field queue, field bytes, error: a message whose envelope cannot be read */
 };
 struct work *work_new(struct engine *, struct session *, uint32_t number, enum work_kind);
 struct work *work_find(struct session *, uint32_t number);
@@ -283,6 +285,7 @@ int publish_payload(struct engine *, uint64_t token, struct span payload, struct
 
 /* apply.c */
 int work_apply(struct engine *, struct work *, struct error *);
+void records_publish(struct engine *, struct work *); /* after its commit */
 int frames_apply(struct engine *, struct work *, struct span frames, struct error *);
 
 /* commit.c */
@@ -295,7 +298,7 @@ void sessions_close(struct engine *);
 void sessions_write(struct engine *);
 void session_end(struct session *);
 void session_say(struct session *, size_t at);
-void sessions_accepting(struct engine *);   /* tells them, when it has changed */
+void sessions_accepting(struct engine *); /* tells them, when it has changed */
 bool engine_accepting(const struct engine *);
 bool session_alive(void *engine, struct span session);
 void session_name(const struct session *, char out[16]);

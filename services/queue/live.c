@@ -123,8 +123,7 @@ static void endpoints(struct engine *engine, json_t *answer, json_t *problems)
 		const char *name;
 		json_t *state;
 
-		json_object_foreach(s->states, name, state)
-		{
+		json_object_foreach(s->states, name, state) {
 			const char *text = json_string_value(json_object_get(state, "state"));
 
 			json_object_set(all, name, state);

@@ -17,6 +17,7 @@ struct work *work_new(struct engine *engine, struct session *session, uint32_t n
 	buf_init(&work->early, SESSION_WORK_MAX);
 	buf_init(&work->writes, SESSION_WORK_MAX);
 	buf_init(&work->unsent, SESSION_WORK_MAX);
+	buf_init(&work->records, MESSAGE_INLINE_MAX);
 	work->all_next = engine->works;
 	if (engine->works)
 		engine->works->all_previous = work;
@@ -72,6 +73,7 @@ void work_free(struct engine *engine, struct work *work)
 	buf_free(&work->early);
 	buf_free(&work->writes);
 	buf_free(&work->unsent);
+	buf_free(&work->records);
 	free(work->items);
 	free(work->changes);
 	if (work->all_previous)
@@ -223,6 +225,7 @@ void work_early(struct engine *engine, struct work *work)
 	}
 	engine->in_transaction = false;
 	FAULT("queue.early");
+	work->records_early = work->records.len;
 	order_apply(engine, work->changes, work->changes_count);
 	work->changes_count = 0;
 	if (work->session)

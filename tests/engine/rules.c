@@ -63,6 +63,24 @@ static void dead(struct queue *queue, struct delivery *delivery)
 	delivery_free(delivery);
 }
 
+static void assert_dead_is_recorded(struct queue *queue, const char *text, const char *code)
+{
+	struct id id = id_digest(span_of(text));
+	struct delivery *delivery;
+	struct record_view view;
+	struct span bytes;
+
+	queue_credit(queue, QUEUE_RECORDS, 1, MIB);
+	delivery = bed_take(queue, 3000);
+	assert_non_null(delivery);
+	assert_int_equal(reader_view(delivery->message->body, &bytes, &bed_error), 0);
+	assert_true(record_decode(&bytes, &view));
+	assert_true(span_is(view.stage, "dead"));
+	assert_true(id_equal(&view.message, &id));
+	assert_non_null(memmem(view.detail.data, view.detail.len, code, strlen(code)));
+	bed_settle(queue, delivery);
+}
+
 /* ---- parks and order */
 static void a_parked_message_comes_again_when_it_is_due(void **state)
 {
@@ -255,6 +273,7 @@ static void a_message_that_no_queue_takes_is_a_dead_letter_of_its_unit(void **st
 	bed_publish(queue, "nobody.v1", NULL, "one", 10);
 	assert_int_equal(counter(queue, "dead"), 1);
 	assert_int_equal(counter(queue, "unroutable"), 1);
+	assert_dead_is_recorded(queue, "one", "publish.unroutable");
 	message_free(message);
 	queue_close(queue);
 	bed_free(bed);
@@ -463,6 +482,7 @@ static void poison_is_dead_after_its_third_death_alone_and_the_rest_goes_on(void
 	assert_int_equal(deaths, 4);
 	assert_int_equal(alone, 3);
 	assert_int_equal(counter(supervisor, "dead"), 1);
+	assert_dead_is_recorded(supervisor, "poison", "\"poison\"");
 	assert_int_equal(number_of(supervisor, "idle", "ready"), 0);
 	queue_close(supervisor);
 	bed_free(bed);
