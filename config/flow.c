@@ -117,7 +117,8 @@ static const struct option order_options[] = {
 	 .type = OPTION_EXPRESSION,
 	 .offset = offsetof(struct order_settings, by),
 	 .flags = OPTION_REQUIRED | OPTION_MAIN,
-	 .help = "jq over the message: messages of one key stay in order"},
+	 .help = "jq over the message (where the flow has `from`: over $envelope, or a constant): messages of "
+		 "one key stay in order"},
 	{.name = "on-reject",
 	 .type = OPTION_ENUM,
 	 .offset = offsetof(struct order_settings, on_reject),
@@ -133,12 +134,6 @@ static void load_order(struct load *load, struct flow *flow, const struct node *
 
 	if (node_null(node))
 		return;
-	if (flow->sources_count > 0) {
-		load_error(load, node->place, "order.from",
-			   "`order` goes with `subscribe`: publish to a topic here, and let an ordered flow subscribe "
-			   "to it");
-		return;
-	}
 	settings = load_fill(load, node, order_options, NULL, sizeof *settings);
 	if (!settings)
 		return;

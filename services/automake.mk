@@ -4,7 +4,7 @@ services_libservices_a_SOURCES =
 # what every process of a site shares
 services_libservices_a_SOURCES += %D%/backoff.c %D%/backoff.h
 services_libservices_a_SOURCES += %D%/board.c %D%/board.h
-services_libservices_a_SOURCES += %D%/generation.c %D%/generation.h
+services_libservices_a_SOURCES += %D%/generation.c %D%/generation.h %D%/generation_kept.c %D%/generation_kept.h
 services_libservices_a_SOURCES += %D%/receive.c %D%/receive.h
 services_libservices_a_SOURCES += %D%/registry.c %D%/registry.h
 services_libservices_a_SOURCES += %D%/revisions.c %D%/revisions.h

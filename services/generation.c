@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "services/generation_kept.h"
 #include "services/registry.h"
 
 #define BUNDLE_MAX (32u << 20)
@@ -52,6 +53,15 @@ static void remember_check(const char *mark)
 		fclose(file);
 }
 
+void generation_plan(struct generation *generation, struct generation *before)
+{
+	generation->topology = site_topology_new(generation->site);
+	generation->own = generation->topology->count;
+	if (before)
+		add_retired(generation->topology, before->topology);
+	generation->before = before;
+}
+
 struct generation *generation_new(const char *directory, const char *environment, struct generation *before, struct findings *findings,
 				  struct error *error)
 {
@@ -70,10 +80,7 @@ struct generation *generation_new(const char *directory, const char *environment
 			goto invalid;
 		remember_check(mark);
 	}
-	generation->topology = site_topology_new(generation->site);
-	if (before)
-		add_retired(generation->topology, before->topology);
-	generation->before = before;
+	generation_plan(generation, before ? before : generation_kept_new(generation->site, directory));
 	return generation;
 invalid:
 	error_set(error, ERROR_REJECT, "site.invalid", "the configuration has %zu error%s: ferrule check %s", findings->errors,
@@ -140,7 +147,7 @@ int generation_keep(const struct generation *generation, struct queue *queue, st
 	struct vault_entry entry;
 	struct unit *unit;
 
-	if (put_bundle(generation, &entry, error))
+	if (put_bundle(generation, &entry, error) || generation_remember(generation, error))
 		return -1;
 	unit = unit_new(queue);
 	unit_change(unit, "revision.put", json_pack("{s:s s:s}", "revision", generation->site->revision, "ref", entry.ref));

@@ -9,13 +9,16 @@
 struct generation {
 	struct bundle *bundle;
 	struct site *site;
-	struct topology *topology;     /* its own queues, and unbound ones of earlier generations */
+	struct topology *topology;     /* its own queues, then unbound ones of earlier generations */
+	size_t own;                    /* how many of them are its own */
 	struct generation *before;
 };
 
-/* Reads, loads and checks a directory. The whole check is left out when `known` is this very revision, which was checked
- * before. NULL: findings say why (printed by the caller), or the error. */
+/* Reads, loads and checks a directory. The whole check is left out when this very revision was checked before. Without
+ * `before`, the generations that ran before and may still have something under way stand behind it (generation_kept.h). NULL:
+ * findings say why (printed by the caller), or the error. */
 struct generation *generation_new(const char *directory, const char *environment, struct generation *before, struct findings *, struct error *);
+void generation_plan(struct generation *, struct generation *before); /* its topology, once bundle and site are there */
 void generation_free(struct generation *); /* with those before it */
 /* The newest site that has this source or sink endpoint: a removed one is served until its queue is empty. */
 const struct site *generation_site_of(const struct generation *, const char *endpoint);

@@ -129,6 +129,27 @@ static const struct source *source_of(const struct flow *flow, const struct endp
 	return NULL;
 }
 
+/* Where the flow asks for order, its documents have a key, too: an expression over the envelope, or a constant. */
+static int set_order(const struct flow *flow, const struct document *document, struct message *message, struct error *error)
+{
+	json_t *envelope = envelope_of(document);
+	struct expression_input input = {.body = envelope, .envelope = envelope};
+	struct buf text;
+	struct span part;
+	struct id id;
+	int result;
+
+	buf_init(&text, 4096);
+	result = expression_text(flow->order_by, &input, &text, error);
+	part = buf_view(&text);
+	id = id_of(&part, 1);
+	if (!result)
+		message_order(message, span_of(flow->name), id_hash(&id) | 1);
+	buf_free(&text);
+	json_decref(envelope);
+	return result;
+}
+
 int receive_prepare(struct reception *reception, const struct site *site, const struct flow *flow, const struct endpoint *endpoint,
 		    struct document *document, struct error *error)
 {
@@ -150,7 +171,10 @@ int receive_prepare(struct reception *reception, const struct site *site, const 
 	reception->exact = id_of(exact, 2);
 	reception->timed = source && source->poll && flow->duplicates == DUPLICATES_CONTENT;
 	reception->message = make_message(site, flow, endpoint, document, &identity, reception->timed);
-	return 0;
+	if (flow->order == ORDER_NONE || !set_order(flow, document, reception->message, error))
+		return 0;
+	receive_free(reception);
+	return -1;
 }
 
 void receive_renew(struct reception *reception, int64_t now_ms)

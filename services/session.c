@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "services/generation_kept.h"
 #include "services/queue_role.h"
 #include "services/site_lock.h"
 
@@ -64,6 +65,25 @@ static int reach(struct session *session, bool *running, struct error *error)
 	return session->queue ? 0 : -1;
 }
 
+/* What runs, rather than what the files say by now: they may be under change, or broken. */
+static void take_running(struct session *session, const char *directory, struct findings *findings)
+{
+	char *data = session->generation ? mem_strdup(session->generation->site->data_path) : mem_printf("%s/data", directory);
+	struct generation *running = generation_latest_new(data, directory);
+
+	free(data);
+	if (!running)
+		return;
+	if (site_locked(running->site->run_path)) {
+		generation_free(session->generation);
+		session->generation = running;
+		findings_free(findings);
+		findings_init(findings);
+	} else {
+		generation_free(running);
+	}
+}
+
 struct session *session_open(const char *directory, const char *environment, struct findings *findings, bool *running, struct error *error)
 {
 	struct session *session = mem_alloc(sizeof *session);
@@ -71,6 +91,7 @@ struct session *session_open(const char *directory, const char *environment, str
 
 	session->lock = session->life[0] = session->life[1] = -1;
 	session->generation = generation_new(directory, environment, NULL, findings, error);
+	take_running(session, directory, findings);
 	if (session->generation && !reach(session, running ? running : &answer, error))
 		return session;
 	session_close(session);

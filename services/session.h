@@ -8,7 +8,7 @@
 
 struct session;
 
-/* Loads the site and connects. Findings say why a site cannot be loaded. `running` (may be NULL) tells whether a supervisor runs it. -1 (NULL): FATAL
+/* Loads the site, as it runs when it does, else as its files say, and connects. Findings say why a site cannot be loaded. `running` (may be NULL) tells whether a supervisor runs it. -1 (NULL): FATAL
  * `site.*`, RETRY when the queue process does not answer. */
 struct session *session_open(const char *directory, const char *environment, struct findings *, bool *running, struct error *);
 void session_close(struct session *);
