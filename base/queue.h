@@ -41,7 +41,8 @@ size_t queue_take(struct queue *, struct delivery **into,
 void queue_release(struct queue *, struct delivery *); /* gives it back unsettled, for another worker; frees it */
 void delivery_free(struct delivery *);                 /* after its unit was committed */
 
-/* Is the site accepting? False below the disk reserve and while the broker is away: sources stop polling, the gateway answers 503. */
+/* Is the site accepting? False below the disk reserve and while the broker is away: sources stop polling, the gateway
+ * answers 503. */
 bool queue_accepting(struct queue *);
 
 /* ---- units: all or nothing -------------------------------------------------------------------------------- */
