@@ -20,11 +20,6 @@ tests_conformance_rabbitmq_others_SOURCES = tests/conformance/rabbitmq_others.c 
 tests_conformance_rabbitmq_others_CPPFLAGS = $(AM_CPPFLAGS) -DTEST_BROKER='"amqp"'
 tests_conformance_rabbitmq_others_LDADD = $(CHECK_LIBS)
 
-# The yardstick of a hop: not a test, `make bench` runs it.
-check_PROGRAMS += tests/bench/hop_amqp
-tests_bench_hop_amqp_SOURCES = tests/bench/hop_amqp.c
-tests_bench_hop_amqp_LDADD = $(CHECK_LIBS)
-
 check_PROGRAMS += tests/unit/amqp
 tests_unit_amqp_SOURCES = tests/unit/amqp.c
 tests_unit_amqp_LDADD = $(CHECK_LIBS)

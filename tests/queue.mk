@@ -32,7 +32,3 @@ tests_engine_several_CPPFLAGS = $(AM_CPPFLAGS) -DBED_SEVERAL
 tests_engine_several_LDADD = tests/support/libsupport.a $(CHECK_LIBS)
 TESTS += tests/engine/queue_several tests/engine/rules_several tests/engine/several
 
-# a helper of `make bench`
-check_PROGRAMS += tests/bench/hop_spool
-tests_bench_hop_spool_SOURCES = tests/bench/hop_spool.c
-tests_bench_hop_spool_LDADD = $(LAYERS) $(LIBS_FOREIGN)

@@ -1,58 +1,39 @@
 /* One hop on RabbitMQ: a message is taken from a quorum queue, published to another, confirmed, acknowledged.
- * Measured in one run, a JSON line each: a bare loop on librabbitmq with bodies alone (the yardstick), and the broker
- * adapter with envelopes and headers.
+ * Measured in turns in one run, with the same queue type, prefetch and window: a bare loop on librabbitmq with bodies
+ * alone (the yardstick), the broker adapter with envelopes and headers, and the whole: a worker that hops through the
+ * queue process, which commits each group of units in PostgreSQL before it acknowledges. (A hop alone writes nothing
+ * there: what a group costs then is the order of things, not the disk.)
  *
- *     hop_amqp [MESSAGES [BODY-BYTES]]      with AMQP_HOST and AMQP_PORT, from tests/lab/rabbitmq.sh env */
+ *     hop_amqp [MESSAGES [ROUNDS [BODY-BYTES]]]     with AMQP_PORT, FERRULE_PG_PORT … from tests/lab/…sh env */
 #include "config.h"
 
 #include <amqp.h>
 #include <amqp_tcp_socket.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
-#include <sys/time.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
 #include "broker-adapters/amqp.h"
+#include "broker-adapters/postgresql.h"
+#include "tests/bench/bench.h"
 
 #define PREFETCH 500
 #define WINDOW 1000
 #define ACK_EVERY 100
+#define UNIT 100
+#define LIMIT_S 100
 
-static long messages = 50000;
+extern const struct db_ops postgresql_ops;
+
+static long messages = 8000;
 static size_t body_size = 2048;
 
 static void die(const char *what)
 {
-	fprintf(stderr, "hop_amqp: %s\n", what);
-	exit(1);
-}
-
-static double now(void)
-{
-	return (double)clock_tick_ms() / 1000;
-}
-
-static double cpu(void)
-{
-	struct rusage usage;
-
-	getrusage(RUSAGE_SELF, &usage);
-	return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-	       (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
-}
-
-static double report(const char *name, double seconds, double used)
-{
-	printf("{\"bench\":\"%s\",\"messages\":%ld,\"body\":%zu,\"prefetch\":%d,\"window\":%d,\"seconds\":%.3f,\"per_"
-	       "second\":%.0f,"
-	       "\"cpu_us\":%.1f}\n",
-	       name, messages, body_size, PREFETCH, WINDOW, seconds, (double)messages / seconds,
-	       used * 1e6 / (double)messages);
-	fflush(stdout);
-	return (double)messages / seconds;
+	bench_die(what, NULL);
 }
 
 /* ---- bare ---------------------------------------------------------------------------------------------------- */
@@ -165,25 +146,32 @@ static double bench_bare(void)
 {
 	amqp_connection_state_t out = bare_connect(), in = bare_connect();
 	struct confirms confirms = {.first = 1, .done = mem_alloc((size_t)messages * 2 + 2)};
-	double start, used, rate;
+	double start, seconds;
 
 	bare_queue(out, "bare-a");
 	bare_queue(out, "bare-b");
 	amqp_confirm_select(out, 1);
-	start = now();
-	used = cpu();
 	bare_fill(out, &confirms, "bare-a");
-	report("amqp_publish_bare", now() - start, cpu() - used);
 	amqp_basic_qos(in, 1, 0, PREFETCH, 0);
 	amqp_basic_consume(in, 1, amqp_cstring_bytes("bare-a"), amqp_empty_bytes, 0, 0, 0, amqp_empty_table);
-	start = now();
-	used = cpu();
+	start = bench_now();
 	bare_hops(in, out, &confirms, (uint64_t)messages);
-	rate = report("amqp_hop_bare", now() - start, cpu() - used);
+	seconds = bench_now() - start;
+	amqp_queue_delete(out, 1, amqp_cstring_bytes("bare-a"), 0, 0);
+	amqp_queue_delete(out, 1, amqp_cstring_bytes("bare-b"), 0, 0);
 	amqp_destroy_connection(in);
 	amqp_destroy_connection(out);
 	free(confirms.done);
-	return rate;
+	return (double)messages / seconds;
+}
+
+/* What the others published is not carried along into the next round. */
+static void purge(const char *queue)
+{
+	amqp_connection_state_t connection = bare_connect();
+
+	amqp_queue_purge(connection, 1, amqp_cstring_bytes(queue));
+	amqp_destroy_connection(connection);
 }
 
 /* ---- the adapter --------------------------------------------------------------------------------------------- */
@@ -306,74 +294,121 @@ static struct topology *adapter_topology(void)
 	return topology;
 }
 
-static void adapter_envelope(struct buf *envelope)
+static struct amqp_settings settings_of(const char *name, const char *prefix)
 {
-	struct message *message = message_new();
-
-	message->id.bytes[0] = 1;
-	message_set(message, &message->source, SPAN_LITERAL("//acme/orders"));
-	message_set(message, &message->type, SPAN_LITERAL("order.received.v1"));
-	message_set(message, &message->datacontenttype, SPAN_LITERAL("application/json"));
-	message_set(message, &message->flow, SPAN_LITERAL("acme-orders"));
-	message->time_ms = clock_now_ms();
-	buf_init(envelope, MESSAGE_ENVELOPE_MAX);
-	message_encode(message, envelope, NULL);
-	message_free(message);
+	return (struct amqp_settings){.host = getenv("AMQP_HOST"),
+				      .port = atoi(getenv("AMQP_PORT")),
+				      .vhost = "/",
+				      .user = "guest",
+				      .exchange = name,
+				      .prefix = prefix,
+				      .name = name,
+				      .heartbeat_ms = 10000,
+				      .window = WINDOW};
 }
 
-static double bench_adapter(void)
+static double bench_adapter(const struct message *message)
 {
-	struct amqp_settings settings = {.host = getenv("AMQP_HOST"),
-					 .port = atoi(getenv("AMQP_PORT")),
-					 .vhost = "/",
-					 .user = "guest",
-					 .exchange = "bench",
-					 .prefix = "bench.",
-					 .name = "bench",
-					 .heartbeat_ms = 10000,
-					 .window = WINDOW};
+	struct amqp_settings settings = settings_of("bench-adapter", "bench-adapter.");
 	struct hop *hop = mem_alloc(sizeof *hop);
 	struct broker_events events = {hop, on_published, on_delivered, on_lost, on_state};
 	struct topology *topology = adapter_topology();
 	struct buf envelope;
-	double start, used, rate;
+	double start, seconds;
 
-	adapter_envelope(&envelope);
+	buf_init(&envelope, MESSAGE_ENVELOPE_MAX);
+	message_encode(message, &envelope, NULL);
 	hop->loop = loop_new();
 	hop->broker = amqp_ops.open(&settings, SPAN_LITERAL("guest"), hop->loop, NULL, &events, NULL);
 	amqp_ops.declare(hop->broker, topology, NULL);
 	while (!hop->connected)
 		turn(hop);
-	start = now();
-	used = cpu();
 	adapter_fill(hop, buf_view(&envelope));
-	report("amqp_publish_adapter", now() - start, cpu() - used);
 	amqp_ops.fetch(hop->broker, &topology->queues[0], PREFETCH);
-	start = now();
-	used = cpu();
+	start = bench_now();
 	while (hop->hopped < messages)
 		turn(hop);
-	rate = report("amqp_hop_adapter", now() - start, cpu() - used);
+	seconds = bench_now() - start;
 	amqp_ops.close(hop->broker);
 	loop_free(hop->loop);
 	topology_free(topology);
 	buf_free(&envelope);
 	free(hop);
+	purge("bench-adapter.b");
+	return (double)messages / seconds;
+}
+
+/* ---- the queue process --------------------------------------------------------------------------------------- */
+
+static void engine_start(const char *directory, struct bench_engine *engine)
+{
+	static struct amqp_settings broker;
+	static struct postgresql_settings store;
+	struct engine_config config = {.broker = &amqp_ops,
+				       .broker_settings = &broker,
+				       .broker_password = SPAN_LITERAL("guest"),
+				       .store = &postgresql_ops,
+				       .store_settings = &store,
+				       .store_password = span_of(getenv("FERRULE_PG_PASSWORD"))};
+
+	broker = settings_of("bench", "bench.");
+	store = (struct postgresql_settings){.host = getenv("FERRULE_PG_HOST"),
+					     .port = atoi(getenv("FERRULE_PG_PORT")),
+					     .user = getenv("FERRULE_PG_USER"),
+					     .database = getenv("FERRULE_PG_DATABASE"),
+					     .schema = "bench",
+					     .connect_timeout_ms = 5000,
+					     .timeout_ms = 10000};
+	*engine = bench_engine_start(directory, &config);
+}
+
+static double bench_engine(const struct bench_engine *engine, const struct message *message)
+{
+	struct bench_hops how = {.unit = UNIT, .flight = 4};
+	double rate;
+
+	bench_fill(engine, "in.a", message, (size_t)messages);
+	rate = bench_hop(engine, &how, (size_t)messages);
+	purge("bench.out.x");
 	return rate;
 }
 
 int main(int argc, char **argv)
 {
-	double bare, adapter;
+	double bare[BENCH_ROUNDS_MAX], adapter[BENCH_ROUNDS_MAX], whole[BENCH_ROUNDS_MAX], ratios[BENCH_ROUNDS_MAX];
+	size_t rounds = argc > 2 ? strtoul(argv[2], NULL, 10) : 3;
+	struct bench_engine engine;
+	struct message *message;
+	char *directory;
+	double ratio, part;
 
 	if (argc > 1)
 		messages = atol(argv[1]);
-	if (argc > 2)
-		body_size = (size_t)atol(argv[2]);
-	if (messages < 1 || body_size > MESSAGE_INLINE_MAX)
-		die("usage: hop_amqp [MESSAGES [BODY-BYTES]]");
-	bare = bench_bare();
-	adapter = bench_adapter();
-	printf("{\"bench\":\"amqp_hop_ratio\",\"adapter_to_bare\":%.2f}\n", adapter / bare);
+	if (argc > 3)
+		body_size = (size_t)atol(argv[3]);
+	if (messages < 1 || !rounds || rounds > BENCH_ROUNDS_MAX || body_size > MESSAGE_INLINE_MAX)
+		die("usage: hop_amqp [MESSAGES [ROUNDS [BODY-BYTES]]]");
+	if (!getenv("AMQP_PORT") || !getenv("AMQP_HOST") || !getenv("FERRULE_PG_PORT"))
+		die("no servers: see the head of tests/bench/hop_amqp.c");
+	bench_limit(LIMIT_S);
+	message = bench_message(body_size);
+	directory = bench_directory();
+	engine_start(directory, &engine);
+	for (size_t i = 0; i < rounds; i++) {
+		bare[i] = bench_bare();
+		adapter[i] = bench_adapter(message);
+		whole[i] = bench_engine(&engine, message);
+		ratios[i] = whole[i] / bare[i];
+	}
+	bench_engine_stop(&engine);
+	ratio = bench_median(ratios, rounds);
+	part = bench_median(adapter, rounds) / bench_median(bare, rounds);
+	printf("{\"bench\":\"amqp_hop\",\"messages\":%ld,\"rounds\":%zu,\"unit\":%d,\"body\":%zu,\"prefetch\":%d,"
+	       "\"window\":%d,\"hops_per_s\":%.0f,\"bare_per_s\":%.0f,\"ratio\":%.2f,\"worst_ratio\":%.2f,"
+	       "\"adapter_ratio\":%.2f,\"goal\":0.7,\"reached\":%s}\n",
+	       messages, rounds, UNIT, body_size, PREFETCH, WINDOW, bench_median(whole, rounds), bench_median(bare, rounds),
+	       ratio, ratios[0], part, ratio >= 0.7 ? "true" : "false");
+	message_free(message);
+	bench_remove(directory);
 	return 0;
 }
