@@ -1,4 +1,2 @@
-EXTRA_DIST += CONTRIBUTING.md
-EXTRA_DIST += docs/adapters-file.md
-EXTRA_DIST += docs/steps.md
-EXTRA_DIST += docs/adapters-http.md
+EXTRA_DIST += CONTRIBUTING.md .ci/run .clang-format
+EXTRA_DIST += docs/ARCHITECTURE.md docs/adapters-file.md docs/adapters-http.md docs/decisions.md docs/steps.md
