@@ -261,8 +261,9 @@ static bool take_known(struct message *message, const struct field *field, struc
 		*(struct span *)at = value;
 		return true;
 	}
+	/* A second id would be seen by message_decode_new, and the first by message_peek. */
 	if (field->type == FIELD_ID)
-		return id_from_span(at, value) == 0;
+		return id_is_none(at) && id_from_span(at, value) == 0;
 	return take_number(value, at, field->type);
 }
 
@@ -337,7 +338,7 @@ bool message_peek(struct span envelope, struct span flow, struct id *id, uint64_
 	while (envelope.len) {
 		if (!take_u8(&envelope, &tag) || !take_field(&envelope, &value))
 			return false;
-		if (tag == 1 && id_from_span(id, value))
+		if (tag == 1 && (!id_is_none(id) || id_from_span(id, value) || id_is_none(id)))
 			return false;
 		if (!flow.len && tag == 1)
 			return true;

@@ -232,6 +232,23 @@ static void numbers_and_ids_of_the_wrong_length_are_unreadable(void **state)
 		assert_null(message_decode_new(span_make(bad[i].bytes, bad[i].len), NULL));
 }
 
+static void a_second_id_is_unreadable_to_whoever_looks(void **state)
+{
+	struct message *m = full_message();
+	struct id id;
+	uint64_t key;
+	struct buf buf;
+
+	buf_init(&buf, MESSAGE_ENVELOPE_MAX);
+	message_encode(m, &buf, NULL);
+	buf_u8(&buf, 1);
+	buf_field(&buf, SPAN_LITERAL("another id, of thirty-two bytes!"));
+	assert_null(message_decode_new(buf_view(&buf), NULL));
+	assert_false(message_peek(buf_view(&buf), SPAN_LITERAL("flow"), &id, &key));
+	buf_free(&buf);
+	message_free(m);
+}
+
 static void a_look_at_the_envelope_tells_id_and_order_key(void **state)
 {
 	struct message *m = full_message();
@@ -305,6 +322,7 @@ int main(void)
 		cmocka_unit_test(fields_of_a_later_version_are_skipped),
 		cmocka_unit_test(an_envelope_of_another_version_is_unreadable),
 		cmocka_unit_test(numbers_and_ids_of_the_wrong_length_are_unreadable),
+		cmocka_unit_test(a_second_id_is_unreadable_to_whoever_looks),
 		cmocka_unit_test(a_look_at_the_envelope_tells_id_and_order_key),
 		cmocka_unit_test(damaged_envelopes_never_hurt),
 	};
