@@ -26,7 +26,7 @@ services_libservices_a_SOURCES += %D%/transform.c
 
 # the supervisor
 services_libservices_a_SOURCES += %D%/seats.c %D%/seats.h
-services_libservices_a_SOURCES += %D%/supervisor.c %D%/supervisor.h
+services_libservices_a_SOURCES += %D%/supervisor.c %D%/supervisor.h %D%/supervisor_inner.h %D%/supervisor_seats.c
 
 # the queue process
 services_libservices_a_SOURCES += %D%/queue/engine.c %D%/queue/engine.h %D%/queue/inner.h \

@@ -7,16 +7,18 @@
 struct supervisor_config {
 	const char *directory;
 	const char *environment;       /* "" or --env */
-	bool until_idle;               /* poll each source once, end when nothing is ready, held, parked or unrecorded */
+	/* poll each source once, end when nothing is ready, held, parked or unrecorded */
+	bool until_idle;
 	int64_t for_ms;                /* end after this long; 0: never */
 	const char *const *roles;      /* --role: only these (and the queue process); NULL: all */
-	int64_t watchdog_ms;           /* a worker with a message in hand and no progress for so long is killed; 0: some 20 s */
+	/* a worker with a message in hand and no progress for so long is killed; 0: some 20 s */
+	int64_t watchdog_ms;
 	void (*announce)(void *arg, const char *text); /* progress for people; may be NULL */
 	void *arg;
 };
 
-/* Runs until a signal, until idle, or until the time is over. 0, or -1 with the reason. The site was loaded and checked by it; findings go to
- * standard error. Blocks SIGCHLD, SIGTERM, SIGINT and SIGHUP. */
+/* Runs until a signal, until idle, or until the time is over. 0, or -1 with the reason. The site was loaded and checked
+ * by it; findings go to standard error. Blocks SIGCHLD, SIGTERM, SIGINT and SIGHUP. */
 int supervisor_run(const struct supervisor_config *, struct error *);
 
 #endif
