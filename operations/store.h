@@ -22,11 +22,12 @@ void store_close(struct store *);
 struct db *store_db(struct store *);
 
 /* ---- seen */
-int store_seen_find(struct store *, const struct id *sources, size_t n, enum seen *, struct id *messages,
+/* What is past its keep_until counts as new, whether it was deleted by then or not. */
+int store_seen_find(struct store *, const struct id *sources, size_t n, int64_t now, enum seen *, struct id *messages,
 		    struct error *);
 /* First come, first kept: an identity that is there stays as it is. */
 int store_seen_put(struct store *, const struct id *source, const struct id *message, int64_t keep_until,
-		   struct error *);
+		   int64_t now, struct error *);
 
 /* ---- effects */
 /* A session is what may hold intents: alive() tells whether one still lives (also on other machines). */

@@ -37,21 +37,23 @@ static int take_seen(void *arg, const struct value *row, size_t columns)
 static const char find[] =
 	"SELECT source, message, CASE WHEN EXISTS (SELECT 1 FROM dead WHERE dead.id = seen.message AND dead.state <> "
 	"1) THEN 1 ELSE 0 END"
-	" FROM seen WHERE source IN ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
+	" FROM seen WHERE source IN ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)"
+	" AND keep_until >= $17";
 
-int store_seen_find(struct store *store, const struct id *sources, size_t n, enum seen *seen, struct id *messages,
-		    struct error *error)
+int store_seen_find(struct store *store, const struct id *sources, size_t n, int64_t now, enum seen *seen,
+		    struct id *messages, struct error *error)
 {
 	for (size_t at = 0; at < n; at += AT_ONCE) {
 		size_t some = n - at < AT_ONCE ? n - at : AT_ONCE;
 		struct finding_seen f = {sources + at, some, seen + at, messages ? messages + at : NULL, false};
-		struct value values[AT_ONCE];
+		struct value values[AT_ONCE + 1];
 
 		for (size_t i = 0; i < AT_ONCE; i++)
 			values[i] = STORE_ID(&sources[at + (i < some ? i : 0)]);
+		values[AT_ONCE] = VALUE_OF_INT(now);
 		for (size_t i = 0; i < some; i++)
 			seen[at + i] = SEEN_NEW;
-		if (db_run(store->db, find, values, AT_ONCE, take_seen, &f, error))
+		if (db_run(store->db, find, values, AT_ONCE + 1, take_seen, &f, error))
 			return -1;
 		if (f.damaged)
 			return error_set(error, ERROR_FATAL, "db.corrupt",
@@ -61,12 +63,13 @@ int store_seen_find(struct store *store, const struct id *sources, size_t n, enu
 }
 
 int store_seen_put(struct store *store, const struct id *source, const struct id *message, int64_t keep_until,
-		   struct error *error)
+		   int64_t now, struct error *error)
 {
-	struct value values[] = {STORE_ID(source), STORE_ID(message), VALUE_OF_INT(keep_until)};
+	struct value values[] = {STORE_ID(source), STORE_ID(message), VALUE_OF_INT(keep_until), VALUE_OF_INT(now)};
 
 	return db_run(
 		store->db,
-		"INSERT INTO seen (source, message, keep_until) VALUES ($1, $2, $3) ON CONFLICT (source) DO NOTHING",
+		"INSERT INTO seen (source, message, keep_until) VALUES ($1, $2, $3) ON CONFLICT (source) DO UPDATE"
+		" SET message = excluded.message, keep_until = excluded.keep_until WHERE seen.keep_until < $4",
 		values, STORE_COUNT(values), NULL, NULL, error);
 }

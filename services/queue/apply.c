@@ -226,7 +226,7 @@ static int apply_seen(struct engine *engine, struct span in, struct error *error
 	if (!take_u32(&in, &unit) || !wire_take_id(&in, &source) || !wire_take_id(&in, &message) ||
 	    !take_u64(&in, &keep))
 		return unreadable(error, "source identity");
-	return store_seen_put(engine->store, &source, &message, (int64_t)keep, error);
+	return store_seen_put(engine->store, &source, &message, (int64_t)keep, clock_now_ms(), error);
 }
 
 static int apply_effect(struct engine *engine, struct span in, struct error *error)

@@ -249,7 +249,7 @@ static bool on_seen_ask(struct session *session, struct span in)
 		wire_take_id(&in, &sources[i]);
 	if (!session->engine->db_open)
 		error_set(&error, ERROR_RETRY, "db.gone", "the store cannot be reached");
-	else if (store_seen_find(session->engine->store, sources, n, seen, messages, &error))
+	else if (store_seen_find(session->engine->store, sources, n, clock_now_ms(), seen, messages, &error))
 		engine_store_failed(session->engine, &error);
 	at = wire_begin(out, FRAME_SEEN_ANSWER);
 	buf_u32(out, number);

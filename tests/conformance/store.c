@@ -40,19 +40,43 @@ static void what_was_seen_is_found_and_the_first_message_stays(void **state)
 	for (uint64_t i = 0; i < 40; i += 2) {
 		struct id message = id_number("message", i);
 
-		assert_done(store_seen_put(site->store, &sources[i], &message, 1000, done));
-		assert_done(store_seen_put(site->store, &sources[i], &other, 2000, done));
+		assert_done(store_seen_put(site->store, &sources[i], &message, 1000, 0, done));
+		assert_done(store_seen_put(site->store, &sources[i], &other, 2000, 0, done));
 	}
 	COMMIT(site);
-	assert_done(store_seen_find(site->store, sources, 40, seen, messages, done));
+	assert_done(store_seen_find(site->store, sources, 40, 0, seen, messages, done));
 	for (uint64_t i = 0; i < 40; i++) {
 		struct id message = id_number("message", i);
 
 		assert_int_equal(seen[i], i % 2 ? SEEN_NEW : SEEN_BEFORE);
 		assert_true(i % 2 || id_equal(&messages[i], &message));
 	}
-	assert_done(store_seen_find(site->store, sources, 3, seen, NULL, done));
-	assert_done(store_seen_find(site->store, sources, 0, NULL, NULL, done));
+	assert_done(store_seen_find(site->store, sources, 3, 0, seen, NULL, done));
+	assert_done(store_seen_find(site->store, sources, 0, 0, NULL, NULL, done));
+	site_down(site);
+}
+
+static void what_is_past_its_time_is_new_again(void **state)
+{
+	struct id source = id_number("source", 1), first = id_number("message", 1), second = id_number("message", 2), found;
+	struct site *site;
+	enum seen seen;
+
+	site_up(state);
+	site = *state;
+	BEGIN(site);
+	assert_done(store_seen_put(site->store, &source, &first, 1000, 0, done));
+	COMMIT(site);
+	assert_done(store_seen_find(site->store, &source, 1, 1000, &seen, NULL, done));
+	assert_int_equal(seen, SEEN_BEFORE);
+	assert_done(store_seen_find(site->store, &source, 1, 1001, &seen, NULL, done));
+	assert_int_equal(seen, SEEN_NEW);
+	BEGIN(site);
+	assert_done(store_seen_put(site->store, &source, &second, 3000, 1001, done));
+	COMMIT(site);
+	assert_done(store_seen_find(site->store, &source, 1, 1001, &seen, &found, done));
+	assert_int_equal(seen, SEEN_BEFORE);
+	assert_true(id_equal(&found, &second));
 	site_down(site);
 }
 
@@ -243,13 +267,13 @@ static void a_duplicate_of_what_died_is_told_from_one_that_lived(void **state)
 
 	site_up(state);
 	site = *state;
-	assert_done(store_seen_put(site->store, &source, &m->id, 1000, done));
+	assert_done(store_seen_put(site->store, &source, &m->id, 1000, 0, done));
 	die(site, m, "in.orders", "decode", "3", "x12.broken", 100);
-	assert_done(store_seen_find(site->store, &source, 1, &seen, &message, done));
+	assert_done(store_seen_find(site->store, &source, 1, 0, &seen, &message, done));
 	assert_int_equal(seen, SEEN_DIED);
 	assert_true(id_equal(&message, &m->id));
 	assert_done(db_run(site->db, "UPDATE dead SET state = 1, closed_ms = 1", NULL, 0, NULL, NULL, done));
-	assert_done(store_seen_find(site->store, &source, 1, &seen, &message, done));
+	assert_done(store_seen_find(site->store, &source, 1, 0, &seen, &message, done));
 	assert_int_equal(seen, SEEN_BEFORE);
 	message_free(m);
 	site_down(site);
@@ -355,6 +379,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_store_opens_again_and_refuses_a_newer_one),
 		cmocka_unit_test(what_was_seen_is_found_and_the_first_message_stays),
+		cmocka_unit_test(what_is_past_its_time_is_new_again),
 		cmocka_unit_test(parks_come_due_oldest_first),
 		cmocka_unit_test(of_one_order_key_only_the_first_is_due_and_what_failed_stays_in_front),
 		cmocka_unit_test(a_held_order_key_waits_until_it_is_released),

@@ -179,7 +179,7 @@ static void ten_thousand_rows_expire_in_portions_and_nothing_open_does(void **st
 	for (uint64_t i = 0; i < 10000; i++) {
 		struct id source = id_number("source", i), key = id_number("key", i);
 
-		assert_done(store_seen_put(site->store, &source, &source, i < 9000 ? 4999 : 5001, done));
+		assert_done(store_seen_put(site->store, &source, &source, i < 9000 ? 4999 : 5001, 0, done));
 		assert_done(store_effect(site->store, &key, OUTCOME_DELIVERED, open, "erp", SPAN_NONE, SPAN_NONE,
 					 SPAN_NONE, i < 9500 ? 4999 : 5001, done));
 	}
@@ -225,13 +225,13 @@ static void a_unit_that_is_rolled_back_leaves_nothing(void **state)
 	site = *state;
 	error_set(&why, ERROR_REJECT, "x12.broken", "broken");
 	BEGIN(site);
-	assert_done(store_seen_put(site->store, &source, &m->id, 1000, done));
+	assert_done(store_seen_put(site->store, &source, &m->id, 1000, 0, done));
 	assert_done(
 		store_effect(site->store, &key, OUTCOME_DELIVERED, m, "erp", SPAN_NONE, SPAN_NONE, SPAN_NONE, 1, done));
 	assert_done(store_park_put(site->store, &p, 1, done));
 	assert_done(store_dead_put(site->store, &dead, buf_view(&envelope), SPAN_NONE, 1, done));
 	site->db->ops->rollback(site->db->self);
-	assert_done(store_seen_find(site->store, &source, 1, &seen, NULL, done));
+	assert_done(store_seen_find(site->store, &source, 1, 0, &seen, NULL, done));
 	assert_int_equal(seen, SEEN_NEW);
 	assert_int_equal(dead_open(site), 0);
 	assert_int_equal(database_number(site->db, "SELECT count(*) FROM parks"), 0);

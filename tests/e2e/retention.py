@@ -1,0 +1,49 @@
+#!/usr/bin/env python3
+"""What is past its time goes, what is still needed stays: on a site that keeps things for seconds."""
+import os
+
+from bed import check, equal, main, test, wait
+
+SITE = """name: e2e
+retention: {queue: 2s, originals: 3s, receipts: 4s, lineage: 3s}
+limits: {disk-reserve: 1MiB}
+processes: {transform: 1}
+"""
+
+FLOW = """
+flow: intake
+owner: tests
+from: {file: 'in/*.json', after: delete, age: 0s, interval: 100ms}
+duplicates: {by: content, within: 2s}
+steps: [{decode: json}]
+to: {file: 'out/$(.n).json', exists: replace, create: yes}
+effect: rename
+retry: {for: 1s}
+"""
+
+
+def kept(site, where):
+    return [name for _, _, names in os.walk(os.path.join(site.at("data/vault"), where)) for name in names]
+
+
+@test("large originals, receipts and lineage go when their time is over; a dead letter keeps its document")
+def past_its_time(site):
+    site.write("site.yaml", SITE)
+    site.flow(FLOW)
+    site.drop("in/good.json", '{"n": 1, "text": "%s"}' % ("g" * 100_000))
+    site.drop("in/bad.json", '{"n": 2, "text": "%s"' % ("b" * 100_000))
+    site.start()
+    wait(lambda: os.path.exists(site.at("out/1.json")), 10, "the delivery")
+    equal(len(site.dead()), 1, "dead letters")
+    check(len(kept(site, "files")) >= 2, "both originals are files of their own")
+    wait(lambda: len(kept(site, "files")) == 1, 20, "the good one's documents to go")
+    check(len(kept(site, "trash")) >= 1, "what went lies in the trash for a day")
+    equal(site.dead()[0]["cause"], "json.syntax", "the dead letter that stays")
+    wait(lambda: site.type("trace", "good.json", "--site", site.path)[0] == 1, 20, "the lineage to go")
+    # its identity is past its time, too: the same document is a new one
+    site.drop("in/again.json", '{"n": 1, "text": "%s"}' % ("g" * 100_000))
+    os.unlink(site.at("out/1.json"))
+    wait(lambda: os.path.exists(site.at("out/1.json")), 10, "the same document, accepted anew")
+
+
+main()
