@@ -123,7 +123,7 @@ struct site_limits {           /* site.yaml's limits: */
 	uint64_t tree_max;     /* bytes a step may hold as a tree; default 64 MiB */
 	int64_t step_time_ms;  /* CPU time of one expression; default 2 s */
 	uint64_t step_memory;  /* default 256 MiB */
-	uint64_t process_memory; /* address space of a transform process; default 4 GiB */
+	uint64_t process_memory; /* address space of a transform process; default 4 GiB, at most half the machine */
 };
 
 struct site {
