@@ -19,14 +19,27 @@
 #define QUICK_DEATH_MS 10000
 #define BACKOFF_MAX_MS 10000
 #define BLAMED_MAX_MS 200 /* a message is to blame, and will be dead soon: the others do not wait for that */
+#define OUTSIDE_MAX_MS 1000 /* somebody ended it on purpose */
 #define ON_DEMAND_MAX 50
+#define MEMORY_LEAST (512ull << 20)
 
 /* ---- starting processes ------------------------------------------------------------------------------------------ */
+
+/* The site's limit, but never more than half the machine: its own killer would come first, and knows nothing of
+ * messages. */
+static uint64_t memory_of(const struct site *site)
+{
+	uint64_t half = (uint64_t)sysconf(_SC_PHYS_PAGES) / 2 * (uint64_t)sysconf(_SC_PAGESIZE);
+
+	if (half < MEMORY_LEAST)
+		half = MEMORY_LEAST;
+	return site->limits.process_memory < half ? site->limits.process_memory : half;
+}
 
 static void limit_memory(const struct site *site, const struct seat *seat)
 {
 #ifndef FERRULE_SANITIZED
-	struct rlimit limit = {site->limits.process_memory, site->limits.process_memory};
+	struct rlimit limit = {memory_of(site), memory_of(site)};
 
 	if (seat->role == &role_transform)
 		setrlimit(RLIMIT_AS, &limit);
@@ -136,7 +149,7 @@ static bool suspect(struct supervisor *supervisor, struct seat *seat, const char
 /* One that ate all it may have dies of a failed allocation, which the exit status does not tell. */
 static void note_memory(const struct seat *seat, const struct rusage *used, char *cause, size_t size)
 {
-	uint64_t limit = seat->generation->site->limits.process_memory, most = (uint64_t)used->ru_maxrss * 1024;
+	uint64_t limit = memory_of(seat->generation->site), most = (uint64_t)used->ru_maxrss * 1024;
 	size_t n = strlen(cause);
 
 	if (seat->role == &role_transform && most > limit / 2)
@@ -171,6 +184,8 @@ static void seat_ended(struct supervisor *supervisor, struct seat *seat, int sta
 	wait = seat->failures < 2 ? 0 : 50ll << (seat->failures > 8 ? 8 : seat->failures);
 	if (blamed && wait > BLAMED_MAX_MS)
 		wait = BLAMED_MAX_MS;
+	if (ending == ENDING_OUTSIDE && wait > OUTSIDE_MAX_MS)
+		wait = OUTSIDE_MAX_MS;
 	seat->not_before = now + (wait > BACKOFF_MAX_MS ? BACKOFF_MAX_MS : wait);
 	seat->wanted = true;
 	if (!supervisor->ending)
