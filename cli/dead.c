@@ -51,7 +51,7 @@ static json_t *filter_of(const struct arguments *arguments, int64_t limit, int *
 
 /* ---- list -------------------------------------------------------------------------------------------------------- */
 
-static void print_list(const json_t *answer)
+static void print_list(const json_t *answer, const char *site)
 {
 	const json_t *groups = json_object_get(answer, "groups"), *letters = json_object_get(answer, "letters"), *entry;
 	size_t i;
@@ -75,9 +75,9 @@ static void print_list(const json_t *answer)
 		       json_text(entry, "position"));
 	}
 	entry = json_array_get(letters, 0);
-	printf("\nOne in full:          ferrule dead show %lld\nOne of a cause again: ferrule dead replay --cause %s "
-	       "--first 1\n",
-	       (long long)json_number(entry, "number"), json_text(entry, "cause"));
+	printf("\nOne in full:          ferrule dead show %lld%s\nOne of a cause again: ferrule dead replay --cause %s "
+	       "--first 1%s\n",
+	       (long long)json_number(entry, "number"), site, json_text(entry, "cause"), site);
 }
 
 static int list(struct selection *selection)
@@ -97,7 +97,7 @@ static int list(struct selection *selection)
 	if (answer && argument_given(selection->arguments, "json"))
 		verb_print_json(answer);
 	else if (answer)
-		print_list(answer);
+		print_list(answer, show_site(SHOWN_HERE, selection->arguments));
 	json_decref(answer);
 	return code;
 }
@@ -136,7 +136,7 @@ static void print_body(const char *title, const json_t *letter, const char *key)
 	buf_free(&bytes);
 }
 
-static void print_letter(const json_t *letter)
+static void print_letter(const json_t *letter, const char *site)
 {
 	long long number = (long long)json_number(letter, "number");
 	const json_t *origin = json_object_get(letter, "origin");
@@ -154,9 +154,9 @@ static void print_letter(const json_t *letter)
 	if (*json_text(origin, "name"))
 		printf("  document  %s\n", json_text(origin, "name"));
 	print_body("what the step had in hand", letter, "content");
-	printf("\nAgain:   ferrule dead replay %lld\nChanged: ferrule dead edit %lld\nNever:   ferrule dead discard "
-	       "%lld --reason '…'\n",
-	       number, number, number);
+	printf("\nAgain:   ferrule dead replay %lld%s\nChanged: ferrule dead edit %lld%s\nNever:   ferrule dead discard "
+	       "%lld --reason '…'%s\n",
+	       number, site, number, site, number, site);
 }
 
 static int show(struct selection *selection)
@@ -170,7 +170,7 @@ static int show(struct selection *selection)
 	if (letter && argument_given(selection->arguments, "json"))
 		verb_print_json(letter);
 	else if (letter)
-		print_letter(letter);
+		print_letter(letter, show_site(SHOWN_HERE, selection->arguments));
 	json_decref(letter);
 	return code;
 }
@@ -312,7 +312,8 @@ static int edited(struct selection *selection, const json_t *letter, const struc
 			   json_pack("{s:I s:s}", "number", (json_int_t)number, "body", text.data ? text.data : ""));
 	buf_free(&text);
 	if (code == EXIT_DONE)
-		printf("edited %lld; the original stays in the vault. Now: ferrule dead replay %lld\n", number, number);
+		printf("edited %lld; the original stays in the vault. Now: ferrule dead replay %lld%s\n", number,
+		       number, show_site(SHOWN_HERE, selection->arguments));
 	return code;
 }
 

@@ -16,7 +16,7 @@ static const struct verb_option options[] = {
 	{NULL, NULL, NULL},
 };
 
-static void print_list(const json_t *answer)
+static void print_list(const json_t *answer, const char *site)
 {
 	const json_t *doubts = json_object_get(answer, "doubts"), *doubt;
 	const char *first;
@@ -33,9 +33,9 @@ static void print_list(const json_t *answer)
 		       (long long)json_number(doubt, "attempts"),
 		       show_keys(SHOWN_HERE, json_object_get(doubt, "keys")));
 	first = show_id(SHOWN_HERE, json_text(json_array_get(doubts, 0), "key"));
-	printf("\nLook at the target. It is there:     ferrule doubt confirm %s\n                    It is not there: "
-	       "ferrule doubt resend %s\n",
-	       first, first);
+	printf("\nLook at the target. It is there:     ferrule doubt confirm %s%s\n                    It is not there: "
+	       "ferrule doubt resend %s%s\n",
+	       first, site, first, site);
 }
 
 static int list(const struct arguments *arguments, struct session *session)
@@ -49,7 +49,7 @@ static int list(const struct arguments *arguments, struct session *session)
 	if (answer && argument_given(arguments, "json"))
 		verb_print_json(answer);
 	else if (answer)
-		print_list(answer);
+		print_list(answer, show_site(SHOWN_HERE, arguments));
 	json_decref(answer);
 	return code;
 }

@@ -72,8 +72,8 @@ static int hold(const struct arguments *arguments)
 					     argument_given(arguments, "reason") ? argument(arguments, "reason") : "",
 					     "by", by ? by : "root"));
 	if (code == EXIT_DONE)
-		printf("%s is held until %s; what arrives for it waits. To end it now: ferrule resume %s\n", name,
-		       show_time(SHOWN_HERE, until), name);
+		printf("%s is held until %s; what arrives for it waits. To end it now: ferrule resume %s%s\n", name,
+		       show_time(SHOWN_HERE, until), name, show_site(SHOWN_HERE, arguments));
 	session_close(session);
 	return code;
 }

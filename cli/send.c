@@ -70,7 +70,7 @@ static int accept_document(const struct arguments *arguments, struct session *se
 	}
 	id_hex(reception.seen == SEEN_NEW ? &reception.message->id : &reception.first, id);
 	if (reception.seen == SEEN_NEW)
-		printf("accepted as %.12s; where it is: ferrule trace %.12s\n", id, id);
+		printf("accepted as %.12s; where it is: ferrule trace %.12s%s\n", id, id, show_site(SHOWN_HERE, arguments));
 	else
 		printf("recognised: the same came before, as %.12s. To accept it anew: --again\n", id);
 	receive_free(&reception);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
 
@@ -119,6 +120,40 @@ const char *show_time(char *text, int64_t ms)
 		return "";
 	localtime_r(&seconds, &tm);
 	strftime(text, SHOWN, "%Y-%m-%d %H:%M:%S", &tm);
+	return text;
+}
+
+static void add_option(struct buf *line, const char *name, const char *value)
+{
+	bool plain = !value[strspn(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+:,@=")];
+
+	buf_printf(line, " --%s ", name);
+	if (!plain)
+		buf_char(line, '\'');
+	for (const char *c = value; *c; c++)
+		if (*c == '\'')
+			buf_text(line, "'\\''");
+		else
+			buf_char(line, *c);
+	if (!plain)
+		buf_char(line, '\'');
+}
+
+/* `status` and `run` take the directory as a word. */
+const char *show_site(char *text, const struct arguments *arguments)
+{
+	const char *directory = argument(arguments, "site");
+	struct buf line;
+
+	if (!strcmp(arguments->verb->name, "status"))
+		directory = argument_word(arguments, 0, directory);
+	buf_init(&line, SHOWN - 1);
+	if (directory)
+		add_option(&line, "site", directory);
+	if (argument_given(arguments, "env"))
+		add_option(&line, "env", argument(arguments, "env"));
+	snprintf(text, SHOWN, "%.*s", line.full ? 0 : (int)line.len, line.len ? line.data : "");
+	buf_free(&line);
 	return text;
 }
 

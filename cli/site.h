@@ -35,6 +35,8 @@ int64_t json_number(const json_t *object, const char *key);   /* 0 when it is no
 #define SHOWN_HERE ((char[SHOWN]){0})
 const char *show_age(char *text, int64_t ms);          /* "5m 3s ago" */
 const char *show_time(char *text, int64_t ms);         /* "2026-01-31 12:00:00" */
+/* " --site DIR --env NAME" as they were given, for commands that people are told to type next; quoted where a shell wants it. */
+const char *show_site(char *text, const struct arguments *);
 const char *show_id(char *text, const char *hex);      /* its first 12 digits */
 const char *show_keys(char *text, const json_t *keys); /* "PO-4711, PO-4712 … 3 more" */
 

@@ -37,7 +37,7 @@ static void print_endpoints(json_t *endpoints)
 			       show_age(SHOWN_HERE, json_number(state, "since")), json_text(state, "error"));
 }
 
-static void print_status(const json_t *answer, bool running)
+static void print_status(const json_t *answer, bool running, const char *site)
 {
 	const json_t *queues = json_object_get(answer, "queues"), *queue;
 	size_t i;
@@ -50,12 +50,12 @@ static void print_status(const json_t *answer, bool running)
 	json_array_foreach(queues, i, queue)
 		print_queue(queue);
 	print_endpoints(json_object_get(answer, "endpoints"));
-	printf("\n  dead letters %lld (ferrule dead list), doubts %lld (ferrule doubt list), parked %lld\n",
-	       (long long)json_number(answer, "dead"), (long long)json_number(answer, "doubt"),
+	printf("\n  dead letters %lld (ferrule dead list%s), doubts %lld (ferrule doubt list%s), parked %lld\n",
+	       (long long)json_number(answer, "dead"), site, (long long)json_number(answer, "doubt"), site,
 	       (long long)json_number(answer, "parked"));
 }
 
-static void print_problem(const json_t *problem)
+static void print_problem(const json_t *problem, const char *site)
 {
 	printf("- %s\n", json_text(problem, "what"));
 	if (json_number(problem, "since"))
@@ -67,10 +67,11 @@ static void print_problem(const json_t *problem)
 	if (*json_text(problem, "runbook"))
 		printf("    runbook  %s\n", json_text(problem, "runbook"));
 	if (*json_text(problem, "next"))
-		printf("    next     %s\n", json_text(problem, "next"));
+		printf("    next     %s%s\n", json_text(problem, "next"),
+		       strncmp(json_text(problem, "next"), "ferrule ", 8) ? "" : site);
 }
 
-static int print_problems(const json_t *problems)
+static int print_problems(const json_t *problems, const char *site)
 {
 	const json_t *problem;
 	size_t i;
@@ -78,7 +79,7 @@ static int print_problems(const json_t *problems)
 	if (!json_array_size(problems))
 		puts("No problems.");
 	json_array_foreach(problems, i, problem)
-		print_problem(problem);
+		print_problem(problem, site);
 	return json_array_size(problems) ? EXIT_FINDINGS : EXIT_DONE;
 }
 
@@ -144,8 +145,7 @@ static int wait_idle(const struct arguments *arguments, struct session *session)
 	return code;
 }
 
-/* ---- totals
- * ----------------------------------------------------------------------------------------------------------- */
+/* ---- totals ------------------------------------------------------------------------------------------------------ */
 
 static const struct stage {
 	const char *name, *title;
@@ -188,8 +188,7 @@ static int print_totals(const struct arguments *arguments, struct session *sessi
 	return code;
 }
 
-/* ---- the verb
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- the verb ---------------------------------------------------------------------------------------------------- */
 
 static int show(const struct arguments *arguments, struct session *session, bool running)
 {
@@ -202,9 +201,9 @@ static int show(const struct arguments *arguments, struct session *session, bool
 	if (argument_given(arguments, "json"))
 		verb_print_json(argument_given(arguments, "problems") ? json_object_get(answer, "problems") : answer);
 	else if (argument_given(arguments, "problems"))
-		code = print_problems(json_object_get(answer, "problems"));
+		code = print_problems(json_object_get(answer, "problems"), show_site(SHOWN_HERE, arguments));
 	else
-		print_status(answer, running);
+		print_status(answer, running, show_site(SHOWN_HERE, arguments));
 	json_decref(answer);
 	return code;
 }
