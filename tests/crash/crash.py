@@ -101,7 +101,9 @@ class Round:
 
     def run(self):
         options, site = self.options, self.site
-        site.start(self.faults())
+        ready = site.ready(60)
+        site.start()
+        ready()  # the queues exist: a broker that is killed while it makes one may never serve that again
         began = time.monotonic()
         count = 0
         while time.monotonic() - began < options.seconds or count < options.documents:
@@ -118,7 +120,7 @@ class Round:
 
 
 def again(options, seed):
-    return (f"again: make crash ROUNDS=1 SEED={seed} QUEUE={options.queue} DOCUMENTS={options.documents} SECONDS={options.seconds:g}"
+    return (f"again: make crash ROUNDS=1 SEED={seed} QUEUE={options.queue} DOCUMENTS={options.documents} DURATION={options.seconds:g}"
             f" SPLIT={options.split}{' FULL_DISK=yes' if options.full_disk else ''}")
 
 

@@ -141,6 +141,10 @@ def fault_names():
     return names
 
 
+def has_faults(build):
+    return re.search(r"^#define FERRULE_FAULTS\b", read(os.path.join(build, "config.h")), re.MULTILINE) is not None
+
+
 class Servers:
     """RabbitMQ and PostgreSQL, real ones, for as long as the test lasts."""
 
@@ -378,6 +382,9 @@ class Site:
                 if name:
                     found[name].append(int(child))
         return found
+
+    def log_text_count(self, text):
+        return read(self.log_path).count(text)
 
     def deaths(self):
         return len(re.findall(r'ended role=\S+ cause="signal 9', read(self.log_path)))

@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 
-from lab import Failure, Servers, Site, Skip, Tap, fault_names, kill
+from lab import Failure, Servers, Site, Skip, Tap, fault_names, has_faults, kill
 
 # What no run of this site passes, and who else stops the program there.
 EXEMPT = {
@@ -161,6 +161,8 @@ def main():
     options = parser.parse_args()
     tap, servers = Tap(), None
     try:
+        if not has_faults(options.build):
+            raise Skip("built without --enable-faults")
         if options.queue == "rabbitmq":
             servers = Servers()
         run_all(options, servers, tap)
