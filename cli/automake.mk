@@ -4,10 +4,12 @@ ferrule_SOURCES += %D%/main.c %D%/verb.h
 ferrule_SOURCES += %D%/arguments.c
 ferrule_SOURCES += %D%/letter.c %D%/letter.h
 ferrule_SOURCES += %D%/site.c %D%/site.h
+ferrule_SOURCES += %D%/table.c
 
 # a file a verb
 ferrule_SOURCES += %D%/check.c
-ferrule_SOURCES += %D%/dead.c
+ferrule_SOURCES += %D%/dead.c %D%/dead.h
+ferrule_SOURCES += %D%/dead_change.c
 ferrule_SOURCES += %D%/doubt.c
 ferrule_SOURCES += %D%/hand.c
 ferrule_SOURCES += %D%/hold.c

@@ -42,7 +42,7 @@ static int check(const struct arguments *arguments)
 		return verb_failed(arguments, &error);
 	findings_init(&findings);
 	code = site_inspect(bundle, registry_get(), directory, &findings) ? EXIT_FINDINGS : EXIT_DONE;
-	if (argument_given(arguments, "json"))
+	if (arguments->json)
 		print_json(&findings);
 	else
 		print_text(&findings, directory);
@@ -57,6 +57,9 @@ const struct verb verb_check = {
 	.words = "[DIR]",
 	.words_max = 1,
 	.summary = "Check a site offline, every finding in one pass",
+	.text = "  ferrule check\n  ferrule check --env prod\n\nA finding is file:line:column: error or warning: what "
+		"is wrong. Exit code 1: there are errors.\n",
+	.json = "{errors, findings: [{file, line, column, severity, code, message}]}",
 	.options = options,
 	.run = check,
 };

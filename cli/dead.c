@@ -1,46 +1,41 @@
-/* ferrule dead: what could not go on, grouped by cause; shown, replayed, edited, discarded. */
+/* ferrule dead: what could not go on, grouped by cause; shown here, and replayed, discarded or edited by dead_change.c.
+ */
 #include "config.h"
+#include "cli/dead.h"
 
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
+#include "base/utf8.h"
 #include "cli/letter.h"
-#include "cli/site.h"
 
-#define PAGE 200
-#define EDIT_MAX (4u << 20)
+#define PAGE 200        /* for people to read */
+#define PAGE_JSON 50000 /* for programs: all that one answer may hold */
+#define BODY_MAX (4u << 20)
+#define BODY_SHOWN 2000
 
 static const struct verb_option options[] = {
 	{"cause", "CODE", "only those of this cause: x12.count, jq.error …"},
 	{"flow", "NAME", "only those of this flow"},
-	{"key", "KEY", "only those with this business key"},
+	{"key", "KEY", "only those with this business key, or of this document"},
 	{"since", "TIME", "only those since then: 2026-01-31T12:00:00Z, or so long ago: 2h"},
-	{"first", "N", "at most so many"},
-	{"rate", "N/s", "replay at most so many a second"},
+	{"state", "STATE", "list: open (if not given), replayed, discarded or all"},
+	{"first", "N", "at most so many, the oldest first"},
+	{"rate", "N/s", "replay, discard: at most so many a second"},
 	{"again", NULL, "replay: deliver anew what was delivered before"},
-	{"dry-run", NULL, "replay, discard: say what would be done"},
-	{"reason", "TEXT", "discard: why"},
+	{"dry-run", NULL, "replay, discard: only say what would be done"},
+	{"reason", "TEXT", "discard: why; whoever asks later reads it"},
 	{"file", "FILE", "edit: take the new body from a file instead of an editor"},
 	SITE_OPTIONS,
 	{NULL, NULL, NULL},
 };
 
-/* What is selected, by filters or by numbers. */
-struct selection {
-	const struct arguments *arguments;
-	struct session *session;
-	int64_t first; /* how many are still wanted */
-};
-
-static json_t *filter_of(const struct arguments *arguments, int64_t limit, int *code)
+json_t *dead_filter(const struct arguments *arguments, int64_t limit, int *code)
 {
+	static const char *const names[] = {"cause", "flow", "key", "state"};
 	json_t *filter = json_pack("{s:I}", "limit", (json_int_t)limit);
-	static const char *const names[] = {"cause", "flow", "key"};
 	int64_t since;
 
-	for (size_t i = 0; i < 3; i++)
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		if (argument_given(arguments, names[i]))
 			json_object_set_new(filter, names[i], json_string(argument(arguments, names[i])));
 	*code = site_time(arguments, "since", 0, &since);
@@ -49,99 +44,174 @@ static json_t *filter_of(const struct arguments *arguments, int64_t limit, int *
 	return filter;
 }
 
-/* ---- list -------------------------------------------------------------------------------------------------------- */
-
-static void print_list(const json_t *answer, const char *site)
+const char *dead_name(char *text, const json_t *letter)
 {
-	const json_t *groups = json_object_get(answer, "groups"), *letters = json_object_get(answer, "letters"), *entry;
-	size_t i;
+	const char *document = json_text(letter, "document");
 
-	if (!json_array_size(letters)) {
-		puts("No dead letters.");
-		return;
-	}
-	puts("by cause:");
-	json_array_foreach(groups, i, entry)
-		printf("  %6lld  %-24s %-20s in %-20s last %s\n", (long long)json_number(entry, "count"),
-		       json_text(entry, "cause"), json_text(entry, "step"), json_text(entry, "flow"),
-		       show_age(SHOWN_HERE, json_number(entry, "last_ms")));
-	puts("\nnumber  when       cause                    flow                 keys / position");
-	json_array_foreach(letters, i, entry) {
-		const char *keys = show_keys(SHOWN_HERE, json_object_get(entry, "keys"));
-
-		printf("%6lld  %-10.10s %-24s %-20s %s%s%s\n", (long long)json_number(entry, "number"),
-		       show_age(SHOWN_HERE, json_number(entry, "at_ms")), json_text(entry, "cause"),
-		       json_text(entry, "flow"), keys, *keys && *json_text(entry, "position") ? " · " : "",
-		       json_text(entry, "position"));
-	}
-	entry = json_array_get(letters, 0);
-	printf("\nOne in full:          ferrule dead show %lld%s\nOne of a cause again: ferrule dead replay --cause %s "
-	       "--first 1%s\n",
-	       (long long)json_number(entry, "number"), site, json_text(entry, "cause"), site);
+	show_keys(text, json_object_get(letter, "keys"));
+	if (!*text)
+		snprintf(text, SHOWN, "%.400s",
+			 *document ? document : json_text(json_object_get(letter, "origin"), "name"));
+	return text;
 }
 
-static int list(struct selection *selection)
-{
-	int code;
-	json_t *filter = filter_of(
-		selection->arguments,
-		argument_given(selection->arguments, "first") ? atoll(argument(selection->arguments, "first")) : PAGE,
-		&code);
-	json_t *answer;
-
-	if (code) {
-		json_decref(filter);
-		return code;
-	}
-	answer = site_ask(selection->arguments, selection->session, "dead.list", filter, &code);
-	if (answer && argument_given(selection->arguments, "json"))
-		verb_print_json(answer);
-	else if (answer)
-		print_list(answer, show_site(SHOWN_HERE, selection->arguments));
-	json_decref(answer);
-	return code;
-}
-
-/* ---- one of them ------------------------------------------------------------------------------------------------- */
-
-static json_t *get(struct selection *selection, const char *which, int *code)
+json_t *dead_get(const struct arguments *arguments, struct session *session, const char *which, int *code)
 {
 	char *end;
 	long long number = strtoll(which, &end, 10);
 	json_t *request = *end ? json_pack("{s:s}", "id", which) : json_pack("{s:I}", "number", (json_int_t)number);
 
-	return site_ask(selection->arguments, selection->session, "dead.get", request, code);
+	return site_ask(arguments, session, "dead.get", request, code);
 }
 
-static void print_body(const char *title, const json_t *letter, const char *key)
-{
-	struct buf bytes;
-	bool printable = true;
+/* ---- list -------------------------------------------------------------------------------------------------------- */
 
-	buf_init(&bytes, EDIT_MAX);
-	if (!base64_decode(&bytes, span_of(json_text(letter, key))) && bytes.len) {
-		for (size_t i = 0; i < bytes.len && i < 2000; i++)
-			printable =
-				printable &&
-				(unsigned char)bytes.data[i] >=
-					(bytes.data[i] == '\n' || bytes.data[i] == '\r' || bytes.data[i] == '\t' ? 0
-														 : 32);
-		printf("\n%s (%zu bytes):\n", title, bytes.len);
-		if (printable)
-			printf("%.*s%s\n", bytes.len > 2000 ? 2000 : (int)bytes.len, bytes.data,
-			       bytes.len > 2000 ? " …" : "");
+static void print_groups(const json_t *groups)
+{
+	static const char *const titles[] = {">count", "cause", "step", "flow", "last", NULL};
+	struct table *table = table_new(titles);
+	const json_t *group;
+	size_t i;
+
+	json_array_foreach(groups, i, group) {
+		table_number(table, json_number(group, "count"));
+		table_add(table, json_text(group, "cause"));
+		table_add(table, json_text(group, "step"));
+		table_add(table, json_text(group, "flow"));
+		table_add(table, show_age(SHOWN_HERE, json_number(group, "last_ms")));
+	}
+	table_print_take(table, "");
+}
+
+static void print_letters(const json_t *letters)
+{
+	static const char *const titles[] = {">number", "when", "cause", "flow", "keys or document", "where", NULL};
+	struct table *table = table_new(titles);
+	const json_t *letter;
+	size_t i;
+
+	json_array_foreach(letters, i, letter) {
+		table_number(table, json_number(letter, "number"));
+		table_add(table, show_age(SHOWN_HERE, json_number(letter, "at_ms")));
+		table_add(table, json_text(letter, "cause"));
+		table_add(table, json_text(letter, "flow"));
+		table_add(table, dead_name(SHOWN_HERE, letter));
+		table_add(table, strcmp(json_text(letter, "state"), "open") ? json_text(letter, "state")
+									    : json_text(letter, "position"));
+	}
+	table_print_take(table, "");
+}
+
+static void print_list(const struct arguments *arguments, const json_t *answer)
+{
+	const json_t *groups = json_object_get(answer, "groups"), *letters = json_object_get(answer, "letters"),
+		     *first = json_array_get(letters, 0);
+	const char *site = show_site(SHOWN_HERE, arguments);
+
+	if (!first) {
+		puts("No dead letters.");
+		return;
+	}
+	print_groups(groups);
+	puts("");
+	print_letters(letters);
+	if (json_object_get(answer, "next"))
+		printf("… and more: --first 1000\n");
+	printf("\nOne in full:          ferrule dead show %lld%s\n", (long long)json_number(first, "number"), site);
+	if (!strcmp(json_text(first, "state"), "open"))
+		printf("One of a cause again: ferrule dead replay --cause %s --first 1%s\n", json_text(first, "cause"),
+		       site);
+}
+
+static int list(const struct arguments *arguments, struct session *session)
+{
+	json_t *filter, *answer;
+	int64_t most;
+	int code;
+
+	if (verb_count(arguments, "first", arguments->json ? PAGE_JSON : PAGE, &most))
+		return EXIT_USAGE;
+	filter = dead_filter(arguments, most, &code);
+	if (code) {
+		json_decref(filter);
+		return code;
+	}
+	answer = site_ask(arguments, session, "dead.list", filter, &code);
+	if (answer && arguments->json)
+		verb_print_json(answer);
+	else if (answer)
+		print_list(arguments, answer);
+	json_decref(answer);
+	return code;
+}
+
+/* ---- show -------------------------------------------------------------------------------------------------------- */
+
+/* What a terminal can show: text, and no control characters. */
+static bool printable(struct span bytes)
+{
+	if (!utf8_is_clean(bytes))
+		return false;
+	for (size_t i = 0; i < bytes.len; i++) {
+		unsigned char c = (unsigned char)bytes.data[i];
+
+		if ((c < 32 && c != '\n' && c != '\r' && c != '\t') || c == 127)
+			return false;
+	}
+	return true;
+}
+
+static void print_bytes(const char *title, struct span bytes)
+{
+	size_t shown = bytes.len < BODY_SHOWN ? bytes.len : BODY_SHOWN;
+
+	if (!bytes.len)
+		return;
+	printf("\n%s (%zu bytes):\n", title, bytes.len);
+	if (!printable(bytes)) {
+		puts("  (not text)");
+		return;
+	}
+	while (shown < bytes.len && ((unsigned char)bytes.data[shown] & 0xc0) == 0x80)
+		shown++;
+	printf("%.*s%s\n", (int)shown, bytes.data, shown < bytes.len ? " …" : "");
+}
+
+static void print_content(struct session *session, const json_t *letter)
+{
+	struct error error = {0};
+	struct buf bytes;
+
+	buf_init(&bytes, BODY_MAX);
+	if (!base64_decode(&bytes, span_of(json_text(letter, "content"))) && bytes.len) {
+		print_bytes("what the step had in hand", buf_view(&bytes));
+	} else {
+		buf_reset(&bytes);
+		if (!letter_body(session, letter, &bytes, &error))
+			print_bytes("the message", buf_view(&bytes));
 		else
-			puts("  (binary)");
+			printf("\nthe message cannot be shown: %s\n", error.text);
 	}
 	buf_free(&bytes);
 }
 
-static void print_letter(const json_t *letter, const char *site)
+static void print_history(const json_t *letter)
 {
-	long long number = (long long)json_number(letter, "number");
+	const json_t *entry;
+	size_t i;
+
+	json_array_foreach(json_object_get(letter, "history"), i, entry)
+		printf("  %-9s %s%s%s%s%s\n", json_text(entry, "what"),
+		       show_time(SHOWN_HERE, json_number(entry, "at_ms")), *json_text(entry, "who") ? " by " : "",
+		       json_text(entry, "who"), *json_text(entry, "why") ? ": " : "", json_text(entry, "why"));
+}
+
+static void print_letter(const struct arguments *arguments, const json_t *letter)
+{
 	const json_t *origin = json_object_get(letter, "origin");
 
-	printf("dead letter %lld, %s\n", number, json_text(letter, "state"));
+	printf("dead letter %lld, %s%s\n", (long long)json_number(letter, "number"), json_text(letter, "state"),
+	       json_number(letter, "deaths") > 1 ? ", died more than once" : "");
 	printf("  when      %s (%s)\n", show_time(SHOWN_HERE, json_number(letter, "at_ms")),
 	       show_age(SHOWN_HERE, json_number(letter, "at_ms")));
 	printf("  flow      %s, step %s\n", json_text(letter, "flow"), json_text(letter, "step"));
@@ -153,242 +223,88 @@ static void print_letter(const json_t *letter, const char *site)
 		printf("  keys      %s\n", show_keys(SHOWN_HERE, json_object_get(letter, "keys")));
 	if (*json_text(origin, "name"))
 		printf("  document  %s\n", json_text(origin, "name"));
-	print_body("what the step had in hand", letter, "content");
-	printf("\nAgain:   ferrule dead replay %lld%s\nChanged: ferrule dead edit %lld%s\nNever:   ferrule dead discard "
-	       "%lld --reason '…'%s\n",
-	       number, site, number, site, number, site);
+	print_history(letter);
 }
 
-static int show(struct selection *selection)
+static void print_next(const struct arguments *arguments, const json_t *letter)
 {
-	int code = EXIT_DONE;
-	json_t *letter;
-
-	if (selection->arguments->count < 2)
-		return verb_usage(selection->arguments, "which? ferrule dead show NUMBER");
-	letter = get(selection, selection->arguments->words[1], &code);
-	if (letter && argument_given(selection->arguments, "json"))
-		verb_print_json(letter);
-	else if (letter)
-		print_letter(letter, show_site(SHOWN_HERE, selection->arguments));
-	json_decref(letter);
-	return code;
-}
-
-/* ---- replay and discard: for each that is selected --------------------------------------------------------------- */
-
-typedef int each_fn(struct selection *, const json_t *letter);
-
-/* One unit each: interrupted at any point, what was done is done and the rest is as it was. */
-static int one(struct selection *selection, const char *which, each_fn *each)
-{
-	int code = EXIT_DONE;
-	json_t *letter = get(selection, which, &code);
-
-	if (letter)
-		code = each(selection, letter);
-	json_decref(letter);
-	return code;
-}
-
-static int each_listed(struct selection *selection, each_fn *each, const struct timespec *pause)
-{
-	int code = EXIT_DONE;
-	int64_t done = 0;
-	json_t *answer, *letter;
-	size_t i;
-
-	answer = site_ask(selection->arguments, selection->session, "dead.list",
-			  filter_of(selection->arguments, selection->first, &code), &code);
-	json_array_foreach(json_object_get(answer, "letters"), i, letter) {
-		char number[24];
-
-		if (code || done == selection->first)
-			break;
-		snprintf(number, sizeof number, "%lld", (long long)json_number(letter, "number"));
-		code = one(selection, number, each);
-		done++;
-		nanosleep(pause, NULL);
-	}
-	if (answer && !done)
-		puts("No dead letters match.");
-	json_decref(answer);
-	return code;
-}
-
-static int for_selected(struct selection *selection, each_fn *each)
-{
-	const struct arguments *arguments = selection->arguments;
-	bool filtered = argument_given(arguments, "cause") || argument_given(arguments, "flow") ||
-			argument_given(arguments, "key") || argument_given(arguments, "since");
-	struct timespec pause;
-	int code = EXIT_DONE;
-
-	if (site_rate(arguments, &pause))
-		return EXIT_USAGE;
-	selection->first = argument_given(arguments, "first") ? atoll(argument(arguments, "first")) : 1000000;
-	if (arguments->count < 2 && !filtered)
-		return verb_usage(arguments, "which? Give numbers, or --cause, --flow, --key, --since");
-	if (arguments->count < 2)
-		return each_listed(selection, each, &pause);
-	for (size_t i = 1; i < arguments->count && !code; i++) {
-		code = one(selection, arguments->words[i], each);
-		nanosleep(&pause, NULL);
-	}
-	return code;
-}
-
-static int replay_one(struct selection *selection, const json_t *letter)
-{
+	const char *site = show_site(SHOWN_HERE, arguments);
 	long long number = (long long)json_number(letter, "number");
-	const char *keys = show_keys(SHOWN_HERE, json_object_get(letter, "keys"));
-	struct error error = {0};
-	bool again = argument_given(selection->arguments, "again");
 
-	if (argument_given(selection->arguments, "dry-run")) {
-		printf("would replay %lld into %s%s%s\n", number, json_text(letter, "queue"), *keys ? ": " : "", keys);
-		return EXIT_DONE;
-	}
-	if (letter_replay(selection->session, letter, again, &error))
-		return verb_failed(selection->arguments, &error);
-	printf("replayed %lld into %s%s%s\n", number, json_text(letter, "queue"), *keys ? ": " : "", keys);
-	return EXIT_DONE;
-}
-
-static int discard_one(struct selection *selection, const json_t *letter)
-{
-	long long number = (long long)json_number(letter, "number");
-	int code;
-
-	if (argument_given(selection->arguments, "dry-run")) {
-		printf("would discard %lld: %s\n", number, json_text(letter, "reason"));
-		return EXIT_DONE;
-	}
-	code = site_change(selection->arguments, selection->session, "dead.discarded",
-			   json_pack("{s:I s:s}", "number", (json_int_t)number, "reason",
-				     argument(selection->arguments, "reason")));
-	if (code == EXIT_DONE)
-		printf("discarded %lld; its original stays in the vault until retention ends\n", number);
-	return code;
-}
-
-/* ---- edit -------------------------------------------------------------------------------------------------------- */
-
-static int run_editor(const char *path)
-{
-	const char *editor = getenv("VISUAL") ? getenv("VISUAL") : getenv("EDITOR") ? getenv("EDITOR") : "vi";
-	char *command = mem_printf("%s '%s'", editor, path);
-	int status = system(command);
-
-	free(command);
-	return status;
-}
-
-static int read_file(const char *path, struct buf *into)
-{
-	FILE *file = fopen(path, "rb");
-	char chunk[65536];
-	size_t n;
-
-	if (!file)
-		return -1;
-	while ((n = fread(chunk, 1, sizeof chunk, file)) > 0)
-		if (buf_append(into, chunk, n))
-			break;
-	n = (size_t)ferror(file);
-	fclose(file);
-	return n || into->full ? -1 : 0;
-}
-
-static int edited(struct selection *selection, const json_t *letter, const struct buf *body)
-{
-	long long number = (long long)json_number(letter, "number");
-	struct buf text;
-	int code;
-
-	buf_init(&text, 2 * EDIT_MAX);
-	base64_encode(&text, buf_view(body));
-	code = site_change(selection->arguments, selection->session, "dead.edited",
-			   json_pack("{s:I s:s}", "number", (json_int_t)number, "body", text.data ? text.data : ""));
-	buf_free(&text);
-	if (code == EXIT_DONE)
-		printf("edited %lld; the original stays in the vault. Now: ferrule dead replay %lld%s\n", number,
-		       number, show_site(SHOWN_HERE, selection->arguments));
-	return code;
-}
-
-static int edit_in_editor(struct selection *selection, const json_t *letter, struct buf *body)
-{
-	char path[] = "/tmp/ferrule-edit-XXXXXX";
-	struct error error = {0};
-	int fd = mkstemp(path), code = EXIT_FINDINGS;
-
-	if (fd < 0)
-		return verb_usage(selection->arguments, "no temporary file can be made in /tmp");
-	if (letter_body(selection->session, letter, body, &error)) {
-		verb_failed(selection->arguments, &error);
-	} else if (write(fd, body->data ? body->data : "", body->len) != (ssize_t)body->len || run_editor(path)) {
-		fprintf(stderr, "ferrule dead: not edited\n");
-	} else {
-		buf_reset(body);
-		code = read_file(path, body) ? verb_usage(selection->arguments, "the edited file cannot be read")
-					     : edited(selection, letter, body);
-	}
-	close(fd);
-	unlink(path);
-	return code;
-}
-
-static int edit(struct selection *selection)
-{
-	const char *file = argument(selection->arguments, "file");
-	struct buf body;
-	int code = EXIT_DONE;
-	json_t *letter;
-
-	if (selection->arguments->count != 2)
-		return verb_usage(selection->arguments, "which? ferrule dead edit NUMBER [--file FILE]");
-	letter = get(selection, selection->arguments->words[1], &code);
-	if (!letter)
-		return code;
-	buf_init(&body, EDIT_MAX);
-	if (!file)
-		code = edit_in_editor(selection, letter, &body);
-	else if (read_file(file, &body))
-		code = verb_usage(selection->arguments, "%s cannot be read, or has more than 4 MiB", file);
+	if (strcmp(json_text(letter, "state"), "open") != 0)
+		printf("\nWhat became of it: ferrule trace %s%s\n", show_id(SHOWN_HERE, json_text(letter, "id")), site);
 	else
-		code = edited(selection, letter, &body);
-	buf_free(&body);
+		printf("\nAgain:   ferrule dead replay %lld%s\nChanged: ferrule dead edit %lld%s\nNever:   ferrule "
+		       "dead "
+		       "discard %lld --reason WHY%s\n",
+		       number, site, number, site, number, site);
+}
+
+static int show(const struct arguments *arguments, struct session *session)
+{
+	int code = EXIT_DONE;
+	json_t *letter = dead_get(arguments, session, arguments->words[1], &code);
+
+	if (letter && arguments->json) {
+		verb_print_json(letter);
+	} else if (letter) {
+		print_letter(arguments, letter);
+		print_content(session, letter);
+		print_next(arguments, letter);
+	}
 	json_decref(letter);
 	return code;
 }
 
 /* ---- the verb ---------------------------------------------------------------------------------------------------- */
 
+static const struct part {
+	const char *name;
+	size_t words_min, words_max; /* numbers */
+	int (*run)(const struct arguments *, struct session *);
+} parts[] = {
+	{"list", 0, 0, list},
+	{"show", 1, 1, show},
+	{"replay", 0, ARGUMENTS_MAX, dead_replay},
+	{"discard", 0, ARGUMENTS_MAX, dead_discard},
+	{"edit", 1, 1, dead_edit},
+};
+
+static const struct part *part_find(const struct arguments *arguments)
+{
+	const char *names[sizeof parts / sizeof *parts], *what = argument_word(arguments, 0, "list");
+	size_t n = sizeof parts / sizeof *parts;
+
+	for (size_t i = 0; i < n; i++) {
+		names[i] = parts[i].name;
+		if (!strcmp(what, names[i]))
+			return &parts[i];
+	}
+	verb_unknown(arguments, "ferrule dead", what, names, n, "it is list, show, replay, edit or discard");
+	return NULL;
+}
+
 static int dead(const struct arguments *arguments)
 {
-	const char *what = argument_word(arguments, 0, "list");
-	struct selection selection = {.arguments = arguments};
+	const struct part *part = part_find(arguments);
+	size_t numbers = arguments->count ? arguments->count - 1 : 0;
+	struct session *session;
 	int code;
 
-	if (!strcmp(what, "discard") && !argument_given(arguments, "reason"))
+	if (!part)
+		return EXIT_USAGE;
+	if (numbers < part->words_min)
+		return verb_usage(arguments, "which? ferrule dead %s NUMBER (ferrule dead list shows them)",
+				  part->name);
+	if (numbers > part->words_max)
+		return verb_usage(arguments, "`%s` is one word too many", arguments->words[part->words_max + 1]);
+	if (part->run == dead_discard && !argument_given(arguments, "reason"))
 		return verb_usage(arguments, "--reason is missing: whoever asks later wants to know why");
-	selection.session = site_reach(arguments, NULL, NULL, &code);
-	if (!selection.session)
+	session = site_reach(arguments, NULL, NULL, &code);
+	if (!session)
 		return code;
-	if (!strcmp(what, "list"))
-		code = list(&selection);
-	else if (!strcmp(what, "show"))
-		code = show(&selection);
-	else if (!strcmp(what, "replay"))
-		code = for_selected(&selection, replay_one);
-	else if (!strcmp(what, "discard"))
-		code = for_selected(&selection, discard_one);
-	else if (!strcmp(what, "edit"))
-		code = edit(&selection);
-	else
-		code = verb_usage(arguments, "`%s`: it is list, show, replay, edit or discard", what);
-	session_close(selection.session);
+	code = part->run(arguments, session);
+	session_close(session);
 	return code;
 }
 
@@ -397,10 +313,24 @@ const struct verb verb_dead = {
 	.words = "list|show|replay|edit|discard [NUMBER…]",
 	.words_max = ARGUMENTS_MAX,
 	.summary = "Dead letters: what could not go on, by cause",
-	.text = "  ferrule dead list\n  ferrule dead show 7\n  ferrule dead replay --cause jq.error --first 1\n  "
-		"ferrule dead replay --cause jq.error --rate 10/s\n"
-		"A replay runs under today's configuration. It can be interrupted at any point: each letter is "
-		"replayed whole or not at all.\n",
+	.text = "  ferrule dead list\n"
+		"  ferrule dead show 1\n"
+		"  ferrule dead replay --cause jq.error --first 1 --dry-run\n"
+		"  ferrule dead replay --cause jq.error --rate 10/s\n"
+		"  ferrule dead edit 1 --file mended.edi\n"
+		"  ferrule dead discard 1 --reason 'sent again as PO-4760'\n"
+		"\nA replay runs under today's configuration, and says first what it will do. It can be interrupted at "
+		"any\n"
+		"point: each letter is replayed whole or not at all; the same command again does the rest. What was\n"
+		"delivered before is recognised and not delivered again, unless --again says so.\n",
+	.json = "list: {groups: [{cause, step, flow, count, first_ms, last_ms, example}], letters: [{number, id, "
+		"step,\n"
+		"  flow, queue, cause, reason, position, at_ms, deaths, document, keys, state}], next?}\n"
+		"  show: {the same of one; envelope, body and content in base64, origin, history}\n"
+		"  replay, discard: a line each {result: replayed | discarded | would-replay | would-discard, number, "
+		"flow,\n"
+		"  queue, keys, document}, at last {result: end, done, failed, left}\n"
+		"  edit: {result: edited, number, size}",
 	.options = options,
 	.run = dead,
 };

@@ -11,55 +11,59 @@
 
 static const struct verb_option options[] = {
 	{"endpoint", "NAME", "list: only those of this endpoint"},
-	{"note", "TEXT", "confirm: what you saw"},
+	{"note", "TEXT", "confirm, resend: what you saw at the target"},
 	SITE_OPTIONS,
 	{NULL, NULL, NULL},
 };
 
-static void print_list(const json_t *answer, const char *site)
+static void print_list(const struct arguments *arguments, const json_t *answer)
 {
+	static const char *const titles[] = {"effect", "endpoint", "first tried", ">tries", "keys", "why", NULL};
 	const json_t *doubts = json_object_get(answer, "doubts"), *doubt;
-	const char *first;
+	const char *first, *site = show_site(SHOWN_HERE, arguments);
+	struct table *table;
 	size_t i;
 
 	if (!json_array_size(doubts)) {
 		puts("No doubts.");
 		return;
 	}
-	puts("effect        endpoint                  first tried  tries  keys");
-	json_array_foreach(doubts, i, doubt)
-		printf("%-12s  %-24s  %-11s  %5lld  %s\n", show_id(SHOWN_HERE, json_text(doubt, "key")),
-		       json_text(doubt, "endpoint"), show_age(SHOWN_HERE, json_number(doubt, "first_ms")),
-		       (long long)json_number(doubt, "attempts"),
-		       show_keys(SHOWN_HERE, json_object_get(doubt, "keys")));
+	table = table_new(titles);
+	json_array_foreach(doubts, i, doubt) {
+		table_add(table, show_id(SHOWN_HERE, json_text(doubt, "key")));
+		table_add(table, json_text(doubt, "endpoint"));
+		table_add(table, show_age(SHOWN_HERE, json_number(doubt, "first_ms")));
+		table_number(table, json_number(doubt, "attempts"));
+		table_add(table, show_keys(SHOWN_HERE, json_object_get(doubt, "keys")));
+		table_add(table, json_text(doubt, "reason"));
+	}
+	table_print_take(table, "");
+	if (json_is_true(json_object_get(answer, "more")))
+		puts("… and more: --json shows all of them");
 	first = show_id(SHOWN_HERE, json_text(json_array_get(doubts, 0), "key"));
-	printf("\nLook at the target. It is there:     ferrule doubt confirm %s%s\n                    It is not there: "
-	       "ferrule doubt resend %s%s\n",
+	printf("\nLook at the target.\n  It is there:     ferrule doubt confirm %s --note WHERE%s\n"
+	       "  It is not there: ferrule doubt resend %s%s\n",
 	       first, site, first, site);
 }
 
 static int list(const struct arguments *arguments, struct session *session)
 {
-	json_t *request = json_pack("{s:i}", "limit", argument_given(arguments, "json") ? PAGE_JSON : PAGE), *answer;
+	json_t *request = json_pack("{s:i}", "limit", arguments->json ? PAGE_JSON : PAGE), *answer;
 	int code = EXIT_DONE;
 
 	if (argument_given(arguments, "endpoint"))
 		json_object_set_new(request, "endpoint", json_string(argument(arguments, "endpoint")));
 	answer = site_ask(arguments, session, "doubt.list", request, &code);
-	if (answer && argument_given(arguments, "json"))
+	if (answer && arguments->json)
 		verb_print_json(answer);
 	else if (answer)
-		print_list(answer, show_site(SHOWN_HERE, arguments));
+		print_list(arguments, answer);
 	json_decref(answer);
 	return code;
 }
 
 static json_t *get(const struct arguments *arguments, struct session *session, int *code)
 {
-	if (arguments->count < 2) {
-		*code = verb_usage(arguments, "which? Give the effect that `ferrule doubt list` shows");
-		return NULL;
-	}
 	return site_ask(arguments, session, "doubt.get", json_pack("{s:s}", "key", arguments->words[1]), code);
 }
 
@@ -88,7 +92,7 @@ static int show(const struct arguments *arguments, struct session *session)
 	int code = EXIT_DONE;
 	json_t *doubt = get(arguments, session, &code);
 
-	if (doubt && argument_given(arguments, "json"))
+	if (doubt && arguments->json)
 		verb_print_json(doubt);
 	else if (doubt)
 		print_doubt(session, doubt);
@@ -96,60 +100,113 @@ static int show(const struct arguments *arguments, struct session *session)
 	return code;
 }
 
+static const char *note_of(const struct arguments *arguments)
+{
+	return argument_given(arguments, "note") ? argument(arguments, "note") : "";
+}
+
+/* Both words of a person fit a doubt only; said again, the same one changes nothing. */
+static json_t *get_doubt(const struct arguments *arguments, struct session *session, int *code)
+{
+	json_t *doubt = get(arguments, session, code);
+
+	if (!doubt || !strcmp(json_text(doubt, "state"), "doubt"))
+		return doubt;
+	*code = verb_refused(arguments, EXIT_FINDINGS, "doubt.none", "%.12s at %s is not in doubt, it is %s",
+			     json_text(doubt, "key"), json_text(doubt, "endpoint"), json_text(doubt, "state"));
+	json_decref(doubt);
+	return NULL;
+}
+
+static void say_done(const struct arguments *arguments, const json_t *doubt, const char *result, const char *words)
+{
+	const char *keys = show_keys(SHOWN_HERE, json_object_get(doubt, "keys"));
+	json_t *answer;
+
+	if (!arguments->json) {
+		printf("%s %s: %s\n", *keys ? keys : show_id(SHOWN_HERE, json_text(doubt, "key")), words,
+		       json_text(doubt, "endpoint"));
+		return;
+	}
+	answer = json_pack("{s:s s:s s:s s:s}", "result", result, "key", json_text(doubt, "key"), "endpoint",
+			   json_text(doubt, "endpoint"), "message", json_text(doubt, "message"));
+	json_object_set(answer, "keys", json_object_get(doubt, "keys"));
+	verb_print_json(answer);
+	json_decref(answer);
+}
+
 static int confirm(const struct arguments *arguments, struct session *session)
 {
 	int code = EXIT_DONE;
-	json_t *doubt = get(arguments, session, &code);
+	json_t *doubt = get_doubt(arguments, session, &code);
 
 	if (doubt)
 		code = site_change(arguments, session, "doubt.confirmed",
-				   json_pack("{s:s s:s}", "key", json_text(doubt, "key"), "note",
-					     argument_given(arguments, "note") ? argument(arguments, "note") : ""));
+				   json_pack("{s:s s:s s:s}", "key", json_text(doubt, "key"), "note",
+					     note_of(arguments), "by", site_person()));
 	if (doubt && code == EXIT_DONE)
-		printf("confirmed: %s took effect at %s\n", show_keys(SHOWN_HERE, json_object_get(doubt, "keys")),
-		       json_text(doubt, "endpoint"));
+		say_done(arguments, doubt, "confirmed", "counts as delivered, to");
 	json_decref(doubt);
 	return code;
 }
 
-/* The intent goes and the message is published to its endpoint's queue again, in one unit. */
+/* The intent goes and the message is parked for its endpoint again, in one unit. */
 static int resend(const struct arguments *arguments, struct session *session)
 {
 	int code = EXIT_DONE;
-	json_t *doubt = get(arguments, session, &code);
+	json_t *doubt = get_doubt(arguments, session, &code);
 	struct error error = {0};
 
-	if (doubt && strcmp(json_text(doubt, "state"), "doubt")) {
-		error_set(&error, ERROR_REJECT, "doubt.none", "%.12s at %s is not in doubt, it is %s",
-			  json_text(doubt, "key"), json_text(doubt, "endpoint"), json_text(doubt, "state"));
-		code = verb_failed(arguments, &error);
-	} else if (doubt && letter_resend(session, doubt, &error))
+	if (doubt && letter_resend(session, doubt, note_of(arguments), &error))
 		code = verb_failed(arguments, &error);
 	else if (doubt)
-		printf("sent again: %s to %s\n", show_keys(SHOWN_HERE, json_object_get(doubt, "keys")),
-		       json_text(doubt, "endpoint"));
+		say_done(arguments, doubt, "resent", "is sent again, to");
 	json_decref(doubt);
 	return code;
+}
+
+static const struct part {
+	const char *name;
+	size_t words;
+	int (*run)(const struct arguments *, struct session *);
+} parts[] = {
+	{"list", 1, list},
+	{"show", 2, show},
+	{"confirm", 2, confirm},
+	{"resend", 2, resend},
+};
+
+static const struct part *part_find(const struct arguments *arguments)
+{
+	const char *names[sizeof parts / sizeof *parts], *what = argument_word(arguments, 0, "list");
+	size_t n = sizeof parts / sizeof *parts;
+
+	for (size_t i = 0; i < n; i++) {
+		names[i] = parts[i].name;
+		if (!strcmp(what, names[i]))
+			return &parts[i];
+	}
+	verb_unknown(arguments, "ferrule doubt", what, names, n, "it is list, show, confirm or resend");
+	return NULL;
 }
 
 static int doubt_verb(const struct arguments *arguments)
 {
-	const char *what = argument_word(arguments, 0, "list");
+	const struct part *part = part_find(arguments);
+	struct session *session;
 	int code;
-	struct session *session = site_reach(arguments, NULL, NULL, &code);
 
+	if (!part)
+		return EXIT_USAGE;
+	if (part->words == 2 && arguments->count < 2)
+		return verb_usage(arguments, "which? ferrule doubt %s EFFECT (ferrule doubt list shows them)",
+				  part->name);
+	if (part->words < arguments->count)
+		return verb_usage(arguments, "`%s` is one word too many", arguments->words[part->words]);
+	session = site_reach(arguments, NULL, NULL, &code);
 	if (!session)
 		return code;
-	if (!strcmp(what, "list"))
-		code = list(arguments, session);
-	else if (!strcmp(what, "show"))
-		code = show(arguments, session);
-	else if (!strcmp(what, "confirm"))
-		code = confirm(arguments, session);
-	else if (!strcmp(what, "resend"))
-		code = resend(arguments, session);
-	else
-		code = verb_usage(arguments, "`%s`: it is list, show, confirm or resend", what);
+	code = part->run(arguments, session);
 	session_close(session);
 	return code;
 }
@@ -159,9 +216,17 @@ const struct verb verb_doubt = {
 	.words = "list|show|confirm|resend [EFFECT]",
 	.words_max = 2,
 	.summary = "Deliveries of which nobody knows whether they happened",
-	.text = "  ferrule doubt list\n  ferrule doubt confirm 3fa9c1d2e4b5 --note 'seen in the ERP'\n  ferrule doubt "
-		"resend 3fa9c1d2e4b5\n"
-		"Ferrule never tries such a delivery again by itself, and never drops it.\n",
+	.text = "  ferrule doubt list\n"
+		"  ferrule doubt show 3fa9c1d2e4b5\n"
+		"  ferrule doubt confirm 3fa9c1d2e4b5 --note 'seen in the ERP'\n"
+		"  ferrule doubt resend 3fa9c1d2e4b5\n"
+		"\nFerrule never tries such a delivery again by itself, and never drops it. EFFECT is what the list "
+		"shows, or\n"
+		"at least its first eight digits.\n",
+	.json = "list: {doubts: [{key, endpoint, message, keys, first_ms, last_ms, attempts, generation, reason}], "
+		"more?}\n"
+		"  show: {the same of one; state, envelope and body in base64, receipt, history}\n"
+		"  confirm, resend: {result: confirmed | resent, key, endpoint, message, keys}",
 	.options = options,
 	.run = doubt_verb,
 };

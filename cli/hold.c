@@ -19,21 +19,33 @@ static const struct verb_option resume_options[] = {
 	{NULL, NULL, NULL},
 };
 
-/* A flow, an endpoint or a system of the site. */
-static bool known(const struct site *site, const char *name)
+/* Flows, endpoints and systems of the site: what can be held. The array is the caller's. */
+static const char **names_of(const struct site *site, size_t *n)
 {
+	const char **names = NULL;
+	size_t capacity = 0;
+
+	*n = 0;
 	for (size_t i = 0; i < site->flows_count; i++) {
 		const struct flow *flow = &site->flows[i];
 
-		if (!strcmp(flow->name, name))
-			return true;
-		if (flow->sink &&
-		    (!strcmp(flow->sink->name, name) || (flow->sink->system && !strcmp(flow->sink->system, name))))
-			return true;
+		names = mem_grow(names, &capacity, *n + 3 + flow->sources_count, sizeof *names);
+		names[(*n)++] = flow->name;
+		if (flow->sink)
+			names[(*n)++] = flow->sink->name;
+		if (flow->sink && flow->sink->system)
+			names[(*n)++] = flow->sink->system;
 		for (size_t j = 0; j < flow->sources_count; j++)
-			if (!strcmp(flow->sources[j].endpoint.name, name))
-				return true;
+			names[(*n)++] = flow->sources[j].endpoint.name;
 	}
+	return names;
+}
+
+static bool is_among(const char *name, const char *const *names, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!strcmp(name, names[i]))
+			return true;
 	return false;
 }
 
@@ -51,11 +63,39 @@ static int until_of(const struct arguments *arguments, int64_t *until)
 	return *until > clock_now_ms() ? 0 : verb_usage(arguments, "--until %s is over already", text);
 }
 
+static const char *reason_of(const struct arguments *arguments)
+{
+	return argument_given(arguments, "reason") ? argument(arguments, "reason") : "";
+}
+
+static int set(const struct arguments *arguments, struct session *session, int64_t until)
+{
+	const char *name = arguments->words[0];
+	json_t *answer;
+	int code = site_change(arguments, session, "hold.set",
+			       json_pack("{s:s s:I s:s s:s}", "name", name, "until_ms", (json_int_t)until, "reason",
+					 reason_of(arguments), "by", site_person()));
+
+	if (code)
+		return code;
+	if (!arguments->json) {
+		printf("%s is held until %s; what arrives for it waits. To end it sooner: ferrule resume %s%s\n", name,
+		       show_time(SHOWN_HERE, until), name, show_site(SHOWN_HERE, arguments));
+		return EXIT_DONE;
+	}
+	answer = json_pack("{s:s s:s s:I s:s s:s}", "result", "held", "name", name, "until_ms", (json_int_t)until,
+			   "reason", reason_of(arguments), "by", site_person());
+	verb_print_json(answer);
+	json_decref(answer);
+	return EXIT_DONE;
+}
+
 static int hold(const struct arguments *arguments)
 {
-	const char *name = arguments->words[0], *by = getenv("USER");
 	struct session *session;
+	const char **names;
 	int64_t until;
+	size_t n;
 	int code;
 
 	if (until_of(arguments, &until))
@@ -63,31 +103,76 @@ static int hold(const struct arguments *arguments)
 	session = site_reach(arguments, NULL, NULL, &code);
 	if (!session)
 		return code;
-	if (!known(session_site(session), name))
-		code = verb_usage(arguments, "no flow, endpoint or system is called `%s`: ferrule status shows them",
-				  name);
+	names = names_of(session_site(session), &n);
+	if (is_among(arguments->words[0], names, n))
+		code = set(arguments, session, until);
 	else
-		code = site_change(arguments, session, "hold.set",
-				   json_pack("{s:s s:I s:s s:s}", "name", name, "until_ms", (json_int_t)until, "reason",
-					     argument_given(arguments, "reason") ? argument(arguments, "reason") : "",
-					     "by", by ? by : "root"));
-	if (code == EXIT_DONE)
-		printf("%s is held until %s; what arrives for it waits. To end it now: ferrule resume %s%s\n", name,
-		       show_time(SHOWN_HERE, until), name, show_site(SHOWN_HERE, arguments));
+		code = verb_unknown(arguments, "flow, endpoint or system", arguments->words[0], names, n,
+				    "ferrule status shows them");
+	free(names);
 	session_close(session);
 	return code;
+}
+
+static bool is_held(const json_t *answer, const char *name)
+{
+	const json_t *entry;
+	size_t i;
+
+	json_array_foreach(json_object_get(answer, "holds"), i, entry)
+		if (!strcmp(json_text(entry, "name"), name))
+			return true;
+	return false;
+}
+
+/* Not held and not known: a slip of the pen, else the hold ended already. */
+static int check_name(const struct arguments *arguments, struct session *session, bool held)
+{
+	size_t n;
+	const char **names = names_of(session_site(session), &n);
+	int code = EXIT_DONE;
+
+	if (!held && !is_among(arguments->words[0], names, n))
+		code = verb_unknown(arguments, "flow, endpoint or system", arguments->words[0], names, n,
+				    "ferrule status shows what is held");
+	free(names);
+	return code;
+}
+
+static int release(const struct arguments *arguments, struct session *session, bool held)
+{
+	const char *name = arguments->words[0];
+	json_t *answer;
+	int code = held ? site_change(arguments, session, "hold.release", json_pack("{s:s}", "name", name)) : EXIT_DONE;
+
+	if (code)
+		return code;
+	if (!arguments->json) {
+		printf(held ? "%s goes on\n" : "%s is not held\n", name);
+		return EXIT_DONE;
+	}
+	answer = json_pack("{s:s s:s}", "result", held ? "resumed" : "not-held", "name", name);
+	verb_print_json(answer);
+	json_decref(answer);
+	return EXIT_DONE;
 }
 
 static int resume(const struct arguments *arguments)
 {
 	int code;
 	struct session *session = site_reach(arguments, NULL, NULL, &code);
+	json_t *holds;
+	bool held;
 
 	if (!session)
 		return code;
-	code = site_change(arguments, session, "hold.release", json_pack("{s:s}", "name", arguments->words[0]));
-	if (code == EXIT_DONE)
-		printf("%s goes on\n", arguments->words[0]);
+	holds = site_ask(arguments, session, "holds", json_object(), &code);
+	held = is_held(holds, arguments->words[0]);
+	if (holds)
+		code = check_name(arguments, session, held);
+	if (!code)
+		code = release(arguments, session, held);
+	json_decref(holds);
 	session_close(session);
 	return code;
 }
@@ -98,7 +183,11 @@ const struct verb verb_hold = {
 	.words_min = 1,
 	.words_max = 1,
 	.summary = "Let everything for a flow, endpoint or system wait",
-	.text = "  ferrule hold erp --until 90m --reason 'month end'\n",
+	.text = "  ferrule hold orders-to-erp --until 90m --reason 'month end'\n"
+		"\nWhat arrives is received, and waits; the rest of the site goes on. A hold ends by itself at its "
+		"time.\n"
+		"Holding again changes the time and the reason.\n",
+	.json = "{result: held, name, until_ms, reason, by}",
 	.options = hold_options,
 	.run = hold,
 };
@@ -109,6 +198,8 @@ const struct verb verb_resume = {
 	.words_min = 1,
 	.words_max = 1,
 	.summary = "End a hold",
+	.text = "  ferrule resume orders-to-erp\n",
+	.json = "{result: resumed | not-held, name}",
 	.options = resume_options,
 	.run = resume,
 };

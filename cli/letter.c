@@ -10,7 +10,6 @@
 #include "cli/site.h"
 
 #define ENVELOPE_MAX (64u << 10)
-#define WAIT_MS 200
 
 static int decode(const json_t *letter, const char *key, struct buf *into, struct error *error)
 {
@@ -75,11 +74,12 @@ static int publish(struct session *session, struct unit *unit, const char *queue
 {
 	size_t prefix = strlen(WIRE_TOPIC_PREFIX);
 	bool topic = !strncmp(queue, WIRE_TOPIC_PREFIX, prefix);
+	int64_t began = clock_tick_ms();
 	int result;
 
 	while ((result = unit_publish(unit, topic ? queue + prefix : NULL, topic ? NULL : queue, false, message,
 				      error)) == 1)
-		if (queue_wait(session_queue(session), WAIT_MS, error))
+		if (site_wait(session, began, error))
 			return -1;
 	return result;
 }
@@ -101,7 +101,7 @@ static int again_with(struct session *session, const struct message *message, co
 	if (change)
 		unit_change(unit, change, request);
 	unit_record(unit, &record);
-	return unit_commit_wait(unit, error);
+	return site_commit(session, unit, error);
 }
 
 int letter_publish(struct session *session, const struct message *message, const char *queue, struct error *error)
@@ -122,7 +122,8 @@ static int replay_parked(struct session *session, struct message *message, const
 	if ((message->body && message_body_sign(message, error)) || message_encode(message, &envelope, error))
 		goto done;
 	base64_encode(&text, buf_view(&envelope));
-	request = json_pack("{s:I s:s}", "number", (json_int_t)json_number(letter, "number"), "envelope", text.data);
+	request = json_pack("{s:I s:s s:s}", "number", (json_int_t)json_number(letter, "number"), "envelope", text.data,
+			    "by", site_person());
 	result = again_with(session, message, json_text(letter, "queue"), false, "dead.replay", request, error);
 done:
 	buf_free(&envelope);
@@ -135,8 +136,8 @@ done:
 static int replay_published(struct session *session, const struct message *message, const json_t *letter,
 			    struct error *error)
 {
-	json_t *request = json_pack("{s:I s:I}", "number", (json_int_t)json_number(letter, "number"), "deaths",
-				    (json_int_t)json_number(letter, "deaths"));
+	json_t *request = json_pack("{s:I s:I s:s}", "number", (json_int_t)json_number(letter, "number"), "deaths",
+				    (json_int_t)json_number(letter, "deaths"), "by", site_person());
 
 	return again_with(session, message, json_text(letter, "queue"), true, "dead.replayed", request, error);
 }
@@ -159,7 +160,7 @@ int letter_replay(struct session *session, const json_t *letter, bool again, str
 	return result;
 }
 
-int letter_resend(struct session *session, const json_t *doubt, struct error *error)
+int letter_resend(struct session *session, const json_t *doubt, const char *note, struct error *error)
 {
 	struct message *message = letter_message_new(doubt, error);
 	char queue[256];
@@ -168,8 +169,9 @@ int letter_resend(struct session *session, const json_t *doubt, struct error *er
 	if (!message)
 		return -1;
 	snprintf(queue, sizeof queue, "out.%s", json_text(doubt, "endpoint"));
-	result = again_with(session, message, queue, false, "doubt.resend",
-			    json_pack("{s:s}", "key", json_text(doubt, "key")), error);
+	result = again_with(
+		session, message, queue, false, "doubt.resend",
+		json_pack("{s:s s:s s:s}", "key", json_text(doubt, "key"), "note", note, "by", site_person()), error);
 	message_free(message);
 	return result;
 }

@@ -14,7 +14,7 @@ int letter_body(struct session *, const json_t *letter, struct buf *, struct err
  * was delivered before is delivered anew, as a generation of its own. */
 int letter_replay(struct session *, const json_t *letter, bool again, struct error *);
 /* Brings a doubtful delivery to its endpoint's queue again and withdraws its intent, in one unit. */
-int letter_resend(struct session *, const json_t *doubt, struct error *);
+int letter_resend(struct session *, const json_t *doubt, const char *note, struct error *);
 /* Into the queue, with the record that it was replayed, in one unit. */
 int letter_publish(struct session *, const struct message *, const char *queue, struct error *);
 /* What every replay does to a message: today's revision, no history of failures, a new life span. */

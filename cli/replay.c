@@ -12,6 +12,7 @@
 #include "services/site_store.h"
 
 #define FIRST_MAX 100000
+#define SETTLE_MS 2000
 
 static const struct verb_option options[] = {
 	{"since", "TIME", "documents received since then: 2026-01-31T12:00:00Z, or so long ago: 2h"},
@@ -30,7 +31,10 @@ struct replay {
 	const struct arguments *arguments;
 	struct session *session;
 	struct lineage *lineage;
+	const struct flow *flow;
 	struct timespec pause;
+	int64_t first;
+	size_t selected;
 	unsigned done, refused, gone;
 };
 
@@ -38,14 +42,13 @@ struct replay {
 static struct message *message_of(struct replay *replay, const json_t *original)
 {
 	struct message *message = message_new();
-	const char *flow = replay->arguments->words[0];
 
 	id_parse(&message->id, span_of(json_text(original, "id")));
 	id_parse(&message->origin.digest, span_of(json_text(original, "digest")));
 	message_set(message, &message->correlationid, span_of(json_text(original, "correlation")));
 	message_set(message, &message->type, SPAN_LITERAL("ferrule.document.v1"));
 	message_set(message, &message->subject, span_of(json_text(original, "name")));
-	message_set(message, &message->flow, span_of(flow));
+	message_set(message, &message->flow, span_of(replay->flow->name));
 	message_set(message, &message->origin.name, span_of(json_text(original, "name")));
 	message_set(message, &message->origin.ref, span_of(json_text(original, "ref")));
 	message_set(message, &message->body_ref, span_of(json_text(original, "ref")));
@@ -56,15 +59,35 @@ static struct message *message_of(struct replay *replay, const json_t *original)
 	return message;
 }
 
+static void say(struct replay *replay, const json_t *original, const char *result, const char *why)
+{
+	if (replay->arguments->json) {
+		json_t *line =
+			json_pack("{s:s s:s s:s s:I}", "result", result, "document", json_text(original, "name"), "id",
+				  json_text(original, "id"), "received_ms", (json_int_t)json_number(original, "at_ms"));
+
+		if (*why)
+			json_object_set_new(line, "why", json_string(why));
+		verb_print_line_take(line);
+		return;
+	}
+	if (!strcmp(result, "would-replay"))
+		result = "would replay";
+	printf("%s %s, received %s%s%s\n", result, json_text(original, "name"),
+	       show_time(SHOWN_HERE, json_number(original, "at_ms")), *why ? ": " : "", why);
+	fflush(stdout);
+}
+
 /* Is there a reason not to? 1: yes, and it was said. */
 static int refuse(struct replay *replay, const json_t *original, struct error *error)
 {
 	struct buf key;
+	char why[400];
 	struct id id;
 	int result;
 
 	if (!*json_text(original, "ref")) {
-		printf("gone: %s is not in the vault any more\n", json_text(original, "name"));
+		say(replay, original, "gone", "it is not in the vault any more");
 		replay->gone++;
 		return 1;
 	}
@@ -75,9 +98,10 @@ static int refuse(struct replay *replay, const json_t *original, struct error *e
 	result = lineage_newer(replay->lineage, &id, json_text(original, "correlation"), json_number(original, "at_ms"),
 			       &key, error);
 	if (!result && key.len) {
-		printf("refused: %s, since something newer of %.*s was delivered; to do it all the same: "
-		       "--over-newer\n",
-		       json_text(original, "name"), SPAN_ARGS(buf_view(&key)));
+		snprintf(why, sizeof why,
+			 "something newer of %.*s was delivered since; to do it all the same: --over-newer",
+			 SPAN_ARGS(buf_view(&key)));
+		say(replay, original, "refused", why);
 		replay->refused++;
 		result = 1;
 	}
@@ -88,8 +112,7 @@ static int refuse(struct replay *replay, const json_t *original, struct error *e
 static int publish(struct replay *replay, const json_t *original, struct error *error)
 {
 	struct message *message = message_of(replay, original);
-	const char *queue = site_flow(session_site(replay->session), span_of(replay->arguments->words[0]))->queue;
-	int result = letter_publish(replay->session, message, queue, error);
+	int result = letter_publish(replay->session, message, replay->flow->queue, error);
 
 	message_free(message);
 	return result;
@@ -97,59 +120,130 @@ static int publish(struct replay *replay, const json_t *original, struct error *
 
 static int one(struct replay *replay, const json_t *original, struct error *error)
 {
+	bool dry = argument_given(replay->arguments, "dry-run");
 	int result = refuse(replay, original, error);
 
 	if (result)
 		return result < 0 ? -1 : 0;
-	printf("%s %s, received %s\n", argument_given(replay->arguments, "dry-run") ? "would replay" : "replaying",
-	       json_text(original, "name"), show_time(SHOWN_HERE, json_number(original, "at_ms")));
-	if (!argument_given(replay->arguments, "dry-run") && publish(replay, original, error))
+	if (!dry && publish(replay, original, error))
 		return -1;
+	say(replay, original, dry ? "would-replay" : "replayed", "");
 	replay->done++;
-	nanosleep(&replay->pause, NULL);
 	return 0;
 }
 
-static int all(struct replay *replay, int64_t since, int64_t until)
+static bool is_selected(const struct replay *replay, const json_t *original)
 {
-	const struct arguments *arguments = replay->arguments;
-	int64_t first = argument_given(arguments, "first") ? atoll(argument(arguments, "first")) : FIRST_MAX;
-	struct error error = {0};
-	json_t *originals = lineage_originals(replay->lineage, arguments->words[0], since, until, FIRST_MAX, &error),
-	       *original;
-	int code = originals ? EXIT_DONE : verb_failed(arguments, &error);
-	size_t i;
+	const char *name = argument(replay->arguments, "name");
 
+	return !name || !strcmp(json_text(original, "name"), name);
+}
+
+static size_t count_selected(const struct replay *replay, const json_t *originals)
+{
+	const json_t *original;
+	size_t n = 0, i;
+
+	json_array_foreach(originals, i, original)
+		n += is_selected(replay, original);
+	return n < (size_t)replay->first ? n : (size_t)replay->first;
+}
+
+static void say_before(const struct replay *replay)
+{
+	if (replay->arguments->json || argument_given(replay->arguments, "dry-run") || !replay->selected)
+		return;
+	printf("%s into %s again, under the configuration of now, revision %s. %s Ctrl-C ends it after the one in "
+	       "hand.\n",
+	       show_count(SHOWN_HERE, (int64_t)replay->selected, "document"), replay->flow->queue,
+	       show_id(SHOWN_HERE, session_site(replay->session)->revision),
+	       argument_given(replay->arguments, "again") ? "Everything is delivered anew."
+							  : "What was delivered before is not delivered again.");
+	fflush(stdout);
+}
+
+static void say_after(const struct replay *replay, bool interrupted)
+{
+	unsigned left = (unsigned)replay->selected - replay->done - replay->refused - replay->gone;
+
+	if (replay->arguments->json)
+		verb_print_line_take(json_pack("{s:s s:i s:i s:i s:i}", "result", "end", "done", (int)replay->done,
+					       "refused", (int)replay->refused, "gone", (int)replay->gone, "left",
+					       (int)left));
+	else if (!replay->selected)
+		puts("No documents match.");
+	else
+		printf("%s%u documents %s, %u refused, %u no longer kept, %u left\n",
+		       interrupted ? "interrupted: " : "", replay->done,
+		       argument_given(replay->arguments, "dry-run") ? "would be replayed" : "replayed", replay->refused,
+		       replay->gone, left);
+}
+
+static int all(struct replay *replay, const json_t *originals)
+{
+	struct timespec none = {0, 0};
+	struct error error = {0};
+	bool interrupted = false;
+	const json_t *original;
+	int code = EXIT_DONE;
+	size_t i, met = 0;
+
+	replay->selected = count_selected(replay, originals);
+	say_before(replay);
+	site_hold_signals();
 	json_array_foreach(originals, i, original) {
-		if (code || (int64_t)replay->done >= first)
+		if (code || interrupted || met == replay->selected)
 			break;
-		if (argument_given(arguments, "name") &&
-		    strcmp(json_text(original, "name"), argument(arguments, "name")) != 0)
+		if (!is_selected(replay, original))
 			continue;
+		met++;
 		if (one(replay, original, &error))
-			code = verb_failed(arguments, &error);
+			code = verb_failed(replay->arguments, &error);
+		interrupted =
+			site_interrupted(met == replay->selected ? &none : &replay->pause) && met < replay->selected;
 	}
-	json_decref(originals);
-	if (!code)
-		printf("%u documents %s, %u refused, %u no longer kept\n", replay->done,
-		       argument_given(arguments, "dry-run") ? "would be replayed" : "replayed", replay->refused,
-		       replay->gone);
-	return code ? code : replay->refused || replay->gone ? EXIT_FINDINGS : EXIT_DONE;
+	say_after(replay, interrupted);
+	return code ? code : replay->refused || replay->gone || interrupted ? EXIT_FINDINGS : EXIT_DONE;
+}
+
+/* Documents that came just now are known a moment later. */
+static json_t *originals_of(struct replay *replay, int64_t since, int64_t until, int *code)
+{
+	struct error error = {0};
+	json_t *originals = NULL;
+
+	session_settle(replay->session, SETTLE_MS);
+	replay->lineage = site_lineage_reader(session_site(replay->session), &error);
+	if (replay->lineage)
+		originals = lineage_originals(replay->lineage, replay->flow->name, since, until, FIRST_MAX, &error);
+	if (!originals)
+		*code = verb_failed(replay->arguments, &error);
+	return originals;
 }
 
 static int replay_flow(struct replay *replay)
 {
 	const struct arguments *arguments = replay->arguments;
-	struct error error = {0};
 	int64_t since, until;
+	json_t *originals;
+	int code = EXIT_DONE;
 
 	if (site_time(arguments, "since", 0, &since) || site_time(arguments, "until", INT64_MAX, &until) ||
-	    site_rate(arguments, &replay->pause))
+	    site_rate(arguments, &replay->pause) || verb_count(arguments, "first", FIRST_MAX, &replay->first))
 		return EXIT_USAGE;
-	if (!site_flow(session_site(replay->session), span_of(arguments->words[0])))
-		return verb_usage(arguments, "there is no flow `%s`: ferrule status shows them", arguments->words[0]);
-	replay->lineage = site_lineage_reader(session_site(replay->session), &error);
-	return replay->lineage ? all(replay, since, until) : verb_failed(arguments, &error);
+	replay->flow = site_flow_named(arguments, replay->session, arguments->words[0]);
+	if (!replay->flow)
+		return EXIT_USAGE;
+	if (!replay->flow->sources_count)
+		return verb_usage(arguments,
+				  "%s receives no documents, it subscribes to a topic: replay the flow that publishes "
+				  "it",
+				  replay->flow->name);
+	originals = originals_of(replay, since, until, &code);
+	if (originals)
+		code = all(replay, originals);
+	json_decref(originals);
+	return code;
 }
 
 static int replay_verb(const struct arguments *arguments)
@@ -172,9 +266,14 @@ const struct verb verb_replay = {
 	.words_min = 1,
 	.words_max = 1,
 	.summary = "Run a flow's originals again, under today's configuration",
-	.text = "  ferrule replay acme-orders --since 2h --dry-run\n  ferrule replay acme-orders --name "
-		"20260302-acme-0001.edi\n"
-		"What was delivered before is recognised and not delivered again, unless --again says so.\n",
+	.text = "  ferrule replay acme-orders --since 2h --dry-run\n"
+		"  ferrule replay acme-orders --name 20260302-acme-0001.edi\n"
+		"\nWhat was delivered before is recognised and not delivered again, unless --again says so. A document "
+		"is\n"
+		"refused (exit code 1) when something newer of the same business key was delivered since.\n",
+	.json = "a line each {result: replayed | would-replay | refused | gone, document, id, received_ms, why?}, at "
+		"last\n"
+		"  {result: end, done, refused, gone, left}",
 	.options = options,
 	.run = replay_verb,
 };

@@ -11,8 +11,6 @@
 #include "cli/site.h"
 #include "services/receive.h"
 
-#define WAIT_MS 200
-
 static const struct verb_option options[] = {
 	{"name", "NAME", "what the document is called; the file's name if not given"},
 	{"type", "MEDIA-TYPE", "such as application/json"},
@@ -35,16 +33,38 @@ static int store(const struct site *site, int fd, struct document *document, str
 static int commit(struct session *session, const struct flow *flow, struct reception *reception, struct error *error)
 {
 	struct unit *unit = unit_new(session_queue(session));
+	int64_t began = clock_tick_ms();
 	int result;
 
 	while ((result = receive_add(unit, flow, reception, error)) == 1)
-		if (queue_wait(session_queue(session), WAIT_MS, error))
+		if (site_wait(session, began, error))
 			break;
 	if (result) {
 		unit_free(unit);
 		return -1;
 	}
-	return unit_commit_wait(unit, error);
+	return site_commit(session, unit, error);
+}
+
+static void say_accepted(const struct arguments *arguments, const struct reception *reception,
+			 const struct document *document)
+{
+	bool fresh = reception->seen == SEEN_NEW;
+	char id[ID_TEXT];
+	json_t *answer;
+
+	id_hex(fresh ? &reception->message->id : &reception->first, id);
+	if (!arguments->json && fresh)
+		printf("accepted as %.12s; where it is: ferrule trace %.12s%s\n", id, id,
+		       show_site(SHOWN_HERE, arguments));
+	else if (!arguments->json)
+		printf("recognised: the same came before, as %.12s. To accept it anew: --again\n", id);
+	if (!arguments->json)
+		return;
+	answer = json_pack("{s:s s:s s:s s:o}", "result", fresh ? "accepted" : "recognised", "id", id, "flow",
+			   arguments->words[0], "document", json_stringn(document->name.data, document->name.len));
+	verb_print_json(answer);
+	json_decref(answer);
 }
 
 static int accept_document(const struct arguments *arguments, struct session *session, const struct flow *flow, int fd,
@@ -55,7 +75,6 @@ static int accept_document(const struct arguments *arguments, struct session *se
 	const struct endpoint *endpoint = flow->sources_count ? &flow->sources[0].endpoint : &by_hand;
 	struct error error = {0};
 	struct reception reception = {0};
-	char id[ID_TEXT];
 
 	if (argument_given(arguments, "again")) /* an identity of its own: by the time */
 		document->identity_text = SPAN_NONE;
@@ -68,11 +87,7 @@ static int accept_document(const struct arguments *arguments, struct session *se
 		receive_free(&reception);
 		return verb_failed(arguments, &error);
 	}
-	id_hex(reception.seen == SEEN_NEW ? &reception.message->id : &reception.first, id);
-	if (reception.seen == SEEN_NEW)
-		printf("accepted as %.12s; where it is: ferrule trace %.12s%s\n", id, id, show_site(SHOWN_HERE, arguments));
-	else
-		printf("recognised: the same came before, as %.12s. To accept it anew: --again\n", id);
+	say_accepted(arguments, &reception, document);
 	receive_free(&reception);
 	return EXIT_DONE;
 }
@@ -92,10 +107,8 @@ static int send_document(const struct arguments *arguments, struct session *sess
 	struct stat status;
 	int fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC), code;
 
-	if (fd < 0) {
-		fprintf(stderr, "ferrule send: %s: %s\n", path, strerror(errno));
-		return EXIT_FINDINGS;
-	}
+	if (fd < 0)
+		return verb_refused(arguments, EXIT_FINDINGS, "input.open", "%s: %s", path, strerror(errno));
 	if (!standard && !fstat(fd, &status))
 		document.time_ms = (int64_t)status.st_mtim.tv_sec * 1000;
 	document.name = argument_given(arguments, "name") ? span_of(argument(arguments, "name"))
@@ -116,9 +129,8 @@ static int send_verb(const struct arguments *arguments)
 
 	if (!session)
 		return code;
-	flow = site_flow(session_site(session), span_of(arguments->words[0]));
-	code = flow ? send_document(arguments, session, flow)
-		    : verb_usage(arguments, "there is no flow `%s`: ferrule status shows them", arguments->words[0]);
+	flow = site_flow_named(arguments, session, arguments->words[0]);
+	code = flow ? send_document(arguments, session, flow) : EXIT_USAGE;
 	session_close(session);
 	return code;
 }
@@ -129,8 +141,10 @@ const struct verb verb_send = {
 	.words_min = 1,
 	.words_max = 2,
 	.summary = "Hand a document to a flow",
-	.text = "  ferrule send acme-orders order.edi\nIt is durable when the command ends; it goes on its way when "
-		"the site runs.\n",
+	.text = "  ferrule send acme-orders input/acme/20260302-acme-0001.edi\n"
+		"  ferrule send acme-orders - --name typed.edi < input/acme/20260302-acme-0002.edi\n"
+		"\nIt is durable when the command ends; it goes on its way when the site runs.\n",
+	.json = "{result: accepted | recognised, id, flow, document}",
 	.options = options,
 	.run = send_verb,
 };

@@ -2,6 +2,7 @@
 #include "config.h"
 #include "cli/site.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -11,6 +12,8 @@
 #include "base/log.h"
 
 #define ASK_MS 30000
+#define WAIT_MS 200
+#define PATIENCE_MS 1000
 
 struct session *site_reach(const struct arguments *arguments, const char *directory, bool *running, int *code)
 {
@@ -27,11 +30,8 @@ struct session *site_reach(const struct arguments *arguments, const char *direct
 	session = session_open(site, argument_given(arguments, "env") ? argument(arguments, "env") : "", &findings,
 			       running, &error);
 	*code = EXIT_DONE;
-	if (!session) {
-		verb_print_findings(&findings, stderr);
-		verb_failed(arguments, &error);
-		*code = EXIT_UNREACHABLE;
-	}
+	if (!session)
+		*code = verb_failed_with(arguments, &error, &findings, EXIT_UNREACHABLE);
 	findings_free(&findings);
 	return session;
 }
@@ -48,13 +48,116 @@ json_t *site_ask(const struct arguments *arguments, struct session *session, con
 	return answer;
 }
 
+/* ---- signals ------------------------------------------------------------------------------------------------------
+ */
+
+static sigset_t ending_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	return set;
+}
+
+void site_hold_signals(void)
+{
+	sigset_t set = ending_signals();
+
+	sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
+bool site_interrupted(const struct timespec *pause)
+{
+	sigset_t set = ending_signals();
+
+	return sigtimedwait(&set, NULL, pause) > 0;
+}
+
+static void yield_to_signals(void)
+{
+	sigset_t set = ending_signals(), pending;
+
+	sigpending(&pending);
+	if (!sigismember(&pending, SIGINT) && !sigismember(&pending, SIGTERM))
+		return;
+	fputs("\nThe queue process did not answer in time. What was under way is done whole or not at all: look, then "
+	      "start the same command again for the rest.\n",
+	      stderr);
+	fflush(NULL);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+}
+
+int site_wait(struct session *session, int64_t since_ms, struct error *error)
+{
+	if (clock_tick_ms() - since_ms > PATIENCE_MS)
+		yield_to_signals();
+	return queue_wait(session_queue(session), WAIT_MS, error);
+}
+
+/* ---- units ------------------------------------------------------------------------------------------------------- */
+
+struct waiting {
+	bool done;
+	struct error error;
+};
+
+static void committed(void *arg, const struct error *error)
+{
+	struct waiting *waiting = arg;
+
+	waiting->done = true;
+	if (error)
+		waiting->error = *error;
+}
+
+int site_commit(struct session *session, struct unit *unit, struct error *error)
+{
+	struct waiting waiting = {0};
+	int64_t since = clock_tick_ms();
+
+	if (unit_commit(unit, committed, &waiting, error)) {
+		unit_free(unit);
+		return -1;
+	}
+	while (!waiting.done)
+		if (site_wait(session, since, error)) /* the unit goes with the queue */
+			return -1;
+	if (waiting.error.class == ERROR_NONE)
+		return 0;
+	*error = waiting.error;
+	return -1;
+}
+
 int site_change(const struct arguments *arguments, struct session *session, const char *change, json_t *request)
 {
 	struct unit *unit = unit_new(session_queue(session));
 	struct error error = {0};
 
 	unit_change(unit, change, request);
-	return unit_commit_wait(unit, &error) ? verb_failed(arguments, &error) : EXIT_DONE;
+	return site_commit(session, unit, &error) ? verb_failed(arguments, &error) : EXIT_DONE;
+}
+
+const struct flow *site_flow_named(const struct arguments *arguments, struct session *session, const char *name)
+{
+	const struct site *site = session_site(session);
+	const struct flow *flow = site_flow(site, span_of(name));
+	const char **names = mem_alloc((site->flows_count + 1) * sizeof *names);
+
+	for (size_t i = 0; i < site->flows_count; i++)
+		names[i] = site->flows[i].name;
+	if (!flow)
+		verb_unknown(arguments, "flow", name, names, site->flows_count, "ferrule status shows them");
+	free(names);
+	return flow;
+}
+
+const char *site_person(void)
+{
+	const char *sudo = getenv("SUDO_USER"), *user = getenv("USER");
+
+	return sudo && *sudo ? sudo : user && *user ? user : "root";
 }
 
 int site_time(const struct arguments *arguments, const char *name, int64_t fallback, int64_t *ms)
@@ -178,5 +281,11 @@ const char *show_keys(char *text, const json_t *keys)
 	}
 	if (i < json_array_size(keys))
 		snprintf(text + used, SHOWN - used, " … %zu more", json_array_size(keys) - i);
+	return text;
+}
+
+const char *show_count(char *text, int64_t n, const char *one)
+{
+	snprintf(text, SHOWN, "%lld %s%s", (long long)n, one, n == 1 ? "" : "s");
 	return text;
 }

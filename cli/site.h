@@ -10,9 +10,7 @@
 #define SITE_OPTIONS                                                                                                   \
 	{"site", "DIR", "the site's directory (the current one)"},                                                     \
 		{"env", "NAME", "take the values of environments/NAME.yaml"},                                          \
-	{                                                                                                              \
-		"json", NULL, "the answer as JSON"                                                                     \
-	}
+		{"json", NULL, "the answer as JSON: ferrule help json"}
 
 /* Opens the site named by --site (or `directory` when that is not NULL). NULL: everything was said; *code is what to
  * exit with. */
@@ -21,11 +19,25 @@ struct session *site_reach(const struct arguments *, const char *directory, bool
 json_t *site_ask(const struct arguments *, struct session *, const char *question, json_t *request, int *code);
 /* One change in a unit of its own; takes the request. */
 int site_change(const struct arguments *, struct session *, const char *change, json_t *request);
+/* Commits and waits; frees the unit in any case. */
+int site_commit(struct session *, struct unit *, struct error *);
+/* One of several waits for the queue process, since_ms on the monotonic clock. After a second without an answer, a
+ * signal that was held back ends the program. */
+int site_wait(struct session *, int64_t since_ms, struct error *);
+/* A flow of the site. NULL: usage was said, with the nearest name. */
+const struct flow *site_flow_named(const struct arguments *, struct session *, const char *name);
+/* Who did it, for histories. */
+const char *site_person(void);
 
 /* --NAME as a time: RFC 3339, or so long ago ("2h"); fallback when it is not given. Not 0: usage was said. */
 int site_time(const struct arguments *, const char *name, int64_t fallback, int64_t *ms);
 /* --rate 10/s as the pause between two; none when it is not given. */
 int site_rate(const struct arguments *, struct timespec *pause);
+
+/* Work on many, one after the other: Ctrl-C and SIGTERM wait until one is whole. */
+void site_hold_signals(void);
+/* Sleeps; true when it is time to end. */
+bool site_interrupted(const struct timespec *pause);
 
 const char *json_text(const json_t *object, const char *key); /* "" when it is not there */
 int64_t json_number(const json_t *object, const char *key);   /* 0 when it is not there */
@@ -33,11 +45,19 @@ int64_t json_number(const json_t *object, const char *key);   /* 0 when it is no
  * block that it stands in. */
 #define SHOWN 512
 #define SHOWN_HERE ((char[SHOWN]){0})
-const char *show_age(char *text, int64_t ms);          /* "5m 3s ago" */
-const char *show_time(char *text, int64_t ms);         /* "2026-01-31 12:00:00" */
-/* " --site DIR --env NAME" as they were given, for commands that people are told to type next; quoted where a shell wants it. */
+const char *show_age(char *text, int64_t ms);                   /* "5m 3s ago" */
+const char *show_time(char *text, int64_t ms);                  /* "2026-01-31 12:00:00" */
+const char *show_id(char *text, const char *hex);               /* its first 12 digits */
+const char *show_keys(char *text, const json_t *keys);          /* "PO-4711, PO-4712 … 3 more" */
+const char *show_count(char *text, int64_t n, const char *one); /* "1 dead letter", "3 dead letters" */
+/* What a command needs at its end to be about the same site: "", or " --site DIR --env NAME". */
 const char *show_site(char *text, const struct arguments *);
-const char *show_id(char *text, const char *hex);      /* its first 12 digits */
-const char *show_keys(char *text, const json_t *keys); /* "PO-4711, PO-4712 … 3 more" */
+
+/* A table for people: columns as wide as what is in them. */
+struct table;
+struct table *table_new(const char *const *titles); /* ends with NULL; ">title" is set to the right */
+void table_add(struct table *, const char *text);   /* the next cell, from left to right; copied */
+void table_number(struct table *, int64_t);
+void table_print_take(struct table *, const char *indent);
 
 #endif

@@ -9,6 +9,8 @@
 #include "cli/site.h"
 #include "services/site_store.h"
 
+#define SETTLE_MS 2000
+
 static const struct verb_option options[] = {
 	{"problems", NULL, "only what is wrong: since when, who waits, whom to call, what to type"},
 	{"totals", NULL, "what became of everything so far, by stage and place"},
@@ -17,74 +19,189 @@ static const struct verb_option options[] = {
 	{NULL, NULL, NULL},
 };
 
-static void print_queue(const json_t *queue)
+static void print_queues(const json_t *queues)
 {
-	const char *held = json_is_true(json_object_get(queue, "held")) ? "  held" : "";
+	static const char *const titles[] = {"queue", ">waiting", ">in hand", ">parked", "oldest", NULL};
+	struct table *table = table_new(titles);
+	const json_t *queue;
+	size_t i;
 
-	printf("  %-34s %8lld %8lld %8lld  %s%s\n", json_text(queue, "name"), (long long)json_number(queue, "ready"),
-	       (long long)json_number(queue, "unsettled"), (long long)json_number(queue, "parked"),
-	       json_number(queue, "ready") ? show_age(SHOWN_HERE, json_number(queue, "oldest_ms")) : "", held);
+	json_array_foreach(queues, i, queue) {
+		table_add(table, json_text(queue, "name"));
+		table_number(table, json_number(queue, "ready"));
+		table_number(table, json_number(queue, "unsettled"));
+		table_number(table, json_number(queue, "parked"));
+		table_add(table,
+			  json_number(queue, "ready") ? show_age(SHOWN_HERE, json_number(queue, "oldest_ms")) : "");
+	}
+	puts("");
+	table_print_take(table, "  ");
 }
 
-static void print_endpoints(json_t *endpoints)
+/* ---- what the site waits for ------------------------------------------------------------------------------------- */
+
+static bool is_paused(const json_t *state)
+{
+	return !strcmp(json_text(state, "state"), "paused") || !strcmp(json_text(state, "state"), "failing");
+}
+
+static size_t print_paused(json_t *endpoints)
 {
 	const char *name;
 	json_t *state;
+	size_t n = 0;
 
-	json_object_foreach(endpoints, name, state)
-		if (!strcmp(json_text(state, "state"), "paused") || !strcmp(json_text(state, "state"), "failing"))
-			printf("  %s is %s since %s: %s\n", name, json_text(state, "state"),
-			       show_age(SHOWN_HERE, json_number(state, "since")), json_text(state, "error"));
+	json_object_foreach(endpoints, name, state) {
+		if (!is_paused(state))
+			continue;
+		n++;
+		printf("  %s is %s since %s: %s", name, json_text(state, "state"),
+		       show_time(SHOWN_HERE, json_number(state, "since")), json_text(state, "error"));
+		if (json_number(state, "next"))
+			printf("; next try %s", show_age(SHOWN_HERE, json_number(state, "next")));
+		puts("");
+	}
+	return n;
 }
 
-static void print_status(const json_t *answer, bool running, const char *site)
+static size_t print_holds(const json_t *holds)
 {
-	const json_t *queues = json_object_get(answer, "queues"), *queue;
+	const json_t *hold;
 	size_t i;
 
-	printf("%s, revision %s: %s\n", json_text(answer, "site"), show_id(SHOWN_HERE, json_text(answer, "revision")),
-	       running ? "running" : "not running (ferrule run)");
-	if (running && !json_is_true(json_object_get(json_object_get(answer, "broker"), "consuming")))
-		printf("  the broker is not consumed: %s\n", json_text(json_object_get(answer, "broker"), "text"));
-	printf("\n  %-34s %8s %8s %8s  %s\n", "queue", "waiting", "in hand", "parked", "oldest");
+	json_array_foreach(holds, i, hold)
+		printf("  %s is held until %s%s%s%s%s\n", json_text(hold, "name"),
+		       show_time(SHOWN_HERE, json_number(hold, "until_ms")), *json_text(hold, "by") ? " by " : "",
+		       json_text(hold, "by"), *json_text(hold, "reason") ? ": " : "", json_text(hold, "reason"));
+	return json_array_size(holds);
+}
+
+static size_t print_broker(const json_t *answer)
+{
+	const json_t *broker = json_object_get(answer, "broker");
+	size_t n = 0;
+
+	if (!json_is_true(json_object_get(broker, "consuming")))
+		n += printf("  the broker %s is not consumed: %s\n", json_text(broker, "name"),
+			    json_text(broker, "text")) > 0;
+	if (json_is_false(json_object_get(answer, "accepting")))
+		n += puts("  nothing is accepted until there is room on the disk again") >= 0;
+	return n;
+}
+
+/* A line each for what a person has to look at, with the command to type. */
+static size_t print_persons(const struct arguments *arguments, const json_t *answer)
+{
+	const char *site = show_site(SHOWN_HERE, arguments);
+	int64_t dead = json_number(answer, "dead"), doubts = json_number(answer, "doubt");
+
+	if (dead)
+		printf("  %s: ferrule dead list%s\n", show_count(SHOWN_HERE, dead, "dead letter"), site);
+	if (doubts)
+		printf("  %s: ferrule doubt list%s\n", show_count(SHOWN_HERE, doubts, "doubt"), site);
+	return (size_t)(dead + doubts);
+}
+
+static int64_t sum_of(const json_t *queues, const char *field)
+{
+	const json_t *queue;
+	int64_t sum = 0;
+	size_t i;
+
 	json_array_foreach(queues, i, queue)
-		print_queue(queue);
-	print_endpoints(json_object_get(answer, "endpoints"));
-	printf("\n  dead letters %lld (ferrule dead list%s), doubts %lld (ferrule doubt list%s), parked %lld\n",
-	       (long long)json_number(answer, "dead"), site, (long long)json_number(answer, "doubt"), site,
-	       (long long)json_number(answer, "parked"));
+		sum += json_number(queue, field);
+	return sum;
 }
 
-static void print_problem(const json_t *problem, const char *site)
+static void print_status(const struct arguments *arguments, const json_t *answer, bool running)
 {
-	printf("- %s\n", json_text(problem, "what"));
-	if (json_number(problem, "since"))
-		printf("    since    %s\n", show_age(SHOWN_HERE, json_number(problem, "since")));
+	const json_t *queues = json_object_get(answer, "queues");
+	int64_t waiting = sum_of(queues, "ready"), in_hand = sum_of(queues, "unsettled"),
+		parked = sum_of(queues, "parked");
+	size_t n = 0;
+
+	printf("%s: ", json_text(answer, "site"));
+	if (running)
+		printf("running, started %s", show_age(SHOWN_HERE, json_number(answer, "since")));
+	else
+		printf("not running (ferrule run %s)", argument_given(arguments, "site")
+							       ? argument(arguments, "site")
+							       : argument_word(arguments, 0, "."));
+	printf("; revision %s\n", show_id(SHOWN_HERE, json_text(answer, "revision")));
+	print_queues(queues);
+	puts("");
+	if (running)
+		n += print_broker(answer);
+	n += print_paused(json_object_get(answer, "endpoints"));
+	n += print_holds(json_object_get(answer, "holds"));
+	if (parked)
+		printf("  %s: for another try, the end of a hold, or a dead letter in front\n",
+		       show_count(SHOWN_HERE, parked, "parked message"));
+	n += print_persons(arguments, answer);
+	if (n)
+		printf("  what is wrong, and what to do: ferrule status --problems%s\n",
+		       show_site(SHOWN_HERE, arguments));
+	else if (!waiting && !in_hand && !parked)
+		puts("  nothing waits, nothing is wrong");
+}
+
+/* ---- problems ---------------------------------------------------------------------------------------------------- */
+
+/* The command comes last in `next`, so what names the site goes behind it. */
+static void print_next(const struct arguments *arguments, const char *next)
+{
+	const char *site = show_site(SHOWN_HERE, arguments);
+	size_t n = strlen("ferrule run");
+
+	if (!strcmp(next, "ferrule run"))
+		printf("  next     %s %s\n", next,
+		       argument_given(arguments, "site") ? argument(arguments, "site")
+							 : argument_word(arguments, 0, "."));
+	else
+		printf("  next     %s%s\n", next, strstr(next, "ferrule ") && strlen(next) > n ? site : "");
+}
+
+static void print_problem(const struct arguments *arguments, const json_t *problem)
+{
+	int64_t since = json_number(problem, "since");
+
+	printf("%s\n", json_text(problem, "what"));
+	if (since)
+		printf("  since    %s (%s)\n", show_time(SHOWN_HERE, since), show_age(SHOWN_HERE, since));
 	if (json_array_size(json_object_get(problem, "keys")))
-		printf("    waiting  %s\n", show_keys(SHOWN_HERE, json_object_get(problem, "keys")));
+		printf("  waiting  %s\n", show_keys(SHOWN_HERE, json_object_get(problem, "keys")));
 	if (*json_text(problem, "owner"))
-		printf("    owner    %s\n", json_text(problem, "owner"));
+		printf("  owner    %s\n", json_text(problem, "owner"));
 	if (*json_text(problem, "runbook"))
-		printf("    runbook  %s\n", json_text(problem, "runbook"));
+		printf("  runbook  %s\n", json_text(problem, "runbook"));
 	if (*json_text(problem, "next"))
-		printf("    next     %s%s\n", json_text(problem, "next"),
-		       strncmp(json_text(problem, "next"), "ferrule ", 8) ? "" : site);
+		print_next(arguments, json_text(problem, "next"));
 }
 
-static int print_problems(const json_t *problems, const char *site)
+static int print_problems(const struct arguments *arguments, const json_t *answer)
 {
-	const json_t *problem;
+	const json_t *problems = json_object_get(answer, "problems"), *problem;
+	json_t *report;
 	size_t i;
 
-	if (!json_array_size(problems))
+	if (arguments->json) {
+		report = json_pack("{s:O s:O s:O}", "site", json_object_get(answer, "site"), "running",
+				   json_object_get(answer, "running"), "problems", problems);
+		verb_print_json(report);
+		json_decref(report);
+	} else if (!json_array_size(problems)) {
 		puts("No problems.");
-	json_array_foreach(problems, i, problem)
-		print_problem(problem, site);
+	} else {
+		json_array_foreach(problems, i, problem) {
+			if (i)
+				puts("");
+			print_problem(arguments, problem);
+		}
+	}
 	return json_array_size(problems) ? EXIT_FINDINGS : EXIT_DONE;
 }
 
-/* ---- waiting --------------------------------------------------------------------------------------------------------
- */
+/* ---- waiting ----------------------------------------------------------------------------------------------------- */
 
 /* Every source that is asked was asked since then. */
 static bool polled_since(json_t *endpoints, int64_t since)
@@ -99,49 +216,76 @@ static bool polled_since(json_t *endpoints, int64_t since)
 	return true;
 }
 
-static void show_progress(const json_t *idle)
+static void show_progress(const struct arguments *arguments, const json_t *idle)
 {
-	if (!isatty(STDERR_FILENO))
+	if (arguments->json || !isatty(STDERR_FILENO))
 		return;
-	fprintf(stderr, "\r  waiting %lld, in hand %lld, parked %lld, unrecorded %lld   ",
+	fprintf(stderr, "\r  waiting %lld, in hand %lld, parked %lld, to be recorded %lld   ",
 		(long long)json_number(idle, "ready"), (long long)json_number(idle, "unsettled"),
 		(long long)json_number(idle, "parked"), (long long)json_number(idle, "unrecorded"));
 }
 
-static int wait_idle(const struct arguments *arguments, struct session *session)
+/* Idle, with every source looked at since we wait; the answer is the last. */
+static bool look(const struct arguments *arguments, struct session *session, int64_t since, json_t **idle, int *code)
+{
+	json_t *status;
+	bool calm;
+
+	json_decref(*idle);
+	*idle = site_ask(arguments, session, "idle", json_object(), code);
+	status = *idle ? site_ask(arguments, session, "status", json_object(), code) : NULL;
+	if (status)
+		show_progress(arguments, *idle);
+	calm = status && json_is_true(json_object_get(*idle, "idle")) &&
+	       polled_since(json_object_get(status, "endpoints"), since);
+	json_decref(status);
+	return calm;
+}
+
+static int tell_idle(const struct arguments *arguments, json_t *idle, bool calm, bool running)
+{
+	const char *site = show_site(SHOWN_HERE, arguments);
+
+	if (arguments->json) {
+		json_object_set_new(idle, "idle", json_boolean(calm));
+		json_object_set_new(idle, "running", json_boolean(running));
+		verb_print_json(idle);
+	} else if (calm) {
+		puts("  nothing is under way");
+	} else if (!running) {
+		fprintf(stderr,
+			"ferrule status: the site does not run: what waits goes on when it does (ferrule run)\n");
+	} else {
+		fprintf(stderr, "ferrule status: still not idle; what holds it up: ferrule status --problems%s\n",
+			site);
+	}
+	return calm ? EXIT_DONE : EXIT_FINDINGS;
+}
+
+static int wait_idle(const struct arguments *arguments, struct session *session, bool running)
 {
 	int64_t limit, since = clock_now_ms(), until;
 	struct timespec nap = {0, 100000000};
 	int code = EXIT_DONE, calm = 0;
+	json_t *idle = NULL;
 
 	if (duration_parse(span_of(argument(arguments, "until-idle")), &limit))
 		return verb_usage(arguments, "--until-idle %s: a time looks like 90s or 5m",
 				  argument(arguments, "until-idle"));
+	if (!running)
+		session_settle(session, SETTLE_MS);
 	until = clock_tick_ms() + limit;
-	while (calm < 2) {
-		json_t *idle = site_ask(arguments, session, "idle", json_object(), &code);
-		json_t *status = idle ? site_ask(arguments, session, "status", json_object(), &code) : NULL;
-
-		if (status)
-			show_progress(idle);
-		calm = status && json_is_true(json_object_get(idle, "idle")) &&
-				       polled_since(json_object_get(status, "endpoints"), since)
-			       ? calm + 1
-			       : 0;
-		json_decref(idle);
-		json_decref(status);
-		if (code || clock_tick_ms() >= until)
+	for (;;) {
+		calm = look(arguments, session, since, &idle, &code) ? calm + 1 : 0;
+		if (code || calm == 2 || clock_tick_ms() >= until || (!running && !calm))
 			break;
 		nanosleep(&nap, NULL);
 	}
-	if (isatty(STDERR_FILENO))
+	if (!arguments->json && isatty(STDERR_FILENO))
 		fputc('\n', stderr);
-	if (!code && calm < 2) {
-		fprintf(stderr, "ferrule status: still not idle; what holds it up: ferrule status --problems\n");
-		code = EXIT_FINDINGS;
-	}
 	if (!code)
-		puts("  nothing is under way");
+		code = tell_idle(arguments, idle, calm == 2, running);
+	json_decref(idle);
 	return code;
 }
 
@@ -163,28 +307,53 @@ static const struct stage {
 	{"replayed", "replayed"},
 };
 
-static int print_totals(const struct arguments *arguments, struct session *session)
+static void print_totals(const json_t *totals, const json_t *status)
 {
-	struct error error = {0};
-	struct lineage *lineage = site_lineage_reader(session_site(session), &error);
-	json_t *totals = lineage ? lineage_totals(lineage, &error) : NULL, *total, *answer;
-	int code = EXIT_DONE;
+	const json_t *total;
 	size_t i;
 
-	lineage_close(lineage);
-	if (!totals)
-		return verb_failed(arguments, &error);
 	for (size_t s = 0; s < sizeof stages / sizeof *stages; s++)
 		json_array_foreach(totals, i, total)
 			if (!strcmp(json_text(total, "stage"), stages[s].name))
 				printf("  %6lld  %-38s %s%s%s\n", (long long)json_number(total, "count"),
 				       stages[s].title, json_text(total, "place"),
 				       *json_text(total, "reason") ? ": " : "", json_text(total, "reason"));
+	printf("  %6lld  doubts that wait for a person\n", (long long)json_number(status, "doubt"));
+}
+
+static int tell_totals(const struct arguments *arguments, struct session *session, json_t *totals)
+{
+	int code = EXIT_DONE;
+	json_t *status = site_ask(arguments, session, "status", json_object(), &code), *answer;
+
+	if (status && arguments->json) {
+		answer = json_pack("{s:O s:I s:I}", "totals", totals, "dead", (json_int_t)json_number(status, "dead"),
+				   "doubt", (json_int_t)json_number(status, "doubt"));
+		verb_print_json(answer);
+		json_decref(answer);
+	} else if (status) {
+		print_totals(totals, status);
+	}
+	json_decref(status);
+	return code;
+}
+
+static int show_totals(const struct arguments *arguments, struct session *session)
+{
+	struct error error = {0};
+	struct lineage *lineage;
+	json_t *totals;
+	int code;
+
+	session_settle(session, SETTLE_MS);
+	lineage = site_lineage_reader(session_site(session), &error);
+	if (!lineage && !strcmp(error.code, "db.missing"))
+		totals = json_array(); /* it never ran */
+	else
+		totals = lineage ? lineage_totals(lineage, &error) : NULL;
+	code = totals ? tell_totals(arguments, session, totals) : verb_failed(arguments, &error);
 	json_decref(totals);
-	answer = site_ask(arguments, session, "status", json_object(), &code);
-	if (answer)
-		printf("  %6lld  doubts that wait for a person\n", (long long)json_number(answer, "doubt"));
-	json_decref(answer);
+	lineage_close(lineage);
 	return code;
 }
 
@@ -198,12 +367,12 @@ static int show(const struct arguments *arguments, struct session *session, bool
 	if (!answer)
 		return code;
 	json_object_set_new(answer, "running", json_boolean(running));
-	if (argument_given(arguments, "json"))
-		verb_print_json(argument_given(arguments, "problems") ? json_object_get(answer, "problems") : answer);
-	else if (argument_given(arguments, "problems"))
-		code = print_problems(json_object_get(answer, "problems"), show_site(SHOWN_HERE, arguments));
+	if (argument_given(arguments, "problems"))
+		code = print_problems(arguments, answer);
+	else if (arguments->json)
+		verb_print_json(answer);
 	else
-		print_status(answer, running, show_site(SHOWN_HERE, arguments));
+		print_status(arguments, answer, running);
 	json_decref(answer);
 	return code;
 }
@@ -211,15 +380,20 @@ static int show(const struct arguments *arguments, struct session *session, bool
 static int status(const struct arguments *arguments)
 {
 	bool running = false;
+	struct session *session;
 	int code;
-	struct session *session = site_reach(arguments, argument_word(arguments, 0, NULL), &running, &code);
 
+	if (arguments->count && argument_given(arguments, "site") &&
+	    strcmp(arguments->words[0], argument(arguments, "site")) != 0)
+		return verb_usage(arguments, "%s or --site %s: give the directory once", arguments->words[0],
+				  argument(arguments, "site"));
+	session = site_reach(arguments, argument_word(arguments, 0, NULL), &running, &code);
 	if (!session)
 		return code;
 	if (argument_given(arguments, "until-idle"))
-		code = wait_idle(arguments, session);
+		code = wait_idle(arguments, session, running);
 	else if (argument_given(arguments, "totals"))
-		code = print_totals(arguments, session);
+		code = show_totals(arguments, session);
 	else
 		code = show(arguments, session, running);
 	session_close(session);
@@ -231,7 +405,22 @@ const struct verb verb_status = {
 	.words = "[DIR]",
 	.words_max = 1,
 	.summary = "Show what waits where; --problems: what is wrong and what to do",
-	.text = "Works without a running site, too: it then tells what is stored.\n",
+	.text = "  ferrule status\n"
+		"  ferrule status --problems\n"
+		"  ferrule status --totals\n"
+		"  ferrule status --until-idle 30s\n"
+		"\nWorks without a running site, too: it then tells what is stored. With --problems, exit code 1 says "
+		"that\n"
+		"there are some; with --until-idle, that something is still under way.\n",
+	.json = "{site, running, revision, since, queues: [{name, kind, flow, endpoint, system, owner, runbook, "
+		"ready,\n"
+		"  unsettled, parked, oldest_ms, consumers, held}], endpoints: {NAME: {state, since, error, next}}, "
+		"workers,\n"
+		"  dead, doubt, parked, broker: {connected, consuming, blocked, text}, accepting, problems, holds, "
+		"counters}\n"
+		"  --problems: {site, running, problems: [{what, since, keys, owner, runbook, next}]}\n"
+		"  --totals: {totals: [{stage, place, reason, count}], dead, doubt}\n"
+		"  --until-idle: {idle, running, ready, unsettled, parked, unrecorded}",
 	.options = options,
 	.run = status,
 };

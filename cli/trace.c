@@ -4,8 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "cli/site.h"
 #include "services/site_store.h"
+
+#define SETTLE_MS 2000
+#define MESSAGES_MAX 1000000
 
 static const struct verb_option options[] = {
 	{"messages", "N", "at most so many messages (500)"},
@@ -96,12 +100,12 @@ static void print_tree(const json_t *messages, int depth)
 	}
 }
 
-static int print_unknown(const json_t *answer)
+static void print_unknown(const json_t *answer)
 {
 	const json_t *place;
 	size_t i;
 
-	fprintf(stderr, "ferrule trace: `%s` is not known here. Looked at:", json_text(answer, "key"));
+	fprintf(stderr, "ferrule trace: `%s` is not known here. Looked at", json_text(answer, "key"));
 	json_array_foreach(json_object_get(answer, "looked"), i, place)
 		fprintf(stderr, "%s %s", i ? "," : "", json_string_value(place));
 	if (json_number(answer, "since_ms"))
@@ -111,55 +115,91 @@ static int print_unknown(const json_t *answer)
 	fputs(json_object_get(answer, "ambiguous") ? "\nSeveral messages begin with these digits: give more of them.\n"
 						   : "\n",
 	      stderr);
-	return EXIT_FINDINGS;
 }
 
-static int print_answer(const struct arguments *arguments, const json_t *answer)
+/* `why`: what could not be asked, so that something newer may be missing. */
+static int print_answer(const struct arguments *arguments, const json_t *answer, const char *why)
 {
 	bool found = json_is_true(json_object_get(answer, "found"));
 
-	if (argument_given(arguments, "json")) {
+	if (arguments->json)
 		verb_print_json(answer);
-		return found ? EXIT_DONE : EXIT_FINDINGS;
+	else if (found)
+		print_tree(json_object_get(answer, "tree"), 0);
+	else
+		print_unknown(answer);
+	if (!arguments->json && json_is_true(json_object_get(answer, "truncated")))
+		printf("… and more: --messages %lld\n", 10 * (long long)json_number(answer, "messages"));
+	if (*why)
+		verb_refused(arguments, EXIT_FINDINGS, "trace.behind", "the last steps may be missing: %s", why);
+	return found ? EXIT_DONE : EXIT_FINDINGS;
+}
+
+static int look(const struct arguments *arguments, const struct site *site, int64_t most, const char *why)
+{
+	struct error error = {0};
+	struct lineage *lineage = site_lineage_reader(site, &error);
+	json_t *answer = NULL;
+	int code;
+
+	if (!lineage && !strcmp(error.code, "db.missing"))
+		code = verb_refused(
+			arguments, EXIT_FINDINGS, error.code,
+			"nothing is known of `%s`: nothing was ever recorded here. Has the site run? (ferrule run)",
+			arguments->words[0]);
+	else if (lineage && !lineage_trace(lineage, span_of(arguments->words[0]), (unsigned)most, &answer, &error))
+		code = print_answer(arguments, answer, why);
+	else
+		code = verb_failed(arguments, &error);
+	json_decref(answer);
+	lineage_close(lineage);
+	return code;
+}
+
+/* Lineage is read beside the site. Only what happened just now needs the queue process: it is recorded a moment later.
+ * A site whose queue process does not answer can be traced all the same. */
+static int look_behind(const struct arguments *arguments, const char *directory, const char *environment, int64_t most)
+{
+	struct error error = {0};
+	struct findings findings;
+	struct generation *generation = NULL;
+	struct session *session;
+	int code = EXIT_UNREACHABLE;
+
+	log_role("trace");
+	log_levels("error");
+	findings_init(&findings);
+	session = session_open(directory, environment, &findings, NULL, &error);
+	if (session) {
+		session_settle(session, SETTLE_MS);
+		code = look(arguments, session_site(session), most, "");
+	} else {
+		struct error unused = {0};
+		struct findings again;
+
+		findings_init(&again);
+		generation = generation_new(directory, environment, NULL, &again, &unused);
+		if (generation)
+			code = look(arguments, generation->site, most, error.text);
+		else
+			verb_failed_with(arguments, &error, &findings, code);
+		findings_free(&again);
 	}
-	if (!found)
-		return print_unknown(answer);
-	print_tree(json_object_get(answer, "tree"), 0);
-	if (json_is_true(json_object_get(answer, "truncated")))
-		puts("… and more: --messages N");
-	return EXIT_DONE;
+	session_close(session);
+	generation_free(generation);
+	findings_free(&findings);
+	return code;
 }
 
 static int trace(const struct arguments *arguments)
 {
-	const char *site = argument_given(arguments, "site") ? argument(arguments, "site") : ".";
-	unsigned most = argument_given(arguments, "messages")
-				? (unsigned)strtoul(argument(arguments, "messages"), NULL, 10)
-				: 0;
-	struct generation *generation;
-	struct lineage *lineage = NULL;
-	struct error error = {0};
-	struct findings findings;
-	json_t *answer = NULL;
-	int code;
+	int64_t most;
 
-	findings_init(&findings);
-	generation = generation_new(site, argument_given(arguments, "env") ? argument(arguments, "env") : "", NULL,
-				    &findings, &error);
-	if (generation)
-		lineage = site_lineage_reader(generation->site, &error);
-	if (lineage && !lineage_trace(lineage, span_of(arguments->words[0]), most, &answer, &error)) {
-		code = print_answer(arguments, answer);
-	} else {
-		verb_print_findings(&findings, stderr);
-		code = verb_failed(arguments, &error);
-		code = generation ? code : EXIT_UNREACHABLE;
-	}
-	json_decref(answer);
-	lineage_close(lineage);
-	generation_free(generation);
-	findings_free(&findings);
-	return code;
+	if (verb_count(arguments, "messages", LINEAGE_TRACE_MESSAGES, &most))
+		return EXIT_USAGE;
+	return look_behind(arguments, argument_given(arguments, "site") ? argument(arguments, "site") : ".",
+			   argument_given(arguments, "env") ? argument(arguments, "env") : "",
+			   most < MESSAGES_MAX ? most : MESSAGES_MAX);
 }
 
 const struct verb verb_trace = {
@@ -168,8 +208,17 @@ const struct verb verb_trace = {
 	.words_min = 1,
 	.words_max = 1,
 	.summary = "Show the life of a message: from its document to every delivery",
-	.text = "  ferrule trace PO-4711\n  ferrule trace acme-0815.edi\nKEY is a business key, a file's name, an "
-		"event's id, a digest, or (the beginning of) a message id.\n",
+	.text = "  ferrule trace PO-4711\n"
+		"  ferrule trace 20260302-acme-0001.edi\n"
+		"\nKEY is a business key, a document's name, an event's id, a digest, or (the beginning of) a "
+		"message's id.\n"
+		"* marks what matched; what is under it came of it. Exit code 1: nothing is known of the key.\n",
+	.json = "{key, found, by, messages, truncated, tree: [{id, causation, correlation, type, flow, revision, "
+		"generation,\n"
+		"  position, match, origin: {name, digest, ref, offset, length}, keys, first_ms, stages: [{stage, "
+		"place,\n"
+		"  attempt, generation, at_ms, detail}], children: [the same]}]}, or {key, found: false, looked, "
+		"since_ms}",
 	.options = options,
 	.run = trace,
 };

@@ -27,6 +27,8 @@ struct verb_option {
 
 struct arguments {
 	const struct verb *verb;
+	const char *program;              /* what was typed for `ferrule` */
+	bool json;                        /* --json: reports on standard output and errors on standard error are JSON */
 	const char *words[ARGUMENTS_MAX]; /* what is no option */
 	size_t count;
 	struct {
@@ -40,7 +42,8 @@ struct verb {
 	const char *words;        /* "[DIR]", as the usage line says it */
 	size_t words_min, words_max;
 	const char *summary; /* one line */
-	const char *text;    /* more, for `ferrule help VERB`; examples */
+	const char *text;    /* more, for `ferrule help VERB`; examples, which work in a site's directory */
+	const char *json;    /* the fields of its answer; NULL: it has no --json */
 	const struct verb_option *options;
 	int (*run)(const struct arguments *); /* returns an exit code */
 };
@@ -51,11 +54,22 @@ const char *argument_nth(const struct arguments *, const char *option, size_t nt
 bool argument_given(const struct arguments *, const char *option);
 const char *argument_word(const struct arguments *, size_t i, const char *fallback);
 
-/* Prints "ferrule VERB: text" on standard error and returns the exit code that fits the error. */
+/* Failures: "ferrule VERB: text" on standard error, or with --json one line {verb, code, text, exit, findings?}. They
+ * return the exit code, which verb_failed finds by the error. findings may be NULL. */
 int verb_failed(const struct arguments *, const struct error *);
+int verb_failed_with(const struct arguments *, const struct error *, const struct findings *, int exit);
+int verb_refused(const struct arguments *, int exit, const char *code, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
 int verb_usage(const struct arguments *, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Usage: there is no such `what`, with the nearest of the names that there are. more: where to see them. */
+int verb_unknown(const struct arguments *, const char *what, const char *word, const char *const *names, size_t n,
+		 const char *more);
+/* --NAME as a whole number from 1; fallback when it is not given. Not 0: usage was said. */
+int verb_count(const struct arguments *, const char *name, int64_t fallback, int64_t *);
+
 void verb_print_findings(const struct findings *, FILE *);
 void verb_print_json(const json_t *); /* pretty, to standard output */
+void verb_print_line_take(json_t *);  /* one item of several: one line, at once */
 
 extern const struct verb *const verbs[]; /* ends with NULL */
 

@@ -29,7 +29,7 @@ static int version(const struct arguments *arguments)
 	for (size_t i = 0; i < sizeof libraries / sizeof *libraries; i++)
 		json_object_set_new(built, libraries[i].name, json_string(libraries[i].version));
 	json_object_set_new(all, "libraries", built);
-	if (argument_given(arguments, "json")) {
+	if (arguments->json) {
 		verb_print_json(all);
 	} else {
 		printf("ferrule %s\n", PACKAGE_VERSION);
@@ -44,6 +44,7 @@ const struct verb verb_version = {
 	.name = "version",
 	.words = "",
 	.summary = "Show the version of ferrule and of everything it is linked with",
+	.json = "{ferrule, libraries: {NAME: VERSION}}",
 	.options = options,
 	.run = version,
 };

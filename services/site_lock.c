@@ -42,21 +42,39 @@ static int open_lock(const char *run_path)
 	return open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 }
 
-static long holder(int fd)
+/* Who signed last: the process, and whether it is a command other than `run`. */
+static long holder_of(int fd, bool *command)
 {
 	char text[32] = "";
 	ssize_t n = pread(fd, text, sizeof text - 1, 0);
 
+	*command = n > 0 && strstr(text, "command") != NULL;
 	return n > 0 ? strtol(text, NULL, 10) : 0;
 }
 
-static void sign(int fd)
+static void sign(int fd, const char *what)
 {
 	char text[32];
-	int n = snprintf(text, sizeof text, "%ld\n", (long)getpid());
+	int n = snprintf(text, sizeof text, "%ld%s\n", (long)getpid(), what);
 
 	if (ftruncate(fd, 0) || pwrite(fd, text, (size_t)n, 0) != n)
 		return; /* only information for people */
+}
+
+static int refused(int fd, struct error *error)
+{
+	bool command;
+	long pid = holder_of(fd, &command);
+	bool alive = pid > 0 && !kill((pid_t)pid, 0);
+
+	if (alive && command)
+		return error_set(error, ERROR_FATAL, "site.running",
+				 "another command has the site in hand, process %ld: try again when it has ended", pid);
+	if (alive)
+		return error_set(error, ERROR_FATAL, "site.running",
+				 "the site runs already, as process %ld: stop that one first (kill %ld)", pid, pid);
+	return error_set(error, ERROR_FATAL, "site.running",
+			 "processes of an earlier run are still finishing: try again in some seconds");
 }
 
 int site_lock(const char *run_path, int wait_ms, struct error *error)
@@ -71,19 +89,49 @@ int site_lock(const char *run_path, int wait_ms, struct error *error)
 		return error_errno(error, ERROR_FATAL, "site.lock", "opening %s/lock", run_path);
 	while (flock(fd, LOCK_EX | LOCK_NB)) {
 		struct timespec nap = {0, 50000000};
-		long pid = holder(fd);
-		bool alive = pid > 0 && !kill((pid_t)pid, 0);
 
 		if (clock_tick_ms() >= until) {
+			refused(fd, error);
 			close(fd);
-			if (alive)
-				return error_set(error, ERROR_FATAL, "site.running", "the site runs already, as process %ld: stop that one first (kill %ld)", pid, pid);
-			return error_set(error, ERROR_FATAL, "site.running", "processes of an earlier run are still finishing: try again in some seconds");
+			return -1;
 		}
 		nanosleep(&nap, NULL);
 	}
-	sign(fd);
+	sign(fd, "");
 	return fd;
+}
+
+int site_lock_try(const char *run_path, int *lock, enum site_holder *holder, struct error *error)
+{
+	bool command;
+
+	*lock = -1;
+	if (make_directories(run_path, error))
+		return -1;
+	*lock = open_lock(run_path);
+	if (*lock < 0)
+		return error_errno(error, ERROR_FATAL, "site.lock", "opening %s/lock", run_path);
+	*holder = SITE_FREE;
+	if (!flock(*lock, LOCK_EX | LOCK_NB)) {
+		sign(*lock, " command");
+		return 0;
+	}
+	holder_of(*lock, &command);
+	*holder = command ? SITE_COMMAND : SITE_RUNS;
+	close(*lock);
+	*lock = -1;
+	return 0;
+}
+
+int site_lock_refused(const char *run_path, struct error *error)
+{
+	int fd = open_lock(run_path);
+
+	if (fd < 0)
+		return error_errno(error, ERROR_FATAL, "site.lock", "opening %s/lock", run_path);
+	refused(fd, error);
+	close(fd);
+	return -1;
 }
 
 bool site_locked(const char *run_path)
