@@ -4,8 +4,6 @@
 
 #include <stddef.h>
 
-#define RUN_PATH_MAX 88 /* a socket's path has 107 characters */
-
 struct retention {
 	int64_t originals_ms, receipts_ms, lineage_ms, queue_ms;
 };
@@ -258,7 +256,7 @@ static const char *absolute(struct load *load, const char *base, const char *pat
 	return arena_printf(load->arena, "%s/%.*s", base, (int)n, path);
 }
 
-static void set_paths(struct load *load, const struct site_settings *settings, struct place place)
+static void set_paths(struct load *load, const struct site_settings *settings)
 {
 	struct site *site = load->site;
 
@@ -268,11 +266,6 @@ static void set_paths(struct load *load, const struct site_settings *settings, s
 	site->run_path = settings->run ? absolute(load, site->directory, settings->run)
 				       : absolute(load, site->data_path, "run");
 	site->secrets_path = absolute(load, site->directory, settings->secrets ? settings->secrets : "secrets");
-	if (strlen(site->run_path) > RUN_PATH_MAX)
-		load_error(load, place, "site.run",
-			   "the run directory's path is longer than %d characters, too long for sockets; set `run:` to "
-			   "a shorter one, such as /run/%s",
-			   RUN_PATH_MAX, settings->name ? settings->name : "ferrule");
 }
 
 static void set_retention(struct load *load, const struct retention *retention, struct place place)
@@ -310,7 +303,7 @@ void load_site_yaml(struct load *load, const struct node *node)
 	if (settings.name && load_name(load, "site", settings.name, part ? part->place : place))
 		site->name = settings.name;
 	part = node_find(node, "run");
-	set_paths(load, &settings, part ? part->place : place);
+	set_paths(load, &settings);
 	part = node_find(node, "retention");
 	if (load->findings->errors == before)
 		set_retention(load, &settings.retention, part ? part->place : place);
@@ -332,5 +325,5 @@ void load_nothing(struct load *load)
 	struct site_settings settings = {0};
 
 	load->site->queue_lifetime_ms = load->site->retain_receipts_ms = INT64_MAX;
-	set_paths(load, &settings, (struct place){"site.yaml", 1, 1});
+	set_paths(load, &settings);
 }

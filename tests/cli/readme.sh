@@ -5,6 +5,8 @@ src=${FERRULE_SRCDIR:-$(cd "$(dirname "$0")/../.." && pwd)}
 build=${FERRULE_BUILDDIR:?the directory of a build}
 work=$(mktemp -d "${TMPDIR:-/tmp}/ferrule-readme.XXXXXX") || exit 1
 trap 'rm -rf "$work"' EXIT
+# Deeper than the name of a socket may be long.
+clone="$work/a directory/$(printf '%0100d' 0)/clone"
 number=0
 
 # expect NAME COMMAND…
@@ -29,18 +31,18 @@ none_below() {
 	return 0
 }
 
-mkdir -p "$work/clone/build"
-ln -s "$build" "$work/clone/build/release"
+mkdir -p "$clone/build"
+ln -s "$build" "$clone/build/release"
 awk '/^## /{ on = /A first flow/ } on && /^```sh/{ code = 1; next } /^```/{ code = 0 } code' "$src/README.md" >"$work/typed.sh"
-(cd "$work/clone" && timeout 60 bash -e "$work/typed.sh") >"$work/said" 2>&1
+(cd "$clone" && timeout 60 bash -e "$work/typed.sh") >"$work/said" 2>&1
 status=$?
 
 expect "there is something to type" test -s "$work/typed.sh"
 expect "every command of it succeeds" test "$status" = 0
 expect "the order has become a file for the other system" \
-	grep -qE '^"?PO-1"?,"?A-7"?,"?5"?' "$work/clone/hello/out/PO-1.csv"
+	grep -qE '^"?PO-1"?,"?A-7"?,"?5"?' "$clone/hello/out/PO-1.csv"
 expect "trace tells where it went" grep -q 'delivered' "$work/said"
 expect "the broken one is a dead letter that says where it broke" grep -qE 'json\.[a-z]+' "$work/said"
-expect "its original is kept and nothing of it was delivered" test ! -e "$work/clone/hello/out/PO-2.csv"
+expect "its original is kept and nothing of it was delivered" test ! -e "$clone/hello/out/PO-2.csv"
 expect "nothing is left running" none_below "$work"
 echo "1..$number"
