@@ -58,11 +58,16 @@ int store_hold_release(struct store *store, const char *name, bool *held, struct
 	return 0;
 }
 
-/* A revision that is put again is in use again: its time moves on. */
+/* A revision that is put again is in use again: its time moves on. The newest so far was in use until now, however long
+ * ago it was put: what it accepted a moment ago still waits. */
 int store_revision_put(struct store *store, const char *revision, const char *ref, int64_t now, struct error *error)
 {
 	struct value values[] = {STORE_TEXT(revision), STORE_TEXT(ref), VALUE_OF_INT(now)};
 
+	if (db_run(store->db,
+		   "UPDATE revisions SET at_ms = $1 - 1 WHERE at_ms = (SELECT MAX(at_ms) FROM revisions) AND at_ms < $1",
+		   &values[2], 1, NULL, NULL, error))
+		return -1;
 	return db_run(store->db,
 		      "INSERT INTO revisions (revision, ref, at_ms) VALUES ($1, $2, $3)"
 		      " ON CONFLICT (revision) DO UPDATE SET ref = excluded.ref, at_ms = excluded.at_ms",

@@ -344,6 +344,30 @@ static void holds_last_until_their_time(void **state)
 	site_down(site);
 }
 
+static void a_revision_counts_from_the_end_of_its_use(void **state)
+{
+	struct store_retention retention = {1, 1, 900000, 1};
+	struct error error = {0};
+	struct site *site;
+	struct buf ref;
+	bool more;
+
+	site_up(state);
+	site = *state;
+	buf_init(&ref, 1000);
+	assert_done(store_revision_put(site->store, "aa11", "f:1:10", 100, done));
+	assert_done(store_revision_put(site->store, "bb22", "f:2:10", 1000000, done)); /* a reload, long after */
+	assert_done(store_expire(site->store, &retention, 100, &more, done));
+	assert_done(store_revision_find(site->store, "aa11", &ref, done)); /* what it accepted just now still waits */
+	assert_done(store_revision_put(site->store, "bb22", "f:2:10", 2000000, done)); /* a restart */
+	retention.revisions_before = 1900000;
+	assert_done(store_expire(site->store, &retention, 100, &more, done));
+	assert_int_equal(store_revision_find(site->store, "aa11", &ref, &error), -1);
+	assert_done(store_revision_find(site->store, "bb22", &ref, done));
+	buf_free(&ref);
+	site_down(site);
+}
+
 static void revisions_are_found_and_kept_while_something_runs_under_them(void **state)
 {
 	struct store_retention retention = {1, 1, 1000, 2000};
@@ -387,6 +411,7 @@ int main(void)
 		cmocka_unit_test(a_duplicate_of_what_died_is_told_from_one_that_lived),
 		cmocka_unit_test(an_open_letter_holds_its_order_key),
 		cmocka_unit_test(holds_last_until_their_time),
+		cmocka_unit_test(a_revision_counts_from_the_end_of_its_use),
 		cmocka_unit_test(revisions_are_found_and_kept_while_something_runs_under_them),
 	};
 
