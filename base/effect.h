@@ -9,8 +9,9 @@ enum intent { INTENT_GO, INTENT_DONE, INTENT_BUSY, INTENT_DOUBT };
 
 /* What the store says of an intent: */
 struct intention {
-	/* GO: yours, do it. DONE: a receipt exists. BUSY: a live session is at it. DOUBT: a dead session's or an unresolved
-	 * one, now yours to resolve. */
+	/* GO: yours, do it. DONE: a receipt exists. BUSY: another live session is at it. DOUBT: a dead session's, one
+	 * that this session gave up, or an unresolved one, now yours to resolve. Who intends has no other copy of the
+	 * message in hand. */
 	enum intent answer;
 	bool same_request;      /* DONE, DOUBT: the stored request digest equals this one */
 	int64_t first_ms;       /* when it was first intended */

@@ -91,7 +91,8 @@ static int row_take_over(struct store *store, const struct store_intent *in, con
 			 values, STORE_COUNT(values), changed, error);
 }
 
-/* 1: answered, 0: somebody was faster, look again. */
+/* 1: answered, 0: somebody was faster, look again. A session that meets its own intent has given it up: it has one copy
+ * of a message in hand at a time. */
 static int meet(struct store *store, const struct store_intent *in, const struct effect_row *row, store_alive_fn *alive,
 		void *arg, struct intention *out, struct error *error)
 {
@@ -108,7 +109,7 @@ static int meet(struct store *store, const struct store_intent *in, const struct
 		out->same_request = true;
 		out->attempts++;
 		status = row_again(store, in, row, &changed, error);
-	} else if (session.len && alive && alive(arg, session)) {
+	} else if (session.len && !span_equal(session, in->session) && alive && alive(arg, session)) {
 		out->answer = INTENT_BUSY;
 	} else {
 		out->answer = INTENT_DOUBT;

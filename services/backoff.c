@@ -18,6 +18,13 @@ int64_t backoff_wait(const struct retry_spec *retry, uint32_t attempt, int64_t a
 	return asked_ms > wait ? asked_ms : wait;
 }
 
+void backoff_count(struct message *message, int64_t now_ms)
+{
+	message->attempt++;
+	if (!message->first_failed_ms)
+		message->first_failed_ms = now_ms;
+}
+
 void backoff_fail(struct backoff *backoff, const struct retry_spec *retry, int64_t asked_ms, int64_t now_ms)
 {
 	if (!backoff->failures)

@@ -20,6 +20,7 @@
 #define IDLE_END_MS 60000
 #define UNUSED_END_MS 2000 /* of a worker that was started only to sweep */
 #define BUSY_PARK_MS 2000
+#define STORE_WAIT_MS 500  /* after the store took no intent */
 
 /* ---- what an error means ---------------------------------------------------------------------------------------- */
 
@@ -43,31 +44,14 @@ static int64_t next_wait(const struct job *job, const struct error *why)
 	return backoff_wait(&job->target->endpoint->retry, job->delivery->message->attempt, why->retry_after_ms);
 }
 
-
-static void given_back(void *arg, const struct error *error)
-{
-	struct job *job = arg;
-
-	job->attempt.settled = !error;
-	job_give_back(job);
-}
-
 /* The endpoint is down: everything for it fares alike, so this message keeps its place and no attempt is counted. */
 static void endpoint_failed(struct job *job, const struct error *why, bool intended)
 {
-	struct error error = {0};
-	struct unit *unit;
-
 	target_pause(job->worker, job->target, why);
-	if (!intended) {
+	if (intended)
+		job_withdraw(job);
+	else
 		job_give_back(job);
-		return;
-	}
-	unit = unit_new(job->worker->queue);
-	unit_effect(unit, &job->attempt.key, OUTCOME_NOT_DONE, job->delivery->message, job->target->endpoint->name, SPAN_NONE);
-	job->state = STATE_SETTLING;
-	if (unit_commit(unit, given_back, job, &error))
-		worker_fail(job->worker, &error);
 }
 
 static void start(struct job *job);
@@ -84,7 +68,7 @@ static void find_out(struct job *job, const struct error *why, bool may_start)
 		return;
 	}
 	if (answer == RESOLVED_HAPPENED)
-		job_delivered(job, "resolved", buf_view(&job->attempt.receipt));
+		job_delivered(job, "resolved");
 	else if (answer == RESOLVED_UNKNOWN)
 		job_doubt(job, why);
 	else if (may_start)
@@ -101,7 +85,7 @@ static void finished(struct job *job)
 
 	switch (why->class) {
 	case ERROR_NONE:
-		job_delivered(job, "delivered", buf_view(&job->attempt.receipt));
+		job_delivered(job, "delivered");
 		break;
 	case ERROR_REJECT:
 		target_open(job->worker, job->target);
@@ -145,12 +129,7 @@ static void met_again(struct job *job)
 	struct error why;
 
 	if (job->intention.same_request || (message->flags & MESSAGE_REPLAY)) {
-		struct unit *unit = unit_new(job->worker->queue);
-
-		job->conclusive = true;
-		unit_settle(unit, job->delivery);
-		job_record(job, unit, "recognised", job->intention.same_request ? SPAN_LITERAL("{\"same\":true}") : SPAN_LITERAL("{\"same\":false}"));
-		job_commit(job, unit);
+		job_recognised(job);
 		return;
 	}
 	error_set(&why, ERROR_REJECT, "identity.conflict",
@@ -166,6 +145,7 @@ static void go_on(struct job *job, const struct intention *intention, const stru
 	if (error) {
 		log_warn("deliver", job->delivery->message->correlationid, "no intent endpoint=%s error=\"%s\"",
 			 job->target->endpoint->name, error->text);
+		deliver_of(job->worker)->not_before = clock_tick_ms() + STORE_WAIT_MS;
 		job_give_back(job);
 		return;
 	}
@@ -178,15 +158,9 @@ static void go_on(struct job *job, const struct intention *intention, const stru
 	case INTENT_DONE:
 		met_again(job);
 		break;
-	case INTENT_BUSY: {
-		struct unit *unit = unit_new(job->worker->queue);
-
-		error_set(&why, ERROR_RETRY, "effect.busy", "another worker is delivering the same message");
-		unit_park(unit, job->delivery, clock_now_ms() + BUSY_PARK_MS, &why);
-		job_record_why(job, unit, "parked", &why);
-		job_commit(job, unit);
+	case INTENT_BUSY:
+		job_busy(job, BUSY_PARK_MS);
 		break;
-	}
 	case INTENT_DOUBT:
 		error_set(&why, ERROR_DOUBT, "effect.interrupted",
 			  "the delivery was interrupted after it had begun, and %s cannot be asked whether it took effect", job->target->endpoint->name);
@@ -216,6 +190,15 @@ static void not_prepared(struct job *job, const struct error *error)
 		endpoint_failed(job, error, false);
 }
 
+/* Another copy of the same message. The store would take its intent for one that was given up. */
+static bool is_copy(const struct job *job)
+{
+	for (const struct job *other = job->next; other; other = other->next)
+		if (id_equal(&other->attempt.key, &job->attempt.key))
+			return true;
+	return false;
+}
+
 static void begin(struct worker *worker, struct target *target, struct delivery *delivery)
 {
 	struct deliver *deliver = deliver_of(worker);
@@ -235,7 +218,9 @@ static void begin(struct worker *worker, struct target *target, struct delivery 
 	request_idempotency(&job->attempt, &job->idempotency_key);
 	board_hold(worker->slot, &delivery->message->id);
 	board_step(worker->slot, "prepare");
-	if (delivery->message->expires_ms && clock_now_ms() > delivery->message->expires_ms) {
+	if (is_copy(job)) {
+		job_busy(job, BUSY_PARK_MS);
+	} else if (delivery->message->expires_ms && clock_now_ms() > delivery->message->expires_ms) {
 		error_set(&error, ERROR_REJECT, "message.expired", "it waited longer than the site keeps queued messages (retention: queue)");
 		job_dead(job, &error, false);
 	} else if (request_body(delivery->message, worker->vault, &error) || request_digest(delivery->message, &job->request, &error) ||
@@ -263,6 +248,8 @@ static void take(struct worker *worker)
 	struct delivery *deliveries[64];
 	size_t n;
 
+	if (clock_tick_ms() < deliver_of(worker)->not_before && !worker->draining)
+		return;
 	while ((n = queue_take(worker->queue, deliveries, 64))) {
 		deliver_of(worker)->used = true;
 		for (size_t i = 0; i < n; i++) {
@@ -319,6 +306,14 @@ static void reap(struct worker *worker)
 
 /* ---- the role --------------------------------------------------------------------------------------------------- */
 
+static bool any_running(const struct deliver *deliver)
+{
+	for (const struct job *job = deliver->jobs; job; job = job->next)
+		if (job->state == STATE_RUNNING)
+			return true;
+	return false;
+}
+
 /* HTTP transfers have descriptors of their own inside libcurl: while some run, the sink waits for both those and the loop. */
 static void deliver_ready(struct worker *worker)
 {
@@ -330,7 +325,7 @@ static void deliver_ready(struct worker *worker)
 		reap_some(worker, loop_fd(worker->loop), queue_unsent(worker->queue) ? 0 : 100);
 	if (deliver->jobs_count)
 		worker->busy_at = clock_tick_ms();
-	worker->wait_ms = deliver->jobs_count ? 0 : 1000;
+	worker->wait_ms = any_running(deliver) ? 0 : clock_tick_ms() < deliver->not_before ? STORE_WAIT_MS / 5 : 1000;
 	if (worker->endpoint && clock_tick_ms() - worker->busy_at > (deliver->used ? IDLE_END_MS : UNUSED_END_MS))
 		worker_end(worker);
 }

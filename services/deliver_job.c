@@ -1,4 +1,7 @@
-/* What becomes of a delivery: the units that end a job. See deliver_job.h. */
+/* What becomes of a delivery: the units that end a job. See deliver_job.h.
+ *
+ * What is known of an effect must not get lost because the store could not take it: given back, it would be asked for again and be a
+ * doubt. So the job keeps its outcome, and its unit is made anew until one is committed. */
 #include "config.h"
 #include "services/deliver_job.h"
 
@@ -8,6 +11,8 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "services/refusal.h"
+
+#define AGAIN_MS 500
 
 struct deliver *deliver_of(struct worker *worker)
 {
@@ -21,6 +26,7 @@ void job_free(struct job *job)
 	*job->at = job->next;
 	if (job->next)
 		job->next->at = job->at;
+	loop_cancel(job->again);
 	deliver->jobs_count--;
 	job->target->in_hand--;
 	deliver->ops->abandon(deliver->sink, &job->attempt);
@@ -35,17 +41,51 @@ void job_give_back(struct job *job)
 	job_free(job);
 }
 
+/* ---- the unit, as often as needed --------------------------------------------------------------------------------- */
+
+static void send_again(void *arg)
+{
+	struct job *job = arg;
+
+	job->again = NULL;
+	job->end(job);
+}
+
+static void end_later(struct job *job)
+{
+	deliver_of(job->worker)->not_before = clock_tick_ms() + AGAIN_MS;
+	job->again = loop_timer(job->worker->loop, AGAIN_MS, 0, send_again, job);
+}
+
+static void end_with(struct job *job, void (*end)(struct job *))
+{
+	job->state = STATE_SETTLING;
+	job->end = end;
+	end(job);
+}
+
+/* True when it failed, and was taken care of. */
+static bool not_settled(struct job *job, const struct error *error)
+{
+	if (!error)
+		return false;
+	log_warn("deliver", job->delivery->message->correlationid, "not settled endpoint=%s code=%s error=\"%s\"",
+		 job->target->endpoint->name, error->code, error->text);
+	if (error->class == ERROR_RETRY)
+		end_later(job);
+	else
+		job_give_back(job);
+	return true;
+}
+
 static void settled(void *arg, const struct error *error)
 {
 	struct job *job = arg;
 	struct span correlation = job->delivery->message->correlationid;
 
 	board_tick(job->worker->slot);
-	if (error) {
-		log_warn("deliver", correlation, "not settled endpoint=%s error=\"%s\"", job->target->endpoint->name, error->text);
-		job_give_back(job);
+	if (not_settled(job, error))
 		return;
-	}
 	FAULT("deliver.settled");
 	job->attempt.settled = job->conclusive;
 	if (job->why.class != ERROR_NONE)
@@ -57,54 +97,99 @@ static void settled(void *arg, const struct error *error)
 	job_free(job);
 }
 
-void job_commit(struct job *job, struct unit *unit)
+static void withdrawn(void *arg, const struct error *error)
+{
+	struct job *job = arg;
+
+	if (not_settled(job, error))
+		return;
+	job->attempt.settled = true;
+	job_give_back(job);
+}
+
+static void commit(struct job *job, struct unit *unit, unit_done_fn *done)
 {
 	struct error error = {0};
 
-	job->state = STATE_SETTLING;
-	if (unit_commit(unit, settled, job, &error))
+	if (unit_commit(unit, done, job, &error))
 		worker_fail(job->worker, &error);
 }
 
-void job_record(struct job *job, struct unit *unit, const char *stage, struct span detail)
+static void put_effect(struct job *job, struct unit *unit, enum outcome outcome, struct span receipt)
+{
+	unit_effect(unit, &job->attempt.key, outcome, job->delivery->message, job->target->endpoint->name, receipt);
+}
+
+static void put_record(struct job *job, struct unit *unit, struct span detail)
 {
 	struct record entry = {
 		.message = job->delivery->message,
-		.stage = stage,
+		.stage = job->became,
 		.place = job->target->endpoint->name,
 		.attempt = job->intention.attempts,
 		.detail = detail,
 	};
 
-	job->became = stage;
 	unit_record(unit, &entry);
 }
 
-void job_record_why(struct job *job, struct unit *unit, const char *stage, const struct error *why)
+/* The reason as JSON; the caller frees. */
+static char *reason_of(const struct job *job)
 {
-	json_t *detail = json_pack("{s:s s:s}", "code", why->code, "reason", why->text);
+	json_t *detail = json_pack("{s:s s:s}", "code", job->why.code, "reason", job->why.text);
 	char *text = json_dumps(detail, JSON_COMPACT);
 
-	job->why = *why;
-	job_record(job, unit, stage, span_of(text));
-	free(text);
 	json_decref(detail);
+	return text;
 }
 
-void job_delivered(struct job *job, const char *stage, struct span receipt)
+static void put_reason(struct job *job, struct unit *unit)
+{
+	char *text = reason_of(job);
+
+	put_record(job, unit, span_of(text));
+	free(text);
+}
+
+/* ---- outcomes ------------------------------------------------------------------------------------------------------ */
+
+static void end_delivered(struct job *job)
+{
+	struct unit *unit = unit_new(job->worker->queue);
+	struct span receipt = buf_view(&job->attempt.receipt);
+
+	put_effect(job, unit, OUTCOME_DELIVERED, receipt);
+	unit_settle(unit, job->delivery);
+	put_record(job, unit, receipt);
+	commit(job, unit, settled);
+}
+
+void job_delivered(struct job *job, const char *stage)
+{
+	FAULT("deliver.done");
+	job->conclusive = true;
+	job->became = stage;
+	target_open(job->worker, job->target);
+	end_with(job, end_delivered);
+}
+
+static void end_recognised(struct job *job)
 {
 	struct unit *unit = unit_new(job->worker->queue);
 
-	FAULT("deliver.done");
-	job->conclusive = true;
-	unit_effect(unit, &job->attempt.key, OUTCOME_DELIVERED, job->delivery->message, job->target->endpoint->name, receipt);
 	unit_settle(unit, job->delivery);
-	job_record(job, unit, stage, receipt);
-	target_open(job->worker, job->target);
-	job_commit(job, unit);
+	put_record(job, unit, job->intention.same_request ? SPAN_LITERAL("{\"same\":true}") : SPAN_LITERAL("{\"same\":false}"));
+	commit(job, unit, settled);
 }
 
-void job_dead(struct job *job, const struct error *why, bool withdraw)
+void job_recognised(struct job *job)
+{
+	job->conclusive = true;
+	job->became = "recognised";
+	end_with(job, end_recognised);
+}
+
+static void end_dead(struct job *job)
 {
 	struct unit *unit = unit_new(job->worker->queue);
 	const struct flow *flow = NULL;
@@ -114,46 +199,98 @@ void job_dead(struct job *job, const struct error *why, bool withdraw)
 		.step = "deliver",
 		.path = job->delivery->message->path,
 		.position = job->delivery->message->position,
-		.why = why,
+		.why = &job->why,
 	};
 
-	job->conclusive = true;
-	if (withdraw)
-		unit_effect(unit, &job->attempt.key, OUTCOME_NOT_DONE, job->delivery->message, job->target->endpoint->name, SPAN_NONE);
+	if (job->withdraw)
+		put_effect(job, unit, OUTCOME_NOT_DONE, SPAN_NONE);
 	site_endpoint(job->worker->site, span_of(job->target->endpoint->name), &flow, NULL);
-	if (refusal_publish(unit, flow, &letter)) { /* it comes again, and is refused again */
+	if (refusal_publish(unit, flow, &letter)) { /* too much waits to be sent */
 		unit_free(unit);
-		job->conclusive = false;
-		job_give_back(job);
+		end_later(job);
 		return;
 	}
 	unit_dead(unit, &letter);
 	unit_settle(unit, job->delivery);
-	job_record_why(job, unit, "dead", why);
-	job_commit(job, unit);
+	put_reason(job, unit);
+	commit(job, unit, settled);
+}
+
+void job_dead(struct job *job, const struct error *why, bool withdraw)
+{
+	job->conclusive = true;
+	job->became = "dead";
+	job->why = *why;
+	job->withdraw = withdraw;
+	end_with(job, end_dead);
+}
+
+static void end_doubt(struct job *job)
+{
+	struct unit *unit = unit_new(job->worker->queue);
+	char *text = reason_of(job);
+
+	put_effect(job, unit, OUTCOME_DOUBT, span_of(text));
+	unit_settle(unit, job->delivery);
+	put_record(job, unit, span_of(text));
+	free(text);
+	commit(job, unit, settled);
 }
 
 void job_doubt(struct job *job, const struct error *why)
 {
-	struct unit *unit = unit_new(job->worker->queue);
-	json_t *detail = json_pack("{s:s s:s}", "code", why->code, "reason", why->text);
-	char *text = json_dumps(detail, JSON_COMPACT);
+	job->became = "doubt";
+	job->why = *why;
+	end_with(job, end_doubt);
+}
 
-	unit_effect(unit, &job->attempt.key, OUTCOME_DOUBT, job->delivery->message, job->target->endpoint->name, span_of(text));
-	unit_settle(unit, job->delivery);
-	job_record_why(job, unit, "doubt", why);
-	job_commit(job, unit);
-	free(text);
-	json_decref(detail);
+static void end_parked(struct job *job)
+{
+	struct unit *unit = unit_new(job->worker->queue);
+
+	put_effect(job, unit, job->outcome, SPAN_NONE);
+	unit_park(unit, job->delivery, job->due_ms, &job->why);
+	put_reason(job, unit);
+	commit(job, unit, settled);
 }
 
 void job_park(struct job *job, const struct error *why, enum outcome outcome, int64_t wait_ms)
 {
+	job->conclusive = outcome == OUTCOME_NOT_DONE;
+	job->became = "parked";
+	job->why = *why;
+	job->outcome = outcome;
+	job->due_ms = clock_now_ms() + wait_ms;
+	backoff_count(job->delivery->message, clock_now_ms());
+	end_with(job, end_parked);
+}
+
+static void end_busy(struct job *job)
+{
 	struct unit *unit = unit_new(job->worker->queue);
 
-	job->conclusive = outcome == OUTCOME_NOT_DONE;
-	unit_effect(unit, &job->attempt.key, outcome, job->delivery->message, job->target->endpoint->name, SPAN_NONE);
-	unit_park(unit, job->delivery, clock_now_ms() + wait_ms, why);
-	job_record_why(job, unit, "parked", why);
-	job_commit(job, unit);
+	unit_park(unit, job->delivery, job->due_ms, &job->why);
+	put_reason(job, unit);
+	commit(job, unit, settled);
+}
+
+void job_busy(struct job *job, int64_t wait_ms)
+{
+	error_set(&job->why, ERROR_RETRY, "effect.busy", "another worker is delivering the same message");
+	job->became = "parked";
+	job->due_ms = clock_now_ms() + wait_ms;
+	end_with(job, end_busy);
+}
+
+static void end_withdrawn(struct job *job)
+{
+	struct unit *unit = unit_new(job->worker->queue);
+
+	put_effect(job, unit, OUTCOME_NOT_DONE, SPAN_NONE);
+	commit(job, unit, withdrawn);
+}
+
+void job_withdraw(struct job *job)
+{
+	end_with(job, end_withdrawn);
 }

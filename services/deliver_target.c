@@ -64,6 +64,8 @@ void target_pause(struct worker *worker, struct target *target, const struct err
 
 void target_open(struct worker *worker, struct target *target)
 {
+	if (target->probe) /* what was under way before the pause says nothing of what comes after it */
+		return;
 	backoff_clear(&target->backoff);
 	if (!target->paused)
 		return;

@@ -469,7 +469,10 @@ static void put_aside(struct batch *batch, const struct retry_spec *retry, const
 		bury(&run, NULL, "retry", &dead);
 		unit_settle(batch->unit, delivery);
 	} else {
-		unit_park(batch->unit, delivery, clock_now_ms() + backoff_wait(retry, delivery->message->attempt, why->retry_after_ms), why);
+		int64_t due = clock_now_ms() + backoff_wait(retry, delivery->message->attempt, why->retry_after_ms);
+
+		backoff_count(delivery->message, clock_now_ms());
+		unit_park(batch->unit, delivery, due, why);
 	}
 	commit(batch);
 }

@@ -95,7 +95,6 @@ static void a_live_session_keeps_its_intent_and_a_dead_one_leaves_doubt(void **s
 	alive_session = "one";
 	intend(site, m, "one", "bytes");
 	assert_int_equal(intend(site, m, "two", "bytes").answer, INTENT_BUSY);
-	assert_int_equal(intend(site, m, "one", "bytes").answer, INTENT_BUSY); /* a second copy in the same hands */
 	alive_session = "two";
 	in = intend(site, m, "two", "bytes");
 	assert_int_equal(in.answer, INTENT_DOUBT);
@@ -108,6 +107,27 @@ static void a_live_session_keeps_its_intent_and_a_dead_one_leaves_doubt(void **s
 	assert_false(in.same_request);
 	outcome(site, m, OUTCOME_NOT_DONE); /* found out */
 	assert_int_equal(intend(site, m, "three", "bytes").answer, INTENT_GO);
+	message_free(m);
+	site_down(site);
+}
+
+static void a_session_that_gave_up_its_own_intent_is_told_of_its_doubt(void **state)
+{
+	struct message *m = message_made(1);
+	struct intention in;
+	struct site *site;
+
+	site_up(state);
+	site = *state;
+	alive_session = "one";
+	clock_set(1000);
+	intend(site, m, "one", "bytes");
+	clock_set(2000);
+	in = intend(site, m, "one", "bytes"); /* a receipt could not be stored, and the delivery came again */
+	assert_int_equal(in.answer, INTENT_DOUBT);
+	assert_int_equal(in.first_ms, 1000);
+	assert_int_equal(in.attempts, 2);
+	assert_int_equal(intend(site, m, "two", "bytes").answer, INTENT_BUSY);
 	message_free(m);
 	site_down(site);
 }
@@ -288,6 +308,7 @@ int main(void)
 		cmocka_unit_test(a_receipt_is_never_taken_back),
 		cmocka_unit_test(what_was_certainly_not_done_is_tried_again_and_counted),
 		cmocka_unit_test(a_live_session_keeps_its_intent_and_a_dead_one_leaves_doubt),
+		cmocka_unit_test(a_session_that_gave_up_its_own_intent_is_told_of_its_doubt),
 		cmocka_unit_test(an_unclear_effect_is_doubt_for_the_next_at_once),
 		cmocka_unit_test(a_doubt_waits_for_a_person_with_everything_kept),
 		cmocka_unit_test(ten_thousand_rows_expire_in_portions_and_nothing_open_does),

@@ -1,0 +1,131 @@
+#!/usr/bin/env python3
+"""A store that fails now and then, and a target that limits its callers: nothing that is known of an effect gets lost, and nothing is sent more
+often than asked for."""
+import http.server
+import threading
+import time
+
+from bed import Skip, Target, check, equal, has_faults, main, test, wait
+
+INTAKE = """
+flow: intake
+owner: tests
+from: {file: 'in/*.json', after: archive, age: 0s, interval: 100ms}
+steps:
+  - decode: json
+  - split: {by: '.[]', id: [.n]}
+publish: thing.v1
+"""
+
+
+def to_system(site, name, retry="{for: 1h, from: 100ms, to: 500ms}", effect="none"):
+    site.flow(f"""
+flow: to-{name}
+owner: tests
+subscribe: thing.v1
+steps: [{{encode: json}}]
+to: {{operation: {name}.put}}
+effect: {effect}
+retry: {retry}
+""")
+
+
+def things(site, first, last):
+    site.drop(f"in/{first}.json", [{"n": n} for n in range(first, last)])
+
+
+class Limiting(http.server.ThreadingHTTPServer):
+    """Answers as `answer(n)` says to the n-th request: (status, headers)."""
+    daemon_threads = True
+
+    def __init__(self, answer):
+        self.answer, self.lock, self.seen = answer, threading.Lock(), []
+        super().__init__(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+        self.url = f"http://127.0.0.1:{self.server_address[1]}"
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers.get("content-length", 0)))
+        with self.server.lock:
+            n = len(self.server.seen)
+            self.server.seen.append((time.monotonic(), self.path))
+        status, headers, wait_s = self.server.answer(n)
+        time.sleep(wait_s)
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+@test("commits that fail now and then lose no receipt: each effect once, no doubt, and the site comes to rest")
+def failing_commits(site):
+    if not has_faults():
+        raise Skip("no fault points in this build")
+    target = Target(site, "plain", "--plain")
+    site.flow(INTAKE)
+    site.system("plain", target.url)
+    to_system(site, "plain")
+    site.flow("""
+flow: to-folder
+owner: tests
+subscribe: thing.v1
+steps: [{encode: json}]
+to: {file: 'out/$(.n).json', exists: refuse, create: yes}
+effect: rename
+retry: {for: 1h, from: 100ms, to: 500ms}
+""")
+    things(site, 0, 25)
+    site.start(env={"FERRULE_FAULTS": "queue.commit%5=fail", "FERRULE_FAULT_SEED": "7"})
+    wait(lambda: len(target.paths()) >= 25 and len(site.files("out")) >= 25, 40, "all effects")
+    site.idle(40)
+    check(site.said("not settled endpoint=to-plain"), "no receipt failed: this shows nothing")
+    equal(sorted(target.paths()), sorted(f"/{n}" for n in range(25)), "effects")
+    equal(len(site.files("out")), 25, "files")
+    equal(site.doubts(), [], "doubts")
+    equal(site.dead(), [], "dead letters")
+    equal(site.hidden("out"), [], "left in the folder")
+
+
+@test("a target that limits is left alone for as long as it asks, though other calls under way succeed")
+def limited(site):
+    # the first of four at once is told to wait, the three others succeed a moment later
+    target = Limiting(lambda n: (429, {"Retry-After": "3"}, 0) if n == 0 or n >= 4 and time.monotonic() < target.seen[0][0] + 3
+                      else (200, {}, 0.3))
+    site.flow(INTAKE)
+    site.system("limited", target.url, more="parallel: 4\n")
+    to_system(site, "limited")
+    site.start()
+    things(site, 0, 30)
+    wait(lambda: len({path for _, path in target.seen}) == 30, 20, "all effects")
+    site.idle()
+    first = target.seen[0][0]
+    early = [path for at, path in target.seen[4:] if at < first + 2.9]
+    check(len(early) <= 4, f"{len(early)} calls while it had asked to wait")
+    equal(len(target.seen), 31 + len(early), "calls")
+    equal(site.doubts() + site.dead(), [], "doubts and dead letters")
+
+
+@test("the waits between the tries of one message grow")
+def growing_waits(site):
+    target = Limiting(lambda n: (408, {}, 0) if n < 6 else (200, {}, 0))
+    site.flow(INTAKE)
+    site.system("slow", target.url)
+    to_system(site, "slow", retry="{for: 1h, from: 100ms, to: 10s}")
+    site.start()
+    things(site, 0, 1)
+    wait(lambda: len(target.seen) == 7, 20, "the try that succeeds")
+    site.idle()
+    took = target.seen[6][0] - target.seen[0][0]
+    check(took >= 6.0, f"six waits took {took:.1f} s, not 0.1 + 0.2 + … + 3.2 s")
+
+
+if __name__ == "__main__":
+    main()
