@@ -1,9 +1,9 @@
 /* Between envelopes and AMQP's properties and headers. Pure.
  *
- * Our own messages carry the envelope whole in the header `x-ferrule`; properties and ce-* headers beside it are for
- * people and other programs. Messages of other programs follow the CloudEvents AMQP binding (headers with prefix
- * `cloudEvents:`, `cloudEvents_` or `ce-`, or the structured mode of CloudEvents 1.0 JSON), or have nothing of it:
- * then an envelope is made from the properties. */
+ * Our own messages carry the envelope whole in the header `x-ferrule`; properties beside it are for people, the ce-*
+ * headers of what goes to a topic for other programs. Messages of other programs follow the CloudEvents AMQP binding
+ * (headers with prefix `cloudEvents:`, `cloudEvents_` or `ce-`, or the structured mode of CloudEvents 1.0 JSON), or
+ * have nothing of it: then an envelope is made from the properties. */
 #ifndef FERRULE_ADAPTERS_AMQP_HEADER_H
 #define FERRULE_ADAPTERS_AMQP_HEADER_H
 

@@ -1,0 +1,287 @@
+#!/usr/bin/env python3
+"""`make bench`: figures of the whole program, as JSON lines. usage: bench.py BUILD-DIRECTORY [--smoke]
+
+Each figure is measured beside a yardstick in the same run, in turns, and reported as the median: the ratio is what
+counts, a rate alone says more of the machine. What lacks its server is a line with "skipped". --smoke: a fraction of
+everything, only to see that it runs.
+"""
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(HERE), "crash"))
+import lab  # noqa: E402  the servers
+
+SMOKE = "--smoke" in sys.argv[2:]
+BUILD = os.path.abspath(sys.argv[1])
+FERRULE = os.path.join(BUILD, "ferrule")
+LIMIT_S = 170  # of everything
+MIB = 1 << 20
+
+LINES = [("HP-2040", "4", "618.00", "GOLD-12M", "HYDRAULIC PUMP 40 L/MIN"), ("HS-1210", "40", "9.50", None, "HYDRAULIC HOSE 3/8 IN 2 WIRE"),
+         ("SK-0007", "8", "36.25", None, "SEAL KIT PUMP SERIES 20")]
+
+
+def say(name, **figures):
+    print(json.dumps({"bench": name, **figures}), flush=True)
+
+
+def rounded(value):
+    return float(f"{value:.3g}")
+
+
+# ---- a partner's files ----------------------------------------------------------------------------------------------
+
+def order(control, number):
+    segments = [f"ST*850*{control:04}", f"BEG*00*SA*{number}**20260302", "CUR*BY*USD",
+                "PER*BD*DANA WHITFIELD*TE*15035550142*EM*ORDERS@ACME.EXAMPLE", "DTM*002*20260316", "N9*ZZ*NOTE", "MSG*DELIVER TO DOCK 4 ONLY",
+                "N1*BY*ACME DISTRIBUTION INC*92*ACME-0042", "N1*ST*ACME PORTLAND DC*92*0042", "N3*1200 HARBOR AVENUE*DOCK 4",
+                "N4*PORTLAND*OR*97201*US"]
+    for at, (part, quantity, price, service, text) in enumerate(LINES, 1):
+        segments.append(f"PO1*{at}*{quantity}*EA*{price}**VP*{part}*BP*778-{at:04}" + (f"*SV*{service}" if service else ""))
+        segments.append(f"PID*F****{text}")
+    segments += [f"CTT*{len(LINES)}", "AMT*TT*3142.00"]
+    return segments + [f"SE*{len(segments) + 1}*{control:04}"]
+
+
+def interchange(control, orders):
+    segments = [f"ISA*00*          *00*          *ZZ*ACME           *ZZ*HQ             *260302*0615*U*00401*{control:09}*0*P*>",
+                f"GS*PO*ACME*HQ*20260302*0615*{control}*X*004010"]
+    for at in range(orders):
+        segments += order(at + 1, f"PO-{control}-{at}")
+    segments += [f"GE*{orders}*{control}", f"IEA*1*{control:09}"]
+    return "~\n".join(segments) + "~\n"
+
+
+# ---- a site, running -------------------------------------------------------------------------------------------------
+
+class Site:
+    """The sample order-to-cash, looking into its drop folder ten times a second, with a support tool beside it."""
+
+    def __init__(self, root, settings="", secrets=None):
+        self.root, self.path, self.process, self.said = root, os.path.join(root, "site"), None, []
+        self.run_tool("init", self.path, "--template", "order-to-cash")
+        self.amend("flows/acme-orders.yaml", "# interval: 1s", "interval: 100ms")
+        self.amend("site.yaml", "\nlisten:", "\n" + settings + "\nlisten:")
+        for name, value in (secrets or {}).items():
+            lab.write(os.path.join(self.path, "secrets", name), value, 0o600)
+        for folder in ("drop/acme", "drop/erp/in", "drop/finance", "staging"):
+            os.makedirs(os.path.join(self.path, folder))
+        self.effects = os.path.join(root, "support.jsonl")
+        port = os.path.join(root, "support.port")
+        self.support = subprocess.Popen([os.path.join(BUILD, "tests/lab/counterpart"), "serve", "--idempotent", "--log", self.effects, "--port-file",
+                                         port], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        lab.wait_for(lambda: lab.read(port), 20, "the support tool")
+        self.env = {**os.environ, "LISTEN_PORT": "0", "ACME_AGE": "0s", "SUPPORT_URL": "http://127.0.0.1:" + lab.read(port).strip()}
+        self.control = 0
+
+    def amend(self, path, what, by):
+        path = os.path.join(self.path, path)
+        text = lab.read(path)
+        if what not in text:
+            raise lab.Failure(f"{path} has no {what!r}")
+        lab.write(path, text.replace(what, by, 1))
+
+    @staticmethod
+    def run_tool(*words):
+        subprocess.run([FERRULE, *words], check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=30)
+
+    def start(self, seconds=30):
+        """Starts it; how long until it said that it was ready."""
+        began, ready = time.monotonic(), threading.Event()
+        self.process = subprocess.Popen([FERRULE, "run", self.path], env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                        stderr=subprocess.PIPE, text=True)
+        self.said = []
+
+        def listen(stream):
+            for line in stream:
+                self.said.append(line)
+                if "ready site=" in line:
+                    self.took = time.monotonic() - began
+                    ready.set()
+
+        threading.Thread(target=listen, args=(self.process.stderr,), daemon=True).start()
+        if not ready.wait(seconds):
+            raise lab.Failure("the site is not ready: " + "".join(self.said[-5:]))
+        return self.took
+
+    def stop(self):
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(timeout=15)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+    def close(self):
+        self.stop()
+        self.support.kill()
+        self.support.wait()
+
+    def processes(self):
+        found, todo = [], [self.process.pid]
+        while todo:
+            pid = todo.pop()
+            found.append(pid)
+            todo += [int(child) for child in lab.read(f"/proc/{pid}/task/{pid}/children").split()]
+        return found
+
+    def memory(self):
+        """The sum of the proportional set sizes, in MiB, and of how many processes."""
+        sizes = [re.search(r"^Pss: +(\d+) kB", lab.read(f"/proc/{pid}/smaps_rollup"), re.M) for pid in self.processes()]
+        return sum(int(size.group(1)) for size in sizes if size) / 1024, len(sizes)
+
+    # ---- the main job
+    def files(self, files, orders):
+        paths = []
+        for _ in range(files):
+            self.control += 1
+            paths.append(os.path.join(self.path, "staging", f"{self.control:06}.edi"))
+            lab.write(paths[-1], interchange(self.control, orders))
+        return paths
+
+    def delivered(self):
+        folders = [sum(not entry.name.startswith(".") for entry in os.scandir(os.path.join(self.path, folder)))
+                   for folder in ("drop/erp/in", "drop/finance")]
+        return min(*folders, lab.read(self.effects).count("\n"))
+
+    def job(self, paths, orders, seconds=60):
+        """Moves the files into the drop folder; the time until all three subscribers have every order."""
+        goal = self.delivered() + orders
+        began = time.monotonic()
+        for path in paths:
+            os.rename(path, os.path.join(self.path, "drop/acme", os.path.basename(path)))
+        lab.wait_for(lambda: self.delivered() >= goal, seconds, f"{orders} orders, {self.delivered()} of {goal} are there")
+        return time.monotonic() - began
+
+    def steps(self, paths):
+        done = subprocess.run([os.path.join(BUILD, "tests/bench/steps"), self.path, "acme-orders", *paths], env=self.env, check=True,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, timeout=60)
+        return json.loads(done.stdout)
+
+
+# ---- the figures -----------------------------------------------------------------------------------------------------
+
+def bench_machine():
+    makefile = lab.read(os.path.join(BUILD, "Makefile"))
+    flags = re.search(r"^CFLAGS = (.*)$", makefile, re.M).group(1)
+    faults = bool(re.search(r"^#define FERRULE_FAULTS", lab.read(os.path.join(BUILD, "config.h")), re.M))
+    if not SMOKE and (faults or not re.search(r"-O[23]", flags)):
+        print(f"bench: {BUILD} is not built as a release is ({flags}{', fault points' if faults else ''}): these figures say little."
+              " ./bootstrap build, then make -C build/release bench", file=sys.stderr)
+    say("machine", cores=os.cpu_count(), load=os.getloadavg()[0], cflags=flags, faults=faults, date=time.strftime("%Y-%m-%d"))
+
+
+def bench_program(name, *arguments, env=None):
+    # Its output goes to a file: a child that outlives it keeps no end of a pipe of ours.
+    with tempfile.TemporaryFile("w+") as out:
+        done = subprocess.run([os.path.join(BUILD, "tests/bench", name), *arguments], env=env, stdin=subprocess.DEVNULL, stdout=out,
+                              stderr=subprocess.DEVNULL if SMOKE else None, timeout=110, check=False)
+        out.seek(0)
+        for line in out:
+            say(**{("name" if key == "bench" else key): value for key, value in json.loads(line).items()})
+    if done.returncode:
+        raise lab.Failure(f"{name} ended with {done.returncode}")
+
+
+def bench_start(site):
+    site.start()  # the first makes the database
+    site.stop()
+    took = []
+    for _ in range(1 if SMOKE else 7):
+        took.append(site.start() * 1000)
+        site.stop()
+    median = statistics.median(took)
+    say("start_to_ready", starts=len(took), median_ms=round(median), worst_ms=round(max(took)), goal_ms=300, reached=median < 300)
+
+
+def bench_memory(site):
+    site.start()
+    time.sleep(0.5 if SMOKE else 3)
+    size, processes = site.memory()
+    say("idle_memory", processes=processes, pss_mib=round(size, 1), goal_mib=60, reached=size < 60)
+
+
+def bench_job(site, name, rounds, files, orders):
+    """Running already. The first round warms up: it compiles expressions, grows windows."""
+    rates, yardsticks = [], []
+    site.job(site.files(1, 2), 2)
+    for _ in range(rounds):
+        paths = site.files(files, orders)
+        steps = site.steps(paths)
+        if steps["orders"] != files * orders or steps["dead"]:
+            raise lab.Failure(f"the yardstick made {steps}")
+        yardsticks.append(steps["orders"] / steps["seconds"])
+        rates.append(files * orders / site.job(paths, files * orders))
+    ratio = statistics.median(rate / yardstick for rate, yardstick in zip(rates, yardsticks))
+    say(name, rounds=rounds, orders=files * orders, files=files, subscribers=3, orders_per_s=rounded(statistics.median(rates)),
+        steps_alone_per_s=rounded(statistics.median(yardsticks)), ratio=round(ratio, 2))
+
+
+def bench_one_machine(root):
+    site = Site(root)
+    try:
+        bench_start(site)
+        bench_memory(site)
+        bench_job(site, "main_job_spool", *((1, 1, 3) if SMOKE else (3, 10, 50)))
+        lab.wait_for(lambda: True, 1, "")
+        size, processes = site.memory()
+        say("memory_after_main_job", processes=processes, pss_mib=round(size, 1))
+    finally:
+        site.close()
+
+
+def bench_several(root):
+    """With RabbitMQ and PostgreSQL."""
+    try:
+        servers = lab.Servers()
+    except lab.Skip as why:
+        for name in ("amqp_hop", "main_job_amqp"):
+            say(name, skipped=str(why))
+        return
+    site = None
+    try:
+        bench_program("hop_amqp", *(("200", "1") if SMOKE else ("6000", "5")), env={**os.environ, **servers.env})
+        settings, secrets = servers.settings(f"bench{random.randrange(10**6)}")
+        site = Site(root, settings, secrets)
+        site.start(60)
+        bench_job(site, "main_job_amqp", *((1, 1, 3) if SMOKE else (3, 10, 50)))
+    finally:
+        if site:
+            site.close()
+        servers.down()
+
+
+def main():
+    signal.signal(signal.SIGALRM, lambda *_: (_ for _ in ()).throw(lab.Failure(f"not done after {LIMIT_S} s")))
+    signal.alarm(LIMIT_S)
+    root = tempfile.mkdtemp(prefix="ferrule-bench-")
+    try:
+        bench_machine()
+        bench_program("hop_spool", *(("300", "1") if SMOKE else ("20000", "5")))
+        for part in (bench_one_machine, bench_several):
+            os.mkdir(os.path.join(root, part.__name__))
+            part(os.path.join(root, part.__name__))
+    except (lab.Failure, subprocess.SubprocessError, OSError) as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 1
+    finally:
+        signal.alarm(0)
+        shutil.rmtree(root, ignore_errors=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
