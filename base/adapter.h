@@ -12,8 +12,10 @@
 struct document {
 	struct span name;          /* the file's name, the event's id */
 	struct span media_type;    /* may be empty */
-	struct id identity;        /* as the endpoint declares it (duplicates.by: content or envelope); see document_identity */
-	struct span identity_text; /* what makes it itself for the source: "name" for files, the event id for webhooks */
+	/* as the endpoint declares it (duplicates.by: content or envelope); see document_identity */
+	struct id identity;
+	/* what makes it itself for the source: "name" for files, the event id for webhooks */
+	struct span identity_text;
 	int64_t time_ms;           /* the source's own time: mtime, event time */
 	struct vault_entry stored; /* filled by the role after vault_put */
 	struct attr *attrs;        /* header facts, visible as $envelope.headers */
@@ -31,13 +33,15 @@ struct source_ops {
 	size_t settings_size;
 	void *(*open)(const struct endpoint *, struct error *);
 	void (*close)(void *);
-	/* Up to max documents that are ready, oldest first as configured; may block on its own endpoint. -1: RETRY (endpoint) or FATAL. */
+	/* Up to max documents that are ready, oldest first as configured; may block on its own endpoint. -1: RETRY
+	 * (endpoint) or FATAL. */
 	int (*poll)(void *, struct document **into, size_t max, size_t *found, struct error *);
-	/* Puts the document's bytes into the vault (which is not synced here) and fills `stored`. RETRY: try at the next poll (it vanished or is still
-	 * being written: nothing to tell anybody). REJECT: too large. */
+	/* Puts the document's bytes into the vault (which is not synced here) and fills `stored`. RETRY: try at the
+	 * next poll (it vanished or is still being written: nothing to tell anybody). REJECT: too large. */
 	int (*fetch)(void *, struct document *, struct vault *, struct error *);
-	/* After it was accepted durably (or recognised): archive, move, delete. May be called again for the same document. One that changed
-	 * since it was fetched is left where it is (0): it comes again as another document. */
+	/* After it was accepted durably (or recognised): archive, move, delete. May be called again for the same
+	 * document. One that changed since it was fetched is left where it is (0): it comes again as another
+	 * document. */
 	int (*settle)(void *, struct document *, enum settlement, struct error *);
 	void (*forget)(void *, struct document *);
 	int64_t (*interval_ms)(const void *settings); /* between polls */
@@ -48,14 +52,18 @@ struct source_ops {
 struct arrival;       /* one request that waits for its answer */
 struct server_events {
 	void *arg;
-	/* What a listener needs of the site when it opens; each may be NULL or 0. Borrowed during open only, `spool` longer. */
+	/* What a listener needs of the site when it opens; each may be NULL or 0. Borrowed during open only, `spool`
+	 * longer. */
 	const char *root, *secrets; /* where a certificate's path starts; NULL: those of the first endpoint */
-	const char *spool;          /* directory for bodies that do not fit into memory (unlinked files); NULL: TMPDIR or /tmp */
+	/* directory for bodies that do not fit into memory (unlinked files); NULL: TMPDIR or /tmp */
+	const char *spool;
 	int inherited;              /* a socket that listens already, taken over; 0: make one */
-	/* A complete request for this endpoint, its signature checked. The body is in the document's stored entry or `body`.
-	 * Answer with server_ops.answer, exactly once, now or later. Document and body are the adapter's and live until then. */
+	/* A complete request for this endpoint, its signature checked. The body is in the document's stored entry or
+	 * `body`. Answer with server_ops.answer, exactly once, now or later. Document and body are the adapter's and
+	 * live until then. */
 	void (*arrived)(void *arg, const struct endpoint *, struct document *, struct reader *body, struct arrival *);
-	/* GET /livez, /readyz, /metrics, /healthz: fill status, type (static text) and body at once. NULL: no such paths. */
+	/* GET /livez, /readyz, /metrics, /healthz: fill status, type (static text) and body at once. NULL: no such
+	 * paths. */
 	void (*ask)(void *arg, const char *path, bool verbose, int *status, const char **type, struct buf *body);
 	bool (*accepting)(void *arg);
 };
@@ -66,7 +74,8 @@ struct server_ops {
 	size_t settings_size;
 	const struct option *listen_options; /* of site.yaml's `listen:` */
 	size_t listen_settings_size;
-	void *(*open)(const void *listen_settings, const struct endpoint *const *, size_t n, const struct server_events *, struct error *);
+	void *(*open)(const void *listen_settings, const struct endpoint *const *, size_t n,
+		      const struct server_events *, struct error *);
 	void (*close)(void *);          /* whoever still waits is told to come again (503) */
 	unsigned (*port)(void *);       /* the one that was given when the settings say 0 */
 	int (*fd)(void *);              /* an epoll descriptor: readable means call work */
@@ -78,7 +87,7 @@ struct server_ops {
 	unsigned (*busy)(void *); /* requests under way */
 };
 
-/* ---- sinks ---------------------------------------------------------------------------------------------------------- */
+/* ---- sinks ------------------------------------------------------------------------------------------------------- */
 enum sink_trait {
 	SINK_WITNESS = 1, /* an interrupted effect is found by something of our own (the temporary file) */
 	SINK_MATCH = 2,   /* … by looking at the target */
@@ -93,8 +102,9 @@ struct attempt {
 	struct span idempotency_key;   /* text to send, where effect is {key: …} */
 	int64_t first_ms;              /* of the intent; 0: the store was not asked yet */
 	bool prepared;                 /* by the sink: prepare succeeded in this process */
-	bool settled;                  /* by the role, before abandon: the outcome is committed (delivered, recognised, dead, withdrawn), so
-					* nothing that was kept for finding out is needed any more. Stays false for busy, doubt, unclear */
+	/* By the role, before abandon: the outcome is committed (delivered, recognised, dead, withdrawn), so nothing
+	 * that was kept for finding out is needed any more. Stays false for busy, doubt, unclear. */
+	bool settled;
 	void *adapter;
 	void *user;                    /* the role's own */
 	/* set when reaped */
@@ -108,29 +118,36 @@ struct sink_ops {
 	size_t settings_size;
 	unsigned traits;
 	enum effect_kind natural;     /* which `effect:` fits without further words; check explains others */
-	bool shared;                  /* one process serves all endpoints of this adapter (deliver); else one process each */
-	/* Which headers this sink takes and how they come from the settings: called in the transform role for each message. Fills attrs such as
-	 * "path" by rendering the settings' templates; refuses unsafe values with REJECT. */
+	/* one process serves all endpoints of this adapter (deliver); else one process each */
+	bool shared;
+	/* Which headers this sink takes and how they come from the settings: called in the transform role for each
+	 * message. Fills attrs such as "path" by rendering the settings' templates; refuses unsafe values with
+	 * REJECT. */
 	int (*address)(const struct endpoint *, const struct expression_input *, struct message *, struct error *);
 	void *(*open)(struct error *);
 	void (*close)(void *);
 	int (*endpoint)(void *, const struct endpoint *, struct error *); /* announces one; again after reload */
-	/* Before the intent: durable but invisible. May block for files. Also called for a delivery that was interrupted: it must leave
-	 * what resolve will look for as it is. */
+	/* Before the intent: durable but invisible. May block for files. Also called for a delivery that was
+	 * interrupted: it must leave what resolve will look for as it is. */
 	int (*prepare)(void *, struct attempt *, struct error *);
-	/* After the intent. Does not wait for the other side. -1: finished at once with this error (also in attempt->error); it is not reaped. */
+	/* After the intent. Does not wait for the other side. -1: finished at once with this error (also in
+	 * attempt->error); it is not reaped. */
 	int (*start)(void *, struct attempt *, struct error *);
 	/* Finished attempts; waits up to wait_ms, or until `wake` (a descriptor) is readable. */
 	int (*reap)(void *, struct attempt **into, size_t max, size_t *count, int wake, int wait_ms, struct error *);
 	/* After a crash or an unclear answer. Without means: UNKNOWN. May block for files. */
 	int (*resolve)(void *, struct attempt *, enum resolved *, struct error *);
-	unsigned (*parallel)(const struct endpoint *); /* attempts that make sense at once; NULL: 1. More may be started: they queue inside */
-	/* The end of every attempt: frees what it holds. What was prepared or kept as a witness goes when `settled` says that the outcome is
-	 * committed, or when this attempt made it and first_ms is still 0; else it stays for a later resolve. */
+	/* attempts that make sense at once; NULL: 1. More may be started: they queue inside */
+	unsigned (*parallel)(const struct endpoint *);
+	/* The end of every attempt: frees what it holds. What was prepared or kept as a witness goes when `settled`
+	 * says that the outcome is committed, or when this attempt made it and first_ms is still 0; else it stays for a
+	 * later resolve. */
 	void (*abandon)(void *, struct attempt *);
-	/* What interrupted attempts left at the target and nobody needs. `needed` is asked for each effect key (is its effect open?).
-	 * Younger than older_than_ms: left alone. Called before the first delivery. May be NULL. May block for files. */
-	int (*sweep)(void *, const struct endpoint *, int64_t older_than_ms, bool (*needed)(void *arg, const struct id *key), void *arg,
+	/* What interrupted attempts left at the target and nobody needs. `needed` is asked for each effect key (is its
+	 * effect open?). Younger than older_than_ms: left alone. Called before the first delivery. May be NULL. May
+	 * block for files. */
+	int (*sweep)(void *, const struct endpoint *, int64_t older_than_ms,
+		     bool (*needed)(void *arg, const struct id *key), void *arg,
 		     unsigned *removed, struct error *);
 };
 

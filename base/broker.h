@@ -1,11 +1,11 @@
 /* What the queue process asks of a message broker. broker-adapters/spool.c and amqp.c implement it; only the queue
- * process uses it. The engine above (services/queue/) does sessions, credit, units, hand-over, order, parks and holds, the same for
- * every broker; a broker moves messages and says what is durable.
+ * process uses it. The engine above (services/queue/) does sessions, credit, units, hand-over, order, parks and holds,
+ * the same for every broker; a broker moves messages and says what is durable.
  *
- * Life of a publish: broker_publish, then exactly one `published` callback with its token: CONFIRMED (the broker has it, or
- * will have it when the open transaction of `db` commits), RETURNED (no queue took it) or FAILED (with an error: RETRY).
- * Life of a delivery: a `delivered` callback, then `settle` within the engine's transaction and `settled` after its commit,
- * or `release`. */
+ * Life of a publish: broker_publish, then exactly one `published` callback with its token: CONFIRMED (the broker has
+ * it, or will have it when the open transaction of `db` commits), RETURNED (no queue took it) or FAILED (with an error:
+ * RETRY). Life of a delivery: a `delivered` callback, then `settle` within the engine's transaction and `settled` after
+ * its commit, or `release`. */
 #ifndef FERRULE_BASE_BROKER_H
 #define FERRULE_BASE_BROKER_H
 
@@ -17,7 +17,8 @@
 
 enum published { PUBLISH_CONFIRMED, PUBLISH_RETURNED, PUBLISH_FAILED };
 
-/* What is published: an encoded envelope and an inline body (empty when the envelope has a body_ref). Borrowed for the call. */
+/* What is published: an encoded envelope and an inline body (empty when the envelope has a body_ref). Borrowed for the
+ * call. */
 struct publication {
 	const char *topic; /* one of topic and queue */
 	const char *queue;
@@ -29,13 +30,16 @@ struct publication {
 struct broker_events {
 	void *arg;
 	void (*published)(void *arg, uint64_t token, enum published, const struct error *);
-	/* A message for the queue; envelope and body are borrowed for the call. tag is the broker's own, unique while unsettled. */
-	void (*delivered)(void *arg, const struct topology_queue *, uint64_t tag, bool redelivered, struct span envelope,
+	/* A message for the queue; envelope and body are borrowed for the call. tag is the broker's own, unique while
+	 * unsettled. */
+	void (*delivered)(void *arg, const struct topology_queue *, uint64_t tag, bool redelivered,
+			  struct span envelope,
 			  struct span body);
-	/* The connection was lost: every unsettled tag of this broker is void (its messages come again), every publish without an answer has
-	 * failed already. Comes before reconnection. */
+	/* The connection was lost: every unsettled tag of this broker is void (its messages come again), every publish
+	 * without an answer has failed already. Comes before reconnection. */
 	void (*lost)(void *arg, const struct error *);
-	void (*state)(void *arg, bool connected, bool consuming, bool blocked, const char *text); /* on change, for readiness and status */
+	/* on change, for readiness and status */
+	void (*state)(void *arg, bool connected, bool consuming, bool blocked, const char *text);
 };
 
 struct broker_counts {
@@ -47,24 +51,31 @@ struct broker_ops {
 	const char *name, *help;
 	const struct option *options; /* of site.yaml's `queue:` */
 	size_t settings_size;
-	bool shares_db; /* true: publish and settle are part of the engine's db transaction, which must be open (spool) */
+	/* true: publish and settle are part of the engine's db transaction, which must be open (spool) */
+	bool shares_db;
 	/* Starts; does not wait for a connection. Everything is borrowed until close. */
-	void *(*open)(const void *settings, struct span password, struct loop *, struct db *, const struct broker_events *,
+	void *(*open)(const void *settings, struct span password, struct loop *, struct db *,
+		      const struct broker_events *,
 		      struct error *);
 	void (*close)(void *);
-	/* Declares queues and bindings; may be called again with a later topology. Queues no longer named are unbound, never deleted while not empty.
-	 * Keeps the pointer until the next call. Not connected: done on connecting. */
+	/* Declares queues and bindings; may be called again with a later topology. Queues no longer named are unbound,
+	 * never deleted while not empty. Keeps the pointer until the next call. Not connected: done on connecting. */
 	int (*declare)(void *, const struct topology *, struct error *);
-	/* -1: not taken (RETRY `broker.window`: the window is full, `broker.down`, `broker.blocked`): no callback will come. */
+	/* -1: not taken (RETRY `broker.window`: the window is full, `broker.down`, `broker.blocked`): no callback will
+	 * come. */
 	int (*publish)(void *, uint64_t token, const struct publication *, struct error *);
-	/* End of a burst, outside a transaction: write what is buffered; what the last transaction published may be read. */
+	/* End of a burst, outside a transaction: write what is buffered; what the last transaction published may be
+	 * read. */
 	void (*flush)(void *);
 	/* Up to n unsettled deliveries of this queue from now on; 0 stops (what is unsettled stays so). */
 	void (*fetch)(void *, const struct topology_queue *, unsigned n);
-	int (*settle)(void *, uint64_t tag, struct error *); /* in the engine's transaction (spool deletes; amqp does nothing yet) */
+	/* in the engine's transaction (spool deletes; amqp does nothing yet) */
+	int (*settle)(void *, uint64_t tag, struct error *);
 	void (*settled)(void *, uint64_t tag);               /* after its commit (amqp acks); tag is void afterwards */
-	void (*release)(void *, uint64_t tag);               /* give it back to be delivered again, to anyone, in its old place where possible */
-	void (*rolled_back)(void *);                         /* the transaction failed: what was published and settled in it is undone */
+	/* give it back to be delivered again, to anyone, in its old place where possible */
+	void (*release)(void *, uint64_t tag);
+	/* the transaction failed: what was published and settled in it is undone */
+	void (*rolled_back)(void *);
 	int (*count)(void *, const struct topology_queue *, struct broker_counts *, struct error *);
 };
 

@@ -30,7 +30,8 @@ void finding_add(struct findings *findings, struct place place, enum severity se
 	va_start(args, format);
 	n = vsnprintf(NULL, 0, format, args);
 	va_end(args);
-	place.file = arena_strdup(findings->arena, place.file); /* the files it is in may be forgotten before it is told */
+	/* the files it is in may be forgotten before it is told */
+	place.file = arena_strdup(findings->arena, place.file);
 	text = arena_alloc(findings->arena, (size_t)n + 1);
 	va_start(args, format);
 	vsnprintf(text, (size_t)n + 1, format, args);

@@ -139,7 +139,8 @@ void *arena_alloc(struct arena *arena, size_t size)
 	void *p;
 
 	if (!block || block->size - block->used < room) {
-		bool own = room > BLOCK_SIZE || (block && room > BLOCK_SIZE / 2); /* large pieces get a block of their own */
+		/* large pieces get a block of their own */
+		bool own = room > BLOCK_SIZE || (block && room > BLOCK_SIZE / 2);
 
 		block = block_add(arena, own ? room : BLOCK_SIZE);
 	}

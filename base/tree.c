@@ -236,7 +236,8 @@ static int check_start(struct span text, size_t *skip, struct error *error)
 	while (i < text.len && strchr(" \t\r\n", text.data[i]) && text.data[i])
 		i++;
 	if (i == text.len) {
-		error_set(error, ERROR_REJECT, "json.empty", "there is no JSON: %s", text.len ? "only white space" : "the document is empty");
+		error_set(error, ERROR_REJECT, "json.empty", "there is no JSON: %s",
+			  text.len ? "only white space" : "the document is empty");
 		return error_place(error, "byte %zu", text.len);
 	}
 	if (text.len >= 2 && (!text.data[0] || !text.data[1]))

@@ -33,8 +33,9 @@ void vault_close(struct vault *);
 int vault_put(struct vault *, struct reader *, struct vault_entry *, struct error *);
 /* The same from a descriptor read to its end, at most `limit` bytes (REJECT `document.too-large` past it). */
 int vault_put_fd(struct vault *, int fd, uint64_t limit, struct vault_entry *, struct error *);
-/* Makes everything put so far durable. RETRY (`disk.full`, `disk.sync`; scope SITE): nothing that was put since the last
- * sync counts, and all of it must be put again. That is also so after a put that failed in the middle of a batch. */
+/* Makes everything put so far durable. RETRY (`disk.full`, `disk.sync`; scope SITE): nothing that was put since the
+ * last sync counts, and all of it must be put again. That is also so after a put that failed in the middle of a
+ * batch. */
 int vault_sync(struct vault *, struct error *);
 
 /* A reader over a stored document. RETRY when the disk fails; REJECT `vault.missing` when it is not there (retention

@@ -5,7 +5,8 @@
  * Questions (queue_ask)
  *   status {}
  *     {site, revision, since,
- *      queues:[{name, kind, flow, endpoint, system, owner, runbook, ready, unsettled, parked, oldest_ms, consumers, held}],
+ *      queues:[{name, kind, flow, endpoint, system, owner, runbook, ready, unsettled, parked, oldest_ms, consumers,
+ *      held}],
  *      endpoints:{NAME:{state, since, error, next}}, workers:[{role, since, unsettled}], dead, doubt, parked,
  *      broker:{connected, consuming, blocked, text}, accepting, problems:[{what, since, keys, owner, runbook, next}],
  *      holds, counters:{…}}
@@ -31,7 +32,7 @@
  * delivered, doubt or not-done.
  *
  * Changes (unit_change); each may be made twice; `by?` names the person wherever a history is kept
- *   dead.replayed {number, deaths?}         after the message was published: closes the letter, unless it has died again
+ *   dead.replayed {number, deaths?} after the message was published: closes the letter, unless it has died again
  *                                           since it was read (its `deaths` differ)
  *   dead.replay {number, envelope(base64)}  closes the letter and parks the message, due now and in front of its order
  *                                           key, with this envelope and the stored body. Nothing needs to be published
@@ -39,7 +40,7 @@
  *   dead.discarded {number, reason}
  *   dead.edited {number, body(base64)}      at most 64 KiB
  *   doubt.confirmed {key, note?}            it happened: the person's word is the receipt
- *   doubt.resend {key, note?}               it did not: the effect is withdrawn and its message parked, due now. Nothing
+ *   doubt.resend {key, note?} it did not: the effect is withdrawn and its message parked, due now. Nothing
  *                                           needs to be published
  *   hold.set {name, until_ms, reason?}
  *   hold.release {name}

@@ -27,9 +27,12 @@ void health_ready(const json_t *answer, bool draining, bool verbose, int *status
 	*type = "text/plain; charset=utf-8";
 	one_check(!draining, "running", "the site is ending", verbose, &good, body);
 	one_check(answer != NULL, "queue process", "it does not answer", verbose, &good, body);
-	one_check(json_is_true(json_object_get(broker, "connected")), "broker", text && *text ? text : "not connected", verbose, &good, body);
-	one_check(json_is_true(json_object_get(broker, "consuming")), "consuming", "connected, but not every queue is consumed", verbose, &good, body);
-	one_check(json_is_true(json_object_get(answer, "accepting")), "accepting", "the disk is below its reserve", verbose, &good, body);
+	one_check(json_is_true(json_object_get(broker, "connected")), "broker", text && *text ? text : "not connected",
+		  verbose, &good, body);
+	one_check(json_is_true(json_object_get(broker, "consuming")), "consuming",
+		  "connected, but not every queue is consumed", verbose, &good, body);
+	one_check(json_is_true(json_object_get(answer, "accepting")), "accepting", "the disk is below its reserve",
+		  verbose, &good, body);
 	buf_text(body, good ? "ready\n" : "not ready\n");
 	*status = good ? 200 : 503;
 }
@@ -96,7 +99,8 @@ static void of_endpoints(struct buf *body, json_t *endpoints)
 	family(body, "endpoint_up", "gauge", "1 while an endpoint works, 0 while it is paused or failing");
 	json_object_foreach(endpoints, key, value) {
 		state = json_string_value(json_object_get(value, "state"));
-		buf_printf(body, "ferrule_endpoint_up{endpoint=\"%s\"} %d\n", key, !state || (strcmp(state, "paused") && strcmp(state, "failing")));
+		buf_printf(body, "ferrule_endpoint_up{endpoint=\"%s\"} %d\n", key,
+			   !state || (strcmp(state, "paused") && strcmp(state, "failing")));
 	}
 }
 
@@ -109,12 +113,15 @@ void health_metrics(const json_t *answer, int *status, const char **type, struct
 	single(body, "up", "gauge", "1 while the queue process answers", answer != NULL);
 	if (!answer)
 		return;
-	single(body, "accepting", "gauge", "1 while the site accepts documents", json_is_true(json_object_get(answer, "accepting")));
+	single(body, "accepting", "gauge", "1 while the site accepts documents",
+	       json_is_true(json_object_get(answer, "accepting")));
 	single(body, "broker_connected", "gauge", "1 while the broker is connected",
 	       json_is_true(json_object_get(json_object_get(answer, "broker"), "connected")));
 	single(body, "dead_letters", "gauge", "Open dead letters", json_number_value(json_object_get(answer, "dead")));
-	single(body, "doubts", "gauge", "Effects that a person must decide about", json_number_value(json_object_get(answer, "doubt")));
-	single(body, "parked_messages", "gauge", "Messages that wait for another try", json_number_value(json_object_get(answer, "parked")));
+	single(body, "doubts", "gauge", "Effects that a person must decide about",
+	       json_number_value(json_object_get(answer, "doubt")));
+	single(body, "parked_messages", "gauge", "Messages that wait for another try",
+	       json_number_value(json_object_get(answer, "parked")));
 	of_queues(body, queues, "ready", "queue_ready_messages", "Messages that wait in a queue");
 	of_queues(body, queues, "unsettled", "queue_unsettled_messages", "Messages in the hands of a worker");
 	of_queues(body, queues, "consumers", "queue_consumers", "Workers that take from a queue");

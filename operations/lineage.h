@@ -48,8 +48,8 @@ int lineage_trace(struct lineage *, struct span key, unsigned most, json_t **ans
 /* [{stage, place, reason, count}]; reason is the code of what went wrong, or "". A new reference; NULL: error. */
 json_t *lineage_totals(struct lineage *, struct error *);
 
-/* Documents that a flow received in that time, oldest first: [{id, correlation, at_ms, revision, name, digest, ref, offset,
- * length}]. A new reference; NULL: error. */
+/* Documents that a flow received in that time, oldest first: [{id, correlation, at_ms, revision, name, digest, ref,
+ * offset, length}]. A new reference; NULL: error. */
 json_t *lineage_originals(struct lineage *, const char *flow, int64_t since_ms, int64_t until_ms, int64_t limit,
 			  struct error *);
 /* Was something with a business key of this message's tree delivered since, that came of another document? Appends that

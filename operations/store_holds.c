@@ -65,7 +65,8 @@ int store_revision_put(struct store *store, const char *revision, const char *re
 	struct value values[] = {STORE_TEXT(revision), STORE_TEXT(ref), VALUE_OF_INT(now)};
 
 	if (db_run(store->db,
-		   "UPDATE revisions SET at_ms = $1 - 1 WHERE at_ms = (SELECT MAX(at_ms) FROM revisions) AND at_ms < $1",
+		   "UPDATE revisions SET at_ms = $1 - 1 WHERE at_ms = (SELECT MAX(at_ms) FROM revisions) AND at_ms < "
+		   "$1",
 		   &values[2], 1, NULL, NULL, error))
 		return -1;
 	return db_run(store->db,

@@ -10,7 +10,7 @@
 #include "broker-adapters/amqp.h"
 
 #define TEST_IS_AMQP (!strcmp(TEST_BROKER, "amqp"))
-#define SOON 20000 /* ms; the machine may be busy */
+#define SOON 60000 /* ms; the machine may be busy */
 
 struct delivered {
 	const char *queue;

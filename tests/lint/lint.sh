@@ -172,6 +172,15 @@ over "$work/text" '
 	END { if (lines > 600) print file ":1: " lines " lines, the limit is 600: split it" }' >"$work/found"
 result "files have at most 600 lines" "$work/found"
 
+over "$work/c" '
+	FNR == 1 { start = 0 }
+	/^\{/ { start = FNR }
+	/^\}/ && start {
+		if (FNR - start > 80) print FILENAME ":" start ": " FNR - start " lines in one function, the limit is 80"
+		start = 0
+	}' >"$work/found"
+result "functions have at most 80 lines" "$work/found"
+
 over "$work/text" '
 	/^[ \t]*#[ \t]*if[ \t]+0/ { print FILENAME ":" FNR ": code that is switched off; the history keeps it" }
 	/T[O]DO|FI[X]ME/ { print FILENAME ":" FNR ": an open end; do it, or write it down in the issue" }' >"$work/found"

@@ -44,7 +44,7 @@ breaks() {
 
 good_tree
 touch "$tree/config.h"
-for rule in 'layers' 'peers' 'each foreign' 'config.h' 'headers' 'lines' 'files have' 'nothing' 'files say' 'shell'; do
+for rule in 'layers' 'peers' 'each foreign' 'config.h' 'headers' 'lines' 'files have' 'functions' 'nothing' 'files say' 'shell'; do
 	expect ok "$rule"
 done
 
@@ -75,6 +75,8 @@ breaks 'lines'
 breaks 'lines'
 { head_of; yes 'int x;' | head -n 600; } | file base/b.c
 breaks 'files have'
+{ head_of; printf 'int f(void)\n{\n'; yes '	x();' | head -n 81; echo '}'; } | file base/b.c
+breaks 'functions'
 { head_of; printf '#if %s\n#endif\n' 0; } | file base/b.c
 breaks 'nothing'
 { head_of; printf '/* T%s: later */\n' ODO; } | file base/b.c
