@@ -296,7 +296,7 @@ static const struct stage {
 } stages[] = {
 	{"received", "documents received"},
 	{"duplicate", "duplicates recognised"},
-	{"published", "messages made"},
+	{"published", "accepted and queued"},
 	{"filtered", "left out by a filter"},
 	{"delivered", "delivered"},
 	{"recognised", "deliveries recognised as done before"},
