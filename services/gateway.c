@@ -142,19 +142,33 @@ static int recognise_all(struct round *round, struct error *error)
 	return 0;
 }
 
+/* What cannot be a message, for all its headers, is this sender's own fault. The same event once more in this round is no duplicate of
+ * what was never accepted. */
+static void refuse(struct round *round, size_t first, const struct error *error)
+{
+	const struct id *source = &round->requests[first].reception.source;
+
+	for (size_t i = first; i < round->count; i++)
+		if (round->requests[i].prepared && id_equal(&round->requests[i].reception.source, source))
+			round->requests[i].error = *error;
+}
+
 static int add_all(struct round *round, struct unit *unit, struct error *error)
 {
 	for (size_t i = 0; i < round->count; i++) {
 		struct request *request = &round->requests[i];
 		int result;
 
-		if (!request->prepared || request->reception.conflict) /* a sender who is told keeps no dead letter here */
+		/* a sender who is told keeps no dead letter here */
+		if (!request->prepared || request->reception.conflict || request->error.class != ERROR_NONE)
 			continue;
 		while ((result = receive_add(unit, request->flow, &request->reception, error)) == 1)
 			if (queue_wait(round->worker->queue, WAIT_STEP_MS, error))
 				return -1;
-		if (result < 0)
+		if (result < 0 && error->class != ERROR_REJECT)
 			return -1;
+		if (result < 0)
+			refuse(round, i, error);
 	}
 	return 0;
 }

@@ -71,6 +71,25 @@ def answers(site):
     check(code in (0, 2), code, out, err)
 
 
+@test("a request whose headers are too much for a message is refused, and no other that came with it")
+def large_headers(site):
+    port = site_of(site)
+    site.start()
+    much = {f"x-note-{i}": "n" * 900 for i in range(24)}
+
+    def send(n):
+        # every eighth has too many, and comes twice
+        return n, post(port, f"evt-{n // 2}", {"n": n // 2}, **(much if n // 2 % 8 == 0 else {}))[0]
+
+    with concurrent.futures.ThreadPoolExecutor(64) as pool:
+        answers = list(pool.map(send, range(128)))
+    equal({status for n, status in answers if n // 2 % 8 == 0}, {413}, "those with too many")
+    equal({status for n, status in answers if n // 2 % 8}, {202}, "the others")
+    site.wait_files("out/won", 56)
+    site.idle()
+    equal(len(site.files("out/won")), 56, "delivered")
+
+
 @test("what was answered 202 is there after every process was killed at once")
 def durable(site):
     port = site_of(site)
