@@ -276,6 +276,7 @@ static void read_listed(struct spool *spool)
 		if (result) {
 			log_error("spool", SPAN_NONE, "reading queue=%s code=%s error=\"%s\"", queue->name, error.code,
 				  error.text);
+			list(queue); /* again with the next round, which comes each second at the latest */
 			break;
 		}
 	}

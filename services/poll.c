@@ -198,9 +198,9 @@ static bool is_held(struct worker *worker, struct poll *poll)
 	if (clock_tick_ms() - poll->asked_hold < 1000)
 		return poll->held;
 	poll->asked_hold = clock_tick_ms();
-	poll->held = false;
 	if (queue_ask(worker->queue, "holds", NULL, &answer, 5000, &error))
-		return false;
+		return poll->held; /* as it was: a store that is away ends no hold */
+	poll->held = false;
 	json_array_foreach(json_object_get(answer, "holds"), i, hold) {
 		const char *name = json_string_value(json_object_get(hold, "name"));
 
