@@ -37,10 +37,8 @@ void health_ready(const json_t *answer, bool draining, bool verbose, int *status
 	*status = good ? 200 : 503;
 }
 
-static void label(struct buf *body, const char *name, const json_t *value, const char *before)
+static void label(struct buf *body, const char *name, const char *text, const char *before)
 {
-	const char *text = json_string_value(value);
-
 	buf_printf(body, "%s%s=\"", before, name);
 	for (; text && *text; text++) {
 		if (*text == '"' || *text == '\\')
@@ -69,8 +67,8 @@ static void of_queues(struct buf *body, const json_t *queues, const char *key, c
 	family(body, name, "gauge", help);
 	json_array_foreach(queues, i, queue) {
 		buf_printf(body, "ferrule_%s{", name);
-		label(body, "queue", json_object_get(queue, "name"), "");
-		label(body, "flow", json_object_get(queue, "flow"), ",");
+		label(body, "queue", json_string_value(json_object_get(queue, "name")), "");
+		label(body, "flow", json_string_value(json_object_get(queue, "flow")), ",");
 		buf_printf(body, "} %.17g\n", json_number_value(json_object_get(queue, key)));
 	}
 }
@@ -99,8 +97,9 @@ static void of_endpoints(struct buf *body, json_t *endpoints)
 	family(body, "endpoint_up", "gauge", "1 while an endpoint works, 0 while it is paused or failing");
 	json_object_foreach(endpoints, key, value) {
 		state = json_string_value(json_object_get(value, "state"));
-		buf_printf(body, "ferrule_endpoint_up{endpoint=\"%s\"} %d\n", key,
-			   !state || (strcmp(state, "paused") && strcmp(state, "failing")));
+		buf_text(body, "ferrule_endpoint_up{");
+		label(body, "endpoint", key, "");
+		buf_printf(body, "} %d\n", !state || (strcmp(state, "paused") && strcmp(state, "failing")));
 	}
 }
 
