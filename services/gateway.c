@@ -16,6 +16,7 @@
 
 #define ROUND_MAX 128
 #define ASK_WAIT_MS 2000
+#define STATUS_MS 250 /* anybody may ask how it stands, and it costs the queue process a look at all there is */
 #define WAIT_STEP_MS 100
 
 struct request {
@@ -42,6 +43,8 @@ struct gateway {
 	const struct endpoint **endpoints;
 	struct round *round;   /* being gathered */
 	unsigned rounds;       /* being committed */
+	json_t *status;        /* the queue process's last word; NULL: it did not answer */
+	int64_t status_until;  /* monotonic; as long it is taken for true */
 };
 
 static struct gateway *own(struct worker *worker)
@@ -196,22 +199,30 @@ static void commit_round(struct worker *worker)
 	}
 }
 
+static const json_t *status_of(struct worker *worker)
+{
+	struct gateway *gateway = own(worker);
+	struct error error = {0};
+
+	if (clock_tick_ms() < gateway->status_until)
+		return gateway->status;
+	json_decref(gateway->status);
+	gateway->status = NULL;
+	queue_ask(worker->queue, "status", NULL, &gateway->status, ASK_WAIT_MS, &error);
+	gateway->status_until = clock_tick_ms() + STATUS_MS;
+	return gateway->status;
+}
+
 static void ask(void *arg, const char *path, bool verbose, int *status, const char **type, struct buf *body)
 {
 	struct worker *worker = arg;
-	json_t *answer = NULL;
-	struct error error = {0};
 
-	if (!strcmp(path, "/livez")) {
+	if (!strcmp(path, "/livez"))
 		health_live(status, type, body);
-		return;
-	}
-	queue_ask(worker->queue, "status", NULL, &answer, ASK_WAIT_MS, &error);
-	if (!strcmp(path, "/metrics"))
-		health_metrics(answer, status, type, body);
+	else if (!strcmp(path, "/metrics"))
+		health_metrics(status_of(worker), status, type, body);
 	else
-		health_ready(answer, worker->draining, verbose, status, type, body);
-	json_decref(answer);
+		health_ready(status_of(worker), worker->draining, verbose, status, type, body);
 }
 
 static bool accepting(void *arg)
@@ -258,6 +269,7 @@ static void gateway_stop(struct worker *worker)
 	struct gateway *gateway = own(worker);
 
 	gateway->ops->close(gateway->server);
+	json_decref(gateway->status);
 	free(gateway->endpoints);
 	free(gateway);
 }
