@@ -36,6 +36,17 @@ static uint64_t memory_of(const struct site *site)
 	return site->limits.process_memory < half ? site->limits.process_memory : half;
 }
 
+/* A core would hold documents and secrets. Whoever needs one raises the limit again: prlimit --core. */
+static void no_core(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_CORE, &limit))
+		return;
+	limit.rlim_cur = 0;
+	setrlimit(RLIMIT_CORE, &limit);
+}
+
 static void limit_memory(const struct site *site, const struct seat *seat)
 {
 #ifndef FERRULE_SANITIZED
@@ -63,6 +74,7 @@ static int child_main(struct supervisor *supervisor, struct seat *seat)
 	close(supervisor->signals);
 	if (supervisor->queue)
 		close(queue_fd(supervisor->queue));
+	no_core();
 	limit_memory(worker.site, seat);
 	if (!seat->role)
 		return queue_role_run(worker.site, supervisor->generation->topology, worker.slot, worker.life);
