@@ -22,7 +22,7 @@ struct topology_queue {
 	const char *flow;     /* "" where there is none */
 	const char *endpoint; /* QUEUE_OUT */
 	const char *system;   /* "" or the system that the endpoint belongs to: `hold` may name it */
-	const char *worker;   /* the role that serves it: "transform", "deliver", "record"; on demand "sink:<endpoint>" */
+	const char *worker;   /* the role that serves it: "transform", "deliver", "record", on demand "sink:<…>" */
 	const char *owner, *runbook;
 	enum order_on_reject order; /* not ORDER_NONE: one message of an order key in flight */
 	const char **topics;  /* what is bound to it */

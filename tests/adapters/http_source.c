@@ -385,6 +385,7 @@ static void hostile(struct fixture *f, const char *text, size_t repeat, const ch
 	struct call c = {"POST", "/now", {NULL}, SPAN_LITERAL("x"), false, 0};
 	bool closed;
 	char *answer;
+	long after;
 
 	for (size_t i = 0; i < repeat; i++)
 		lab_send(fd, text);
@@ -396,7 +397,10 @@ static void hostile(struct fixture *f, const char *text, size_t repeat, const ch
 		fail_msg("%.60s: neither an answer nor an end", text);
 	free(answer);
 	close(fd);
-	assert_int_equal(call(f, &c), 202);
+	/* On a busy machine the next one may come late for the listener's short patience. */
+	for (int try = 0; (after = call(f, &c)) == 0 && try < 5; try++)
+		;
+	assert_int_equal(after, 202);
 }
 
 static void hostile_requests_are_refused(void **state)
