@@ -16,9 +16,13 @@
 
 #define SCHEMA_MAX (16u << 20)
 
-static const struct verb_option no_options[] = {{NULL, NULL, NULL}};
+static const struct verb_option plain_options[] = {
+	{"json", NULL, "tell what is broken as JSON, a line each, on standard error"},
+	{NULL, NULL, NULL},
+};
 
 static const struct verb_option site_options[] = {
+	{"json", NULL, "tell what is broken as JSON, a line each, on standard error"},
 	{"site", "DIR", "a site whose contracts count, too (the current directory)"},
 	{NULL, NULL, NULL},
 };
@@ -90,8 +94,22 @@ static int write_out(void *arg, struct span bytes, struct error *error)
 
 static void tell(void *arg, const char *step, struct span position, const struct error *why, const char *dropped)
 {
-	fprintf(stderr, "%s%s%.*s: %s\n", step, position.len ? ", " : "", SPAN_ARGS(position),
-		why ? why->text : dropped);
+	struct hand *hand = arg;
+	json_t *line;
+	char *text;
+
+	if (!hand->arguments->json) {
+		fprintf(stderr, "%s%s%.*s: %s\n", step, position.len ? ", " : "", SPAN_ARGS(position),
+			why ? why->text : dropped);
+		return;
+	}
+	line = json_pack("{s:s s:s s:s s:s s:o}", "verb", hand->arguments->verb->name, "step", step, "code",
+			 why ? why->code : "dropped", "text", why ? why->text : dropped, "position",
+			 json_stringn(position.len ? position.data : "", position.len));
+	text = json_dumps(line, JSON_COMPACT);
+	fprintf(stderr, "%s\n", text ? text : "{}");
+	free(text);
+	json_decref(line);
 }
 
 /* ---- the chain of one step ------------------------------------------------------------------------------------------
@@ -292,9 +310,11 @@ const struct verb verb_decode = {
 	.words_min = 1,
 	.words_max = 2,
 	.summary = "Turn a document into JSON, a line for each transaction",
-	.text = "  ferrule decode x12 order.edi\nFORMAT is x12 or json. Without FILE it reads standard input. What is "
+	.text = "  ferrule decode x12 input/acme/20260302-acme-0001.edi\n\nFORMAT is x12, json or json-lines. Without "
+		"FILE it reads standard input. What is "
 		"broken is told on standard error, and the exit code is 1.\n",
-	.options = no_options,
+	.json = "on standard error a line for what is broken: {verb, step, code, text, position}",
+	.options = plain_options,
 	.run = decode,
 };
 
@@ -304,8 +324,9 @@ const struct verb verb_encode = {
 	.words_min = 1,
 	.words_max = 2,
 	.summary = "Turn JSON lines into a document",
-	.text = "  ferrule encode xml order.json\nFORMAT is xml, csv or json.\n",
-	.options = no_options,
+	.text = "  ferrule encode xml input/crm/OPP-20431.json\n\nFORMAT is xml, csv or json.\n",
+	.json = "on standard error a line for what is broken: {verb, step, code, text, position}",
+	.options = plain_options,
 	.run = encode,
 };
 
@@ -315,8 +336,9 @@ const struct verb verb_map = {
 	.words_min = 1,
 	.words_max = 2,
 	.summary = "Run a mapping (a file with jq) over JSON lines",
-	.text = "  ferrule decode x12 order.edi | ferrule map mappings/acme-850-to-order.jq\n",
-	.options = no_options,
+	.text = "  ferrule decode x12 input/acme/20260302-acme-0001.edi | ferrule map mappings/acme-850-to-order.jq\n",
+	.json = "on standard error a line for what is broken: {verb, step, code, text, position}",
+	.options = plain_options,
 	.run = map,
 };
 
@@ -326,8 +348,10 @@ const struct verb verb_validate = {
 	.words_min = 1,
 	.words_max = 2,
 	.summary = "Validate JSON lines against a contract (order/v1) or a schema file",
-	.text = "  ferrule validate order/v1 order.json\nWhat is valid is printed again; what is not, is told on "
+	.text = "  ferrule decode x12 input/acme/20260302-acme-0001.edi | ferrule map mappings/acme-850-to-order.jq |\n"
+		"    ferrule validate order/v1\n\nWhat is valid is printed again; what is not, is told on "
 		"standard error, and the exit code is 1.\n",
+	.json = "on standard error a line for what is broken: {verb, step, code, text, position}",
 	.options = site_options,
 	.run = validate,
 };

@@ -8,7 +8,7 @@
 #include "cli/site.h"
 
 static const struct verb_option hold_options[] = {
-	{"until", "TIME", "when it ends by itself: 2026-01-31T18:00:00Z, or from now: 90m"},
+	{"until", "TIME", "when it ends by itself: 90m from now, the next 06:00, or 2026-01-31T18:00:00Z"},
 	{"reason", "TEXT", "why; shown by status"},
 	SITE_OPTIONS,
 	{NULL, NULL, NULL},
@@ -49,6 +49,28 @@ static bool is_among(const char *name, const char *const *names, size_t n)
 	return false;
 }
 
+/* "06:00": the next one, by this machine's clock. */
+static int next_time(const char *text, int64_t *ms)
+{
+	time_t now = (time_t)(clock_now_ms() / 1000);
+	unsigned hour, minute;
+	struct tm tm;
+	int n = 0;
+
+	if (sscanf(text, "%2u:%2u%n", &hour, &minute, &n) != 2 || text[n] || hour > 23 || minute > 59)
+		return -1;
+	localtime_r(&now, &tm);
+	tm.tm_hour = (int)hour;
+	tm.tm_min = (int)minute;
+	tm.tm_sec = 0;
+	tm.tm_isdst = -1;
+	if (mktime(&tm) <= now)
+		tm.tm_mday++;
+	tm.tm_isdst = -1;
+	*ms = (int64_t)mktime(&tm) * 1000;
+	return 0;
+}
+
 static int until_of(const struct arguments *arguments, int64_t *until)
 {
 	const char *text = argument(arguments, "until");
@@ -58,8 +80,8 @@ static int until_of(const struct arguments *arguments, int64_t *until)
 		return verb_usage(arguments, "--until is missing: a hold that nobody ends must end by itself");
 	if (!duration_parse(span_of(text), &span))
 		*until = clock_now_ms() + span;
-	else if (clock_parse(span_of(text), until))
-		return verb_usage(arguments, "--until %s: a time looks like 2026-01-31T18:00:00Z or 90m", text);
+	else if (next_time(text, until) && clock_parse(span_of(text), until))
+		return verb_usage(arguments, "--until %s: a time looks like 90m, 06:00 or 2026-01-31T18:00:00Z", text);
 	return *until > clock_now_ms() ? 0 : verb_usage(arguments, "--until %s is over already", text);
 }
 
@@ -184,6 +206,7 @@ const struct verb verb_hold = {
 	.words_max = 1,
 	.summary = "Let everything for a flow, endpoint or system wait",
 	.text = "  ferrule hold orders-to-erp --until 90m --reason 'month end'\n"
+		"  ferrule hold support --until 06:00 --reason 'upgrade of the tool'\n"
 		"\nWhat arrives is received, and waits; the rest of the site goes on. A hold ends by itself at its "
 		"time.\n"
 		"Holding again changes the time and the reason.\n",

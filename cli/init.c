@@ -16,32 +16,40 @@
 #include "services/registry.h"
 
 #define DEPTH_MAX 8
+#define TEMPLATES_MAX 32
 
 static const struct verb_option options[] = {
 	{"template", "NAME", "which sample to start from (order-to-cash)"},
+	{"json", NULL, "what was made, as JSON"},
 	{NULL, NULL, NULL},
 };
 
-static int fail(const char *what, const char *path)
+struct init {
+	const struct arguments *arguments;
+	const char *to;
+	json_t *secrets; /* the files that were made */
+};
+
+static int fail(const struct init *init, const char *what, const char *path)
 {
-	fprintf(stderr, "ferrule init: %s %s: %s\n", what, path, strerror(errno));
+	verb_refused(init->arguments, EXIT_FINDINGS, "init.file", "%s %s: %s", what, path, strerror(errno));
 	return -1;
 }
 
-static int copy_file(const char *from, const char *to)
+static int copy_file(const struct init *init, const char *from, const char *to)
 {
 	char chunk[65536];
 	int in = open(from, O_RDONLY | O_CLOEXEC), out = -1, result = -1;
 	ssize_t n = -1;
 
 	if (in < 0)
-		return fail("reading", from);
+		return fail(init, "reading", from);
 	out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	while (out >= 0 && (n = read(in, chunk, sizeof chunk)) > 0)
 		if (write(out, chunk, (size_t)n) != n)
 			break;
 	if (out < 0 || n != 0)
-		fail("writing", to);
+		fail(init, "writing", to);
 	else
 		result = 0;
 	close(in);
@@ -56,17 +64,17 @@ static bool left_out(const char *name)
 	return !strcmp(name, ".") || !strcmp(name, "..") || !strcmp(name, "demo.sh") || !strcmp(name, "data");
 }
 
-static int copy_tree(const char *from, const char *to, int depth)
+static int copy_tree(const struct init *init, const char *from, const char *to, int depth)
 {
 	DIR *directory = opendir(from);
 	struct dirent *entry;
 	int result = 0;
 
 	if (!directory)
-		return fail("reading", from);
+		return fail(init, "reading", from);
 	if (depth > DEPTH_MAX || (mkdir(to, 0755) && errno != EEXIST)) {
 		closedir(directory);
-		return fail("making", to);
+		return fail(init, "making", to);
 	}
 	while (!result && (entry = readdir(directory))) {
 		char *source = mem_printf("%s/%s", from, entry->d_name),
@@ -74,8 +82,8 @@ static int copy_tree(const char *from, const char *to, int depth)
 		struct stat status;
 
 		if (!left_out(entry->d_name) && !stat(source, &status))
-			result = S_ISDIR(status.st_mode) ? copy_tree(source, target, depth + 1)
-							 : copy_file(source, target);
+			result = S_ISDIR(status.st_mode) ? copy_tree(init, source, target, depth + 1)
+							 : copy_file(init, source, target);
 		free(source);
 		free(target);
 	}
@@ -83,8 +91,9 @@ static int copy_tree(const char *from, const char *to, int depth)
 	return result;
 }
 
-static int ignore_secrets(const char *to)
+static int ignore_secrets(const struct init *init)
 {
+	const char *to = init->to;
 	char *path = mem_printf("%s/.gitignore", to), *secrets = mem_printf("%s/secrets", to);
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644), result = 0;
 	static const char text[] =
@@ -92,11 +101,11 @@ static int ignore_secrets(const char *to)
 
 	if (fd >= 0) {
 		if (write(fd, text, sizeof text - 1) != (ssize_t)sizeof text - 1)
-			result = fail("writing", path);
+			result = fail(init, "writing", path);
 		close(fd);
 	}
 	if (!result && mkdir(secrets, 0700) && errno != EEXIST)
-		result = fail("making", secrets);
+		result = fail(init, "making", secrets);
 	if (!result)
 		chmod(secrets, 0700);
 	free(path);
@@ -107,7 +116,8 @@ static int ignore_secrets(const char *to)
 /* A random value: good as a webhook's signing secret, and as a token until the real one is known. */
 static void make_secret(void *arg, const char *name)
 {
-	char *path = mem_printf("%s/secrets/%s", (const char *)arg, name);
+	struct init *init = arg;
+	char *path = mem_printf("%s/secrets/%s", init->to, name);
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	unsigned char bytes[32];
 	struct buf text;
@@ -118,9 +128,9 @@ static void make_secret(void *arg, const char *name)
 	base64_encode(&text, span_make(bytes, sizeof bytes));
 	buf_char(&text, '\n');
 	if (fd >= 0 && write(fd, text.data, text.len) == (ssize_t)text.len)
-		printf("%s holds a random secret; put the real one there when you have it\n", path);
+		json_array_append_new(init->secrets, json_string(path));
 	else if (errno != EEXIST)
-		fail("writing", path);
+		fail(init, "writing", path);
 	if (fd >= 0)
 		close(fd);
 	buf_free(&text);
@@ -128,17 +138,17 @@ static void make_secret(void *arg, const char *name)
 }
 
 /* Every secret that the new site refers to, so that it runs as it is. */
-static void make_secrets(const char *to)
+static void make_secrets(struct init *init)
 {
 	struct error error = {0};
 	struct findings findings;
-	struct bundle *bundle = bundle_read_new(to, "", &error);
+	struct bundle *bundle = bundle_read_new(init->to, "", &error);
 	struct site *site;
 
 	findings_init(&findings);
-	site = bundle ? site_load_new(bundle, registry_get(), to, &findings) : NULL;
+	site = bundle ? site_load_new(bundle, registry_get(), init->to, &findings) : NULL;
 	if (site)
-		site_secrets(site, make_secret, (void *)(uintptr_t)to);
+		site_secrets(site, make_secret, init);
 	site_free(site);
 	findings_free(&findings);
 	bundle_free(bundle);
@@ -158,23 +168,85 @@ static char *template_path(const char *name)
 	return mem_strdup(path);
 }
 
+/* Templates that ship, for the message that there is no such one. */
+static int unknown_template(const struct arguments *arguments, const char *name)
+{
+	char path[PATH_MAX];
+	const char *names[TEMPLATES_MAX];
+	struct dirent *entry;
+	size_t n = 0;
+	DIR *directory;
+	int code;
+
+	config_shipped(path, sizeof path, "sample");
+	directory = opendir(path);
+	while (directory && n < TEMPLATES_MAX && (entry = readdir(directory)))
+		if (entry->d_name[0] != '.')
+			names[n++] = mem_strdup(entry->d_name);
+	code = verb_unknown(arguments, "template", name, names, n, n ? names[0] : "none is installed");
+	while (n)
+		free((void *)(uintptr_t)names[--n]);
+	if (directory)
+		closedir(directory);
+	return code;
+}
+
+/* What to type next, as it stands, in this directory. */
+static json_t *next_steps(const struct init *init, const char *name)
+{
+	const char *program = strchr(init->arguments->program, '/') ? init->arguments->program : "ferrule";
+	json_t *steps = json_array();
+
+	json_array_append_new(steps, json_sprintf("%s check %s", program, init->to));
+	if (!strcmp(name, "order-to-cash")) {
+		json_array_append_new(steps, json_sprintf("mkdir -p %s/drop/acme", init->to));
+		json_array_append_new(steps, json_sprintf("cp %s/input/acme/*.edi %s/drop/acme/", init->to, init->to));
+		json_array_append_new(steps, json_sprintf("%s run %s --for 10s", program, init->to));
+		json_array_append_new(steps, json_sprintf("%s trace PO-4711 --site %s", program, init->to));
+	} else {
+		json_array_append_new(steps, json_sprintf("%s run %s", program, init->to));
+	}
+	return steps;
+}
+
+static void tell(const struct init *init, const char *name)
+{
+	json_t *answer = json_pack("{s:s s:s s:O s:o}", "directory", init->to, "template", name, "secrets",
+				   init->secrets, "next", next_steps(init, name));
+	const json_t *line;
+	size_t i;
+
+	if (init->arguments->json) {
+		verb_print_json(answer);
+	} else {
+		printf("%s is ready; %s/README.md says what it shows. Next:\n", init->to, init->to);
+		json_array_foreach(json_object_get(answer, "next"), i, line)
+			printf("  %s\n", json_string_value(line));
+		json_array_foreach(init->secrets, i, line)
+			printf("%s holds a random secret; put the real one there when you have it\n",
+			       json_string_value(line));
+	}
+	json_decref(answer);
+}
+
 static int init(const struct arguments *arguments)
 {
-	const char *to = arguments->words[0],
-		   *name = argument_given(arguments, "template") ? argument(arguments, "template") : "order-to-cash";
+	const char *name = argument_given(arguments, "template") ? argument(arguments, "template") : "order-to-cash";
+	struct init init = {.arguments = arguments, .to = arguments->words[0], .secrets = json_array()};
 	char *from = template_path(name);
 	int code = EXIT_FINDINGS;
 
-	if (strchr(name, '/') || access(from, R_OK))
-		code = verb_usage(arguments, "there is no template `%s`", name);
-	else if (!empty_or_new(to))
-		fprintf(stderr, "ferrule init: %s exists and is not empty: name a new directory\n", to);
-	else if (!copy_tree(from, to, 0) && !ignore_secrets(to)) {
-		printf("%s is ready. Read %s/site.yaml and %s/flows/, then:\n  ferrule check %s\n  ferrule run %s\n",
-		       to, to, to, to, to);
-		make_secrets(to);
+	if (strchr(name, '/') || *name == '.' || access(from, R_OK)) {
+		code = unknown_template(arguments, name);
+	} else if (!empty_or_new(init.to)) {
+		verb_refused(arguments, code, "init.exists", "%s exists and is not empty: name a new directory",
+			     init.to);
+	} else if (!copy_tree(&init, from, init.to, 0) && !ignore_secrets(&init)) {
+		make_secrets(&init);
+		tell(&init, name);
 		code = EXIT_DONE;
 	}
+	json_decref(init.secrets);
 	free(from);
 	return code;
 }
@@ -185,6 +257,9 @@ const struct verb verb_init = {
 	.words_min = 1,
 	.words_max = 1,
 	.summary = "Write a new site with a working sample",
+	.text = "  ferrule init my-site\n\nIt prints what to type next. Secrets that the sample needs get random "
+		"values.\n",
+	.json = "{directory, template, secrets: [file], next: [command]}",
 	.options = options,
 	.run = init,
 };

@@ -1,6 +1,8 @@
 /* ferrule run: the site, until it is told to end. */
 #include "config.h"
 
+#include <string.h>
+
 #include "base/clock.h"
 #include "base/log.h"
 #include "cli/verb.h"
@@ -15,6 +17,20 @@ static const struct verb_option options[] = {
 	{"log", "LEVELS", "error, warn, info or debug, for all or by module: info,deliver=debug"},
 	{NULL, NULL, NULL},
 };
+
+static const char *const role_names[] = {"gateway", "poll", "transform", "deliver", "sink", "record", "queue"};
+#define ROLES (sizeof role_names / sizeof *role_names)
+
+/* A role, or one of its processes: poll:acme-orders, transform.1. */
+static bool is_role(const char *word)
+{
+	size_t n = strcspn(word, ":.");
+
+	for (size_t i = 0; i < ROLES; i++)
+		if (strlen(role_names[i]) == n && !strncmp(word, role_names[i], n))
+			return true;
+	return false;
+}
 
 static int duration(const struct arguments *arguments, const char *name, int64_t *ms)
 {
@@ -37,6 +53,9 @@ static int run(const struct arguments *arguments)
 	struct error error = {0};
 
 	for (size_t n = 0; argument_nth(arguments, "role", n); n++) {
+		if (!is_role(argument_nth(arguments, "role", n)))
+			return verb_unknown(arguments, "role", argument_nth(arguments, "role", n), role_names, ROLES,
+					    "gateway, poll, transform, deliver, sink or record");
 		roles[n] = argument_nth(arguments, "role", n);
 		config.roles = roles;
 	}
@@ -55,7 +74,13 @@ const struct verb verb_run = {
 	.words = "[DIR]",
 	.words_max = 1,
 	.summary = "Run the site",
-	.text = "Ends cleanly on SIGTERM and Ctrl-C within 10 seconds. SIGHUP takes a changed configuration, if it is "
+	.text = "  ferrule run\n"
+		"  ferrule run --until-idle --for 60s\n"
+		"  ferrule run --for 5m --log info,deliver=debug\n"
+		"\nEnds cleanly on SIGTERM and Ctrl-C within 10 seconds. SIGHUP takes a changed configuration, if it "
+		"is "
+		"valid.\nWhat goes on is logged on standard error, a line key=value each; ferrule status shows it.\n"
+		"ROLE is gateway, poll, transform, deliver, sink or record. Exit code 1: the configuration is not "
 		"valid.\n",
 	.options = options,
 	.run = run,

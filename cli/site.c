@@ -266,6 +266,20 @@ const char *show_id(char *text, const char *hex)
 	return text;
 }
 
+static const char *key_text(const json_t *key)
+{
+	return json_is_string(key) ? json_string_value(key) : json_text(key, "value");
+}
+
+/* Two names may have one value: an order's number, and the number of the order of a line. */
+static bool is_repeated(const json_t *keys, size_t at)
+{
+	for (size_t i = 0; i < at; i++)
+		if (!strcmp(key_text(json_array_get(keys, i)), key_text(json_array_get(keys, at))))
+			return true;
+	return false;
+}
+
 const char *show_keys(char *text, const json_t *keys)
 {
 	size_t used = 0, i, shown = 0;
@@ -273,11 +287,11 @@ const char *show_keys(char *text, const json_t *keys)
 
 	text[0] = '\0';
 	json_array_foreach(keys, i, key) {
-		const char *value = json_is_string(key) ? json_string_value(key) : json_text(key, "value");
-
 		if (used > 300)
 			break;
-		used += (size_t)snprintf(text + used, SHOWN - used, "%s%.60s", shown++ ? ", " : "", value);
+		if (is_repeated(keys, i))
+			continue;
+		used += (size_t)snprintf(text + used, SHOWN - used, "%s%.60s", shown++ ? ", " : "", key_text(key));
 	}
 	if (i < json_array_size(keys))
 		snprintf(text + used, SHOWN - used, " … %zu more", json_array_size(keys) - i);

@@ -66,14 +66,26 @@ void table_number(struct table *table, int64_t number)
 	table_add(table, text);
 }
 
+static bool rest_is_empty(const struct table *table, size_t i)
+{
+	for (i++; i % table->columns; i++)
+		if (*table->cell[i])
+			return false;
+	return true;
+}
+
 static void print_cell(const struct table *table, size_t i, size_t width)
 {
 	size_t column = i % table->columns, own = width_of(table->cell[i]);
 	bool last = column == table->columns - 1;
 	int pad = own < width ? (int)(width - own) : 0;
 
-	printf("%*s%s%*s%s", table->right[column] ? pad : 0, "", table->cell[i], table->right[column] || last ? 0 : pad,
-	       "", last ? "\n" : "  ");
+	printf("%*s%s", table->right[column] ? pad : 0, "", table->cell[i]);
+	/* no white space at the end of a line */
+	if (!last && !rest_is_empty(table, i))
+		printf("%*s", (table->right[column] ? 0 : pad) + 2, "");
+	if (last)
+		putchar('\n');
 }
 
 void table_print_take(struct table *table, const char *indent)

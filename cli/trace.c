@@ -23,15 +23,6 @@ static void indent(int depth)
 		fputs("   ", stdout);
 }
 
-static void print_keys(const json_t *keys)
-{
-	const json_t *key;
-	size_t i;
-
-	json_array_foreach(keys, i, key)
-		printf("%s%s", i ? ", " : "  ", json_text(key, "value"));
-}
-
 /* What people look for in a stage's detail: the reason of a failure, or where the effect is. */
 static void print_detail(const json_t *detail)
 {
@@ -79,12 +70,14 @@ static void print_tree(const json_t *messages, int depth)
 	size_t i, j;
 
 	json_array_foreach(messages, i, message) {
-		const char *name = json_text(json_object_get(message, "origin"), "name");
+		const char *name = json_text(json_object_get(message, "origin"), "name"),
+			   *keys = show_keys(SHOWN_HERE, json_object_get(message, "keys"));
 
 		indent(depth);
 		printf("%s %s", json_is_true(json_object_get(message, "match")) ? "*" : "-",
 		       show_id(SHOWN_HERE, json_text(message, "id")));
-		print_keys(json_object_get(message, "keys"));
+		if (*keys)
+			printf("  %s", keys);
 		if (!depth && *name)
 			printf("  from %s", name);
 		if (*json_text(message, "position"))
