@@ -183,7 +183,7 @@ static int unknown_template(const struct arguments *arguments, const char *name)
 	while (directory && n < TEMPLATES_MAX && (entry = readdir(directory)))
 		if (entry->d_name[0] != '.')
 			names[n++] = mem_strdup(entry->d_name);
-	code = verb_unknown(arguments, "template", name, names, n, n ? names[0] : "none is installed");
+	code = verb_unknown(arguments, "template", name, names, n, "ferrule help init");
 	while (n)
 		free((void *)(uintptr_t)names[--n]);
 	if (directory)

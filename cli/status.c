@@ -38,6 +38,11 @@ static void print_queues(const json_t *queues)
 	table_print_take(table, "  ");
 }
 
+static const char *directory_of(const struct arguments *arguments)
+{
+	return argument_word(arguments, 0, argument_given(arguments, "site") ? argument(arguments, "site") : ".");
+}
+
 /* ---- what the site waits for ------------------------------------------------------------------------------------- */
 
 static bool is_paused(const json_t *state)
@@ -147,18 +152,48 @@ static void print_status(const struct arguments *arguments, const json_t *answer
 
 /* ---- problems ---------------------------------------------------------------------------------------------------- */
 
+/* Nobody but us knows whether the site runs: its queue process may be our own. */
+static void add_not_running(json_t *answer)
+{
+	const json_t *queues = json_object_get(answer, "queues"), *queue;
+	int64_t n = sum_of(queues, "ready") + sum_of(queues, "parked"), since = 0;
+	size_t i;
+
+	json_array_foreach(queues, i, queue)
+		if (json_number(queue, "ready") && (!since || json_number(queue, "oldest_ms") < since))
+			since = json_number(queue, "oldest_ms");
+	if (n)
+		json_array_insert_new(json_object_get(answer, "problems"), 0,
+				      json_pack("{s:o s:I s:[] s:s s:s s:s}", "what",
+						json_sprintf("the site does not run: %s under way",
+							     show_count(SHOWN_HERE, n, "message")),
+						"since", (json_int_t)since, "keys", "owner", "", "runbook", "", "next",
+						"ferrule run"));
+}
+
+/* A queue that nobody serves: in a site that runs, its worker ends again and again. */
+static void fit_problems(json_t *answer, bool running)
+{
+	json_t *problem;
+	size_t i;
+
+	json_array_foreach(json_object_get(answer, "problems"), i, problem)
+		if (running && !strcmp(json_text(problem, "next"), "ferrule run"))
+			json_object_set_new(problem, "next",
+					    json_string("the log of ferrule run says why its worker does not"));
+	if (!running)
+		add_not_running(answer);
+}
+
 /* The command comes last in `next`, so what names the site goes behind it. */
 static void print_next(const struct arguments *arguments, const char *next)
 {
-	const char *site = show_site(SHOWN_HERE, arguments);
-	size_t n = strlen("ferrule run");
+	bool command = strstr(next, "ferrule ") && !strstr(next, "the log of");
 
 	if (!strcmp(next, "ferrule run"))
-		printf("  next     %s %s\n", next,
-		       argument_given(arguments, "site") ? argument(arguments, "site")
-							 : argument_word(arguments, 0, "."));
+		printf("  next     ferrule run %s\n", directory_of(arguments));
 	else
-		printf("  next     %s%s\n", next, strstr(next, "ferrule ") && strlen(next) > n ? site : "");
+		printf("  next     %s%s\n", next, command ? show_site(SHOWN_HERE, arguments) : "");
 }
 
 static void print_problem(const struct arguments *arguments, const json_t *problem)
@@ -367,6 +402,7 @@ static int show(const struct arguments *arguments, struct session *session, bool
 	if (!answer)
 		return code;
 	json_object_set_new(answer, "running", json_boolean(running));
+	fit_problems(answer, running);
 	if (argument_given(arguments, "problems"))
 		code = print_problems(arguments, answer);
 	else if (arguments->json)

@@ -103,7 +103,8 @@ static void paused_problem(struct engine *engine, const char *endpoint, const js
 	const struct lane *lane = lane_of_endpoint(engine, endpoint);
 	const char *why = json_string_value(json_object_get(state, "error"));
 	char *what = mem_printf("endpoint %s is paused: %s", endpoint, why ? why : "");
-	char *next = mem_printf("ferrule status; then repair %s, or `ferrule hold %s --until T --reason R`", endpoint,
+	char *next = mem_printf("repair it, and it goes on by itself; if that takes long: "
+				"ferrule hold %s --until 90m --reason 'under repair'",
 				endpoint);
 	json_t *problem = problem_new(what, json_integer_value(json_object_get(state, "since")),
 				      lane ? lane->spec->owner : "", lane ? lane->spec->runbook : "", next);
@@ -196,7 +197,7 @@ static void unserved(const struct lane *lane, const json_t *endpoints, json_t *p
 		return;
 	what = mem_printf("messages wait in %s and no worker takes them", lane->name);
 	problem = problem_new(what, 0, lane->spec->owner, lane->spec->runbook,
-			      "ferrule run, or look at the supervisor's log");
+			      "ferrule run");
 	add_keys(problem, lane);
 	json_array_append_new(problems, problem);
 	free(what);
