@@ -373,6 +373,9 @@ def run_one(number, sentence, function):
     began = time.monotonic()
     try:
         function(site)
+        for text in ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "runtime error:"):
+            said = site.said(text)
+            check(not said or "stack-overflow" in said, said)  # an overflow is what one of the tests asks for
         good = True
         print(f"ok {number} {sentence}")
         print(f"# {time.monotonic() - began:.1f} s")
