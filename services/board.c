@@ -9,7 +9,6 @@
 
 #include "base/mem.h"
 
-
 struct board {
 	struct board_slot *slots;
 };
@@ -18,7 +17,8 @@ struct board *board_new(struct error *error)
 {
 	struct board *board = mem_alloc(sizeof *board);
 
-	board->slots = mmap(NULL, BOARD_SLOTS * sizeof *board->slots, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	board->slots = mmap(NULL, BOARD_SLOTS * sizeof *board->slots, PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (board->slots != MAP_FAILED)
 		return board;
 	free(board);

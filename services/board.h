@@ -1,5 +1,6 @@
-/* The board: a page of shared memory with a slot for each worker. A worker notes the message in hand and its progress there; the
- * supervisor reads it after an abnormal death, and to see who stands still. Nothing else is shared between processes. */
+/* The board: a page of shared memory with a slot for each worker. A worker notes the message in hand and its progress
+ * there; the supervisor reads it after an abnormal death, and to see who stands still. Nothing else is shared between
+ * processes. */
 #ifndef FERRULE_SERVICES_BOARD_H
 #define FERRULE_SERVICES_BOARD_H
 
@@ -19,8 +20,8 @@ struct board_slot {
 	_Atomic uint32_t stopping; /* 1: it drains, and standing still is no fault */
 	_Atomic uint32_t polled;   /* a poller: 1 once everything at its source was taken */
 	struct id id;
-	char step[48];             /* what is being done with it */
-	char cause[BOARD_CAUSE];   /* why the worker ends, when it knows */
+	char step[48];           /* what is being done with it */
+	char cause[BOARD_CAUSE]; /* why the worker ends, when it knows */
 };
 
 struct board;

@@ -1,5 +1,5 @@
-/* The deliver role: takes from out.<endpoint>, makes each message's one effect, keeps its receipt. The same loop serves all
- * HTTP endpoints in one process and each file endpoint in a process of its own; what differs is in the sink.
+/* The deliver role: takes from out.<endpoint>, makes each message's one effect, keeps its receipt. The same loop serves
+ * all HTTP endpoints in one process and each file endpoint in a process of its own; what differs is in the sink.
  *
  * The order that must hold: prepared → intent stored → effect → receipt stored with the input settled. An attempt walks
  * through the states below; only `state` says what may happen next. */
@@ -20,7 +20,7 @@
 #define IDLE_END_MS 60000
 #define UNUSED_END_MS 2000 /* of a worker that was started only to sweep */
 #define BUSY_PARK_MS 2000
-#define STORE_WAIT_MS 500  /* after the store took no intent */
+#define STORE_WAIT_MS 500 /* after the store took no intent */
 
 /* ---- what an error means ---------------------------------------------------------------------------------------- */
 
@@ -133,7 +133,8 @@ static void met_again(struct job *job)
 		return;
 	}
 	error_set(&why, ERROR_REJECT, "identity.conflict",
-		  "a message of the same identity but other content was delivered to %s before; `ferrule trace` shows it, `dead replay --again` delivers this one as well",
+		  "a message of the same identity but other content was delivered to %s before; `ferrule trace` shows "
+		  "it, `dead replay --again` delivers this one as well",
 		  job->target->endpoint->name);
 	job_dead(job, &why, false);
 }
@@ -163,7 +164,9 @@ static void go_on(struct job *job, const struct intention *intention, const stru
 		break;
 	case INTENT_DOUBT:
 		error_set(&why, ERROR_DOUBT, "effect.interrupted",
-			  "the delivery was interrupted after it had begun, and %s cannot be asked whether it took effect", job->target->endpoint->name);
+			  "the delivery was interrupted after it had begun, and %s cannot be asked whether it took "
+			  "effect",
+			  job->target->endpoint->name);
 		find_out(job, &why, true);
 		break;
 	}
@@ -180,7 +183,8 @@ static void intended(void *arg, const struct intention *intention, const struct 
 	board_let_go(slot);
 }
 
-/* ---- the beginning of a job --------------------------------------------------------------------------------------- */
+/* ---- the beginning of a job ---------------------------------------------------------------------------------------
+ */
 
 static void not_prepared(struct job *job, const struct error *error)
 {
@@ -205,8 +209,14 @@ static void begin(struct worker *worker, struct target *target, struct delivery 
 	struct job *job = mem_alloc(sizeof *job);
 	struct error error = {0};
 
-	*job = (struct job){.next = deliver->jobs, .at = &deliver->jobs, .target = target, .delivery = delivery, .worker = worker,
-			    .attempt = {.endpoint = target->endpoint, .message = delivery->message, .user = job,
+	*job = (struct job){.next = deliver->jobs,
+			    .at = &deliver->jobs,
+			    .target = target,
+			    .delivery = delivery,
+			    .worker = worker,
+			    .attempt = {.endpoint = target->endpoint,
+					.message = delivery->message,
+					.user = job,
 					.key = effect_key(target->endpoint->name, delivery->message)}};
 	if (deliver->jobs)
 		deliver->jobs->at = &job->next;
@@ -221,15 +231,17 @@ static void begin(struct worker *worker, struct target *target, struct delivery 
 	if (is_copy(job)) {
 		job_busy(job, BUSY_PARK_MS);
 	} else if (delivery->message->expires_ms && clock_now_ms() > delivery->message->expires_ms) {
-		error_set(&error, ERROR_REJECT, "message.expired", "it waited longer than the site keeps queued messages (retention: queue)");
+		error_set(&error, ERROR_REJECT, "message.expired",
+			  "it waited longer than the site keeps queued messages (retention: queue)");
 		job_dead(job, &error, false);
-	} else if (request_body(delivery->message, worker->vault, &error) || request_digest(delivery->message, &job->request, &error) ||
+	} else if (request_body(delivery->message, worker->vault, &error) ||
+		   request_digest(delivery->message, &job->request, &error) ||
 		   (deliver->ops->prepare && deliver->ops->prepare(deliver->sink, &job->attempt, &error))) {
 		not_prepared(job, &error);
 	} else {
 		FAULT("deliver.prepared");
-		if (queue_intend(worker->queue, &job->attempt.key, target->endpoint->name, delivery->message, &job->request, intended, job,
-				 &error))
+		if (queue_intend(worker->queue, &job->attempt.key, target->endpoint->name, delivery->message,
+				 &job->request, intended, job, &error))
 			worker_fail(worker, &error);
 	}
 	board_let_go(worker->slot);
@@ -264,8 +276,8 @@ static void take(struct worker *worker)
 	}
 }
 
-/* While the sink works on all that was started, one of them answers for a crash there. An innocent one is cleared by being
- * delivered alone; then it is another's turn, so the guilty one is found. */
+/* While the sink works on all that was started, one of them answers for a crash there. An innocent one is cleared by
+ * being delivered alone; then it is another's turn, so the guilty one is found. */
 static void hold_one(struct worker *worker)
 {
 	for (struct job *job = deliver_of(worker)->jobs; job; job = job->next)
@@ -314,7 +326,8 @@ static bool any_running(const struct deliver *deliver)
 	return false;
 }
 
-/* HTTP transfers have descriptors of their own inside libcurl: while some run, the sink waits for both those and the loop. */
+/* HTTP transfers have descriptors of their own inside libcurl: while some run, the sink waits for both those and the
+ * loop. */
 static void deliver_ready(struct worker *worker)
 {
 	struct deliver *deliver = deliver_of(worker);
@@ -348,7 +361,8 @@ static void deliver_give_up(struct worker *worker)
 	for (struct job *job = deliver->jobs; job; job = job->next) {
 		if (job->state != STATE_RUNNING)
 			continue;
-		deliver->ops->abandon(deliver->sink, &job->attempt); /* an answer that comes now must not end it a second time */
+		deliver->ops->abandon(deliver->sink,
+				      &job->attempt); /* an answer that comes now must not end it a second time */
 		find_out(job, &why, false);
 	}
 }
@@ -379,8 +393,9 @@ static int add_target(struct worker *worker, const struct endpoint *endpoint, st
 {
 	struct deliver *deliver = deliver_of(worker);
 
-	deliver->targets[deliver->targets_count++] =
-		(struct target){.endpoint = endpoint, .queue = mem_printf("out.%s", endpoint->name), .window = window_of(deliver->ops, endpoint)};
+	deliver->targets[deliver->targets_count++] = (struct target){.endpoint = endpoint,
+								     .queue = mem_printf("out.%s", endpoint->name),
+								     .window = window_of(deliver->ops, endpoint)};
 	if (deliver->ops->endpoint(deliver->sink, endpoint, error))
 		return -1;
 	deliver_sweep(worker->queue, deliver->ops, deliver->sink, endpoint);
@@ -397,7 +412,8 @@ static int deliver_start(struct worker *worker, struct error *error)
 	for (size_t i = 0; i < site->flows_count; i++) {
 		const struct flow *flow = &site->flows[i];
 
-		if (!flow->sink || (worker->endpoint ? strcmp(worker->endpoint, flow->sink->name) != 0 : !flow->sink_ops->shared))
+		if (!flow->sink ||
+		    (worker->endpoint ? strcmp(worker->endpoint, flow->sink->name) != 0 : !flow->sink_ops->shared))
 			continue;
 		if (!deliver->ops) {
 			deliver->ops = flow->sink_ops;

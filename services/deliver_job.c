@@ -1,7 +1,7 @@
 /* What becomes of a delivery: the units that end a job. See deliver_job.h.
  *
- * What is known of an effect must not get lost because the store could not take it: given back, it would be asked for again and be a
- * doubt. So the job keeps its outcome, and its unit is made anew until one is committed. */
+ * What is known of an effect must not get lost because the store could not take it: given back, it would be asked for
+ * again and be a doubt. So the job keeps its outcome, and its unit is made anew until one is committed. */
 #include "config.h"
 #include "services/deliver_job.h"
 
@@ -41,7 +41,8 @@ void job_give_back(struct job *job)
 	job_free(job);
 }
 
-/* ---- the unit, as often as needed --------------------------------------------------------------------------------- */
+/* ---- the unit, as often as needed ---------------------------------------------------------------------------------
+ */
 
 static void send_again(void *arg)
 {
@@ -151,7 +152,8 @@ static void put_reason(struct job *job, struct unit *unit)
 	free(text);
 }
 
-/* ---- outcomes ------------------------------------------------------------------------------------------------------ */
+/* ---- outcomes ------------------------------------------------------------------------------------------------------
+ */
 
 static void end_delivered(struct job *job)
 {
@@ -178,7 +180,8 @@ static void end_recognised(struct job *job)
 	struct unit *unit = unit_new(job->worker->queue);
 
 	unit_settle(unit, job->delivery);
-	put_record(job, unit, job->intention.same_request ? SPAN_LITERAL("{\"same\":true}") : SPAN_LITERAL("{\"same\":false}"));
+	put_record(job, unit,
+		   job->intention.same_request ? SPAN_LITERAL("{\"same\":true}") : SPAN_LITERAL("{\"same\":false}"));
 	commit(job, unit, settled);
 }
 

@@ -8,8 +8,8 @@
 int request_body(struct message *, struct vault *, struct error *);
 /* A digest of the bytes and the headers. */
 int request_digest(struct message *, struct id *, struct error *);
-/* Sets attempt->idempotency_key where the endpoint's effect is {key: …}: the one that came along as a header when the flow declares one,
- * else the effect key. Kept in `into`. */
+/* Sets attempt->idempotency_key where the endpoint's effect is {key: …}: the one that came along as a header when the
+ * flow declares one, else the effect key. Kept in `into`. */
 void request_idempotency(struct attempt *, struct buf *into);
 
 #endif

@@ -1,7 +1,7 @@
 /* What interrupted deliveries left at a target. See deliver_sweep.h.
  *
- * What has its receipt goes at once. What was withdrawn goes after a while: a worker of another machine may have prepared it anew and be about
- * to store its intent. */
+ * What has its receipt goes at once. What was withdrawn goes after a while: a worker of another machine may have
+ * prepared it anew and be about to store its intent. */
 #include "config.h"
 #include "services/deliver_sweep.h"
 
@@ -41,7 +41,8 @@ static bool is_needed(void *arg, const struct id *key)
 
 void deliver_sweep(struct queue *queue, const struct sink_ops *ops, void *sink, const struct endpoint *endpoint)
 {
-	struct asker delivered = {.queue = queue, .over = "delivered"}, withdrawn = {.queue = queue, .over = "not-done"};
+	struct asker delivered = {.queue = queue, .over = "delivered"},
+		     withdrawn = {.queue = queue, .over = "not-done"};
 	unsigned finished = 0, old = 0;
 	struct error error = {0};
 

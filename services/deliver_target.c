@@ -11,9 +11,9 @@
 
 static void tell_state(struct worker *worker, struct target *target, const struct error *why)
 {
-	json_t *state = why ? json_pack("{s:s s:I s:s s:s s:I}", "state", "paused", "since", (json_int_t)target->backoff.since_ms,
-					"code", why->code, "error", why->text, "next",
-					(json_int_t)(clock_now_ms() + target->backoff.wait_ms))
+	json_t *state = why ? json_pack("{s:s s:I s:s s:s s:I}", "state", "paused", "since",
+					(json_int_t)target->backoff.since_ms, "code", why->code, "error", why->text,
+					"next", (json_int_t)(clock_now_ms() + target->backoff.wait_ms))
 			    : json_pack("{s:s}", "state", "open");
 
 	queue_state(worker->queue, target->endpoint->name, state);
@@ -53,7 +53,8 @@ void target_pause(struct worker *worker, struct target *target, const struct err
 		return;
 	backoff_fail(&target->backoff, &target->endpoint->retry, why->retry_after_ms, clock_now_ms());
 	if (!target->paused)
-		log_warn("deliver", SPAN_NONE, "paused endpoint=%s code=%s error=\"%s\"", target->endpoint->name, why->code, why->text);
+		log_warn("deliver", SPAN_NONE, "paused endpoint=%s code=%s error=\"%s\"", target->endpoint->name,
+			 why->code, why->text);
 	target->paused = true;
 	probe = mem_alloc(sizeof *probe);
 	*probe = (struct probe){worker, target};

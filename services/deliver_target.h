@@ -1,5 +1,5 @@
-/* An endpoint as the deliver role serves it. While it fails as a whole it is paused: nothing is taken for it but one message as
- * a probe whenever the back-off is over, and no attempt is counted against any message. */
+/* An endpoint as the deliver role serves it. While it fails as a whole it is paused: nothing is taken for it but one
+ * message as a probe whenever the back-off is over, and no attempt is counted against any message. */
 #ifndef FERRULE_SERVICES_DELIVER_TARGET_H
 #define FERRULE_SERVICES_DELIVER_TARGET_H
 
@@ -9,10 +9,10 @@
 struct target {
 	const struct endpoint *endpoint;
 	const char *queue;
-	unsigned window;       /* deliveries in hand at most */
+	unsigned window; /* deliveries in hand at most */
 	struct backoff backoff;
 	bool paused;
-	struct timer *probe;   /* when the next try is due */
+	struct timer *probe; /* when the next try is due */
 	unsigned in_hand;
 };
 

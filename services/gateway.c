@@ -41,10 +41,10 @@ struct gateway {
 	void *server;
 	struct watch *watch;
 	const struct endpoint **endpoints;
-	struct round *round;   /* being gathered */
-	unsigned rounds;       /* being committed */
-	json_t *status;        /* the queue process's last word; NULL: it did not answer */
-	int64_t status_until;  /* monotonic; as long it is taken for true */
+	struct round *round;  /* being gathered */
+	unsigned rounds;      /* being committed */
+	json_t *status;       /* the queue process's last word; NULL: it did not answer */
+	int64_t status_until; /* monotonic; as long it is taken for true */
 };
 
 static struct gateway *own(struct worker *worker)
@@ -57,7 +57,8 @@ static const struct flow *flow_of(const struct site *site, const struct endpoint
 	return site_flow(site, span_of(endpoint->flow));
 }
 
-static void arrived(void *arg, const struct endpoint *endpoint, struct document *document, struct reader *body, struct arrival *arrival)
+static void arrived(void *arg, const struct endpoint *endpoint, struct document *document, struct reader *body,
+		    struct arrival *arrival)
 {
 	struct worker *worker = arg;
 	struct gateway *gateway = own(worker);
@@ -75,7 +76,10 @@ static void arrived(void *arg, const struct endpoint *endpoint, struct document 
 		return;
 	}
 	request = &gateway->round->requests[gateway->round->count++];
-	*request = (struct request){.arrival = arrival, .document = document, .endpoint = endpoint, .body = reader_ref(body),
+	*request = (struct request){.arrival = arrival,
+				    .document = document,
+				    .endpoint = endpoint,
+				    .body = reader_ref(body),
 				    .flow = flow_of(worker->site, endpoint)};
 }
 
@@ -86,7 +90,10 @@ static void answer_request(struct gateway *gateway, struct request *request, con
 
 	if (request->error.class != ERROR_NONE)
 		error = &request->error;
-	gateway->ops->answer(gateway->server, request->arrival, error || !request->prepared ? NULL : duplicate ? &reception->first : &reception->message->id,
+	gateway->ops->answer(gateway->server, request->arrival,
+			     error || !request->prepared ? NULL
+			     : duplicate                 ? &reception->first
+							 : &reception->message->id,
 			     duplicate, error);
 	reader_unref(request->body);
 	if (request->prepared)
@@ -100,7 +107,8 @@ static void committed(void *arg, const struct error *error)
 
 	FAULT("gateway.committed");
 	if (error)
-		log_warn("gateway", SPAN_NONE, "not accepted count=%zu code=%s error=\"%s\"", round->count, error->code, error->text);
+		log_warn("gateway", SPAN_NONE, "not accepted count=%zu code=%s error=\"%s\"", round->count, error->code,
+			 error->text);
 	for (size_t i = 0; i < round->count; i++)
 		answer_request(gateway, &round->requests[i], error);
 	gateway->rounds--;
@@ -116,7 +124,8 @@ static void store_all(struct round *round, struct error *error)
 
 		if (vault_put(worker->vault, request->body, &request->document->stored, &request->error))
 			continue;
-		if (!receive_prepare(&request->reception, worker->site, request->flow, request->endpoint, request->document, &request->error))
+		if (!receive_prepare(&request->reception, worker->site, request->flow, request->endpoint,
+				     request->document, &request->error))
 			request->prepared = true;
 	}
 	FAULT("gateway.stored");
@@ -145,8 +154,8 @@ static int recognise_all(struct round *round, struct error *error)
 	return 0;
 }
 
-/* What cannot be a message, for all its headers, is this sender's own fault. The same event once more in this round is no duplicate of
- * what was never accepted. */
+/* What cannot be a message, for all its headers, is this sender's own fault. The same event once more in this round is
+ * no duplicate of what was never accepted. */
 static void refuse(struct round *round, size_t first, const struct error *error)
 {
 	const struct id *source = &round->requests[first].reception.source;
@@ -292,8 +301,13 @@ static int gateway_start(struct worker *worker, struct error *error)
 {
 	struct gateway *gateway = mem_alloc(sizeof *gateway);
 	const struct site *site = worker->site;
-	struct server_events events = {.arg = worker, .root = site->directory, .secrets = site->secrets_path, .spool = site->run_path,
-				       .arrived = arrived, .ask = ask, .accepting = accepting};
+	struct server_events events = {.arg = worker,
+				       .root = site->directory,
+				       .secrets = site->secrets_path,
+				       .spool = site->run_path,
+				       .arrived = arrived,
+				       .ask = ask,
+				       .accepting = accepting};
 	size_t n = 0;
 
 	worker->own = gateway;

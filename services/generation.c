@@ -35,8 +35,8 @@ static void add_retired(struct topology *topology, const struct topology *before
 	}
 }
 
-/* Checking compiles every expression, which takes libjq tens of milliseconds each; a mark in the data directory says that
- * this revision passed before, under this build. */
+/* Checking compiles every expression, which takes libjq tens of milliseconds each; a mark in the data directory says
+ * that this revision passed before, under this build. */
 static bool checked_before(const struct site *site, char *mark, size_t size)
 {
 	struct stat status;
@@ -62,8 +62,8 @@ void generation_plan(struct generation *generation, struct generation *before)
 	generation->before = before;
 }
 
-struct generation *generation_new(const char *directory, const char *environment, struct generation *before, struct findings *findings,
-				  struct error *error)
+struct generation *generation_new(const char *directory, const char *environment, struct generation *before,
+				  struct findings *findings, struct error *error)
 {
 	struct generation *generation = mem_alloc(sizeof *generation);
 	char mark[4200];
@@ -83,8 +83,8 @@ struct generation *generation_new(const char *directory, const char *environment
 	generation_plan(generation, before ? before : generation_kept_new(generation->site, directory));
 	return generation;
 invalid:
-	error_set(error, ERROR_REJECT, "site.invalid", "the configuration has %zu error%s: ferrule check %s", findings->errors,
-		  findings->errors == 1 ? "" : "s", directory);
+	error_set(error, ERROR_REJECT, "site.invalid", "the configuration has %zu error%s: ferrule check %s",
+		  findings->errors, findings->errors == 1 ? "" : "s", directory);
 failed:
 	generation_free(generation);
 	return NULL;
@@ -150,6 +150,7 @@ int generation_keep(const struct generation *generation, struct queue *queue, st
 	if (put_bundle(generation, &entry, error) || generation_remember(generation, error))
 		return -1;
 	unit = unit_new(queue);
-	unit_change(unit, "revision.put", json_pack("{s:s s:s}", "revision", generation->site->revision, "ref", entry.ref));
+	unit_change(unit, "revision.put",
+		    json_pack("{s:s s:s}", "revision", generation->site->revision, "ref", entry.ref));
 	return unit_commit_wait(unit, error);
 }

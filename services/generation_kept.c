@@ -88,7 +88,8 @@ static struct bundle *read_bundle(const char *data_path, const char *name)
 	return bundle;
 }
 
-static struct generation *load(const char *data_path, const char *name, const char *directory, struct generation *before)
+static struct generation *load(const char *data_path, const char *name, const char *directory,
+			       struct generation *before)
 {
 	struct generation *generation = mem_alloc(sizeof *generation);
 	struct findings findings;

@@ -1,5 +1,6 @@
-/* Generations on disk: DATA/generations/NUMBER-REVISION holds the files of each revision that ran and of which something may still be
- * under way, so that a flow removed while the site was down is finished like one removed by a reload, and verbs know what runs. */
+/* Generations on disk: DATA/generations/NUMBER-REVISION holds the files of each revision that ran and of which
+ * something may still be under way, so that a flow removed while the site was down is finished like one removed by a
+ * reload, and verbs know what runs. */
 #ifndef FERRULE_SERVICES_GENERATION_KEPT_H
 #define FERRULE_SERVICES_GENERATION_KEPT_H
 

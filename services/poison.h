@@ -1,5 +1,5 @@
-/* Poison for tests: a document whose name says so ends the transform process that works on it, or holds it up. In builds with fault
- * points only; any other build has nothing here at all. */
+/* Poison for tests: a document whose name says so ends the transform process that works on it, or holds it up. In
+ * builds with fault points only; any other build has nothing here at all. */
 #ifndef FERRULE_SERVICES_POISON_H
 #define FERRULE_SERVICES_POISON_H
 

@@ -54,7 +54,8 @@ static int reveal(const struct site *site, const char *name, struct secret **sec
 	return *secret ? 0 : -1;
 }
 
-static struct engine *open_engine(const struct site *site, const struct topology *topology, struct loop *loop, struct error *error)
+static struct engine *open_engine(const struct site *site, const struct topology *topology, struct loop *loop,
+				  struct error *error)
 {
 	struct secret *broker = NULL, *store = NULL;
 	char database[4200], ballast[4200];
@@ -110,7 +111,8 @@ int queue_role_run(const struct site *site, const struct topology *topology, str
 	engine = open_engine(site, topology, process.loop, &error);
 	if (!engine)
 		return end_with(slot, &error);
-	while (!engine_failed(engine) && (!process.until || (clock_tick_ms() < process.until && !engine_quiet(engine)))) {
+	while (!engine_failed(engine) &&
+	       (!process.until || (clock_tick_ms() < process.until && !engine_quiet(engine)))) {
 		atomic_store(&slot->ready, engine_ready(engine));
 		loop_once(process.loop, process.until ? 20 : ROUND_MS);
 		if (!process.ending || process.until)

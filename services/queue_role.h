@@ -1,4 +1,5 @@
-/* The queue process: the engine with the site's broker and store, run by the supervisor, or by a verb when no site runs. */
+/* The queue process: the engine with the site's broker and store, run by the supervisor, or by a verb when no site
+ * runs. */
 #ifndef FERRULE_SERVICES_QUEUE_ROLE_H
 #define FERRULE_SERVICES_QUEUE_ROLE_H
 

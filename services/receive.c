@@ -1,8 +1,9 @@
 /* Receiving. See receive.h.
  *
- * The message id of a first message is SHA-256 over (flow, endpoint, identity): the same document taken in again after a
- * crash becomes the same message. Files carry their name and modification time in it, so that the same file dropped anew
- * after the duplicates' window is a new message, and a file that a crash left unsettled is no duplicate of itself. */
+ * The message id of a first message is SHA-256 over (flow, endpoint, identity): the same document taken in again after
+ * a crash becomes the same message. Files carry their name and modification time in it, so that the same file dropped
+ * anew after the duplicates' window is a new message, and a file that a crash left unsettled is no duplicate of itself.
+ */
 #include "config.h"
 #include "services/receive.h"
 
@@ -22,7 +23,8 @@ static json_t *envelope_of(const struct document *document)
 	for (size_t i = 0; i < document->attrs_count; i++) {
 		char *name = mem_span_dup(document->attrs[i].name);
 
-		json_object_set_new(headers, name, json_stringn(document->attrs[i].value.data, document->attrs[i].value.len));
+		json_object_set_new(headers, name,
+				    json_stringn(document->attrs[i].value.data, document->attrs[i].value.len));
 		free(name);
 	}
 	clock_format(document->time_ms, text);
@@ -37,7 +39,8 @@ static json_t *envelope_of(const struct document *document)
 	return envelope;
 }
 
-static int identity_by_envelope(const struct flow *flow, const struct document *document, struct id *identity, struct error *error)
+static int identity_by_envelope(const struct flow *flow, const struct document *document, struct id *identity,
+				struct error *error)
 {
 	json_t *envelope = envelope_of(document);
 	struct expression_input input = {.body = envelope, .envelope = envelope};
@@ -62,8 +65,8 @@ done:
 }
 
 /* What makes the document itself, as the flow declares it; an event id beats its content. */
-static int identify(const struct flow *flow, const struct source *source, const struct document *document, struct id *identity,
-		    bool *declared, struct error *error)
+static int identify(const struct flow *flow, const struct source *source, const struct document *document,
+		    struct id *identity, bool *declared, struct error *error)
 {
 	struct span parts[4];
 	char time[CLOCK_TEXT];
@@ -102,7 +105,8 @@ static struct message *make_message(const struct site *site, const struct flow *
 	message->id = timed ? id_of(timed_parts, 6) : id_of(parts, 4);
 	id_hex(&message->id, text);
 	message_set(message, &message->correlationid, span_of(text));
-	message_set(message, &message->source, span_make(text, (size_t)snprintf(text, sizeof text, "/%.60s", site->name)));
+	message_set(message, &message->source,
+		    span_make(text, (size_t)snprintf(text, sizeof text, "/%.60s", site->name)));
 	message_set(message, &message->type, SPAN_LITERAL("ferrule.document.v1"));
 	message_set(message, &message->subject, document->name);
 	message_set(message, &message->datacontenttype, document->media_type);
@@ -130,7 +134,8 @@ static const struct source *source_of(const struct flow *flow, const struct endp
 }
 
 /* Where the flow asks for order, its documents have a key, too: an expression over the envelope, or a constant. */
-static int set_order(const struct flow *flow, const struct document *document, struct message *message, struct error *error)
+static int set_order(const struct flow *flow, const struct document *document, struct message *message,
+		     struct error *error)
 {
 	json_t *envelope = envelope_of(document);
 	struct expression_input input = {.body = envelope, .envelope = envelope};
@@ -150,8 +155,8 @@ static int set_order(const struct flow *flow, const struct document *document, s
 	return result;
 }
 
-int receive_prepare(struct reception *reception, const struct site *site, const struct flow *flow, const struct endpoint *endpoint,
-		    struct document *document, struct error *error)
+int receive_prepare(struct reception *reception, const struct site *site, const struct flow *flow,
+		    const struct endpoint *endpoint, struct document *document, struct error *error)
 {
 	const struct source *source = source_of(flow, endpoint);
 	struct span parts[2] = {span_of(endpoint->name), SPAN_NONE}, exact[2];
@@ -159,8 +164,10 @@ int receive_prepare(struct reception *reception, const struct site *site, const 
 
 	*reception = (struct reception){.document = document};
 	if (site->limits.document_max && document->stored.size > site->limits.document_max)
-		return error_set(error, ERROR_REJECT, "document.too-large", "%llu bytes, the site takes at most %llu (limits: document)",
-				 (unsigned long long)document->stored.size, (unsigned long long)site->limits.document_max);
+		return error_set(error, ERROR_REJECT, "document.too-large",
+				 "%llu bytes, the site takes at most %llu (limits: document)",
+				 (unsigned long long)document->stored.size,
+				 (unsigned long long)site->limits.document_max);
 	if (identify(flow, source, document, &identity, &reception->declared, error))
 		return -1;
 	parts[1] = id_span(&identity);
@@ -198,7 +205,8 @@ static void compare(struct reception *receptions, size_t i)
 		if (id_equal(&receptions[i].source, &receptions[j].source)) {
 			receptions[i].seen = SEEN_BEFORE;
 			receptions[i].first = receptions[j].message->id;
-			receptions[i].conflict = receptions[i].declared && !id_equal(&receptions[i].exact, &receptions[j].exact);
+			receptions[i].conflict =
+				receptions[i].declared && !id_equal(&receptions[i].exact, &receptions[j].exact);
 		}
 }
 
@@ -217,7 +225,8 @@ int receive_recognise(struct queue *queue, struct reception *receptions, size_t 
 		receptions[i].seen = seen[i];
 		receptions[i].first = firsts[i];
 		receptions[i].conflict = receptions[i].declared && seen[i] != SEEN_NEW && seen[n + i] == SEEN_NEW;
-		receptions[i].again = receptions[i].timed && seen[i] != SEEN_NEW && id_equal(&firsts[i], &receptions[i].message->id);
+		receptions[i].again =
+			receptions[i].timed && seen[i] != SEEN_NEW && id_equal(&firsts[i], &receptions[i].message->id);
 		compare(receptions, i);
 	}
 	free(seen);
@@ -232,11 +241,13 @@ void receive_conflict(const struct reception *reception, struct error *error)
 
 	id_hex(&reception->first, first);
 	error_set(error, ERROR_REJECT, "identity.conflict",
-		  "the same identity came before with other content, as message %.12s: give the new one an identity of its own", first);
+		  "the same identity came before with other content, as message %.12s: give the new one an identity of "
+		  "its own",
+		  first);
 }
 
-/* The same declared identity with other content is a mistake of the sender: never a duplicate, never silently both. Its own
- * message id takes the content in, so that each contradiction has its own dead letter. */
+/* The same declared identity with other content is a mistake of the sender: never a duplicate, never silently both. Its
+ * own message id takes the content in, so that each contradiction has its own dead letter. */
 static int add_conflict(struct unit *unit, const struct flow *flow, struct reception *reception)
 {
 	struct message *message = reception->message;
@@ -270,10 +281,12 @@ static int add_duplicate(struct unit *unit, const struct flow *flow, struct rece
 	message_set(message, &message->correlationid, span_of(text));
 	record.detail = reception->seen == SEEN_DIED ? SPAN_LITERAL("{\"first\":\"dead\"}") : SPAN_NONE;
 	if (reception->seen == SEEN_DIED)
-		log_warn("receive", message->correlationid, "duplicate of a dead letter name=\"%.*s\" flow=%s next=\"ferrule dead list\"",
+		log_warn("receive", message->correlationid,
+			 "duplicate of a dead letter name=\"%.*s\" flow=%s next=\"ferrule dead list\"",
 			 SPAN_ARGS(message->origin.name), flow->name);
 	else
-		log_info("receive", message->correlationid, "duplicate name=\"%.*s\" flow=%s", SPAN_ARGS(message->origin.name), flow->name);
+		log_info("receive", message->correlationid, "duplicate name=\"%.*s\" flow=%s",
+			 SPAN_ARGS(message->origin.name), flow->name);
 	return unit_record(unit, &record);
 }
 

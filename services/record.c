@@ -1,5 +1,5 @@
-/* The record role: the only writer of lineage. Takes whole units' records from their queue and writes them in batches; a batch that
- * is written twice changes nothing. */
+/* The record role: the only writer of lineage. Takes whole units' records from their queue and writes them in batches;
+ * a batch that is written twice changes nothing. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -54,10 +54,16 @@ static void settled(void *arg, const struct error *error)
 static void bury(struct unit *unit, struct delivery *delivery)
 {
 	const struct message *message = delivery->message;
-	struct span queue = message_attr_find(message, "backstop.queue"), reason = message_attr_find(message, "backstop.reason");
+	struct span queue = message_attr_find(message, "backstop.queue"),
+		    reason = message_attr_find(message, "backstop.reason");
 	char *name = mem_span_dup(queue);
 	struct error why;
-	struct dead dead = {.message = message, .queue = name, .step = "broker", .path = message->path, .position = message->position, .why = &why};
+	struct dead dead = {.message = message,
+			    .queue = name,
+			    .step = "broker",
+			    .path = message->path,
+			    .position = message->position,
+			    .why = &why};
 	struct record record = {.message = message, .stage = "dead", .place = name};
 
 	error_set(&why, ERROR_REJECT, "broker.backstop", "the broker gave it up (%.*s)", SPAN_ARGS(reason));
@@ -192,7 +198,8 @@ static int record_start(struct worker *worker, struct error *error)
 	struct recorder *recorder = mem_alloc(sizeof *recorder);
 
 	worker->own = recorder;
-	recorder->expire_at = recorder->collect_at = clock_tick_ms() + at_most(collect_every(worker->site), EXPIRE_FIRST_MS);
+	recorder->expire_at = recorder->collect_at =
+		clock_tick_ms() + at_most(collect_every(worker->site), EXPIRE_FIRST_MS);
 	recorder->lineage = site_lineage_open(worker->site, error);
 	if (!recorder->lineage)
 		return -1;

@@ -25,7 +25,8 @@ static json_t *keys_of(const struct message *message)
 	json_t *keys = json_array();
 
 	for (size_t i = 0; i < message->keys_count; i++)
-		json_array_append_new(keys, json_pack("{s:o s:o}", "name", text(message->keys[i].name), "value", text(message->keys[i].value)));
+		json_array_append_new(keys, json_pack("{s:o s:o}", "name", text(message->keys[i].name), "value",
+						      text(message->keys[i].value)));
 	return keys;
 }
 
@@ -53,9 +54,10 @@ static void put_content(json_t *event, struct span content, size_t most)
 static void describe(const struct flow *flow, const struct dead *letter, size_t most, struct buf *body)
 {
 	const struct message *message = letter->message;
-	json_t *event = json_pack("{s:s s:s s:s s:o s:o s:o s:o s:o}", "flow", flow->name, "step", letter->step, "code", letter->why->code,
-				  "reason", text(span_of(letter->why->text)), "position", text(letter->position), "path", text(letter->path),
-				  "document", text(message->origin.name), "keys", keys_of(message));
+	json_t *event = json_pack("{s:s s:s s:s s:o s:o s:o s:o s:o}", "flow", flow->name, "step", letter->step, "code",
+				  letter->why->code, "reason", text(span_of(letter->why->text)), "position",
+				  text(letter->position), "path", text(letter->path), "document",
+				  text(message->origin.name), "keys", keys_of(message));
 
 	put_content(event, letter->content, most);
 	tree_write(body, event, 0);
@@ -66,7 +68,8 @@ struct message *refusal_new(const struct flow *flow, const struct dead *letter)
 {
 	const struct message *from = letter->message;
 	struct message *message = message_copy(from);
-	struct span parts[] = {span_of("refusal"), id_span(&from->id), span_of(letter->step), letter->path, span_of(letter->why->text)};
+	struct span parts[] = {span_of("refusal"), id_span(&from->id), span_of(letter->step), letter->path,
+			       span_of(letter->why->text)};
 	size_t most = REFUSAL_CONTENT_MAX;
 	struct buf body;
 

@@ -58,7 +58,7 @@ int retention_collect(const struct site *site, struct queue *queue, struct vault
 	result = vault_collect(vault, clock_now_ms() - site->retain_originals_ms, pinned, names, &collected, error);
 	json_decref(names);
 	if (!result && (collected.moved || collected.removed))
-		log_info("retention", SPAN_NONE, "documents past their time moved=%u removed=%u bytes=%llu", collected.moved, collected.removed,
-			 (unsigned long long)collected.bytes);
+		log_info("retention", SPAN_NONE, "documents past their time moved=%u removed=%u bytes=%llu",
+			 collected.moved, collected.removed, (unsigned long long)collected.bytes);
 	return result;
 }

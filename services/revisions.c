@@ -79,7 +79,8 @@ static const struct site *load(struct revisions *revisions, struct span revision
 	if (!older->site) {
 		if (older->bundle)
 			error_set(error, ERROR_REJECT, "revision.unreadable",
-				  "revision %.12s was accepted by another version of ferrule and does not load in this one: %s",
+				  "revision %.12s was accepted by another version of ferrule and does not load in this "
+				  "one: %s",
 				  revision.data, findings.count ? findings.list[0].text : "no reason was given");
 		bundle_free(older->bundle);
 		free(older);

@@ -30,7 +30,8 @@ static bool role_asked_for(const struct seats *seats, const char *name)
 }
 
 /* A seat of that name, made when there is none. Seats are kept over reloads: a name has one process at a time. */
-static struct seat *seat_add(struct seats *seats, const struct role *role, char *name, const char *endpoint, enum demand demand)
+static struct seat *seat_add(struct seats *seats, const struct role *role, char *name, const char *endpoint,
+			     enum demand demand)
 {
 	struct seat *seat = seat_find(seats, name);
 	struct seat **at = &seats->first;
@@ -42,12 +43,17 @@ static struct seat *seat_add(struct seats *seats, const struct role *role, char 
 	}
 	if (!role_asked_for(seats, name) || seats->next_slot == BOARD_SLOTS) {
 		if (seats->next_slot == BOARD_SLOTS)
-			log_error("supervisor", SPAN_NONE, "no room for role=%s: at most %d processes", name, BOARD_SLOTS);
+			log_error("supervisor", SPAN_NONE, "no room for role=%s: at most %d processes", name,
+				  BOARD_SLOTS);
 		free(name);
 		return NULL;
 	}
 	seat = mem_alloc(sizeof *seat);
-	*seat = (struct seat){.role = role, .name = name, .endpoint = mem_strdup(endpoint), .demand = demand, .slot = seats->next_slot++};
+	*seat = (struct seat){.role = role,
+			      .name = name,
+			      .endpoint = mem_strdup(endpoint),
+			      .demand = demand,
+			      .slot = seats->next_slot++};
 	while (*at)
 		at = &(*at)->next;
 	*at = seat;
@@ -67,10 +73,11 @@ static void seats_of_flow(struct seats *seats, const struct flow *flow)
 {
 	for (size_t i = 0; i < flow->sources_count; i++)
 		if (flow->sources[i].poll)
-			seat_add(seats, &role_poll, mem_printf("poll:%s", flow->sources[i].endpoint.name), flow->sources[i].endpoint.name,
-				 DEMAND_ALWAYS);
+			seat_add(seats, &role_poll, mem_printf("poll:%s", flow->sources[i].endpoint.name),
+				 flow->sources[i].endpoint.name, DEMAND_ALWAYS);
 	if (flow->sink && !flow->sink_ops->shared)
-		seat_add(seats, &role_deliver, mem_printf("sink:%s", flow->sink->name), flow->sink->name, DEMAND_WANTED);
+		seat_add(seats, &role_deliver, mem_printf("sink:%s", flow->sink->name), flow->sink->name,
+			 DEMAND_WANTED);
 	else if (flow->sink)
 		seat_add(seats, &role_deliver, mem_strdup("deliver"), NULL, DEMAND_ALWAYS);
 }
@@ -90,7 +97,8 @@ void seats_plan(struct seats *seats, const struct generation *generation)
 		seats_of_flow(seats, &site->flows[i]);
 	for (size_t i = 0; i < topology->count; i++) /* endpoints that are gone, as long as something waits for them */
 		if (!strncmp(topology->queues[i].worker, "sink:", 5))
-			seat_add(seats, &role_deliver, mem_strdup(topology->queues[i].worker), topology->queues[i].endpoint, DEMAND_WANTED);
+			seat_add(seats, &role_deliver, mem_strdup(topology->queues[i].worker),
+				 topology->queues[i].endpoint, DEMAND_WANTED);
 	if (site->listen)
 		seat_add(seats, &role_gateway, mem_strdup("gateway"), NULL, DEMAND_ALWAYS);
 }

@@ -85,8 +85,8 @@ static int queue_greet(struct supervisor *supervisor, struct error *error)
 	if (!supervisor->queue)
 		return -1;
 	queue_on_want(supervisor->queue, on_want, supervisor);
-	supervisor->queue_watch = loop_watch(supervisor->loop, queue_fd(supervisor->queue), LOOP_READ, on_queue,
-					     supervisor);
+	supervisor->queue_watch =
+		loop_watch(supervisor->loop, queue_fd(supervisor->queue), LOOP_READ, on_queue, supervisor);
 	if (generation_keep(supervisor->generation, supervisor->queue, error) ||
 	    tell_topology(supervisor, supervisor->generation, error)) {
 		supervisor_queue_lost(supervisor);
@@ -138,8 +138,8 @@ static void reload(struct supervisor *supervisor)
 		generation_free(generation);
 		return;
 	}
-	if (supervisor->queue && (generation_keep(generation, supervisor->queue, &error) ||
-				  tell_topology(supervisor, generation, &error))) {
+	if (supervisor->queue &&
+	    (generation_keep(generation, supervisor->queue, &error) || tell_topology(supervisor, generation, &error))) {
 		log_error("supervisor", SPAN_NONE, "reload failed, revision=%.12s stays error=\"%s\"",
 			  supervisor->generation->site->revision, error.text);
 		generation->before = NULL;
@@ -294,8 +294,7 @@ static void on_tick(void *arg)
 		return;
 	supervisor_reap(supervisor);
 	if (!supervisor->queue && queue_greet(supervisor, &error) && error.class == ERROR_FATAL &&
-	    strcmp(error.code, "queue.gone") &&
-	    !supervisor->announced) {
+	    strcmp(error.code, "queue.gone") && !supervisor->announced) {
 		supervisor->failure = error;
 		loop_stop(supervisor->loop);
 		return;
@@ -360,8 +359,8 @@ static void free_all(struct supervisor *supervisor)
 
 int supervisor_run(const struct supervisor_config *config, struct error *error)
 {
-	struct supervisor supervisor = {.config = config, .lock = -1, .started = clock_tick_ms(),
-					.seats.only = config->roles};
+	struct supervisor supervisor = {
+		.config = config, .lock = -1, .started = clock_tick_ms(), .seats.only = config->roles};
 	int result = -1;
 
 	if (prepare(&supervisor, error))

@@ -6,11 +6,11 @@
 
 struct supervisor_config {
 	const char *directory;
-	const char *environment;       /* "" or --env */
+	const char *environment; /* "" or --env */
 	/* poll each source once, end when nothing is ready, held, parked or unrecorded */
 	bool until_idle;
-	int64_t for_ms;                /* end after this long; 0: never */
-	const char *const *roles;      /* --role: only these (and the queue process); NULL: all */
+	int64_t for_ms;           /* end after this long; 0: never */
+	const char *const *roles; /* --role: only these (and the queue process); NULL: all */
 	/* a worker with a message in hand and no progress for so long is killed; 0: some 20 s */
 	int64_t watchdog_ms;
 	void (*announce)(void *arg, const char *text); /* progress for people; may be NULL */

@@ -16,21 +16,21 @@ struct supervisor {
 	struct board *board;
 	struct loop *loop;
 	struct seats seats;
-	struct queue *queue;          /* our session with the queue process; NULL while it is down */
+	struct queue *queue; /* our session with the queue process; NULL while it is down */
 	struct watch *queue_watch;
 	int lock, life[2], signals;
 	bool reload, ending;
-	int64_t end_at;               /* monotonic; --for */
+	int64_t end_at; /* monotonic; --for */
 	int64_t started;
 	int idle_rounds;
 	bool announced;
-	struct error failure;         /* why the site ends by itself */
+	struct error failure; /* why the site ends by itself */
 };
 
 /* Starts every seat that is due: the queue process first, those on demand when they are wanted. */
 void supervisor_start_seats(struct supervisor *);
-void supervisor_stop_seat(struct seat *); /* asks it to end, once */
-void supervisor_reap(struct supervisor *); /* of those that ended; what they held is named to the queue process */
+void supervisor_stop_seat(struct seat *);   /* asks it to end, once */
+void supervisor_reap(struct supervisor *);  /* of those that ended; what they held is named to the queue process */
 void supervisor_watch(struct supervisor *); /* kills what holds a message and makes no progress; shows what hangs */
 
 void supervisor_queue_lost(struct supervisor *);

@@ -18,7 +18,7 @@
 #define WATCHDOG_MS 20000 /* and what the site allows one expression */
 #define QUICK_DEATH_MS 10000
 #define BACKOFF_MAX_MS 10000
-#define BLAMED_MAX_MS 200 /* a message is to blame, and will be dead soon: the others do not wait for that */
+#define BLAMED_MAX_MS 200   /* a message is to blame, and will be dead soon: the others do not wait for that */
 #define OUTSIDE_MAX_MS 1000 /* somebody ended it on purpose */
 #define ON_DEMAND_MAX 50
 #define MEMORY_LEAST (512ull << 20)
@@ -224,8 +224,7 @@ static void tell_hung(struct supervisor *supervisor, struct seat *seat, bool hun
 {
 	int64_t since = clock_now_ms() - (clock_tick_ms() - seat->ticked);
 	json_t *state = hung ? json_pack("{s:s s:I s:s s:s}", "state", "paused", "since", (json_int_t)since, "code",
-					 "endpoint.hung", "error",
-					 "no answer: the folder or the other side hangs")
+					 "endpoint.hung", "error", "no answer: the folder or the other side hangs")
 			     : json_pack("{s:s}", "state", "open");
 
 	seat->hung = hung;

@@ -1,6 +1,6 @@
-/* The transform role: all steps between two queues, run in one go. Takes from in.<flow>, runs the flow's chain under the revision
- * that accepted the message, and puts everything that came of some deliveries into one unit. No network, no password, no clock in
- * what the steps see. */
+/* The transform role: all steps between two queues, run in one go. Takes from in.<flow>, runs the flow's chain under
+ * the revision that accepted the message, and puts everything that came of some deliveries into one unit. No network,
+ * no password, no clock in what the steps see. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -39,9 +39,9 @@ struct batch {
 
 struct transform {
 	struct prepared *prepared;
-	unsigned batches;      /* on their way */
-	int64_t not_before;    /* monotonic: after a failed commit */
-	unsigned careful;      /* so many messages go in units of their own: one of them cannot be done now */
+	unsigned batches;   /* on their way */
+	int64_t not_before; /* monotonic: after a failed commit */
+	unsigned careful;   /* so many messages go in units of their own: one of them cannot be done now */
 };
 
 /* What the chain's callbacks need of the run under way. */
@@ -52,7 +52,8 @@ struct run {
 	const struct delivery *delivery;
 };
 
-/* ---- flows, ready ------------------------------------------------------------------------------------------------- */
+/* ---- flows, ready -------------------------------------------------------------------------------------------------
+ */
 
 static const json_t *contract_of(void *site, const char *name)
 {
@@ -65,8 +66,9 @@ static struct chain *make_chain(const struct site *site, const struct flow *flow
 {
 	struct chain_step *steps = mem_alloc((flow->steps_count + 1) * sizeof *steps);
 	struct transformer_context context = {.site = (void *)site, .contract = contract_of};
-	struct chain_limits limits = {.tree_max = (size_t)site->limits.tree_max,
-				      .step = {.time_ms = site->limits.step_time_ms, .memory = (size_t)site->limits.step_memory}};
+	struct chain_limits limits = {
+		.tree_max = (size_t)site->limits.tree_max,
+		.step = {.time_ms = site->limits.step_time_ms, .memory = (size_t)site->limits.step_memory}};
 	struct chain *chain;
 
 	for (size_t i = 0; i < flow->steps_count; i++)
@@ -90,14 +92,17 @@ static const struct prepared *prepare_flow(struct worker *worker, const struct d
 	if (!flow) /* the message was accepted before there was this flow, which subscribes since */
 		flow = name ? site_flow(site = worker->site, span_of(name + 1)) : NULL;
 	if (!flow) {
-		error_set(error, ERROR_REJECT, "flow.unknown", "neither revision %.12s nor today's has a flow for the queue %s", site->revision, delivery->queue);
+		error_set(error, ERROR_REJECT, "flow.unknown",
+			  "neither revision %.12s nor today's has a flow for the queue %s", site->revision,
+			  delivery->queue);
 		return NULL;
 	}
 	for (prepared = transform->prepared; prepared; prepared = prepared->next)
 		if (prepared->flow == flow)
 			return prepared;
 	prepared = mem_alloc(sizeof *prepared);
-	*prepared = (struct prepared){.next = transform->prepared, .site = site, .flow = flow, .chain = make_chain(site, flow, error)};
+	*prepared = (struct prepared){
+		.next = transform->prepared, .site = site, .flow = flow, .chain = make_chain(site, flow, error)};
 	if (!prepared->chain) {
 		free(prepared);
 		return NULL;
@@ -106,9 +111,11 @@ static const struct prepared *prepare_flow(struct worker *worker, const struct d
 	return prepared;
 }
 
-/* ---- what comes out ------------------------------------------------------------------------------------------------ */
+/* ---- what comes out ------------------------------------------------------------------------------------------------
+ */
 
-static void inherit(struct message *message, const struct message *from, const struct chain_output *output, const struct flow *flow)
+static void inherit(struct message *message, const struct message *from, const struct chain_output *output,
+		    const struct flow *flow)
 {
 	const struct item *item = output->item;
 
@@ -158,7 +165,8 @@ static bool subscribes(const struct flow *flow, const char *topic)
 }
 
 /* The order key of each ordered subscriber, so that its queue can keep the order without reading the body. */
-static int add_orders(struct run *run, struct message *message, struct item *item, const char *topic, struct error *error)
+static int add_orders(struct run *run, struct message *message, struct item *item, const char *topic,
+		      struct error *error)
 {
 	struct expression_input input;
 	struct buf text;
@@ -173,7 +181,8 @@ static int add_orders(struct run *run, struct message *message, struct item *ite
 		if (flow->order == ORDER_NONE || !flow->order_by || !subscribes(flow, topic))
 			continue;
 		buf_reset(&text);
-		result = chain_input(run->prepared->chain, item, &input, error) || expression_text(flow->order_by, &input, &text, error);
+		result = chain_input(run->prepared->chain, item, &input, error) ||
+			 expression_text(flow->order_by, &input, &text, error);
 		part = buf_view(&text);
 		id = id_of(&part, 1);
 		if (!result)
@@ -193,7 +202,8 @@ static int add_address(struct run *run, struct message *message, struct item *it
 	int result;
 
 	if (chain_input(run->prepared->chain, item, &input, &no_json))
-		input = (struct expression_input){.body = json_null(), .envelope = chain_envelope(run->prepared->chain, item)};
+		input = (struct expression_input){.body = json_null(),
+						  .envelope = chain_envelope(run->prepared->chain, item)};
 	if (flow->sink_ops->address(flow->sink, &input, message, error))
 		return -1;
 	message_order(message, span_of(flow->name), message_order_find(run->delivery->message, span_of(flow->name)));
@@ -202,7 +212,8 @@ static int add_address(struct run *run, struct message *message, struct item *it
 	buf_init(&key, 256);
 	result = template_render(flow->sink->effect.key, &input, NULL, &key, error);
 	if (!result && !key.len)
-		result = error_set(error, ERROR_REJECT, "effect.key", "the idempotency key of %s is empty for this message", flow->sink->name);
+		result = error_set(error, ERROR_REJECT, "effect.key",
+				   "the idempotency key of %s is empty for this message", flow->sink->name);
 	if (!result)
 		result = message_attr(message, SPAN_LITERAL("idempotency-key"), buf_view(&key), error);
 	buf_free(&key);
@@ -224,9 +235,11 @@ static int set_body(struct run *run, struct message *message, const struct chain
 	return 0;
 }
 
-static int publish(struct run *run, const char *topic, const char *queue, bool optional, const struct message *message, struct error *error)
+static int publish(struct run *run, const char *topic, const char *queue, bool optional, const struct message *message,
+		   struct error *error)
 {
-	struct record record = {.message = message, .stage = "published", .place = topic ? topic : run->prepared->flow->sink->name};
+	struct record record = {
+		.message = message, .stage = "published", .place = topic ? topic : run->prepared->flow->sink->name};
 	int result;
 
 	while ((result = unit_publish(run->batch->unit, topic, queue, optional, message, error)) == 1) {
@@ -252,29 +265,38 @@ static int tell_refusal(struct run *run, const struct dead *letter, struct error
 	return result;
 }
 
-static int put_dead(struct run *run, const struct item *item, const char *step, const struct error *why, struct span content, struct error *error)
+static int put_dead(struct run *run, const struct item *item, const char *step, const struct error *why,
+		    struct span content, struct error *error)
 {
 	const struct message *message = run->delivery->message;
-	struct dead letter = {.message = message, .queue = run->delivery->queue, .step = step, .position = span_of(why->position),
-			      .content = content, .why = why};
+	struct dead letter = {.message = message,
+			      .queue = run->delivery->queue,
+			      .step = step,
+			      .position = span_of(why->position),
+			      .content = content,
+			      .why = why};
 	json_t *detail = json_pack("{s:s s:s s:s}", "step", step, "code", why->code, "reason", why->text);
-	struct record record = {.message = message, .stage = "dead", .place = run->prepared ? run->prepared->flow->name : run->delivery->queue};
+	struct record record = {.message = message,
+				.stage = "dead",
+				.place = run->prepared ? run->prepared->flow->name : run->delivery->queue};
 	char *text;
 
 	if (item) {
 		letter.path = item->path;
 		letter.position = item->position;
-		json_object_set_new(detail, "path", json_stringn(item->path.data ? item->path.data : "", item->path.len));
+		json_object_set_new(detail, "path",
+				    json_stringn(item->path.data ? item->path.data : "", item->path.len));
 		/* several parts of one message may die: each has a record of its own */
 		record.attempt = (uint32_t)item->offset + 1;
 	}
-	json_object_set_new(detail, "position", json_stringn(letter.position.data ? letter.position.data : "", letter.position.len));
+	json_object_set_new(detail, "position",
+			    json_stringn(letter.position.data ? letter.position.data : "", letter.position.len));
 	text = json_dumps(detail, JSON_COMPACT);
 	record.detail = span_of(text);
 	unit_dead(run->batch->unit, &letter);
 	unit_record(run->batch->unit, &record);
-	log_warn("transform", message->correlationid, "dead flow=%s step=%s code=%s position=\"%.*s\" error=\"%s\"", record.place, step, why->code,
-		 SPAN_ARGS(letter.position), why->text);
+	log_warn("transform", message->correlationid, "dead flow=%s step=%s code=%s position=\"%.*s\" error=\"%s\"",
+		 record.place, step, why->code, SPAN_ARGS(letter.position), why->text);
 	free(text);
 	json_decref(detail);
 	return tell_refusal(run, &letter, error);
@@ -302,7 +324,8 @@ static int on_publish(void *arg, const struct chain_output *output, struct error
 	if (set_body(run, message, output, error))
 		goto done;
 	if (add_keys(message, run->delivery->message, output->item, error) ||
-	    (topic ? add_orders(run, message, output->item, topic, error) : add_address(run, message, output->item, error))) {
+	    (topic ? add_orders(run, message, output->item, topic, error)
+		   : add_address(run, message, output->item, error))) {
 		result = error->class == ERROR_REJECT ? bury(run, output->item, topic ? "publish" : "to", error) : -1;
 		goto done;
 	}
@@ -319,7 +342,8 @@ done:
 	return result;
 }
 
-static int on_dead(void *arg, const struct item *item, const char *step, const struct error *why, struct span content, struct error *error)
+static int on_dead(void *arg, const struct item *item, const char *step, const struct error *why, struct span content,
+		   struct error *error)
 {
 	return put_dead(arg, item, step, why, content, error);
 }
@@ -327,10 +351,14 @@ static int on_dead(void *arg, const struct item *item, const char *step, const s
 static int on_drop(void *arg, const struct item *item, const char *step, const char *why, struct error *error)
 {
 	struct run *run = arg;
-	json_t *detail = json_pack("{s:s s:s s:s%}", "step", step, "why", why, "path", item->path.data ? item->path.data : "", item->path.len);
+	json_t *detail = json_pack("{s:s s:s s:s%}", "step", step, "why", why, "path",
+				   item->path.data ? item->path.data : "", item->path.len);
 	char *text = json_dumps(detail, JSON_COMPACT);
-	struct record record = {.message = run->delivery->message, .stage = "filtered", .place = run->prepared->flow->name,
-				.attempt = (uint32_t)item->offset + 1, .detail = span_of(text)};
+	struct record record = {.message = run->delivery->message,
+				.stage = "filtered",
+				.place = run->prepared->flow->name,
+				.attempt = (uint32_t)item->offset + 1,
+				.detail = span_of(text)};
 
 	unit_record(run->batch->unit, &record);
 	free(text);
@@ -346,23 +374,27 @@ static int on_tick(void *arg, struct error *error)
 	return 0;
 }
 
-/* ---- one delivery ------------------------------------------------------------------------------------------------------ */
+/* ---- one delivery
+ * ------------------------------------------------------------------------------------------------------ */
 
 static int body_at_hand(struct worker *worker, struct message *message, struct error *error)
 {
 	if (message->body)
 		return 0;
-	message->body = message->body_ref.len ? vault_get_new(worker->vault, message->body_ref, error) : reader_new_copy(SPAN_NONE);
+	message->body = message->body_ref.len ? vault_get_new(worker->vault, message->body_ref, error)
+					      : reader_new_copy(SPAN_NONE);
 	return message->body ? 0 : -1;
 }
 
 static int run_chain(struct run *run, struct error *error)
 {
 	const struct message *message = run->delivery->message;
-	struct chain_events events = {.arg = run, .publish = on_publish, .dead = on_dead, .drop = on_drop, .tick = on_tick};
+	struct chain_events events = {
+		.arg = run, .publish = on_publish, .dead = on_dead, .drop = on_drop, .tick = on_tick};
 
 	if (message->expires_ms && clock_now_ms() > message->expires_ms)
-		return error_set(error, ERROR_REJECT, "message.expired", "it waited longer than the site keeps queued messages (retention: queue)");
+		return error_set(error, ERROR_REJECT, "message.expired",
+				 "it waited longer than the site keeps queued messages (retention: queue)");
 	run->prepared = prepare_flow(run->worker, run->delivery, error);
 	if (!run->prepared || body_at_hand(run->worker, run->delivery->message, error))
 		return -1;
@@ -389,7 +421,8 @@ static int process(struct batch *batch, struct delivery *delivery, struct error 
 	return result;
 }
 
-/* ---- batches ------------------------------------------------------------------------------------------------------------- */
+/* ---- batches
+ * ------------------------------------------------------------------------------------------------------------- */
 
 static void batch_free(struct batch *batch, bool done)
 {
@@ -408,7 +441,8 @@ static void fail_batch(struct batch *batch, const struct error *error)
 {
 	struct transform *transform = batch->worker->own;
 
-	log_warn("transform", SPAN_NONE, "again soon count=%zu code=%s error=\"%s\"", batch->count, error->code, error->text);
+	log_warn("transform", SPAN_NONE, "again soon count=%zu code=%s error=\"%s\"", batch->count, error->code,
+		 error->text);
 	transform->not_before = clock_tick_ms() + RETRY_MS;
 	batch_free(batch, false);
 }
@@ -465,7 +499,8 @@ static void put_aside(struct batch *batch, const struct retry_spec *retry, const
 	struct error dead;
 
 	if (clock_now_ms() - failed_since(delivery->message) > retry->for_ms) {
-		error_set(&dead, ERROR_REJECT, "retry.expired", "tried again and again without success; at last: %s", why->text);
+		error_set(&dead, ERROR_REJECT, "retry.expired", "tried again and again without success; at last: %s",
+			  why->text);
 		bury(&run, NULL, "retry", &dead);
 		unit_settle(batch->unit, delivery);
 	} else {
@@ -477,7 +512,8 @@ static void put_aside(struct batch *batch, const struct retry_spec *retry, const
 	commit(batch);
 }
 
-/* What could not be done spoils the unit it was in: nothing of that is settled, all of it comes again, one by one for a while. */
+/* What could not be done spoils the unit it was in: nothing of that is settled, all of it comes again, one by one for a
+ * while. */
 static void spoiled(struct batch *batch, const struct error *error)
 {
 	static const struct retry_spec patient = {5ll * 86400000, 1000, 900000};
@@ -515,7 +551,8 @@ static void work(struct worker *worker)
 			spoiled(batch, &error);
 			return;
 		}
-		if (batch->count == BATCH_MESSAGES || batch->bytes >= BATCH_BYTES || delivery->suspect || transform->careful) {
+		if (batch->count == BATCH_MESSAGES || batch->bytes >= BATCH_BYTES || delivery->suspect ||
+		    transform->careful) {
 			transform->careful -= transform->careful > 0;
 			commit(batch);
 			batch = NULL;
@@ -533,7 +570,8 @@ static void transform_ready(struct worker *worker)
 	worker->wait_ms = clock_tick_ms() < transform->not_before ? RETRY_MS / 4 : 1000;
 }
 
-/* ---- the role --------------------------------------------------------------------------------------------------------------- */
+/* ---- the role
+ * --------------------------------------------------------------------------------------------------------------- */
 
 static void credit(struct worker *worker, unsigned messages)
 {

@@ -30,7 +30,8 @@ void worker_end(struct worker *worker)
 void worker_fail(struct worker *worker, const struct error *error)
 {
 	log_error("worker", SPAN_NONE, "ends code=%s error=\"%s\"", error->code, error->text);
-	snprintf(worker->slot->cause, sizeof worker->slot->cause, "%.*s", (int)sizeof worker->slot->cause - 1, error->text);
+	snprintf(worker->slot->cause, sizeof worker->slot->cause, "%.*s", (int)sizeof worker->slot->cause - 1,
+		 error->text);
 	_exit(strcmp(error->code, "queue.gone") ? EXIT_AGAIN : EXIT_QUEUE);
 }
 
@@ -73,7 +74,8 @@ static int signal_fd(void)
 	return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
-/* Until it has begun a worker holds nothing: it may wait for a queue process that never comes, and SIGTERM ends it as it stands. */
+/* Until it has begun a worker holds nothing: it may wait for a queue process that never comes, and SIGTERM ends it as
+ * it stands. */
 static void let_signals_end(void)
 {
 	sigset_t set;
