@@ -11,6 +11,7 @@
 #include "services/backoff.h"
 #include "services/poison.h"
 #include "services/refusal.h"
+#include "services/transform_output.h"
 #include "services/worker.h"
 #include "transformers/chain.h"
 
@@ -114,112 +115,6 @@ static const struct prepared *prepare_flow(struct worker *worker, const struct d
 /* ---- what comes out ------------------------------------------------------------------------------------------------
  */
 
-static void inherit(struct message *message, const struct message *from, const struct chain_output *output,
-		    const struct flow *flow)
-{
-	const struct item *item = output->item;
-
-	message->id = output->id;
-	message->causation = from->id;
-	message_set(message, &message->source, from->source);
-	message_set(message, &message->subject, from->subject);
-	message_set(message, &message->correlationid, from->correlationid);
-	message_set(message, &message->traceparent, from->traceparent);
-	message_set(message, &message->flow, span_of(flow->name));
-	message_set(message, &message->revision, from->revision);
-	message_set(message, &message->path, item->path);
-	message_set(message, &message->position, item->position.len ? item->position : from->position);
-	message_set(message, &message->datacontenttype, output->media_type);
-	message_set(message, &message->dataschema, item->contract.len ? item->contract : from->dataschema);
-	message_set(message, &message->group, item->group);
-	message_set(message, &message->origin.name, from->origin.name);
-	message_set(message, &message->origin.ref, from->origin.ref);
-	message->time_ms = from->time_ms;
-	message->accepted_ms = from->accepted_ms;
-	message->expires_ms = from->expires_ms;
-	message->generation = from->generation;
-	message->flags = from->flags;
-	message->group_index = item->group_index;
-	message->group_size = item->group_size;
-	message->origin.digest = from->origin.digest;
-	message->origin.offset = item->length ? from->origin.offset + item->offset : from->origin.offset;
-	message->origin.length = item->length ? item->length : from->origin.length;
-}
-
-static int add_keys(struct message *message, const struct message *from, const struct item *item, struct error *error)
-{
-	for (size_t i = 0; i < item->keys_count; i++)
-		if (message_key(message, item->keys[i].name, item->keys[i].value, error))
-			return -1;
-	for (size_t i = 0; i < from->keys_count && message->keys_count < MESSAGE_KEYS_MAX; i++)
-		message_key(message, from->keys[i].name, from->keys[i].value, NULL);
-	return 0;
-}
-
-static bool subscribes(const struct flow *flow, const char *topic)
-{
-	for (size_t i = 0; i < flow->subscribes_count; i++)
-		if (!strcmp(flow->subscribes[i], topic))
-			return true;
-	return false;
-}
-
-/* The order key of each ordered subscriber, so that its queue can keep the order without reading the body. */
-static int add_orders(struct run *run, struct message *message, struct item *item, const char *topic,
-		      struct error *error)
-{
-	struct expression_input input;
-	struct buf text;
-	int result = 0;
-
-	buf_init(&text, 4096);
-	for (size_t i = 0; i < run->worker->site->flows_count && !result; i++) {
-		const struct flow *flow = &run->worker->site->flows[i];
-		struct span part;
-		struct id id;
-
-		if (flow->order == ORDER_NONE || !flow->order_by || !subscribes(flow, topic))
-			continue;
-		buf_reset(&text);
-		result = chain_input(run->prepared->chain, item, &input, error) ||
-			 expression_text(flow->order_by, &input, &text, error);
-		part = buf_view(&text);
-		id = id_of(&part, 1);
-		if (!result)
-			message_order(message, span_of(flow->name), id_hash(&id) | 1);
-	}
-	buf_free(&text);
-	return result;
-}
-
-/* Where it goes, as the sink wants it: "path", "url" … and the idempotency key that the flow declares. */
-static int add_address(struct run *run, struct message *message, struct item *item, struct error *error)
-{
-	const struct flow *flow = run->prepared->flow;
-	struct expression_input input = {.body = NULL};
-	struct error no_json;
-	struct buf key;
-	int result;
-
-	if (chain_input(run->prepared->chain, item, &input, &no_json))
-		input = (struct expression_input){.body = json_null(),
-						  .envelope = chain_envelope(run->prepared->chain, item)};
-	if (flow->sink_ops->address(flow->sink, &input, message, error))
-		return -1;
-	message_order(message, span_of(flow->name), message_order_find(run->delivery->message, span_of(flow->name)));
-	if (flow->sink->effect.kind != EFFECT_KEY || !flow->sink->effect.key)
-		return 0;
-	buf_init(&key, 256);
-	result = template_render(flow->sink->effect.key, &input, NULL, &key, error);
-	if (!result && !key.len)
-		result = error_set(error, ERROR_REJECT, "effect.key",
-				   "the idempotency key of %s is empty for this message", flow->sink->name);
-	if (!result)
-		result = message_attr(message, SPAN_LITERAL("idempotency-key"), buf_view(&key), error);
-	buf_free(&key);
-	return result;
-}
-
 static int set_body(struct run *run, struct message *message, const struct chain_output *output, struct error *error)
 {
 	struct vault_entry entry;
@@ -319,13 +214,14 @@ static int on_publish(void *arg, const struct chain_output *output, struct error
 	struct message *message = message_new();
 	int result = -1;
 
-	inherit(message, run->delivery->message, output, flow);
+	output_inherit(message, run->delivery->message, output, flow);
 	message_set(message, &message->type, topic ? span_of(topic) : SPAN_LITERAL("ferrule.delivery.v1"));
 	if (set_body(run, message, output, error))
 		goto done;
-	if (add_keys(message, run->delivery->message, output->item, error) ||
-	    (topic ? add_orders(run, message, output->item, topic, error)
-		   : add_address(run, message, output->item, error))) {
+	if (output_keys(message, run->delivery->message, output->item, error) ||
+	    (topic ? output_orders(message, run->worker->site, run->prepared->chain, output->item, topic, error)
+		   : output_address(message, run->delivery->message, flow, run->prepared->chain, output->item,
+				    error))) {
 		result = error->class == ERROR_REJECT ? bury(run, output->item, topic ? "publish" : "to", error) : -1;
 		goto done;
 	}
