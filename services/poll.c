@@ -74,8 +74,8 @@ static void worked(struct worker *worker, struct poll *poll, bool more)
 }
 
 /* Everything that was found goes into the vault; what could not be read stays where it is and is reported. Returns how many
- * are at hand, in front. */
-static size_t fetch(struct worker *worker, struct poll *poll, struct document **documents, size_t n)
+ * are at hand, in front; *trouble tells of a vault that takes nothing. */
+static size_t fetch(struct worker *worker, struct poll *poll, struct document **documents, size_t n, struct error *trouble)
 {
 	size_t kept = 0;
 
@@ -88,6 +88,8 @@ static size_t fetch(struct worker *worker, struct poll *poll, struct document **
 			board_tick(worker->slot);
 			continue;
 		}
+		if (error.class == ERROR_RETRY && error.scope == SCOPE_SITE)
+			*trouble = error;
 		log_warn("poll", SPAN_NONE, "left alone name=\"%.*s\" code=%s error=\"%s\"", SPAN_ARGS(document->name), error.code, error.text);
 		if (!document->failed && error.class == ERROR_REJECT)
 			poll->source->poll->settle(poll->adapter, document, SETTLE_REFUSED, NULL);
@@ -176,16 +178,21 @@ done:
 static int poll_batch(struct worker *worker, struct poll *poll, bool *more, struct error *error)
 {
 	struct document *documents[BATCH];
+	struct error trouble = {0};
 	size_t found = 0, kept;
 	int result;
 
 	*more = false;
 	if (poll->source->poll->poll(poll->adapter, documents, BATCH, &found, error))
 		return -1;
-	kept = fetch(worker, poll, documents, found);
+	kept = fetch(worker, poll, documents, found, &trouble);
 	*more = kept == BATCH || (kept > 0 && found == BATCH);
 	result = kept ? accept_batch(worker, poll, documents, kept, error) : 0;
 	forget(poll, documents, kept);
+	if (!result && trouble.class != ERROR_NONE) { /* what was left did not fail by itself: the source is not looked through */
+		*error = trouble;
+		result = -1;
+	}
 	return result;
 }
 

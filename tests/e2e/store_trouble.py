@@ -2,6 +2,7 @@
 """A store that fails now and then, and a target that limits its callers: nothing that is known of an effect gets lost, and nothing is sent more
 often than asked for."""
 import http.server
+import os
 import threading
 import time
 
@@ -125,6 +126,29 @@ def growing_waits(site):
     site.idle()
     took = target.seen[6][0] - target.seen[0][0]
     check(took >= 6.0, f"six waits took {took:.1f} s, not 0.1 + 0.2 + … + 3.2 s")
+
+
+@test("a vault that takes nothing for a moment does not end a run before what lies there was taken")
+def full_for_a_moment(site):
+    if not has_faults():
+        raise Skip("no fault points in this build")
+    site.flow("""
+flow: large
+owner: tests
+from: {file: 'in/*.json', after: archive, age: 0s, interval: 30s}
+retry: {for: 1h, from: 100ms, to: 500ms}
+steps: [{decode: json}]
+to: {file: 'out/large.json', exists: refuse, create: yes}
+effect: rename
+""")
+    site.drop("in/large.json", {"text": "x" * 200000})
+    os.environ["FERRULE_FAULTS"] = "vault.full:1=enospc"
+    try:
+        site.run_until_idle(30)
+    finally:
+        del os.environ["FERRULE_FAULTS"]
+    check(site.said("left alone"), "nothing failed: this shows nothing")
+    equal(site.files("out"), ["large.json"], "delivered")
 
 
 if __name__ == "__main__":
