@@ -124,8 +124,13 @@ int unit_park(struct unit *unit, struct delivery *delivery, int64_t due_ms, cons
 	struct error error;
 	size_t at;
 
-	if (queue_envelope(unit->queue, delivery->message, &error))
-		return failed(unit, &error);
+	if (queue_envelope(unit->queue, delivery->message, &error)) {
+		/* full to the brim: the count of its tries goes, not the message */
+		delivery->message->attempt = 0;
+		delivery->message->first_failed_ms = 0;
+		if (queue_envelope(unit->queue, delivery->message, &error))
+			return failed(unit, &error);
+	}
 	at = begin(unit, FRAME_PARK);
 	buf_u64(out, delivery->tag);
 	buf_u64(out, (uint64_t)due_ms);

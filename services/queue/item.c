@@ -93,7 +93,7 @@ struct item *item_new(struct lane *lane, uint64_t tag, bool redelivered, struct 
 	uint64_t key;
 
 	if (!message_peek(envelope, ordered ? span_of(lane->spec->flow) : SPAN_NONE, &id, &key) ||
-	    envelope.len > 4 * MESSAGE_ENVELOPE_MAX || body.len > MESSAGE_INLINE_MAX) {
+	    envelope.len > MESSAGE_ENVELOPE_MAX || body.len > MESSAGE_INLINE_MAX) {
 		error_set(error, ERROR_REJECT, "envelope.unreadable",
 			  "a message of %zu and %zu bytes in %s cannot be read", envelope.len, body.len, lane->name);
 		return NULL;

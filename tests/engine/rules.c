@@ -368,6 +368,43 @@ static void effect(struct queue *queue, const char *text, enum outcome outcome)
 	message_free(message);
 }
 
+static void a_message_that_is_full_to_the_brim_can_be_parked(void **state)
+{
+	struct bed *bed = bed_new();
+	struct queue *queue = bed_connect(bed, "transform");
+	struct message *message = bed_message("m", 10);
+	struct unit *unit = unit_new(queue);
+	struct delivery *delivery;
+	struct buf encoded, filling;
+
+	buf_init(&encoded, MIB);
+	buf_init(&filling, MIB);
+	assert_int_equal(message_encode(message, &encoded, NULL), 0);
+	while (encoded.len + filling.len + 40 < MESSAGE_ENVELOPE_MAX) /* the name and lengths of one more header */
+		buf_char(&filling, 'x');
+	message_set(message, &message->subject, buf_view(&filling));
+	assert_int_equal(unit_publish(unit, NULL, "in.a", false, message, &bed_error), 0);
+	assert_int_equal(unit_commit_wait(unit, &bed_error), 0);
+	queue_credit(queue, "in.a", 1, MIB);
+	delivery = bed_take(queue, 5000);
+	assert_non_null(delivery);
+	buf_reset(&encoded);
+	message_set(delivery->message, &delivery->message->part, SPAN_LITERAL("a change that a worker made of it"));
+	assert_int_equal(message_encode(delivery->message, &encoded, NULL), 0);
+	delivery->message->first_failed_ms = 1;
+	assert_int_equal(message_encode(delivery->message, &encoded, NULL), -1); /* else this shows nothing */
+	park(queue, delivery, 0);
+	delivery = bed_take(queue, 5000);
+	assert_non_null(delivery);
+	assert_int_equal(delivery->message->attempt, 0);
+	bed_settle(queue, delivery);
+	message_free(message);
+	buf_free(&encoded);
+	buf_free(&filling);
+	queue_close(queue);
+	bed_free(bed);
+}
+
 static void an_effect_is_intended_once_and_its_receipt_is_found(void **state)
 {
 	struct bed *bed = bed_new();
@@ -521,6 +558,7 @@ int main(void)
 		cmocka_unit_test(a_message_that_no_queue_takes_is_a_dead_letter_of_its_unit),
 		cmocka_unit_test(replaying_an_unroutable_message_publishes_to_its_topic),
 		cmocka_unit_test(a_queue_that_is_no_longer_named_is_emptied_all_the_same),
+		cmocka_unit_test(a_message_that_is_full_to_the_brim_can_be_parked),
 		cmocka_unit_test(an_effect_is_intended_once_and_its_receipt_is_found),
 		cmocka_unit_test(a_dead_sessions_intent_is_doubt),
 		cmocka_unit_test(an_intent_of_before_a_kill_is_doubt_and_a_receipt_is_not),
