@@ -4,13 +4,16 @@ tests_engine_overtake_SOURCES = tests/engine/overtake.c $(BED)
 tests_engine_overtake_LDADD = $(CHECK_LIBS)
 TESTS += tests/engine/overtake
 
-CRASH_SHORT = tests/crash/check-random.sh tests/crash/check-points.sh tests/crash/check-supervision.sh tests/crash/check-rabbitmq.sh
+CRASH_SHORT = tests/crash/check-random.sh tests/crash/check-points.sh \
+  tests/crash/check-supervision.sh tests/crash/check-rabbitmq.sh
 dist_check_SCRIPTS += $(CRASH_SHORT)
 TESTS += $(CRASH_SHORT)
 EXTRA_DIST += tests/crash/lab.py tests/crash/crash.py tests/crash/points.py tests/crash/supervision.py
 
-# Random trouble: make crash ROUNDS=20 SEED=1 QUEUE=rabbitmq DOCUMENTS=2000 DURATION=60 SPLIT=1000 FULL_DISK=yes KEEP=yes
-# A kill at every fault point: make crash-points QUEUE=rabbitmq EACH=yes POINTS=vault.put,queue.stored PASSING=1,3 SEED=1 KEEP=yes
+# Random trouble:
+#   make crash ROUNDS=20 SEED=1 QUEUE=rabbitmq DOCUMENTS=2000 DURATION=60 SPLIT=1000 FULL_DISK=yes KEEP=yes
+# A kill at every fault point:
+#   make crash-points QUEUE=rabbitmq EACH=yes POINTS=vault.put,queue.stored PASSING=1,3 SEED=1 KEEP=yes
 EXTRA_DIST += tests/crash/run.sh
 .PHONY: crash crash-points
 crash: all tests/lab/counterpart

@@ -85,7 +85,8 @@ effect: none
 }
 
 SCHEMA = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "A thing", "type": "object",
-          "required": ["n", "k"], "properties": {"n": {"type": "integer"}, "k": {"type": "string"}, "text": {"type": "string"}}}
+          "required": ["n", "k"],
+          "properties": {"n": {"type": "integer"}, "k": {"type": "string"}, "text": {"type": "string"}}}
 
 TARGETS = ("keyed", "ordered", "plain")
 
@@ -169,8 +170,8 @@ class Servers:
     def run(script, *arguments):
         # The output goes to a file: a server that was started keeps no end of a pipe of ours.
         with tempfile.TemporaryFile("w+") as out:
-            done = subprocess.run([os.path.join(LAB, script), *arguments], stdin=subprocess.DEVNULL, stdout=out, stderr=out,
-                                  timeout=180, check=False)
+            done = subprocess.run([os.path.join(LAB, script), *arguments], stdin=subprocess.DEVNULL, stdout=out,
+                                  stderr=out, timeout=180, check=False)
             out.seek(0)
             text = out.read()
         if done.returncode == 77:
@@ -191,8 +192,9 @@ class Servers:
         env = self.env
         return (f"queue: {{amqp: {{host: {env['AMQP_HOST']}, port: {env['AMQP_PORT']}, user: {env['AMQP_USER']},"
                 f" password: {{secret: amqp}}, heartbeat: 2s, exchange: {prefix}, prefix: '{prefix}.'}}}}\n"
-                f"store: {{postgresql: {{host: {env['FERRULE_PG_HOST']}, port: {env['FERRULE_PG_PORT']}, user: {env['FERRULE_PG_USER']},"
-                f" password: {{secret: postgresql}}, database: {env['FERRULE_PG_DATABASE']}, schema: {prefix.replace('-', '_')}}}}}\n",
+                f"store: {{postgresql: {{host: {env['FERRULE_PG_HOST']}, port: {env['FERRULE_PG_PORT']},"
+                f" user: {env['FERRULE_PG_USER']}, password: {{secret: postgresql}},"
+                f" database: {env['FERRULE_PG_DATABASE']}, schema: {prefix.replace('-', '_')}}}}}\n",
                 {"amqp": env["AMQP_PASSWORD"], "postgresql": env["FERRULE_PG_PASSWORD"]})
 
     def down(self):
@@ -216,7 +218,8 @@ class Poster(threading.Thread):
         connection = http.client.HTTPConnection("127.0.0.1", int(read(self.port_file)), timeout=5)
         try:
             connection.request("POST", "/things", json.dumps(thing), {
-                "Content-Type": "application/json", "webhook-id": f"event-{thing['n']}", "webhook-timestamp": str(int(time.time()))})
+                "Content-Type": "application/json", "webhook-id": f"event-{thing['n']}",
+                "webhook-timestamp": str(int(time.time()))})
             return connection.getresponse().status
         finally:
             connection.close()
@@ -272,8 +275,8 @@ class Site:
                 write(f"{self.site}/secrets/{name}", value + "\n", 0o600)
             os.chmod(f"{self.site}/secrets", 0o700)
         reserve = "2MiB" if mount else "1MiB"
-        write(f"{self.site}/site.yaml", f"name: crash\n{settings}listen: {{http: {{port: 0}}}}\nprocesses: {{transform: 2}}\n"
-                                        f"limits: {{disk-reserve: {reserve}}}\n")
+        write(f"{self.site}/site.yaml", f"name: crash\n{settings}listen: {{http: {{port: 0}}}}\n"
+                                        f"processes: {{transform: 2}}\nlimits: {{disk-reserve: {reserve}}}\n")
         write(f"{self.site}/canonical/thing/v1.schema.json", json.dumps(SCHEMA))
         for folder in ("in", "out", "spoiled", "brief"):
             os.makedirs(f"{self.site}/drop/{folder}")
@@ -353,8 +356,9 @@ class Site:
         return env
 
     def start(self, faults=(), once=False, arguments=()):
-        self.supervisor = subprocess.Popen([self.ferrule, "run", self.site, "--log", "warn,supervisor=info", *arguments], stdout=self.log,
-                                           stderr=self.log, env=self.environment(faults, once))
+        self.supervisor = subprocess.Popen(
+            [self.ferrule, "run", self.site, "--log", "warn,supervisor=info", *arguments],
+            stdout=self.log, stderr=self.log, env=self.environment(faults, once))
         return self.supervisor
 
     def run_idle(self, seconds, faults=(), once=False):
@@ -400,7 +404,8 @@ class Site:
         self.stop()
         self.poster.ending = True
         self.start()
-        wait_for(lambda: not self.poster.is_alive() or self.supervisor.poll() is not None, settle, "the webhooks to be taken")
+        wait_for(lambda: not self.poster.is_alive() or self.supervisor.poll() is not None, settle,
+                 "the webhooks to be taken")
         if self.supervisor.poll() is not None:
             raise Failure(f"the site ended by itself with {self.supervisor.returncode}")
         self.stop()
@@ -412,14 +417,15 @@ class Site:
     def close(self):
         """The counterparts end, once all was taken away."""
         files = f"{self.site}/drop/out"
-        wait_for(lambda: not [name for name in os.listdir(files) if not name.startswith(".")], 10, "the reader to take the last files")
+        wait_for(lambda: not [name for name in os.listdir(files) if not name.startswith(".")], 10,
+                 "the reader to take the last files")
         for helper in self.helpers:
             helper.terminate()
             helper.wait(timeout=20)
 
     def ask(self, *arguments):
-        done = subprocess.run([self.ferrule, *arguments, "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                              timeout=60, check=False)
+        done = subprocess.run([self.ferrule, *arguments, "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              text=True, timeout=60, check=False)
         if done.returncode:
             raise Failure(f"ferrule {' '.join(arguments)}: {done.stderr.strip()[-400:]}")
         return json.loads(done.stdout)
@@ -429,8 +435,9 @@ class Site:
         twice = sorted(n for n in count if count[n] > 1)
         if twice:
             problems.append(f"{name}: {len(twice)} twice, such as {twice[:5]}")
-        if complete and wanted - set(count):
-            problems.append(f"{name}: {len(wanted - set(count))} of {len(wanted)} missing, such as {sorted(wanted - set(count))[:5]}")
+        missing = sorted(wanted - set(count))
+        if complete and missing:
+            problems.append(f"{name}: {len(missing)} of {len(wanted)} missing, such as {missing[:5]}")
         if set(count) - wanted:
             problems.append(f"{name}: {len(set(count) - wanted)} that were never sent")
 
@@ -470,7 +477,8 @@ class Site:
     def judge(self, doubts_allowed=True, links=False):
         """links: files were given their names by hard links, where an interruption may be in doubt as well."""
         problems = []
-        numbers = {name: [int(line["path"].rsplit("/", 1)[1]) for line in lines(f"{self.work}/{name}.jsonl")] for name in TARGETS}
+        numbers = {name: [int(line["path"].rsplit("/", 1)[1]) for line in lines(f"{self.work}/{name}.jsonl")]
+                   for name in TARGETS}
         files = [int(line["name"].split(".")[0]) for line in lines(f"{self.work}/files.jsonl")]
         self._once(problems, "keyed", numbers["keyed"])
         self._once(problems, "ordered", numbers["ordered"])
@@ -485,7 +493,8 @@ class Site:
             problems.append(f"{count} dead letters for {self.spoiled} documents that cannot be read")
         doubts = self.ask("doubt", "list", "--site", self.site)["doubts"]
         if any(doubt["endpoint"] not in ("to-plain", "to-files" if links else "") for doubt in doubts):
-            problems.append(f"doubts where there is a means to know: {collections.Counter(d['endpoint'] for d in doubts)}")
+            problems.append("doubts where there is a means to know: "
+                            f"{collections.Counter(doubt['endpoint'] for doubt in doubts)}")
         doubtful = {end: {int(key["value"]) for doubt in doubts for key in doubt["keys"] if doubt["endpoint"] == end}
                     for end in ("to-plain", "to-files")}
         self._once(problems, "files", files + sorted(doubtful["to-files"] - set(files)))
@@ -500,8 +509,9 @@ class Site:
         self._left(problems, links)
         if problems:
             raise Failure("\n".join(problems))
-        self.summary = (f"{self.documents} documents and {self.poster.tries} posts, {len(self.things)} messages to 4 ends each, "
-                        f"{self.deaths()} processes killed, plain: {len(numbers['plain'])} delivered, {len(doubtful)} in doubt")
+        self.summary = (f"{self.documents} documents and {self.poster.tries} posts, {len(self.things)} messages to 4"
+                        f" ends each, {self.deaths()} processes killed, plain: {len(numbers['plain'])} delivered,"
+                        f" {len(doubtful)} in doubt")
 
     def clean(self, keep):
         self.poster.ending = True

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""How a site starts, ends and changes: under load, twice at once, without its supervisor, with a broken configuration, with poison.
+"""How a site starts, ends and changes: under load, twice at once, without its supervisor, with a broken configuration,
+with poison.
 
     supervision.py --build DIR
 
@@ -16,6 +17,11 @@ from lab import Failure, Site, Tap, has_faults, kill, lines, read, wait_for, wri
 def expect(condition, what):
     if not condition:
         raise Failure(what)
+
+
+def call(site, *arguments):
+    return subprocess.run([site.ferrule, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          timeout=60, check=False)
 
 
 def load(site, documents=300):
@@ -50,9 +56,9 @@ def term_under_load(site):
 
 def second_run(site):
     started(site)
-    done = subprocess.run([site.ferrule, "run", site.site], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60, check=False)
+    done = call(site, "run", site.site)
     expect(done.returncode == 3, f"a second run ended with {done.returncode}: {done.stdout}")
-    expect("runs already" in done.stdout and str(site.supervisor.pid) in done.stdout, f"a second run said: {done.stdout}")
+    expect("runs already" in done.stdout and str(site.supervisor.pid) in done.stdout, f"it said: {done.stdout}")
     site.drop(2)
     site.finish(30)
     site.judge(doubts_allowed=False)
@@ -111,8 +117,7 @@ def reload_good(site):
     ready = site.ready()
     site.start()
     ready()
-    done = subprocess.run([site.ferrule, "hold", "to-files", "--until", "1h", "--reason", "a test", "--site", site.site],
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=30, check=False)
+    done = call(site, "hold", "to-files", "--until", "1h", "--reason", "a test", "--site", site.site)
     expect(done.returncode == 0, done.stdout)
     for _ in range(20):
         site.drop(2)
@@ -124,8 +129,7 @@ def reload_good(site):
     wait_for(lambda: " reloaded " in read(site.log_path), 10, "the reload")
     for _ in range(20):
         site.drop(2)
-    done = subprocess.run([site.ferrule, "resume", "to-files", "--site", site.site], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          text=True, timeout=30, check=False)
+    done = call(site, "resume", "to-files", "--site", site.site)
     expect(done.returncode == 0, done.stdout)
     wait_for(lambda: len(lines(f"{site.work}/files.jsonl")) == len(site.things), 30, "all files")
     sizes = {int(line["name"].split(".")[0]): line["size"] for line in lines(f"{site.work}/files.jsonl")}
@@ -148,7 +152,8 @@ def poison(site, point, role, most):
         if "died of a message" in line and f"role={role}" in line:
             name = line.split("correlation=")[1].split(" ")[0]
             deaths[name] = deaths.get(name, 0) + 1
-    expect(max(deaths.values()) <= 4, f"one message killed {max(deaths.values())} workers: once in company and three times alone are due")
+    expect(max(deaths.values()) <= 4, f"one message killed {max(deaths.values())} workers: once in company and three "
+                                      "times alone are due")
     site.stop()
     code = site.run_idle(30)
     expect(code == 0, f"the site ended with {code}")
@@ -164,10 +169,14 @@ CASES = [
     ("without their supervisor workers finish and end, and a new one starts only then", supervisor_killed),
     ("a broken configuration is refused with its reason, and the old one stays", reload_broken),
     ("a new configuration takes what comes; what came before is finished under the old one", reload_good),
-    ("poison in a transform is dead at its third death alone", lambda site: poison(site, "transform.running:1", "transform", 2)),
-    ("poison in the HTTP deliverer is dead at its third death alone", lambda site: poison(site, "http.start:1", "deliver", 3)),
-    ("poison before the intent is dead at its third death alone", lambda site: poison(site, "deliver.prepared:1", "deliver", 4)),
-    ("poison in a file sink is dead at its third death alone", lambda site: poison(site, "file.written:1", "sink:to-files", 1)),
+    ("poison in a transform is dead at its third death alone",
+     lambda site: poison(site, "transform.running:1", "transform", 2)),
+    ("poison in the HTTP deliverer is dead at its third death alone",
+     lambda site: poison(site, "http.start:1", "deliver", 3)),
+    ("poison before the intent is dead at its third death alone",
+     lambda site: poison(site, "deliver.prepared:1", "deliver", 4)),
+    ("poison in a file sink is dead at its third death alone",
+     lambda site: poison(site, "file.written:1", "sink:to-files", 1)),
 ]
 
 
