@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
-/* ---- out ----------------------------------------------------------------------------------------------------- */
+/* ---- out --------------------------------------------------------------------------------------------------------- */
 
 static void add(struct wire_message *out, const char *name, struct span value)
 {
@@ -35,7 +35,8 @@ void header_from_publication(const struct publication *publication, struct wire_
 	out->type = message->type;
 	out->content_type = message->datacontenttype;
 	out->timestamp = message->time_ms > 0 ? (uint64_t)message->time_ms / 1000 : 0;
-	if (publication->queue) /* one of ours, which nobody else reads: the broker decodes every header of every message */
+	/* one of ours, which nobody else reads: the broker decodes every header of every message */
+	if (publication->queue)
 		return;
 	clock_format(message->time_ms, text->time);
 	add(out, "ce-specversion", SPAN_LITERAL("1.0"));
@@ -56,7 +57,7 @@ void header_text_free(struct header_text *text)
 	text->message = NULL;
 }
 
-/* ---- in ------------------------------------------------------------------------------------------------------ */
+/* ---- in ---------------------------------------------------------------------------------------------------------- */
 
 static struct span find(const struct wire_message *in, const char *name)
 {

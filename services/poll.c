@@ -34,8 +34,10 @@ static void forget(struct poll *poll, struct document **documents, size_t n)
 /* What status shows of this source: whether it works, and when it was looked through last. */
 static void tell_state(struct worker *worker, struct poll *poll, const struct error *error, bool busy)
 {
-	json_t *state = error ? json_pack("{s:s s:I s:s s:s s:I}", "state", "failing", "since", (json_int_t)poll->backoff.since_ms, "code",
-					  error->code, "error", error->text, "next", (json_int_t)(clock_now_ms() + poll->backoff.wait_ms))
+	json_t *state = error ? json_pack("{s:s s:I s:s s:s s:I}", "state", "failing", "since",
+					  (json_int_t)poll->backoff.since_ms, "code",
+					  error->code, "error", error->text, "next",
+					  (json_int_t)(clock_now_ms() + poll->backoff.wait_ms))
 			      : json_pack("{s:s}", "state", busy ? "busy" : "idle");
 
 	if (!error && !busy)
@@ -50,7 +52,8 @@ static void failed(struct worker *worker, struct poll *poll, const struct error 
 		worker_fail(worker, error);
 	backoff_fail(&poll->backoff, &poll->flow->retry, error->retry_after_ms, clock_now_ms());
 	if (!poll->failing)
-		log_warn("poll", SPAN_NONE, "source fails endpoint=%s code=%s error=\"%s\"", worker->endpoint, error->code, error->text);
+		log_warn("poll", SPAN_NONE, "source fails endpoint=%s code=%s error=\"%s\"", worker->endpoint,
+			 error->code, error->text);
 	poll->failing = true;
 	tell_state(worker, poll, error, false);
 	poll->next = clock_tick_ms() + poll->backoff.wait_ms;
@@ -73,9 +76,10 @@ static void worked(struct worker *worker, struct poll *poll, bool more)
 		worker_end(worker);
 }
 
-/* Everything that was found goes into the vault; what could not be read stays where it is and is reported. Returns how many
- * are at hand, in front; *trouble tells of a vault that takes nothing. */
-static size_t fetch(struct worker *worker, struct poll *poll, struct document **documents, size_t n, struct error *trouble)
+/* Everything that was found goes into the vault; what could not be read stays where it is and is reported. Returns how
+ * many are at hand, in front; *trouble tells of a vault that takes nothing. */
+static size_t fetch(struct worker *worker, struct poll *poll, struct document **documents, size_t n,
+		    struct error *trouble)
 {
 	size_t kept = 0;
 
@@ -90,7 +94,8 @@ static size_t fetch(struct worker *worker, struct poll *poll, struct document **
 		}
 		if (error.class == ERROR_RETRY && error.scope == SCOPE_SITE)
 			*trouble = error;
-		log_warn("poll", SPAN_NONE, "left alone name=\"%.*s\" code=%s error=\"%s\"", SPAN_ARGS(document->name), error.code, error.text);
+		log_warn("poll", SPAN_NONE, "left alone name=\"%.*s\" code=%s error=\"%s\"", SPAN_ARGS(document->name),
+			 error.code, error.text);
 		if (!document->failed && error.class == ERROR_REJECT)
 			poll->source->poll->settle(poll->adapter, document, SETTLE_REFUSED, NULL);
 		poll->source->poll->forget(poll->adapter, document);
@@ -105,7 +110,8 @@ static enum settlement settlement_of(const struct reception *reception)
 	return reception->seen == SEEN_DIED ? SETTLE_DUPLICATE_OF_DEAD : SETTLE_DUPLICATE;
 }
 
-static int commit_all(struct worker *worker, struct poll *poll, struct reception *receptions, size_t n, struct error *error)
+static int commit_all(struct worker *worker, struct poll *poll, struct reception *receptions, size_t n,
+		      struct error *error)
 {
 	struct unit *unit = unit_new(worker->queue);
 
@@ -123,36 +129,43 @@ static int commit_all(struct worker *worker, struct poll *poll, struct reception
 	return unit_commit_wait(unit, error);
 }
 
-/* A document whose identity cannot be told is refused: it goes where the source puts what it refuses, and is reported. */
-static size_t prepare_all(struct worker *worker, struct poll *poll, struct reception *receptions, struct document **documents, size_t n)
+/* A document whose identity cannot be told is refused: it goes where the source puts what it refuses, and is
+ * reported. */
+static size_t prepare_all(struct worker *worker, struct poll *poll, struct reception *receptions,
+			  struct document **documents, size_t n)
 {
 	size_t prepared = 0;
 
 	for (size_t i = 0; i < n; i++) {
 		struct error error = {0};
 
-		if (!receive_prepare(&receptions[prepared], worker->site, poll->flow, &poll->source->endpoint, documents[i], &error)) {
+		if (!receive_prepare(&receptions[prepared], worker->site, poll->flow, &poll->source->endpoint,
+				     documents[i], &error)) {
 			prepared++;
 			continue;
 		}
-		log_warn("poll", SPAN_NONE, "refused name=\"%.*s\" code=%s error=\"%s\"", SPAN_ARGS(documents[i]->name), error.code, error.text);
+		log_warn("poll", SPAN_NONE, "refused name=\"%.*s\" code=%s error=\"%s\"", SPAN_ARGS(documents[i]->name),
+			 error.code, error.text);
 		poll->source->poll->settle(poll->adapter, documents[i], SETTLE_REFUSED, NULL);
 	}
 	return prepared;
 }
 
-static int settle_all(struct worker *worker, struct poll *poll, struct reception *receptions, size_t n, struct error *error)
+static int settle_all(struct worker *worker, struct poll *poll, struct reception *receptions, size_t n,
+		      struct error *error)
 {
 	for (size_t i = 0; i < n; i++) {
 		FAULT("receive.settling");
-		if (poll->source->poll->settle(poll->adapter, receptions[i].document, settlement_of(&receptions[i]), error))
+		if (poll->source->poll->settle(poll->adapter, receptions[i].document, settlement_of(&receptions[i]),
+					       error))
 			return -1;
 		board_tick(worker->slot);
 	}
 	return 0;
 }
 
-static int accept_batch(struct worker *worker, struct poll *poll, struct document **documents, size_t n, struct error *error)
+static int accept_batch(struct worker *worker, struct poll *poll, struct document **documents, size_t n,
+			struct error *error)
 {
 	struct reception receptions[BATCH];
 	int result = -1;
@@ -189,7 +202,8 @@ static int poll_batch(struct worker *worker, struct poll *poll, bool *more, stru
 	*more = kept == BATCH || (kept > 0 && found == BATCH);
 	result = kept ? accept_batch(worker, poll, documents, kept, error) : 0;
 	forget(poll, documents, kept);
-	if (!result && trouble.class != ERROR_NONE) { /* what was left did not fail by itself: the source is not looked through */
+	/* what was left did not fail by itself: the source is not looked through */
+	if (!result && trouble.class != ERROR_NONE) {
 		*error = trouble;
 		result = -1;
 	}
@@ -211,7 +225,8 @@ static bool is_held(struct worker *worker, struct poll *poll)
 	json_array_foreach(json_object_get(answer, "holds"), i, hold) {
 		const char *name = json_string_value(json_object_get(hold, "name"));
 
-		if (name && (!strcmp(name, worker->endpoint) || (poll->source->endpoint.system && !strcmp(name, poll->source->endpoint.system))))
+		if (name && (!strcmp(name, worker->endpoint) || (poll->source->endpoint.system &&
+								 !strcmp(name, poll->source->endpoint.system))))
 			poll->held = true;
 	}
 	json_decref(answer);

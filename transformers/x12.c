@@ -479,7 +479,8 @@ static int check_start(struct x12 *x, struct error *error)
 	if (window_get(&x->scan.window, 0, 4, &got, error))
 		return -1;
 	if (got.len >= 2 && (!memcmp(got.data, "\xff\xfe", 2) || !memcmp(got.data, "\xfe\xff", 2)))
-		return refuse_start(error, "x12.encoding", 0, "this is UTF-16; X12 is exchanged in ASCII, ISO 8859-1 or UTF-8");
+		return refuse_start(error, "x12.encoding", 0,
+				    "this is UTF-16; X12 is exchanged in ASCII, ISO 8859-1 or UTF-8");
 	if (got.len >= 3 && !memcmp(got.data, "\xef\xbb\xbf", 3))
 		x->scan.offset = 3;
 	if (x12_skip_filler(&x->scan, error))

@@ -37,7 +37,7 @@ static void die(const char *what)
 	bench_die(what, NULL);
 }
 
-/* ---- bare ---------------------------------------------------------------------------------------------------- */
+/* ---- bare -------------------------------------------------------------------------------------------------------- */
 
 static amqp_connection_state_t bare_connect(void)
 {
@@ -196,7 +196,7 @@ static void purge(const char *queue)
 	amqp_destroy_connection(connection);
 }
 
-/* ---- the adapter --------------------------------------------------------------------------------------------- */
+/* ---- the adapter ------------------------------------------------------------------------------------------------- */
 
 struct hop {
 	void *broker;
@@ -360,7 +360,7 @@ static double bench_adapter(const struct message *message)
 	return (double)messages / seconds;
 }
 
-/* ---- the queue process --------------------------------------------------------------------------------------- */
+/* ---- the queue process ------------------------------------------------------------------------------------------- */
 
 static void engine_start(const char *directory, struct bench_engine *engine)
 {
@@ -429,7 +429,8 @@ int main(int argc, char **argv)
 	printf("{\"bench\":\"amqp_hop\",\"messages\":%ld,\"rounds\":%zu,\"unit\":%d,\"body\":%zu,\"prefetch\":%d,"
 	       "\"window\":%d,\"hops_per_s\":%.0f,\"bare_per_s\":%.0f,\"ratio\":%.2f,\"worst_ratio\":%.2f,"
 	       "\"adapter_ratio\":%.2f,\"goal\":0.7,\"reached\":%s}\n",
-	       messages, rounds, UNIT, body_size, PREFETCH, WINDOW, bench_median(whole, rounds), bench_median(bare, rounds),
+	       messages, rounds, UNIT, body_size, PREFETCH, WINDOW, bench_median(whole, rounds),
+	       bench_median(bare, rounds),
 	       ratio, ratios[0], part, ratio >= 0.7 ? "true" : "false");
 	message_free(message);
 	bench_remove(directory);

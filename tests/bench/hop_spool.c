@@ -42,7 +42,8 @@ static sqlite3_stmt *bare_prepare(struct bare *bare, const char *sql)
 {
 	sqlite3_stmt *statement;
 
-	bare_check(bare, sqlite3_prepare_v3(bare->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &statement, NULL) == SQLITE_OK);
+	bare_check(bare, sqlite3_prepare_v3(bare->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &statement,
+					    NULL) == SQLITE_OK);
 	return statement;
 }
 
@@ -67,13 +68,15 @@ static void bare_open(struct bare *bare, const char *path)
 	bare_check(bare, sqlite3_open(path, &bare->db) == SQLITE_OK);
 	bare_check(bare, sqlite3_exec(bare->db,
 				      "PRAGMA page_size=8192; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; "
-				      "PRAGMA wal_autocheckpoint=1000; PRAGMA secure_delete=OFF; PRAGMA cache_size=-8192;"
+				      "PRAGMA wal_autocheckpoint=1000; PRAGMA secure_delete=OFF; PRAGMA "
+				      "cache_size=-8192;"
 				      "CREATE TABLE t (key INTEGER PRIMARY KEY, at INTEGER, envelope BLOB, body BLOB)",
 				      NULL, NULL, NULL) == SQLITE_OK);
 	bare->begin = bare_prepare(bare, "BEGIN IMMEDIATE");
 	bare->commit = bare_prepare(bare, "COMMIT");
 	bare->insert = bare_prepare(bare, "INSERT INTO t VALUES (?, ?, ?, ?)");
-	bare->select = bare_prepare(bare, "SELECT key, envelope, body FROM t WHERE key > ? AND key < ? ORDER BY key LIMIT ?");
+	bare->select = bare_prepare(bare,
+				    "SELECT key, envelope, body FROM t WHERE key > ? AND key < ? ORDER BY key LIMIT ?");
 	bare->delete = bare_prepare(bare, "DELETE FROM t WHERE key = ?");
 	bare->next = 1;
 }
@@ -91,7 +94,8 @@ static void bare_fill(struct bare *bare, size_t n)
 {
 	bare_do(bare, bare->begin);
 	for (size_t i = 0; i < n; i++)
-		bare_insert(bare, 1, bare->envelope.data, (int)bare->envelope.len, bare->body.data, (int)bare->body.len);
+		bare_insert(bare, 1, bare->envelope.data, (int)bare->envelope.len, bare->body.data,
+			    (int)bare->body.len);
 	bare_do(bare, bare->commit);
 }
 
@@ -137,7 +141,8 @@ struct probed {
 	double median_ms, p99_ms, worst_ms;
 };
 
-static pid_t probe_start(const struct bench_engine *engine, const struct message *message, int report, const int until[2])
+static pid_t probe_start(const struct bench_engine *engine, const struct message *message, int report,
+			 const int until[2])
 {
 	static double times[PROBES_MAX];
 	struct probed probed = {0};
@@ -190,7 +195,8 @@ static size_t argument(int argc, char **argv, int at, size_t otherwise)
 
 int main(int argc, char **argv)
 {
-	size_t n = argument(argc, argv, 1, 20000), rounds = argument(argc, argv, 2, 5), size = argument(argc, argv, 3, 2048);
+	size_t n = argument(argc, argv, 1, 20000), rounds = argument(argc, argv, 2, 5),
+		size = argument(argc, argv, 3, 2048);
 	double ours[BENCH_ROUNDS_MAX], bare_rates[BENCH_ROUNDS_MAX], ratios[BENCH_ROUNDS_MAX], ratio;
 	struct bench_hops how = {.unit = UNIT, .flight = 2};
 	struct engine_config config = {.broker = &spool_ops, .store = &sqlite_ops};

@@ -18,7 +18,8 @@ struct sink_fixture {
 	char *(*content)(void *, const char *name, size_t *len); /* of one not taken away; the caller frees */
 	unsigned (*leftovers)(void *);    /* of ours at the target, besides effects */
 	void (*unreachable)(void *, bool); /* the target is gone, and back */
-	const char *const *faults; /* points between prepare and abandon, ended by NULL (not for sinks without traits) */
+	/* points between prepare and abandon, ended by NULL (not for sinks without traits) */
+	const char *const *faults;
 	const char *always;               /* fault settings for every process, or "" */
 	const char *const *doubtful;      /* of the faults, those after which it may honestly not know; ended by NULL */
 };

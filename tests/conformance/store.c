@@ -58,7 +58,8 @@ static void what_was_seen_is_found_and_the_first_message_stays(void **state)
 
 static void what_is_past_its_time_is_new_again(void **state)
 {
-	struct id source = id_number("source", 1), first = id_number("message", 1), second = id_number("message", 2), found;
+	struct id source = id_number("source", 1), first = id_number("message", 1), second = id_number("message", 2),
+		found;
 	struct site *site;
 	enum seen seen;
 

@@ -47,11 +47,10 @@ BAD_JSON = {
     "truncated": (b'{"n": "t", "lines": [{"sku": "A"', "json.syntax"),
     "binary": (random.Random(1).randbytes(4096), None),
     "latin-1": ('{"n": "M\xfcller"}'.encode("latin-1"), "json.encoding"),
-    "utf-16": ('{"n": "x"}').encode("utf-16"), 
+    "utf-16": ('{"n": "x"}'.encode("utf-16"), "json.encoding"),
     "deep": (b'{"n":' + b"[" * 100000 + b"]" * 100000 + b"}", "json.depth"),
     "syntax": (b'{"n": 1,\n "lines": 5 ]\n', "json.syntax"),
 }
-BAD_JSON["utf-16"] = (BAD_JSON["utf-16"], "json.encoding")
 
 
 def archived(site, folder, name):

@@ -52,7 +52,8 @@ static int down(void **state)
 }
 
 /* A document of that name and content, taken in by that flow. -1: refused, with the error. */
-static int take(struct world *world, struct reception *reception, struct document *document, const char *flow_name, const char *name,
+static int take(struct world *world, struct reception *reception, struct document *document, const char *flow_name,
+		const char *name,
 		const char *content, int64_t time_ms, struct error *error)
 {
 	const struct flow *flow = site_flow(session_site(world->session), span_of(flow_name));
@@ -61,7 +62,8 @@ static int take(struct world *world, struct reception *reception, struct documen
 	*document = (struct document){.name = span_of(name), .time_ms = time_ms};
 	assert_int_equal(vault_put(world->vault, reader, &document->stored, NULL), 0);
 	reader_unref(reader);
-	return receive_prepare(reception, session_site(world->session), flow, &flow->sources[0].endpoint, document, error);
+	return receive_prepare(reception, session_site(world->session), flow, &flow->sources[0].endpoint, document,
+			       error);
 }
 
 static void accept_now(struct world *world, const char *flow_name, struct reception *receptions, size_t n)

@@ -80,7 +80,8 @@ static void each_role_has_a_seat_and_each_folder_one_of_its_own(void **state)
 
 static void a_reload_keeps_seats_and_retires_what_is_gone_but_for_what_may_still_hold_something(void **state)
 {
-	char *directory = small_site(), *gone = support_path(directory, "flows/second.yaml"), *source = support_path(directory, "flows/intake.yaml");
+	char *directory = small_site(), *gone = support_path(directory, "flows/second.yaml"),
+		*source = support_path(directory, "flows/intake.yaml");
 	struct generation *old = generation_made(directory, NULL), *new;
 	struct seats seats = {0};
 	struct seat *first;
@@ -89,7 +90,9 @@ static void a_reload_keeps_seats_and_retires_what_is_gone_but_for_what_may_still
 	first = seat_find(&seats, "sink:first");
 	unlink(gone);
 	unlink(source);
-	put(directory, "flows/other.yaml", "flow: other\nowner: tests\nfrom: {file: 'other/*.json', after: archive}\nsteps: [{decode: json}]\npublish: thing.v1\n");
+	put(directory, "flows/other.yaml",
+	    "flow: other\nowner: tests\nfrom: {file: 'other/*.json', after: archive}\nsteps: [{decode: "
+	    "json}]\npublish: thing.v1\n");
 	new = generation_made(directory, old);
 	seats_plan(&seats, new);
 	assert_ptr_equal(seat_find(&seats, "sink:first"), first);

@@ -17,7 +17,8 @@ static inline void put(const char *directory, const char *name, const char *text
 }
 
 #define SITE_FLOW_IN \
-	"flow: intake\nowner: tests\nfrom: {file: 'in/*.json', after: archive}\nsteps: [{decode: json}]\npublish: thing.v1\n"
+	"flow: intake\nowner: tests\nfrom: {file: 'in/*.json', after: archive}\nsteps: [{decode: json}]\npublish: "
+	"thing.v1\n"
 #define SITE_FLOW_OUT(name) \
 	"flow: " name "\nowner: tests\nsubscribe: thing.v1\nsteps: [{encode: json}]\n" \
 	"to: {file: '" name "/$(.n).json', exists: refuse, create: yes}\neffect: rename\n"
@@ -29,7 +30,8 @@ static inline char *small_site(void)
 {
 	char *directory = support_tmpdir();
 
-	put(directory, "site.yaml", "name: small\nprocesses: {transform: 2}\nlimits: {document: 1000, disk-reserve: 1KiB}\n");
+	put(directory, "site.yaml",
+	    "name: small\nprocesses: {transform: 2}\nlimits: {document: 1000, disk-reserve: 1KiB}\n");
 	put(directory, "flows/intake.yaml", SITE_FLOW_IN);
 	put(directory, "flows/first.yaml", SITE_FLOW_OUT("first"));
 	put(directory, "flows/second.yaml", SITE_FLOW_OUT("second"));
@@ -45,7 +47,8 @@ static inline struct generation *generation_made(const char *directory, struct g
 	findings_init(&findings);
 	generation = generation_new(directory, "", before, &findings, &error);
 	for (size_t i = 0; !generation && i < findings.count; i++)
-		print_message("%s:%u: %s\n", findings.list[i].place.file, (unsigned)findings.list[i].place.line, findings.list[i].text);
+		print_message("%s:%u: %s\n", findings.list[i].place.file, (unsigned)findings.list[i].place.line,
+			      findings.list[i].text);
 	findings_free(&findings);
 	if (!generation)
 		fail_msg("%s", error.text);
