@@ -160,6 +160,16 @@ static int tell_refusal(struct run *run, const struct dead *letter, struct error
 	return result;
 }
 
+/* Parts of a list all begin at 0: their paths tell them apart (FNV-1a). */
+static uint32_t part_number(const struct item *item)
+{
+	uint32_t hash = 2166136261u ^ (uint32_t)item->offset;
+
+	for (size_t i = 0; i < item->path.len; i++)
+		hash = (hash ^ (unsigned char)item->path.data[i]) * 16777619u;
+	return hash ? hash : 1;
+}
+
 static int put_dead(struct run *run, const struct item *item, const char *step, const struct error *why,
 		    struct span content, struct error *error)
 {
@@ -182,7 +192,7 @@ static int put_dead(struct run *run, const struct item *item, const char *step, 
 		json_object_set_new(detail, "path",
 				    json_stringn(item->path.data ? item->path.data : "", item->path.len));
 		/* several parts of one message may die: each has a record of its own */
-		record.attempt = (uint32_t)item->offset + 1;
+		record.attempt = part_number(item);
 	}
 	json_object_set_new(detail, "position",
 			    json_stringn(letter.position.data ? letter.position.data : "", letter.position.len));

@@ -171,8 +171,11 @@ def closed_letters(site):
     check(history[0]["who"] and history[0]["why"] == "test", history)
     site.write("flows/intake.yaml", INTAKE.lstrip("\n").replace("flow: intake", "flow: other"))
     code, out, err = site.type("dead", "replay", second)
-    equal([letter["state"] for letter in site.ask("dead", "list", "--state", "all")["letters"]], ["discarded", "open"], "states") \
-        if code else check("replayed" in out, out, err)
+    if code:  # a site that still has the old revision's queue takes it
+        check("no flow of this site has the queue" in err, err)
+        equal([letter["state"] for letter in site.dead()], ["open"], "the letter")
+    else:
+        check("replayed" in out, out)
 
 
 @test("Ctrl-C ends a replay between two letters; the same command again does the rest")
@@ -261,8 +264,7 @@ def begins_and_ends(site):
 def in_the_way(site):
     dead_ones(site, 3)
     slow = site.spawn([FERRULE, "dead", "replay", "--cause", "jq.error", "--rate", "0.05/s"], cwd=site.path)
-    wait(lambda: site.said("12 dead") or os.path.exists(site.at("data/run/queue.sock")), 10, "the slow one")
-    time.sleep(0.3)
+    wait(lambda: site.said("replayed 1 into"), 10, "the slow one")
     code, out, err = site.type("status", timeout=40)
     check(code == 3 and f"process {slow.pid}" in err and "another command" in err, code, out, err)
     slow.send_signal(signal.SIGINT)
@@ -276,7 +278,7 @@ def examples():
     overview = subprocess.run([FERRULE, "help"], stdout=subprocess.PIPE, check=True).stdout.decode()
     for verb in re.findall(r"^  ([a-z]+) ", overview, re.M):
         text = subprocess.run([FERRULE, "help", verb], stdout=subprocess.PIPE, check=True).stdout.decode()
-        for command in re.findall(r"^  ((?:ferrule|echo) [^\n]*(?:\|\n +[^\n]+)*)$", text, re.M):
+        for command in re.findall(r"^  ((?:ferrule|echo) (?:[^\n]*\|\n +)*[^\n]*)$", text, re.M):
             found.append((verb, command))
     return found
 
