@@ -17,8 +17,8 @@ static inline void put(const char *directory, const char *name, const char *text
 }
 
 #define SITE_FLOW_IN \
-	"flow: intake\nowner: tests\nfrom: {file: 'in/*.json', after: archive}\nsteps: [{decode: json}]\npublish: "
-	"thing.v1\n"
+	"flow: intake\nowner: tests\nfrom: {file: 'in/*.json', after: archive}\n" \
+	"steps: [{decode: json}]\npublish: thing.v1\n"
 #define SITE_FLOW_OUT(name) \
 	"flow: " name "\nowner: tests\nsubscribe: thing.v1\nsteps: [{encode: json}]\n" \
 	"to: {file: '" name "/$(.n).json', exists: refuse, create: yes}\neffect: rename\n"
