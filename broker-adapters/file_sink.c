@@ -3,7 +3,8 @@
  * Two hidden files in the target's own folder make an interrupted delivery decidable, whoever asks and however often:
  *
  *   .ferrule-<key>.tmp   the content; its rename to the final name is the effect
- *   .ferrule-<key>.mark  empty: the content had been prepared, durably. Stays until the outcome is committed
+ *   .ferrule-<key>.mark  a second name for it: the content had been prepared, durably. Stays until the outcome is
+ *                        committed
  *
  *   prepare   write and sync .part, rename it to .tmp, make .mark, sync the folder     (before the intent)
  *   start     rename .tmp to the final name                                            (after it)
@@ -300,10 +301,12 @@ static int file_sink_reap(void *arg, struct attempt **into, size_t max, size_t *
 
 /* ---- resolve, abandon, sweep ---------------------------------------------------------------------------------- */
 
-/* The link was made when another name leads to the same file. */
-static enum resolved resolve_link(struct pending *pending, const struct stat *link)
+/* The link was made when another name than the mark leads to the same file. */
+static enum resolved resolve_link(struct pending *pending, const struct stat *link, const struct stat *mark)
 {
-	if (link->st_nlink < 2)
+	nlink_t ours = link->st_ino == mark->st_ino && link->st_dev == mark->st_dev ? 2 : 1;
+
+	if (link->st_nlink <= ours)
 		return RESOLVED_UNKNOWN;
 	hidden_unlink(pending->directory, &pending->attempt->key, HIDDEN_LINK);
 	return RESOLVED_HAPPENED;
@@ -320,7 +323,7 @@ static enum resolved look(struct pending *pending)
 	if (prepared && prepared->made && prepared->stage == STAGE_READY)
 		return RESOLVED_UNKNOWN; /* ours and new: what the intent's own attempt had left is gone */
 	if (hidden_is_there(pending->directory, &attempt->key, HIDDEN_LINK, &link))
-		return resolve_link(pending, &link);
+		return resolve_link(pending, &link, &mark);
 	return hidden_is_there(pending->directory, &attempt->key, HIDDEN_TMP, &tmp) ? RESOLVED_NOT : RESOLVED_HAPPENED;
 }
 
