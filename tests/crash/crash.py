@@ -40,9 +40,9 @@ class Round:
             self.site.drop_spoiled()
         elif draw < 0.25:
             self.site.post()
-        elif draw < 0.92:
-            self.site.drop(1, 200)
         elif draw < 0.95:
+            self.site.drop(1, 200)
+        elif draw < 0.98:
             self.site.drop(1, large=150_000)
         else:
             self.site.drop(self.rng.randint(20, self.options.split), 200)

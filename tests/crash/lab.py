@@ -409,9 +409,13 @@ class Site:
         if self.supervisor.poll() is not None:
             raise Failure(f"the site ended by itself with {self.supervisor.returncode}")
         self.stop()
+        began = time.monotonic()
         code = self.run_idle(settle)
         if code:
             raise Failure(f"the last run ended with {code}")
+        if time.monotonic() - began >= settle:
+            queues = {queue["name"]: queue["ready"] + queue["parked"] for queue in self.ask("status", self.site)["queues"]}
+            raise Failure(f"not at its end after {settle} s: { {name: n for name, n in queues.items() if n} }")
         self.close()
 
     def close(self):
