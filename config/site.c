@@ -190,8 +190,9 @@ static void drop_consequences(struct findings *findings)
 		bool consequence = false;
 
 		for (size_t k = 0; k < n && !consequence && strcmp(f->code, "variable.undefined") != 0; k++)
-			consequence = undefined[k].file == f->place.file && undefined[k].line == f->place.line &&
-				      undefined[k].column == f->place.column;
+			consequence = undefined[k].file && f->place.file &&
+				      !strcmp(undefined[k].file, f->place.file) &&
+				      undefined[k].line == f->place.line && undefined[k].column == f->place.column;
 		if (consequence)
 			findings->errors -= f->severity == SEVERITY_ERROR;
 		else
