@@ -36,6 +36,7 @@ struct batch {
 	struct delivery *deliveries[BATCH_MESSAGES];
 	size_t count, bytes;
 	bool stored; /* something was put into the vault */
+	bool last;   /* it tells what became of a message that could not be done */
 };
 
 struct transform {
@@ -353,16 +354,20 @@ static void fail_batch(struct batch *batch, const struct error *error)
 	batch_free(batch, false);
 }
 
+static void refused(struct batch *batch, const struct error *error);
+
 static void committed(void *arg, const struct error *error)
 {
 	struct batch *batch = arg;
 
 	FAULT("transform.committed");
 	board_tick(batch->worker->slot);
-	if (error)
+	if (!error)
+		batch_free(batch, true);
+	else if (error->class == ERROR_RETRY || batch->last)
 		fail_batch(batch, error);
 	else
-		batch_free(batch, true);
+		refused(batch, error);
 }
 
 static void commit(struct batch *batch)
@@ -418,11 +423,35 @@ static void put_aside(struct batch *batch, const struct retry_spec *retry, const
 	commit(batch);
 }
 
+static const struct retry_spec patient = {5ll * 86400000, 1000, 900000};
+
+/* The unit cannot be committed as it is, now or later. Whose fault that is shows when each goes alone. */
+static void refused(struct batch *batch, const struct error *error)
+{
+	struct transform *transform = batch->worker->own;
+	struct run run = {.worker = batch->worker, .batch = batch, .delivery = batch->deliveries[0]};
+	struct error why = *error;
+
+	transform->careful = 2 * BATCH_MESSAGES;
+	if (batch->count > 1) {
+		fail_batch(batch, error);
+		return;
+	}
+	batch->last = true;
+	batch->unit = unit_new(batch->worker->queue);
+	if (why.class != ERROR_REJECT) {
+		put_aside(batch, &patient, &why);
+		return;
+	}
+	bury(&run, NULL, "commit", &why);
+	unit_settle(batch->unit, batch->deliveries[0]);
+	commit(batch);
+}
+
 /* What could not be done spoils the unit it was in: nothing of that is settled, all of it comes again, one by one for a
  * while. */
 static void spoiled(struct batch *batch, const struct error *error)
 {
-	static const struct retry_spec patient = {5ll * 86400000, 1000, 900000};
 	struct worker *worker = batch->worker;
 	struct transform *transform = worker->own;
 

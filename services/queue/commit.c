@@ -208,7 +208,9 @@ static bool refused(struct engine *engine, struct work *work)
 {
 	if (work->error.class)
 		return true;
-	if (!engine->db_open)
+	if (work->kind == WORK_UNIT && work->items_count && FAULT_FAILS("queue.refuse"))
+		error_set(&work->error, ERROR_REJECT, "test.refused", "a test refused the unit");
+	else if (!engine->db_open)
 		error_set(&work->error, ERROR_RETRY, "db.gone", "the store cannot be reached");
 	else if (!engine->accepting && work->kind == WORK_UNIT && !work->items_count && work->early.len)
 		error_set(&work->error, ERROR_RETRY, "site.full",

@@ -151,5 +151,29 @@ effect: rename
     equal(site.files("out"), ["large.json"], "delivered")
 
 
+@test("a unit that can never be committed ends as a dead letter of its one message, and the others go on")
+def refused_units(site):
+    if not has_faults():
+        raise Skip("no fault points in this build")
+    site.flow("""
+flow: single
+owner: tests
+from: {file: 'in/*.json', after: archive, age: 0s, interval: 100ms}
+steps: [{decode: json}]
+to: {file: 'out/$(.n).json', exists: refuse, create: yes}
+effect: rename
+""")
+    for n in range(40):
+        site.drop(f"in/{n}.json", {"n": n})
+    site.start(env={"FERRULE_FAULTS": "queue.refuse%3=fail", "FERRULE_FAULT_SEED": "3"})
+    wait(lambda: len(site.files("out")) + len(site.dead()) >= 40, 30, "all of them to be somewhere")
+    site.idle()
+    dead = site.dead()
+    check(dead, "none was refused: this shows nothing")
+    equal({(letter["cause"], letter["step"]) for letter in dead}, {("test.refused", "commit")}, "dead letters")
+    equal(len(site.files("out")) + len(dead), 40, "delivered and dead")
+    equal(site.doubts(), [], "doubts")
+
+
 if __name__ == "__main__":
     main()
