@@ -9,11 +9,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 /* Cuts what stands before the first `end` off the front; all, when there is none. */
 static inline struct span cut(struct span *text, char end)
 {
-	const char *at = text->len ? memchr(text->data, end, text->len) : NULL;
-	size_t len = at ? (size_t)(at - text->data) : text->len, whole = at ? len + 1 : len;
-	struct span piece = span_make(text->data, len);
+	struct span piece = *text;
 
-	*text = whole ? span_make(text->data + whole, text->len - whole) : *text;
+	for (size_t i = 0; i < text->len; i++)
+		if (text->data[i] == end) {
+			piece.len = i;
+			break;
+		}
+	*text = span_make(text->data + piece.len, text->len - piece.len);
+	if (text->len) /* the end itself */
+		*text = span_make(text->data + 1, text->len - 1);
 	return piece;
 }
 
