@@ -414,8 +414,9 @@ class Site:
         if code:
             raise Failure(f"the last run ended with {code}")
         if time.monotonic() - began >= settle:
-            queues = {queue["name"]: queue["ready"] + queue["parked"] for queue in self.ask("status", self.site)["queues"]}
-            raise Failure(f"not at its end after {settle} s: { {name: n for name, n in queues.items() if n} }")
+            queues = self.ask("status", self.site)["queues"]
+            left = {queue["name"]: queue["ready"] + queue["parked"] for queue in queues}
+            raise Failure(f"not at its end after {settle} s: { {name: n for name, n in left.items() if n} }")
         self.close()
 
     def close(self):
