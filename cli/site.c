@@ -209,6 +209,10 @@ const char *show_age(char *text, int64_t ms)
 
 	if (ms <= 0)
 		return "";
+	if (age > -1000 && age < 1000) {
+		snprintf(text, SHOWN, age < 0 ? "in a moment" : "just now");
+		return text;
+	}
 	duration_format(age < 0 ? -age : age, span);
 	snprintf(text, SHOWN, age < 0 ? "in %s" : "%s ago", span);
 	return text;

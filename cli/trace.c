@@ -64,7 +64,7 @@ static bool under_way(const json_t *message)
 	return true;
 }
 
-static void print_tree(const json_t *messages, int depth)
+static void print_tree(const json_t *messages, int depth, const char *site)
 {
 	const json_t *message, *stage;
 	size_t i, j;
@@ -87,9 +87,9 @@ static void print_tree(const json_t *messages, int depth)
 			print_stage(stage, depth);
 		if (under_way(message)) {
 			indent(depth);
-			puts("   … on its way: ferrule status shows what waits where");
+			printf("   … on its way; what waits where: ferrule status%s\n", site);
 		}
-		print_tree(json_object_get(message, "children"), depth + 1);
+		print_tree(json_object_get(message, "children"), depth + 1, site);
 	}
 }
 
@@ -118,13 +118,13 @@ static int print_answer(const struct arguments *arguments, const json_t *answer,
 	if (arguments->json)
 		verb_print_json(answer);
 	else if (found)
-		print_tree(json_object_get(answer, "tree"), 0);
+		print_tree(json_object_get(answer, "tree"), 0, show_site(SHOWN_HERE, arguments));
 	else
 		print_unknown(answer);
 	if (!arguments->json && json_is_true(json_object_get(answer, "truncated")))
 		printf("… and more: --messages %lld\n", 10 * (long long)json_number(answer, "messages"));
 	if (*why)
-		verb_refused(arguments, EXIT_FINDINGS, "trace.behind", "the last steps may be missing: %s", why);
+		verb_refused(arguments, found ? EXIT_DONE : EXIT_FINDINGS, "trace.behind", "the last steps may be missing: %s", why);
 	return found ? EXIT_DONE : EXIT_FINDINGS;
 }
 

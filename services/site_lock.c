@@ -61,7 +61,8 @@ static void sign(int fd, const char *what)
 		return; /* only information for people */
 }
 
-static int refused(int fd, struct error *error)
+/* `talk`: to somebody who wants to talk to the site rather than to run it. */
+static int refused(int fd, bool talk, struct error *error)
 {
 	bool command;
 	long pid = holder_of(fd, &command);
@@ -70,6 +71,11 @@ static int refused(int fd, struct error *error)
 	if (alive && command)
 		return error_set(error, ERROR_FATAL, "site.running",
 				 "another command has the site in hand, process %ld: try again when it has ended", pid);
+	if (alive && talk)
+		return error_set(
+			error, ERROR_FATAL, "site.silent",
+			"the site runs, as process %ld, but its queue process cannot be reached: its log says why",
+			pid);
 	if (alive)
 		return error_set(error, ERROR_FATAL, "site.running",
 				 "the site runs already, as process %ld: stop that one first (kill %ld)", pid, pid);
@@ -91,7 +97,7 @@ int site_lock(const char *run_path, int wait_ms, struct error *error)
 		struct timespec nap = {0, 50000000};
 
 		if (clock_tick_ms() >= until) {
-			refused(fd, error);
+			refused(fd, false, error);
 			close(fd);
 			return -1;
 		}
@@ -129,7 +135,7 @@ int site_lock_refused(const char *run_path, struct error *error)
 
 	if (fd < 0)
 		return error_errno(error, ERROR_FATAL, "site.lock", "opening %s/lock", run_path);
-	refused(fd, error);
+	refused(fd, true, error);
 	close(fd);
 	return -1;
 }

@@ -272,6 +272,23 @@ def in_the_way(site):
     site.do("status")
 
 
+@test("a damaged store is told at once, with 3, and what was recorded can still be traced")
+def damaged(site):
+    site_of(site)
+    site.drop("in/1.json", [{"n": 1}])
+    site.run_until_idle()
+    for name in os.listdir(site.at("data")):
+        if name.startswith("site.db"):
+            os.unlink(site.at("data", name))
+    site.write("data/site.db", os.urandom(20000))
+    began = time.monotonic()
+    told = trouble(site, "status", code=3)
+    check("site.db" in told["text"], told)
+    code, out, err = site.type("trace", "1.json")
+    check(code == 0 and "T-1.json" in out and "may be missing" in err, code, out, err)
+    check(time.monotonic() - began < 8, "it took", time.monotonic() - began)
+
+
 def examples():
     """[(verb, command line)] of `ferrule help VERB`; lines that end with | go on."""
     found = []
