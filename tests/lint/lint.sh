@@ -191,6 +191,18 @@ over "$work/c" '
 	/^  +[^ *]/ && !/^ *\*/ { print FILENAME ":" FNR ": indented with spaces" }' >"$work/found"
 result "files say what they are and are indented with tabs" "$work/found"
 
+# What no makefile names is not built, not run and not distributed.
+# shellcheck disable=SC2086
+find Makefile.am $folders docs -name '*.mk' -print0 -o -name Makefile.am -print0 2>/dev/null | xargs -0 cat >"$work/made"
+{
+	sed 's/$/ /' "$work/c"
+	# shellcheck disable=SC2086
+	find $folders docs -type f \( -name '*.sh' -o -name '*.py' -o -name '*.md' -o -name '*.jq' \) 2>/dev/null | grep -v '^tests/golden/'
+} | while read -r file; do
+	grep -qF "/$(basename "$file")" "$work/made" || echo "$file:1: no makefile names it"
+done >"$work/found"
+result "every file is named in a makefile" "$work/found"
+
 # ---- globals -------------------------------------------------------------------------------------------------------------
 # Asked of the objects, which cannot be misread. Constants with addresses in them are in .data.rel.ro; a call site of the log has its counter.
 globals() {

@@ -24,6 +24,7 @@ good_tree() {
 	{ head_of; echo '#include "broker-adapters/file.h"'; } | file broker-adapters/file_sink.c
 	printf '/* F. */\n#ifndef FERRULE_FILE_H\n#define FERRULE_FILE_H\n#endif\n' | file broker-adapters/file.h
 	{ head_of; echo '#include "base/a.h"'; } | file cli/main.c
+	echo 'X = %D%/a.c %D%/a.h %D%/b.c %D%/crypto.c %D%/file.h %D%/file_sink.c %D%/main.c' | file base/automake.mk
 }
 
 # expect RESULT RULE: what the lint says of the tree.
@@ -44,7 +45,7 @@ breaks() {
 
 good_tree
 touch "$tree/config.h"
-for rule in 'layers' 'peers' 'each foreign' 'config.h' 'headers' 'lines' 'files have' 'functions' 'nothing' 'files say' 'shell'; do
+for rule in 'layers' 'peers' 'each foreign' 'config.h' 'headers' 'lines' 'files have' 'functions' 'every file' 'nothing' 'files say' 'shell'; do
 	expect ok "$rule"
 done
 
@@ -77,6 +78,8 @@ breaks 'lines'
 breaks 'files have'
 { head_of; printf 'int f(void)\n{\n'; yes '	x();' | head -n 81; echo '}'; } | file base/b.c
 breaks 'functions'
+head_of | file base/lost.c
+breaks 'every file'
 { head_of; printf '#if %s\n#endif\n' 0; } | file base/b.c
 breaks 'nothing'
 { head_of; printf '/* T%s: later */\n' ODO; } | file base/b.c
