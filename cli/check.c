@@ -6,6 +6,7 @@
 #include "services/registry.h"
 
 static const struct verb_option options[] = {
+	{"site", "DIR", "the same as the word DIR"},
 	{"env", "NAME", "take the values of environments/NAME.yaml"},
 	{"json", NULL, "findings as JSON"},
 	{NULL, NULL, NULL},
@@ -29,9 +30,14 @@ static void print_text(const struct findings *findings, const char *directory)
 		printf("%s: no errors\n", directory);
 }
 
+static const char *directory_of(const struct arguments *arguments)
+{
+	return argument_word(arguments, 0, argument_given(arguments, "site") ? argument(arguments, "site") : ".");
+}
+
 static int check(const struct arguments *arguments)
 {
-	const char *directory = argument_word(arguments, 0, ".");
+	const char *directory = directory_of(arguments);
 	struct error error = {0};
 	struct findings findings;
 	struct bundle *bundle =

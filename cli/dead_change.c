@@ -171,7 +171,8 @@ static void say_after(struct selection *selection, const struct action *action, 
 					       (json_int_t)selection->done, "failed", (json_int_t)selection->failed,
 					       "left", (json_int_t)left));
 	else if (!selection->count)
-		puts("No dead letters match.");
+		printf("No dead letters match; all that there are: ferrule dead list%s\n",
+		       show_site(SHOWN_HERE, selection->arguments));
 	else if (interrupted || selection->failed || selection->count > 1)
 		printf("%s%zu %s%s, %zu failed, %zu left%s\n", interrupted ? "interrupted: " : "", selection->done,
 		       argument_given(selection->arguments, "dry-run") ? "would be " : "", action->past,

@@ -9,6 +9,7 @@
 #include "services/supervisor.h"
 
 static const struct verb_option options[] = {
+	{"site", "DIR", "the same as the word DIR"},
 	{"env", "NAME", "take the values of environments/NAME.yaml"},
 	{"role", "ROLE", "only this role, and the queue process; may be repeated"},
 	{"until-idle", NULL, "poll each source once and end when nothing is ready, held, parked or unrecorded"},
@@ -42,11 +43,16 @@ static int duration(const struct arguments *arguments, const char *name, int64_t
 	return 0;
 }
 
+static const char *directory_of(const struct arguments *arguments)
+{
+	return argument_word(arguments, 0, argument_given(arguments, "site") ? argument(arguments, "site") : ".");
+}
+
 static int run(const struct arguments *arguments)
 {
 	const char *roles[ARGUMENTS_MAX + 1] = {NULL};
 	struct supervisor_config config = {
-		.directory = argument_word(arguments, 0, "."),
+		.directory = directory_of(arguments),
 		.environment = argument_given(arguments, "env") ? argument(arguments, "env") : "",
 		.until_idle = argument_given(arguments, "until-idle"),
 	};

@@ -124,7 +124,8 @@ static int print_answer(const struct arguments *arguments, const json_t *answer,
 	if (!arguments->json && json_is_true(json_object_get(answer, "truncated")))
 		printf("… and more: --messages %lld\n", 10 * (long long)json_number(answer, "messages"));
 	if (*why)
-		verb_refused(arguments, found ? EXIT_DONE : EXIT_FINDINGS, "trace.behind", "the last steps may be missing: %s", why);
+		verb_refused(arguments, found ? EXIT_DONE : EXIT_FINDINGS, "trace.behind",
+			     "the last steps may be missing: %s", why);
 	return found ? EXIT_DONE : EXIT_FINDINGS;
 }
 

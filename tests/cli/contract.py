@@ -108,6 +108,7 @@ def documents(site):
     equal(report(site, "resume", "intake")["result"], "resumed", "resume")
     equal(report(site, "resume", "intake")["result"], "not-held", "resume once more")
     equal(report(site, "check")["errors"], 0, "check")
+    equal(report(site, "check", "--site", site.path, cwd=site.root)["errors"], 0, "check --site")
     check(report(site, "version")["libraries"], "version")
     made = report(site, "init", os.path.join(site.root, "new"))
     check(made["next"] and made["secrets"], made)
