@@ -14,7 +14,7 @@
 #define BOARD_CAUSE 200
 
 struct board_slot {
-	_Atomic uint32_t holding;  /* 1: `id` is in hand */
+	_Atomic uint32_t holding;  /* 1: `id` is in hand; no id: a poller is at work on its source */
 	_Atomic uint32_t ticks;    /* one more with every bit of progress */
 	_Atomic uint32_t ready;    /* 1: the role does its work (connected and consuming) */
 	_Atomic uint32_t stopping; /* 1: it drains, and standing still is no fault */

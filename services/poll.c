@@ -25,6 +25,15 @@ struct poll {
 	int64_t asked_ms;      /* when the source was asked last */
 };
 
+/* While the source itself is at work its process may hang there: the board shows that, without a message in hand. */
+static void at_source(struct worker *worker, bool begins)
+{
+	if (begins)
+		board_hold(worker->slot, &(struct id){{0}});
+	else
+		board_let_go(worker->slot);
+}
+
 static void forget(struct poll *poll, struct document **documents, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
@@ -180,7 +189,9 @@ static int accept_batch(struct worker *worker, struct poll *poll, struct documen
 	if (receive_recognise(worker->queue, receptions, n, error) || commit_all(worker, poll, receptions, n, error))
 		goto done;
 	FAULT("receive.committed");
+	at_source(worker, true);
 	result = settle_all(worker, poll, receptions, n, error);
+	at_source(worker, false);
 done:
 	for (size_t i = 0; i < n; i++)
 		receive_free(&receptions[i]);
@@ -196,9 +207,12 @@ static int poll_batch(struct worker *worker, struct poll *poll, bool *more, stru
 	int result;
 
 	*more = false;
-	if (poll->source->poll->poll(poll->adapter, documents, BATCH, &found, error))
+	at_source(worker, true);
+	result = poll->source->poll->poll(poll->adapter, documents, BATCH, &found, error);
+	kept = result ? 0 : fetch(worker, poll, documents, found, &trouble);
+	at_source(worker, false);
+	if (result)
 		return -1;
-	kept = fetch(worker, poll, documents, found, &trouble);
 	*more = kept == BATCH || (kept > 0 && found == BATCH);
 	result = kept ? accept_batch(worker, poll, documents, kept, error) : 0;
 	forget(poll, documents, kept);

@@ -145,7 +145,7 @@ static bool suspect(struct supervisor *supervisor, struct seat *seat, const char
 	struct board_slot *slot = board_slot(supervisor->board, seat->slot);
 	char text[ID_TEXT], whole[BOARD_CAUSE + 240];
 
-	if (!atomic_load(&slot->holding))
+	if (!atomic_load(&slot->holding) || id_is_none(&slot->id)) /* none: at work on its source */
 		return false;
 	slot->step[sizeof slot->step - 1] = '\0';
 	slot->cause[sizeof slot->cause - 1] = '\0';

@@ -153,4 +153,24 @@ def hung_while_writing(site):
     equal(site.hidden("out"), [], "hidden files")
 
 
+@test("a source that hangs is shown as hanging, and what it holds comes after a restart")
+def hung_source(site):
+    if not has_faults():
+        raise Skip("built without --enable-faults")
+    site.flow(INTAKE)
+    to_folder(site, "folder", "out/$(.n).json")
+    things(site, 0, 3)
+    site.start("--watchdog", "1s", env={"FERRULE_FAULTS": "receive.settling:1=hang"}, ready=False)
+    state = wait(lambda: site.status()["endpoints"].get("intake", {}).get("code") and site.status()["endpoints"]["intake"], 10,
+                 "the source to be shown as hanging")
+    equal(state["code"], "endpoint.hung", "why")
+    site.wait_files("out", 3, 10)
+    site.stop(within=10)
+    site.start()
+    wait(lambda: not site.files("in"), 10, "the file to be put away")
+    site.idle()
+    equal(site.files("out"), ["0.json", "1.json", "2.json"], "delivered")
+    equal(site.dead() + site.doubts(), [], "dead letters and doubts")
+
+
 main()
