@@ -96,6 +96,8 @@ typedef void unit_done_fn(void *arg, const struct error *);
 int unit_commit(struct unit *, unit_done_fn *, void *arg,
 		struct error *);                     /* -1: done will not be called, the unit is still the caller's */
 int unit_commit_wait(struct unit *, struct error *); /* the same, waiting; frees the unit in any case */
+/* … for so long at most; RETRY `queue.silent` then, and whether it was committed is not known. */
+int unit_commit_within(struct unit *, int wait_ms, struct error *);
 
 /* ---- asking ------------------------------------------------------------------------------------------------ */
 enum seen { SEEN_NEW, SEEN_BEFORE, SEEN_DIED };

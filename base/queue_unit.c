@@ -317,23 +317,37 @@ static void forget(struct queue *queue, struct unit *unit)
 	free(unit);
 }
 
-int unit_commit_wait(struct unit *unit, struct error *error)
+int unit_commit_within(struct unit *unit, int wait_ms, struct error *error)
 {
 	struct waiting waiting = {0};
 	struct queue *queue = unit->queue;
+	int64_t until = queue_real_ms() + wait_ms;
 
 	if (unit_commit(unit, waited, &waiting, error)) {
 		unit_free(unit);
 		return -1;
 	}
-	while (!waiting.done)
-		if (queue_wait(queue, -1, error)) {
+	while (!waiting.done) {
+		int64_t left = wait_ms < 0 ? -1 : until - queue_real_ms();
+
+		if (wait_ms >= 0 && left <= 0) {
+			forget(queue, unit); /* an answer that comes later finds nobody */
+			return error_set(error, ERROR_RETRY, "queue.silent",
+					 "the queue process did not answer within %d ms", wait_ms);
+		}
+		if (queue_wait(queue, (int)left, error)) {
 			forget(queue, unit); /* nothing will be answered any more */
 			return -1;
 		}
+	}
 	if (!waiting.error.class)
 		return 0;
 	if (error)
 		*error = waiting.error;
 	return -1;
+}
+
+int unit_commit_wait(struct unit *unit, struct error *error)
+{
+	return unit_commit_within(unit, -1, error);
 }

@@ -9,6 +9,7 @@
 #include "services/registry.h"
 
 #define BUNDLE_MAX (32u << 20)
+#define KEEP_WAIT_MS 5000 /* the supervisor waits here, and has others to look after */
 
 /* Queues that this revision no longer names stay served until they are empty, but get nothing new. */
 static void add_retired(struct topology *topology, const struct topology *before)
@@ -152,5 +153,5 @@ int generation_keep(const struct generation *generation, struct queue *queue, st
 	unit = unit_new(queue);
 	unit_change(unit, "revision.put",
 		    json_pack("{s:s s:s}", "revision", generation->site->revision, "ref", entry.ref));
-	return unit_commit_wait(unit, error);
+	return unit_commit_within(unit, KEEP_WAIT_MS, error);
 }

@@ -405,6 +405,27 @@ static void a_message_that_is_full_to_the_brim_can_be_parked(void **state)
 	bed_free(bed);
 }
 
+static void a_commit_waits_no_longer_than_asked_for(void **state)
+{
+	struct bed *bed = bed_new();
+	struct queue *queue = bed_connect(bed, "supervisor");
+	struct message *message = bed_message("m", 10);
+	struct unit *unit = unit_new(queue);
+
+	assert_int_equal(unit_publish(unit, NULL, "in.a", false, message, &bed_error), 0);
+	kill(bed->engine, SIGSTOP);
+	assert_int_equal(unit_commit_within(unit, 100, &bed_error), -1);
+	kill(bed->engine, SIGCONT);
+	assert_string_equal(bed_error.code, "queue.silent");
+	assert_int_equal(bed_error.class, ERROR_RETRY);
+	unit = unit_new(queue); /* the late answer harms nobody */
+	assert_int_equal(unit_publish(unit, NULL, "in.a", false, message, &bed_error), 0);
+	assert_int_equal(unit_commit_within(unit, 5000, &bed_error), 0);
+	message_free(message);
+	queue_close(queue);
+	bed_free(bed);
+}
+
 static void an_effect_is_intended_once_and_its_receipt_is_found(void **state)
 {
 	struct bed *bed = bed_new();
@@ -559,6 +580,7 @@ int main(void)
 		cmocka_unit_test(replaying_an_unroutable_message_publishes_to_its_topic),
 		cmocka_unit_test(a_queue_that_is_no_longer_named_is_emptied_all_the_same),
 		cmocka_unit_test(a_message_that_is_full_to_the_brim_can_be_parked),
+		cmocka_unit_test(a_commit_waits_no_longer_than_asked_for),
 		cmocka_unit_test(an_effect_is_intended_once_and_its_receipt_is_found),
 		cmocka_unit_test(a_dead_sessions_intent_is_doubt),
 		cmocka_unit_test(an_intent_of_before_a_kill_is_doubt_and_a_receipt_is_not),
