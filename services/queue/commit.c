@@ -187,6 +187,8 @@ static void commit_group(struct engine *engine, struct work **group, size_t n)
 	engine->counters.commits++;
 	FAULT("queue.committed");
 	for (size_t i = 0; i < n; i++)
+		group[i]->committed = true;
+	for (size_t i = 0; i < n; i++)
 		answer(engine, group[i], NULL);
 	engine->config.broker->flush(
 		engine->broker); /* before the next transaction: what is undone must not reach back past this one */

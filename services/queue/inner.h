@@ -117,6 +117,7 @@ struct work {
 	struct session *session; /* NULL: the engine's own, or its session has gone */
 	uint32_t number;
 	enum work_kind kind;
+	bool committed; /* in the store; nobody was told yet */
 	bool committing, stalled, has_published;
 	struct buf early;     /* publishes and dead letters: may become durable before the unit */
 	struct buf writes;    /* everything else for the store */

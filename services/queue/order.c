@@ -98,6 +98,10 @@ int order_load(struct engine *engine, struct error *error)
 	}
 	if (store_park_keys(engine->store, on_key, engine, error))
 		return -1;
+	/* those that are on their way there were counted when they joined */
+	for (struct work *work = engine->works; work; work = work->all_next)
+		if (work->joined && !work->committed)
+			slot_find(work->joined, work->joined_key, true)->parks++;
 	return store_dead_holds(engine->store, on_held, engine, error);
 }
 
