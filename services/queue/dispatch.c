@@ -186,6 +186,11 @@ static unsigned lane_step(struct engine *engine, struct lane *lane, unsigned n)
 			pass_over(lane, item);
 			continue;
 		}
+		if (item->unreadable) {
+			item_take(item);
+			item_bury(item);
+			continue;
+		}
 		if (!in_order(engine, item))
 			continue;
 		credit = next_credit(lane, item);

@@ -50,6 +50,7 @@ struct item {
 	int64_t not_before;
 	uint64_t key; /* order key; 0: none */
 	struct id id;
+	bool unreadable; /* nobody can be given it: it becomes a dead letter */
 	bool redelivered, suspect, alone, died, voided; /* died: with the worker that held it; voided: the broker forgot
 							   the tag, the message comes again */
 	uint32_t envelope_len, body_len;
@@ -242,6 +243,7 @@ struct item *item_new(struct lane *, uint64_t tag, bool redelivered, struct span
 		      struct error *);
 void item_wait(struct item *); /* into its lane's list by number */
 void item_take(struct item *); /* out of it, into the engine's own hand */
+void item_bury(struct item *); /* an unreadable one in the engine's hand */
 uint64_t item_size(const struct item *);
 void item_free(struct item *);
 void item_unwait(struct item *); /* out of its lane's list */

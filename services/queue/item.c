@@ -183,29 +183,50 @@ void item_return(struct item *item, bool polite)
 }
 
 /* ---- arrivals */
-static void bury_unreadable(struct engine *engine, struct lane *lane, uint64_t tag, struct span envelope,
-			    struct span body, const struct error *why)
+static int unreadable(struct error *error, size_t envelope, size_t body, const struct lane *lane)
 {
-	struct work *work = work_new(engine, NULL, 0, WORK_OWN);
-	struct item *item = mem_alloc(sizeof *item);
-	struct buf payload;
+	return error_set(error, ERROR_REJECT, "envelope.unreadable",
+			 "a message of %zu and %zu bytes in %s cannot be read", envelope,
+			 body, lane->name);
+}
 
+/* When that cannot be stored, the item waits like others and is buried again. */
+void item_bury(struct item *item)
+{
+	struct engine *engine = item->lane->engine;
+	struct work *work = work_new(engine, NULL, 0, WORK_OWN);
+	struct buf payload;
+	struct error why;
+
+	unreadable(&why, item->envelope_len, item->body_len, item->lane);
 	buf_init(&payload, WIRE_FRAME_MAX);
-	buf_field(&payload, span_of(lane->name));
-	buf_field(&payload,
-		  span_make(envelope.data, envelope.len > MESSAGE_INLINE_MAX ? MESSAGE_INLINE_MAX : envelope.len));
-	wire_put_error(&payload, why);
+	buf_field(&payload, span_of(item->lane->name));
+	buf_field(&payload, item_envelope(item));
+	wire_put_error(&payload, &why);
 	work_add(work, &work->writes, OWN_DAMAGED, buf_view(&payload));
 	buf_free(&payload);
+	work_takes(work, item);
+	work_commit(engine, work);
+}
+
+static void bury_unreadable(struct engine *engine, struct lane *lane, uint64_t tag, struct span envelope)
+{
+	size_t len = envelope.len > MESSAGE_INLINE_MAX ? MESSAGE_INLINE_MAX : envelope.len;
+	struct item *item = mem_alloc(sizeof *item + len);
+
 	item->lane = lane;
 	item->number = ++engine->last_number;
 	item->tag = tag;
+	item->unreadable = true;
+	item->envelope_len = (uint32_t)len;
+	if (len)
+		memcpy(item->bytes, envelope.data, len);
 	item->bucket = engine->buckets[item->number % BUCKETS];
 	engine->buckets[item->number % BUCKETS] = item;
+	engine->held_bytes += item_size(item);
 	engine->items_count++;
 	lane->out++;
-	work_takes(work, item);
-	work_commit(engine, work);
+	item_bury(item);
 }
 
 void lane_delivered(void *arg, const struct topology_queue *spec, uint64_t tag, bool redelivered, struct span envelope,
@@ -220,6 +241,6 @@ void lane_delivered(void *arg, const struct topology_queue *spec, uint64_t tag, 
 	if (item)
 		item_wait(item);
 	else
-		bury_unreadable(engine, lane, tag, envelope, body, &error);
+		bury_unreadable(engine, lane, tag, envelope);
 	engine_poke(engine);
 }

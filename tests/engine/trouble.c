@@ -170,9 +170,54 @@ static void on_a_full_disk_settling_goes_on(void **state)
 	free(directory);
 }
 
+/* Puts bytes that are no envelope into a queue of the spool, behind the back of the process. */
+static void damage(struct bed *bed, const char *queue)
+{
+	struct db db = {.ops = bed->config.store};
+	struct value values[] = {VALUE_OF_TEXT(span_of(queue)), VALUE_OF_BLOB(SPAN_LITERAL("garbage"))};
+
+	db.self = db.ops->open(bed->config.store_settings, bed->db_path, SPAN_NONE, &bed_error);
+	assert_non_null(db.self);
+	if (db_run(&db,
+		   "INSERT INTO spool (key, at, envelope, body) SELECT number * 1099511627776 + 1, 1, $2, $2 FROM spool_queue"
+		   " WHERE name = $1",
+		   values, 2, NULL, NULL, &bed_error))
+		fail_msg("damaging: %s", bed_error.text);
+	db.ops->close(db.self);
+}
+
+static void what_cannot_be_read_is_a_dead_letter_and_reaches_no_worker(void **state)
+{
+	struct bed *bed = bed_new();
+	struct queue *queue;
+	struct delivery *delivery;
+	json_t *request = json_object(), *answer = NULL;
+
+	queue_close(bed_connect(bed, "verb")); /* it is up, with its tables */
+	bed_stop(bed, SIGTERM);
+	damage(bed, "in.a");
+	bed->faults = "queue.commit:1=fail"; /* also when burying it fails at first */
+	bed_start(bed);
+	queue = bed_connect(bed, "transform");
+	queue_credit(queue, "in.a", 10, 1 << 20);
+	assert_null(bed_take(queue, 4500)); /* nothing is accepted for a while after a full disk */
+	bed_publish(queue, NULL, "in.a", "good", 10);
+	delivery = bed_take(queue, 5000);
+	assert_non_null(delivery);
+	assert_true(bed_is(delivery, "good"));
+	bed_settle(queue, delivery);
+	assert_int_equal(queue_ask(queue, "dead.list", request, &answer, 5000, &bed_error), 0);
+	assert_int_equal(json_array_size(json_object_get(answer, "letters")), 1);
+	json_decref(answer);
+	json_decref(request);
+	queue_close(queue);
+	bed_free(bed);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_cannot_be_read_is_a_dead_letter_and_reaches_no_worker),
 		cmocka_unit_test(a_hostile_client_ends_its_own_session_only),
 		cmocka_unit_test(a_unit_with_nonsense_in_it_fails_alone),
 		cmocka_unit_test(on_a_full_disk_settling_goes_on),
