@@ -20,14 +20,14 @@
 
 #define REACH_MS 10000
 #define CONNECT_MS 200 /* then it is looked again who has the site */
-#define NAP_MS 50
+#define NAP_MS 20
 #define ANSWER_MS 1000
 
 struct session {
 	struct generation *generation;
 	struct queue *queue;
 	pid_t child, recorder; /* our own processes, or 0 */
-	int life[2], lock;
+	int life[2], turn, lock;
 	struct board *board;
 };
 
@@ -80,6 +80,20 @@ static int reach_own(struct session *session, const char *path, int64_t until, s
 	return 0;
 }
 
+/* With the turn in hand: our own queue process when nobody runs the site, else the running one's. 1: neither yet. */
+static int reach_once(struct session *session, const char *path, int64_t until, bool *running, struct error *error)
+{
+	if (site_lock_try(session->generation->site->run_path, &session->lock, error))
+		return -1;
+	*running = session->lock < 0;
+	if (!*running)
+		return reach_own(session, path, until, error);
+	session->queue = queue_open(path, "verb", CONNECT_MS, error);
+	close(session->turn);
+	session->turn = -1;
+	return session->queue ? 0 : 1;
+}
+
 /* A supervisor that begins has the lock before it has a socket, and one that ends has no socket any more: look again
  * until one or the other is there. Another command's queue process would end under our hands: that one is waited for.
  */
@@ -87,21 +101,19 @@ static int reach(struct session *session, bool *running, struct error *error)
 {
 	const char *run_path = session->generation->site->run_path;
 	int64_t until = clock_tick_ms() + REACH_MS;
-	enum site_holder holder;
 	char path[4200];
+	int status;
 
 	snprintf(path, sizeof path, "%s/queue.sock", run_path);
 	for (;;) {
-		error_clear(error);
-		if (site_lock_try(run_path, &session->lock, &holder, error))
+		if (site_turn_try(run_path, &session->turn, error))
 			return -1;
-		*running = holder == SITE_RUNS;
-		if (holder == SITE_FREE)
-			return reach_own(session, path, until, error);
-		if (holder == SITE_RUNS)
-			session->queue = queue_open(path, "verb", CONNECT_MS, error);
-		if (session->queue)
-			return 0;
+		if (session->turn >= 0) {
+			error_clear(error);
+			status = reach_once(session, path, until, running, error);
+			if (status <= 0)
+				return status;
+		}
 		if (clock_tick_ms() >= until)
 			return !strcmp(error->code, "queue.silent") ? -1 : site_lock_refused(run_path, error);
 		poll(NULL, 0, NAP_MS);
@@ -134,7 +146,7 @@ struct session *session_open(const char *directory, const char *environment, str
 	struct session *session = mem_alloc(sizeof *session);
 	bool answer;
 
-	session->lock = session->life[0] = session->life[1] = -1;
+	session->turn = session->lock = session->life[0] = session->life[1] = -1;
 	session->generation = generation_new(directory, environment, NULL, findings, error);
 	take_running(session, directory, findings);
 	if (session->generation && !reach(session, running ? running : &answer, error))
@@ -214,6 +226,8 @@ void session_close(struct session *session)
 		waitpid(session->child, NULL, 0);
 	if (session->lock >= 0)
 		close(session->lock);
+	if (session->turn >= 0)
+		close(session->turn);
 	board_free(session->board);
 	generation_free(session->generation);
 	free(session);

@@ -107,25 +107,35 @@ int site_lock(const char *run_path, int wait_ms, struct error *error)
 	return fd;
 }
 
-int site_lock_try(const char *run_path, int *lock, enum site_holder *holder, struct error *error)
+static int lock_file_try(const char *run_path, const char *name, int *lock, struct error *error)
 {
-	bool command;
+	char path[4200];
 
 	*lock = -1;
 	if (make_directories(run_path, error))
 		return -1;
-	*lock = open_lock(run_path);
+	snprintf(path, sizeof path, "%s/%s", run_path, name);
+	*lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (*lock < 0)
-		return error_errno(error, ERROR_FATAL, "site.lock", "opening %s/lock", run_path);
-	*holder = SITE_FREE;
-	if (!flock(*lock, LOCK_EX | LOCK_NB)) {
-		sign(*lock, " command");
-		return 0;
+		return error_errno(error, ERROR_FATAL, "site.lock", "opening %s", path);
+	if (flock(*lock, LOCK_EX | LOCK_NB)) {
+		close(*lock);
+		*lock = -1;
 	}
-	holder_of(*lock, &command);
-	*holder = command ? SITE_COMMAND : SITE_RUNS;
-	close(*lock);
-	*lock = -1;
+	return 0;
+}
+
+int site_turn_try(const char *run_path, int *turn, struct error *error)
+{
+	return lock_file_try(run_path, "turn", turn, error);
+}
+
+int site_lock_try(const char *run_path, int *lock, struct error *error)
+{
+	if (lock_file_try(run_path, "lock", lock, error))
+		return -1;
+	if (*lock >= 0)
+		sign(*lock, " command");
 	return 0;
 }
 

@@ -12,10 +12,12 @@
 int site_lock(const char *run_path, int wait_ms, struct error *);
 /* Does a supervisor or another command hold it now? */
 bool site_locked(const char *run_path);
-/* For one command with a queue process of its own: takes the lock if it is free, without waiting. *holder says who has
- * it instead, and *lock is then -1. */
-enum site_holder { SITE_FREE, SITE_RUNS, SITE_COMMAND };
-int site_lock_try(const char *run_path, int *lock, enum site_holder *holder, struct error *);
+/* For one command, none of which waits; *lock is -1 when somebody else has it. Commands take turns: who has the turn is
+ * the only one that looks at the lock or connects, and keeps the turn for as long as it has a queue process of its own.
+ * So the queue process that is met with the turn in hand is never another command's, which would end without warning.
+ */
+int site_turn_try(const char *run_path, int *turn, struct error *);
+int site_lock_try(const char *run_path, int *lock, struct error *);
 /* Whoever holds the lock, for a message: FATAL `site.running`. Returns -1. */
 int site_lock_refused(const char *run_path, struct error *);
 
