@@ -121,6 +121,16 @@ static struct generation *load(struct supervisor *supervisor, struct error *erro
 	return generation;
 }
 
+/* The queue process stays through a reload, and with it what it was opened with. */
+static void tell_what_waits(const struct generation *before, const struct generation *now)
+{
+	const struct span *old = bundle_find(before->bundle, "site.yaml"), *new = bundle_find(now->bundle, "site.yaml");
+
+	if (old && new && !span_equal(*old, *new))
+		log_warn("supervisor", SPAN_NONE,
+			 "site.yaml changed: queue, store, retention and disk-reserve are taken at the next start");
+}
+
 static void reload(struct supervisor *supervisor)
 {
 	struct error error = {0};
@@ -146,6 +156,7 @@ static void reload(struct supervisor *supervisor)
 		generation_free(generation);
 		return;
 	}
+	tell_what_waits(supervisor->generation, generation);
 	supervisor->generation = generation;
 	seats_plan(&supervisor->seats, supervisor->generation);
 	for (struct seat *seat = supervisor->seats.first; seat; seat = seat->next)

@@ -310,7 +310,7 @@ static int run_chain(struct run *run, struct error *error)
 	return chain_run(run->prepared->chain, message, &events, error);
 }
 
-/* 0: its outcome is in the unit. -1: RETRY or FATAL, the unit is spoiled. */
+/* 0: its outcome is in the unit. -1: RETRY, the unit is spoiled. FATAL ends this process; the message is suspect. */
 static int process(struct batch *batch, struct delivery *delivery, struct error *error)
 {
 	struct worker *worker = batch->worker;
@@ -322,6 +322,8 @@ static int process(struct batch *batch, struct delivery *delivery, struct error 
 	result = run_chain(&run, error);
 	if (result && error->class == ERROR_REJECT)
 		result = bury(&run, NULL, "receive", error);
+	if (result && error->class == ERROR_FATAL)
+		worker_blame(worker, error);
 	if (!result)
 		unit_settle(batch->unit, delivery);
 	board_let_go(worker->slot);
@@ -456,8 +458,6 @@ static void spoiled(struct batch *batch, const struct error *error)
 	struct transform *transform = worker->own;
 
 	unit_free(batch->unit);
-	if (error->class == ERROR_FATAL)
-		worker_fail(worker, error);
 	transform->careful = 2 * BATCH_MESSAGES;
 	if (batch->count > 1) {
 		fail_batch(batch, error);

@@ -27,12 +27,22 @@ void worker_end(struct worker *worker)
 		worker->role->drain(worker);
 }
 
-void worker_fail(struct worker *worker, const struct error *error)
+static void end_with(struct worker *worker, const struct error *error, int status)
 {
 	log_error("worker", SPAN_NONE, "ends code=%s error=\"%s\"", error->code, error->text);
 	snprintf(worker->slot->cause, sizeof worker->slot->cause, "%.*s", (int)sizeof worker->slot->cause - 1,
 		 error->text);
-	_exit(strcmp(error->code, "queue.gone") ? EXIT_AGAIN : EXIT_QUEUE);
+	_exit(strcmp(error->code, "queue.gone") ? status : EXIT_QUEUE);
+}
+
+void worker_fail(struct worker *worker, const struct error *error)
+{
+	end_with(worker, error, EXIT_AGAIN);
+}
+
+void worker_blame(struct worker *worker, const struct error *error)
+{
+	end_with(worker, error, EXIT_BLAME);
 }
 
 static void on_signal(void *arg, unsigned events)

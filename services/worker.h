@@ -12,6 +12,7 @@
 #include "services/revisions.h"
 
 #define EXIT_AGAIN 75 /* an error of this process: start it again, nobody is to blame */
+#define EXIT_BLAME 70 /* an error of this process that the message in hand brought about: it is suspect */
 #define EXIT_QUEUE 76 /* the queue process went away: start it again with that, at once */
 
 #define SHUTDOWN_MS 8000 /* what a worker may take to finish after SIGTERM, … */
@@ -53,7 +54,10 @@ struct worker {
 /* Runs the worker to its end and returns the exit status. Called in the forked process. */
 int worker_run(struct worker *);
 void worker_end(struct worker *);                        /* drain, then end with status 0 */
-void worker_fail(struct worker *, const struct error *); /* logs, drains, ends with EXIT_AGAIN */
+void worker_fail(struct worker *, const struct error *); /* logs, ends with EXIT_AGAIN; nobody is to blame */
+/* The same with EXIT_BLAME: the message on the board is named as suspect. When the queue process went away it is as
+ * worker_fail. */
+void worker_blame(struct worker *, const struct error *);
 
 extern const struct role role_transform, role_deliver, role_poll, role_gateway, role_record;
 
