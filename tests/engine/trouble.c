@@ -179,7 +179,8 @@ static void damage(struct bed *bed, const char *queue)
 	db.self = db.ops->open(bed->config.store_settings, bed->db_path, SPAN_NONE, &bed_error);
 	assert_non_null(db.self);
 	if (db_run(&db,
-		   "INSERT INTO spool (key, at, envelope, body) SELECT number * 1099511627776 + 1, 1, $2, $2 FROM spool_queue"
+		   "INSERT INTO spool (key, at, envelope, body) SELECT number * 1099511627776 + 1, 1, $2, $2 FROM "
+		   "spool_queue"
 		   " WHERE name = $1",
 		   values, 2, NULL, NULL, &bed_error))
 		fail_msg("damaging: %s", bed_error.text);
