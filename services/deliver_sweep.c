@@ -20,16 +20,20 @@ struct asker {
 static bool is_needed(void *arg, const struct id *key)
 {
 	struct asker *asker = arg;
-	json_t *answer = NULL;
+	json_t *request, *answer = NULL;
 	struct error error = {0};
 	char hex[ID_TEXT];
 	const char *state;
 	bool needed;
+	int failed;
 
 	if (asker->failed)
 		return true;
 	id_hex(key, hex);
-	if (queue_ask(asker->queue, "doubt.get", json_pack("{s:s}", "key", hex), &answer, ASK_MS, &error)) {
+	request = json_pack("{s:s}", "key", hex);
+	failed = queue_ask(asker->queue, "doubt.get", request, &answer, ASK_MS, &error);
+	json_decref(request);
+	if (failed) {
 		asker->failed = error.class != ERROR_REJECT;
 		return true;
 	}

@@ -196,7 +196,17 @@ static bool all_polled(struct supervisor *supervisor)
 	return true;
 }
 
-/* Idle twice in a row, with every source looked through before. */
+/* Every sink starts once with the site and sweeps its target; until then hidden leftovers of a crash may lie there. */
+static bool all_swept(struct supervisor *supervisor)
+{
+	for (struct seat *seat = supervisor->seats.first; seat; seat = seat->next)
+		if (seat->demand == DEMAND_WANTED && !seat->retired &&
+		    (seat->wanted || (seat->pid && !atomic_load(&board_slot(supervisor->board, seat->slot)->ready))))
+			return false;
+	return true;
+}
+
+/* Idle twice in a row, with every source looked through and every target swept before. */
 static void look_idle(struct supervisor *supervisor)
 {
 	json_t *answer = NULL;
@@ -204,7 +214,7 @@ static void look_idle(struct supervisor *supervisor)
 	bool idle;
 
 	if (!supervisor->config->until_idle || !supervisor->queue || !supervisor->announced ||
-	    !all_polled(supervisor)) {
+	    !all_polled(supervisor) || !all_swept(supervisor)) {
 		supervisor->idle_rounds = 0;
 		return;
 	}
