@@ -23,6 +23,8 @@ void amqp_flush(void *self)
 {
 	struct amqp *amqp = self;
 
+	if (amqp->out)
+		wire_hold(amqp->out, false);
 	if (!amqp->in || !ledger_unflushed(amqp->ledger))
 		return;
 	if (!wire_writable(amqp->in)) {

@@ -95,6 +95,7 @@ int amqp_publish(void *self, uint64_t token, const struct publication *publicati
 	header_from_publication(publication, &message, &text);
 	key = window_key(message.message_id, span_of(exchange), span_of(name));
 	FAULT("amqp.publish");
+	wire_hold(amqp->out, true);
 	result = amqp_sent(amqp,
 			   wire_publish(amqp->out, CHANNEL_MAIN, exchange, name, !publication->optional, &message));
 	header_text_free(&text);
@@ -102,7 +103,6 @@ int amqp_publish(void *self, uint64_t token, const struct publication *publicati
 		return error_set(error, ERROR_RETRY, "broker.down", "the connection to the broker was lost");
 	window_put(amqp->window, token, &key);
 	FAULT("amqp.published");
-	if (wire_pending(amqp->out))
-		amqp_kick(amqp);
+	amqp_kick(amqp); /* lets the burst go, and looks after what came meanwhile */
 	return 0;
 }

@@ -173,6 +173,16 @@ bool wire_writable(const struct wire *wire)
 	return poll(&poll_fd, 1, 0) == 1 && poll_fd.revents & POLLOUT;
 }
 
+void wire_hold(struct wire *wire, bool held)
+{
+	int cork = held;
+
+	if (wire->held == held)
+		return;
+	wire->held = held;
+	setsockopt(wire->fd, IPPROTO_TCP, TCP_CORK, &cork, sizeof cork);
+}
+
 bool wire_failed(const struct wire *wire)
 {
 	return wire->failed;

@@ -24,7 +24,7 @@ struct assembly { /* of a message that comes in several frames; only one channel
 struct wire {
 	amqp_connection_state_t connection;
 	int fd;
-	bool failed;
+	bool failed, held;
 	int status; /* of the library, when failed */
 	struct assembly assembly;
 };
