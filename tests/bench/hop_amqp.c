@@ -24,7 +24,7 @@
 #define PREFETCH 256 /* what the queue process comes to */
 #define WINDOW 1000
 #define ACK_EVERY 100
-#define UNIT 100
+#define UNIT 50
 #define LIMIT_S 100
 
 extern const struct db_ops postgresql_ops;
@@ -386,7 +386,7 @@ static void engine_start(const char *directory, struct bench_engine *engine)
 
 static double bench_engine(const struct bench_engine *engine, const struct message *message)
 {
-	struct bench_hops how = {.unit = UNIT, .flight = 4};
+	struct bench_hops how = {.unit = UNIT, .flight = 5};
 	double rate;
 
 	bench_fill(engine, "in.a", message, (size_t)messages);

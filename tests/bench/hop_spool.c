@@ -230,7 +230,7 @@ int main(int argc, char **argv)
 	       "\"bare_per_s\":%.0f,\"ratio\":%.2f,\"worst_ratio\":%.2f,\"goal\":0.6,\"reached\":%s}\n",
 	       n, rounds, UNIT, size, bench_median(ours, rounds), bench_median(bare_rates, rounds), ratio, ratios[0],
 	       ratio >= 0.6 ? "true" : "false");
-	publish_under_load(&engine, message, 2 * n);
+	publish_under_load(&engine, message, 4 * n);
 	bench_engine_stop(&engine);
 	free(path);
 	free(body);
