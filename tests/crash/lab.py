@@ -280,7 +280,7 @@ class Site:
         write(f"{self.site}/canonical/thing/v1.schema.json", json.dumps(SCHEMA))
         for folder in ("in", "out", "spoiled", "brief"):
             os.makedirs(f"{self.site}/drop/{folder}")
-        if os.path.isdir("/dev/shm") and os.stat("/dev/shm").st_dev != os.stat(self.root).st_dev:
+        if os.access("/dev/shm", os.W_OK) and os.stat("/dev/shm").st_dev != os.stat(self.root).st_dev:
             self.other = tempfile.mkdtemp(prefix="ferrule-crash-", dir="/dev/shm")
         self.archives = {"in": f"{self.site}/drop/in/archive", "spoiled": self.other or f"{self.site}/drop/aside"}
         for name, text in FLOWS.items():

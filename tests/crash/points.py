@@ -88,7 +88,7 @@ def go(site, faults):
 
 
 def other_disk():
-    return os.path.isdir("/dev/shm") and os.stat("/dev/shm").st_dev != os.stat(tempfile.gettempdir()).st_dev
+    return os.access("/dev/shm", os.W_OK) and os.stat("/dev/shm").st_dev != os.stat(tempfile.gettempdir()).st_dev
 
 
 def one_run(options, servers, names, number, seed):

@@ -257,7 +257,9 @@ static void a_folder_that_may_not_be_changed_pauses_the_endpoint(void **state)
 	put("a.edi", "x");
 	chmod(w.root, 0755);
 	source_with("drop/*.edi", "age", "0s", NULL, NULL);
+	chmod(w.drop, 0555); /* whoever runs this may be its owner */
 	in_child_as_nobody(settle_without_permission);
+	chmod(w.drop, 0755);
 	assert_true(holds("drop/a.edi", "x"));
 }
 
