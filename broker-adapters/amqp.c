@@ -45,7 +45,7 @@ static const struct lane *lane_waiting(const struct amqp *amqp)
 	for (size_t i = 0; i < amqp->plan.lanes_count; i++) {
 		const struct lane *lane = amqp->plan.lanes[i];
 
-		if (lane->queue && lane->wanted && !lane->consumed)
+		if (lane->queue && lane->wanted && !lane->consumed && !(lane->ordered && lane->unsettled))
 			return lane;
 	}
 	return NULL;

@@ -71,6 +71,7 @@ void amqp_release(void *self, uint64_t tag)
 		return;
 	amqp->plan.lanes[line]->unsettled--;
 	ledger_drop(amqp->ledger, tag);
+	amqp_kick(amqp); /* a consumer may wait for it */
 	FAULT("amqp.release");
 	amqp_sent(amqp, wire_nack(amqp->in, CHANNEL_MAIN, delivery, true));
 }
@@ -83,7 +84,8 @@ static void consumer_name(const struct amqp *amqp, const struct lane *lane, size
 }
 
 /* A consumer's window is set when it starts, so that another window is another consumer. What the old one delivered
- * stays. */
+ * stays. Of an ordered queue that is settled first: what two consumers held comes back in any order when the connection
+ * is lost, and what comes back is put behind what came back before. */
 static void lane_update(struct amqp *amqp, size_t index)
 {
 	struct lane *lane = amqp->plan.lanes[index];
@@ -92,7 +94,7 @@ static void lane_update(struct amqp *amqp, size_t index)
 
 	if (!amqp->in || amqp->broken)
 		return;
-	if (lane->consumer == LANE_IDLE && wanted && plan_done(&amqp->plan)) {
+	if (lane->consumer == LANE_IDLE && wanted && plan_done(&amqp->plan) && !(lane->ordered && lane->unsettled)) {
 		lane->serial++;
 		lane->asked = wanted;
 		lane->consumer = LANE_STARTING;

@@ -66,9 +66,8 @@ typedef int store_park_fn(void *arg, const struct store_park *); /* borrowed for
 int store_park_put(struct store *, const struct store_park *, int64_t now, struct error *);
 int store_park_due(struct store *, int64_t now, size_t limit, store_park_fn *, void *arg,
 		   struct error *); /* oldest first; of one order key only the first */
-int store_park_delete(struct store *, int64_t number, struct error *);
-int store_park_next(struct store *, int64_t *due, uint64_t *count,
-		    struct error *); /* due of the earliest, INT64_MAX when none */
+int store_park_delete(struct store *, int64_t number, bool *gone, struct error *); /* gone: by this call */
+int store_park_next(struct store *, int64_t *due, struct error *); /* of the earliest, INT64_MAX when none */
 int store_park_keys(struct store *, int (*each)(void *, const char *queue, uint64_t order_key, uint64_t count),
 		    void *arg, struct error *);
 int store_park_release(struct store *, const char *queue, uint64_t order_key, int64_t now,

@@ -1,7 +1,9 @@
 /* Parks: messages that wait for a time, or for the release of their order key.
  *
  * Of one order key in one queue, `place` is the order: what failed goes in front of those that joined behind it,
- * because it was the one in flight; what joins goes to the end. */
+ * because it was the one in flight; what joins goes to the end. The first of a key is its `head`, which each writer
+ * keeps up, so that the few that may be delivered are found among many that wait behind them. A key has one writer:
+ * whoever holds the lock of its queue. */
 #include "config.h"
 #include "operations/store.h"
 
@@ -10,23 +12,26 @@
 #include "base/fault.h"
 #include "operations/store_private.h"
 
-static int place_find(struct store *store, const struct store_park *park, int64_t *place, struct error *error);
+static int place_find(struct store *store, const struct store_park *park, int64_t *place, bool *head,
+		      struct error *error);
 
 int store_park_put(struct store *store, const struct store_park *park, int64_t now, struct error *error)
 {
 	struct message *message = message_decode_new(park->envelope, error);
 	const struct error *why = park->why;
 	int64_t place = 0;
+	bool head = true;
 	int status = -1;
 
 	if (!message)
 		return -1;
-	if (!park->order_key || !place_find(store, park, &place, error)) {
+	if (!park->order_key || !place_find(store, park, &place, &head, error)) {
 		struct value values[] = {
 			STORE_TEXT(park->queue),
 			VALUE_OF_INT(park->due),
 			VALUE_OF_INT((int64_t)park->order_key),
 			VALUE_OF_INT(place),
+			VALUE_OF_INT(head),
 			VALUE_OF_BLOB(park->message_id),
 			VALUE_OF_INT(now),
 			VALUE_OF_INT(why ? why->class : ERROR_NONE),
@@ -41,10 +46,9 @@ int store_park_put(struct store *store, const struct store_park *park, int64_t n
 		};
 
 		status = db_run(store->db,
-				"INSERT INTO parks (queue, due, order_key, place, message, at_ms, class, scope, code, "
-				"reason, revision, origin_ref,"
-				" body_ref, envelope, body) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, "
-				"$13, $14, $15)",
+				"INSERT INTO parks (queue, due, order_key, place, head, message, at_ms, class, scope, "
+				"code, reason, revision, origin_ref, body_ref, envelope, body)"
+				" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
 				values, STORE_COUNT(values), NULL, NULL, error);
 	}
 	message_free(message);
@@ -58,20 +62,43 @@ static int take_number(void *arg, const struct value *row, size_t columns)
 	return 1;
 }
 
-static int place_find(struct store *store, const struct store_park *park, int64_t *place, struct error *error)
-{
-	struct value values[] = {STORE_TEXT(park->queue), VALUE_OF_INT((int64_t)park->order_key)};
-	static const char in_front[] =
-		"SELECT COALESCE(MIN(place), 1) - 1 FROM parks WHERE queue = $1 AND order_key = $2 AND order_key <> 0";
-	static const char behind[] =
-		"SELECT COALESCE(MAX(place), -1) + 1 FROM parks WHERE queue = $1 AND order_key = $2 AND order_key <> 0";
+struct end_place {
+	int64_t number;
+	bool found;
+};
 
-	return db_run(store->db, park->why ? in_front : behind, values, 2, take_number, place, error);
+static int take_place(void *arg, const struct value *row, size_t columns)
+{
+	struct end_place *place = arg;
+
+	place->found = row[0].type != VALUE_NULL;
+	place->number = row[0].number;
+	return 0;
 }
 
-#define IS_FIRST                                                                                                       \
-	"(p.order_key = 0 OR NOT EXISTS (SELECT 1 FROM parks e WHERE e.queue = p.queue AND e.order_key = p.order_key"  \
-	" AND e.order_key <> 0 AND (e.place < p.place OR (e.place = p.place AND e.number < p.number))))"
+static int place_find(struct store *store, const struct store_park *park, int64_t *place, bool *head,
+		      struct error *error)
+{
+	struct value values[] = {STORE_TEXT(park->queue), VALUE_OF_INT((int64_t)park->order_key), VALUE_OF_NULL};
+	static const char first[] =
+		"SELECT MIN(place) FROM parks WHERE queue = $1 AND order_key = $2 AND order_key <> 0";
+	static const char last[] =
+		"SELECT MAX(place) FROM parks WHERE queue = $1 AND order_key = $2 AND order_key <> 0";
+	struct end_place other = {0};
+
+	if (db_run(store->db, park->why ? first : last, values, 2, take_place, &other, error))
+		return -1;
+	*head = park->why || !other.found;
+	if (!other.found)
+		return 0;
+	*place = park->why ? other.number - 1 : other.number + 1;
+	values[2] = VALUE_OF_INT(other.number);
+	return park->why ? db_run(store->db,
+				  "UPDATE parks SET head = 0 WHERE queue = $1 AND order_key = $2 AND order_key <> 0"
+				  " AND place = $3",
+				  values, 3, NULL, NULL, error)
+			 : 0;
+}
 
 struct due_call {
 	store_park_fn *each;
@@ -112,28 +139,48 @@ int store_park_due(struct store *store, int64_t now, size_t limit, store_park_fn
 	return db_run(store->db,
 		      "SELECT p.number, p.queue, p.due, p.order_key, p.message, p.class, p.scope, p.code, p.reason, "
 		      "p.envelope, p.body FROM parks p"
-		      " WHERE p.due <= $1 AND " IS_FIRST " ORDER BY p.due, p.number LIMIT $2",
+		      " WHERE p.head = 1 AND p.due <= $1 ORDER BY p.due, p.number LIMIT $2",
 		      values, 2, give_park, &call, error);
 }
 
-int store_park_delete(struct store *store, int64_t number, struct error *error)
-{
-	struct value value = VALUE_OF_INT(number);
+struct deleted {
+	char *queue;
+	uint64_t order_key;
+	bool head;
+};
 
-	return db_run(store->db, "DELETE FROM parks WHERE number = $1", &value, 1, NULL, NULL, error);
+static int take_deleted(void *arg, const struct value *row, size_t columns)
+{
+	*(struct deleted *)arg = (struct deleted){
+		.queue = mem_span_dup(row[0].bytes), .order_key = (uint64_t)row[1].number, .head = row[2].number};
+	return 0;
 }
 
-int store_park_next(struct store *store, int64_t *due, uint64_t *count, struct error *error)
+int store_park_delete(struct store *store, int64_t number, bool *gone, struct error *error)
 {
-	int64_t all = 0;
+	struct value value = VALUE_OF_INT(number);
+	struct deleted deleted = {0};
+	int status = db_run(store->db, "DELETE FROM parks WHERE number = $1 RETURNING queue, order_key, head", &value,
+			    1, take_deleted, &deleted, error);
 
+	*gone = deleted.queue != NULL;
+	if (!status && deleted.head && deleted.order_key) {
+		struct value key[] = {STORE_TEXT(deleted.queue), VALUE_OF_INT((int64_t)deleted.order_key)};
+
+		status = db_run(store->db,
+				"UPDATE parks SET head = 1 WHERE number = (SELECT number FROM parks WHERE queue = $1"
+				" AND order_key = $2 AND order_key <> 0 ORDER BY place, number LIMIT 1)",
+				key, STORE_COUNT(key), NULL, NULL, error);
+	}
+	free(deleted.queue);
+	return status;
+}
+
+int store_park_next(struct store *store, int64_t *due, struct error *error)
+{
 	*due = INT64_MAX;
-	if (db_run(store->db, "SELECT p.due FROM parks p WHERE " IS_FIRST " ORDER BY p.due, p.number LIMIT 1", NULL, 0,
-		   take_number, due, error) ||
-	    db_run(store->db, "SELECT count(*) FROM parks", NULL, 0, take_number, &all, error))
-		return -1;
-	*count = (uint64_t)all;
-	return 0;
+	return db_run(store->db, "SELECT due FROM parks WHERE head = 1 ORDER BY due, number LIMIT 1", NULL, 0,
+		      take_number, due, error);
 }
 
 struct keys_call {

@@ -20,11 +20,11 @@ static const char first[] =
 	"CREATE INDEX effects_pin ON effects (state) WHERE state IN (0, 2);"
 
 	"CREATE TABLE parks (number {serial}, queue {text} NOT NULL, due {int} NOT NULL, order_key {int} NOT NULL, "
-	"place {int} NOT NULL,"
+	"place {int} NOT NULL, head {int} NOT NULL,"
 	" message {blob} NOT NULL, at_ms {int} NOT NULL, class {int} NOT NULL, scope {int} NOT NULL, code {text}, "
 	"reason {text},"
 	" revision {text}, origin_ref {text}, body_ref {text}, envelope {blob} NOT NULL, body {blob});"
-	"CREATE INDEX parks_due ON parks (due, number);"
+	"CREATE INDEX parks_due ON parks (due, number) WHERE head = 1;"
 	"CREATE INDEX parks_key ON parks (queue, order_key, place) WHERE order_key <> 0;"
 
 	"CREATE TABLE dead (number {serial}, id {blob} NOT NULL, path {text} NOT NULL, step {text} NOT NULL, queue "

@@ -308,11 +308,27 @@ static int apply_publish(struct engine *engine, struct work *work, struct span p
 	return sent.returned ? apply_unroutable(engine, work, payload, error) : 0;
 }
 
-static int apply_gone(struct engine *engine, struct span in, struct error *error)
+/* A commit of which nobody knows is done again: what has gone already is not counted twice. */
+static int park_gone(struct engine *engine, struct work *work, int64_t row, struct lane *lane, uint64_t key,
+		     struct error *error)
 {
-	uint64_t row;
+	bool gone;
 
-	return take_u64(&in, &row) ? store_park_delete(engine->store, (int64_t)row, error) : unreadable(error, "park");
+	if (store_park_delete(engine->store, row, &gone, error))
+		return -1;
+	if (lane && key)
+		change_key(work, (struct key_change){.lane = lane, .key = key, .parks = gone ? -1 : 0});
+	return 0;
+}
+
+static int apply_gone(struct engine *engine, struct work *work, struct span in, struct error *error)
+{
+	struct span queue;
+	uint64_t row, key;
+
+	if (!take_u64(&in, &row) || !take_field(&in, &queue) || !take_u64(&in, &key))
+		return unreadable(error, "park");
+	return park_gone(engine, work, (int64_t)row, lane_find(engine, queue), key, error);
 }
 
 static int apply_intent(struct engine *engine, struct work *work, struct span in, struct error *error)
@@ -364,7 +380,7 @@ static int apply_frame(struct engine *engine, struct work *work, uint8_t type, s
 	case FRAME_INTEND:
 		return apply_intent(engine, work, payload, error);
 	case OWN_PARK_GONE:
-		return apply_gone(engine, payload, error);
+		return apply_gone(engine, work, payload, error);
 	case OWN_PARK_PUT:
 		return apply_park(engine, work, payload, error);
 	case OWN_UNROUTABLE:
@@ -393,10 +409,7 @@ static int settle(struct engine *engine, struct work *work, struct item *item, s
 		return 0;
 	if (!item->park)
 		return engine->config.broker->settle(engine->broker, item->tag, error);
-	if (store_park_delete(engine->store, item->park, error))
-		return -1;
-	change_key(work, (struct key_change){.lane = item->lane, .key = item->key, .parks = -1});
-	return 0;
+	return park_gone(engine, work, item->park, item->lane, item->key, error);
 }
 
 int work_apply(struct engine *engine, struct work *work, struct error *error)

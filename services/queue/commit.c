@@ -60,7 +60,6 @@ static void settled(struct engine *engine, struct work *work)
 	work->items_count = 0;
 	FAULT("queue.settled");
 	records_publish(engine, work);
-	order_apply(engine, work->changes, work->changes_count);
 	if (work->park_due < engine->park_due) {
 		engine->park_due = work->park_due;
 		parks_arm(engine);
@@ -143,11 +142,25 @@ static void one_by_one(struct engine *engine, struct work **group, size_t n)
 		commit_group(engine, &group[i], 1);
 }
 
-static int commit_now(struct engine *engine, struct error *error)
+static bool settles(struct work **group, size_t n)
+{
+	while (n--)
+		if (group[n]->kind == WORK_UNIT && group[n]->items_count)
+			return true;
+	return false;
+}
+
+static int commit_now(struct engine *engine, struct work **group, size_t n, struct error *error)
 {
 	if (FAULT_FAILS("queue.commit"))
 		return error_set(error, ERROR_RETRY, "db.full", "a test made the commit fail");
-	return engine->db.ops->commit(engine->db.self, error);
+	if (engine->db.ops->commit(engine->db.self, error))
+		return -1;
+	if (settles(group, n) && FAULT_FAILS("queue.commit-unknown")) { /* it happened, and the answer was lost */
+		engine->db_open = false;
+		return error_set(error, ERROR_RETRY, "db.gone", "a test lost the answer to the commit");
+	}
+	return 0;
 }
 
 static void commit_group(struct engine *engine, struct work **group, size_t n)
@@ -175,7 +188,7 @@ static void commit_group(struct engine *engine, struct work **group, size_t n)
 	}
 	if (!n)
 		return;
-	if (commit_now(engine, &error)) {
+	if (commit_now(engine, group, n, &error)) {
 		undo(engine);
 		if (n > 1 && !of_the_database(&error))
 			one_by_one(engine, group, n);
@@ -186,8 +199,10 @@ static void commit_group(struct engine *engine, struct work **group, size_t n)
 	engine->in_transaction = false;
 	engine->counters.commits++;
 	FAULT("queue.committed");
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) { /* all of them, before an answer reads the keys from the store again */
 		group[i]->committed = true;
+		order_apply(engine, group[i]->changes, group[i]->changes_count);
+	}
 	for (size_t i = 0; i < n; i++)
 		answer(engine, group[i], NULL);
 	engine->config.broker->flush(

@@ -107,6 +107,13 @@ static void hand(struct item *item, struct credit *credit, bool alone)
 	lane->served_ms = clock_tick_ms();
 }
 
+/* An item stays where it is for a while: nothing later of its key may pass it in this scan. */
+static void pass_over(struct lane *lane, const struct item *item)
+{
+	if (item->key)
+		slot_find(lane, item->key, true)->passed_over = lane->scan;
+}
+
 /* A suspect goes to a worker that holds nothing else; one that could be is kept from getting more until then. */
 static void hand_suspect(struct engine *engine, struct item *item)
 {
@@ -115,6 +122,7 @@ static void hand_suspect(struct engine *engine, struct item *item)
 
 	if (!suspect) { /* cleared meanwhile */
 		item->suspect = false;
+		pass_over(item->lane, item);
 		return;
 	}
 	if (suspect->deaths >= SUSPECT_DEATHS && item->died) {
@@ -125,10 +133,10 @@ static void hand_suspect(struct engine *engine, struct item *item)
 		if (c->messages && !c->session->closing && !c->session->alone &&
 		    (!best || c->session->held < best->session->held))
 			best = c;
-	if (!best)
-		return;
-	if (best->session->held) {
-		best->session->reserved = true;
+	if (!best || best->session->held) {
+		if (best)
+			best->session->reserved = true;
+		pass_over(item->lane, item);
 		return;
 	}
 	suspect->alone = true;
@@ -152,13 +160,6 @@ static bool in_order(struct engine *engine, struct item *item)
 	item_take(item);
 	order_join(engine, item, slot->held);
 	return false;
-}
-
-/* An item stays where it is for a while: nothing later of its key may pass it in this scan. */
-static void pass_over(struct lane *lane, const struct item *item)
-{
-	if (item->key)
-		slot_find(lane, item->key, true)->passed_over = lane->scan;
 }
 
 static struct credit *next_credit(struct lane *lane, const struct item *item)
@@ -220,7 +221,9 @@ static void dispatch_suspects(struct engine *engine)
 		lane->scan++;
 		for (struct item *item = lane->first, *next; item; item = next) {
 			next = item->next;
-			if (item->suspect && item->not_before <= now && in_order(engine, item))
+			if (!item->suspect || item->not_before > now)
+				pass_over(lane, item);
+			else if (in_order(engine, item))
 				hand_suspect(engine, item);
 		}
 	}

@@ -99,10 +99,8 @@ void engine_store_failed(struct engine *engine, const struct error *error)
 
 static int load(struct engine *engine, struct error *error)
 {
-	uint64_t count;
-
 	return order_load(engine, error) || lanes_holds(engine, error) ||
-			       store_park_next(engine->store, &engine->park_due, &count, error)
+			       store_park_next(engine->store, &engine->park_due, error)
 		       ? -1
 		       : 0;
 }

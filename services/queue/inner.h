@@ -61,9 +61,9 @@ struct slot { /* an order key that is in use */
 	struct slot *next;
 	uint64_t key;
 	struct item *busy;
-	int64_t parks;
-	bool held;            /* an open dead letter stands in the way */
-	uint64_t passed_over; /* the scan that left an earlier message of this key waiting */
+	int64_t parks, parks_read; /* _read: while the store is asked anew */
+	bool held, held_read;      /* an open dead letter stands in the way */
+	uint64_t passed_over;      /* the scan that left an earlier message of this key waiting */
 };
 
 struct credit {
@@ -238,7 +238,7 @@ int lanes_holds(struct engine *, struct error *); /* reads the operators' holds 
 struct item *item_find(struct engine *, uint64_t number);
 void item_return(struct item *, bool polite); /* to the front of its lane */
 void item_done(struct item *);                /* settled: forget it */
-void item_unhand(struct item *);              /* its session has gone, its unit is being committed */
+void item_unhand(struct item *); /* its session has gone; its key stays taken while a unit of it is being committed */
 struct item *item_new(struct lane *, uint64_t tag, bool redelivered, struct span envelope, struct span body,
 		      struct error *);
 void item_wait(struct item *); /* into its lane's list by number */
@@ -267,7 +267,7 @@ void suspect_bury(struct engine *, struct suspect *, struct item *); /* its thir
 
 /* work.c */
 enum own_frame {                      /* frames that only the engine writes into works */
-		 OWN_PARK_GONE = 200, /* u64 row */
+		 OWN_PARK_GONE = 200, /* u64 row, field queue, u64 key */
 		 OWN_PARK_PUT,        /* fields queue, id, envelope, body; u64 due, u64 key, error */
 		 OWN_UNROUTABLE,      /* payload of a FRAME_PUBLISH */
 		 OWN_DAMAGED,         /* field queue, field bytes, error: a message whose envelope cannot be read */

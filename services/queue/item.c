@@ -119,13 +119,18 @@ struct item *item_new(struct lane *lane, uint64_t tag, bool redelivered, struct 
 	return item;
 }
 
-void item_unhand(struct item *item)
+static void leave_slot(struct item *item)
 {
-	struct session *session = item->holder;
 	struct slot *slot = item->key ? slot_find(item->lane, item->key, false) : NULL;
 
 	if (slot && slot->busy == item)
 		slot->busy = NULL;
+}
+
+void item_unhand(struct item *item)
+{
+	struct session *session = item->holder;
+
 	if (item->credit) {
 		item->credit->held--;
 		item->credit->held_bytes -= item_size(item);
@@ -157,6 +162,7 @@ void item_free(struct item *item)
 void item_done(struct item *item)
 {
 	item->lane->out--;
+	leave_slot(item);
 	item_unhand(item);
 	item_free(item);
 }
@@ -165,6 +171,7 @@ void item_return(struct item *item, bool polite)
 {
 	struct engine *engine = item->lane->engine;
 
+	leave_slot(item);
 	item_unhand(item);
 	item->work = NULL;
 	item->lane->out--;

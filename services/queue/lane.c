@@ -251,13 +251,17 @@ static unsigned window_of(struct engine *engine, struct lane *lane, unsigned sha
 
 	if (engine->draining || lane->stood || (lane->spec->order != ORDER_NONE && !lane->owned))
 		return 0;
+	/* RabbitMQ puts what a consumer held behind what others held before it: only when one takes all that came back
+	 * at once, it comes back in order. So an ordered queue has all of its window or none. */
+	if (lane->spec->order != ORDER_NONE)
+		return (lane->consumers || clock_tick_ms() >= lane->rest_ms) &&
+				       (lane->wanted || engine->held_bytes <= HELD_BYTES_MAX)
+			       ? WINDOW_ORDERED
+			       : 0;
 	for (struct credit *c = lane->credits; c; c = c->lane_next)
 		credit += c->messages;
 	if (!credit) /* one message tells that a worker on demand is wanted */
 		return !strncmp(lane->spec->worker, "sink:", 5) && clock_tick_ms() >= lane->rest_ms ? 1 : 0;
-	if (lane->spec->order !=
-	    ORDER_NONE) /* RabbitMQ gives another window to another consumer, and may turn order round between them */
-		return WINDOW_ORDERED;
 	if (lane->window < WINDOW_FIRST)
 		lane->window = WINDOW_FIRST;
 	if (lane->ran_dry && lane->window < WINDOW_MOST)
@@ -285,7 +289,8 @@ void lanes_windows(struct engine *engine)
 		struct lane *lane = engine->lanes[i];
 		unsigned window = window_of(engine, lane, share);
 
-		if (engine->held_bytes > HELD_BYTES_MAX && window > lane->waiting + lane->out)
+		if (lane->spec->order == ORDER_NONE && engine->held_bytes > HELD_BYTES_MAX &&
+		    window > lane->waiting + lane->out)
 			window = lane->waiting + lane->out ? (unsigned)(lane->waiting + lane->out) : 1;
 		if (window == lane->wanted)
 			continue;

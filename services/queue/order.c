@@ -26,7 +26,7 @@ struct slot *slot_find(struct lane *lane, uint64_t key, bool make)
 	at = &lane->slots[key % KEY_BUCKETS];
 	while (*at && (*at)->key != key) {
 		slot = *at;
-		if (!slot->busy && slot->parks <= 0 && !slot->held &&
+		if (!slot->busy && slot->parks <= 0 && !slot->held && !slot->parks_read && !slot->held_read &&
 		    slot->passed_over != lane->scan) { /* swept on the way */
 			*at = slot->next;
 			free(slot);
@@ -71,7 +71,7 @@ static int on_key(void *arg, const char *queue, uint64_t key, uint64_t count)
 	struct lane *lane = lane_find(arg, span_of(queue));
 
 	if (lane && lane->spec->order != ORDER_NONE)
-		slot_find(lane, key, true)->parks = (int64_t)count;
+		slot_find(lane, key, true)->parks_read = (int64_t)count;
 	return 0;
 }
 
@@ -80,29 +80,41 @@ static int on_held(void *arg, const char *queue, uint64_t key)
 	struct lane *lane = lane_find(arg, span_of(queue));
 
 	if (lane && lane->spec->order == ORDER_HOLD)
-		slot_find(lane, key, true)->held = true;
+		slot_find(lane, key, true)->held_read = true;
 	return 0;
 }
 
-/* What the store knows of order keys. */
-int order_load(struct engine *engine, struct error *error)
+static void slots_read(struct engine *engine, bool keep)
 {
 	for (size_t i = 0; i < engine->topology->count; i++) {
 		struct lane *lane = engine->lanes[i];
 
 		for (size_t b = 0; lane->slots && b < KEY_BUCKETS; b++)
 			for (struct slot *slot = lane->slots[b]; slot; slot = slot->next) {
-				slot->held = false;
-				slot->parks = 0;
+				if (keep) {
+					slot->parks = slot->parks_read;
+					slot->held = slot->held_read;
+				}
+				slot->parks_read = 0;
+				slot->held_read = false;
 			}
 	}
-	if (store_park_keys(engine->store, on_key, engine, error))
+}
+
+/* What the store knows of order keys. When it does not answer, what was known stays: messages are still handed out. */
+int order_load(struct engine *engine, struct error *error)
+{
+	bool good = store_park_keys(engine->store, on_key, engine, error) == 0 &&
+		    store_dead_holds(engine->store, on_held, engine, error) == 0;
+
+	slots_read(engine, good);
+	if (!good)
 		return -1;
 	/* those that are on their way there were counted when they joined */
 	for (struct work *work = engine->works; work; work = work->all_next)
 		if (work->joined && !work->committed)
 			slot_find(work->joined, work->joined_key, true)->parks++;
-	return store_dead_holds(engine->store, on_held, engine, error);
+	return 0;
 }
 
 /* ---- works of the engine's own */
@@ -144,12 +156,14 @@ static void put_park(struct work *work, const struct put *put)
 	buf_free(&payload);
 }
 
-static void gone_park(struct work *work, int64_t row)
+static void gone_park(struct work *work, const struct store_park *park)
 {
 	struct buf payload;
 
-	buf_init(&payload, 8);
-	buf_u64(&payload, (uint64_t)row);
+	buf_init(&payload, WIRE_FRAME_MAX);
+	buf_u64(&payload, (uint64_t)park->number);
+	buf_field(&payload, span_of(park->queue));
+	buf_u64(&payload, park->order_key);
 	work_add(work, &work->writes, OWN_PARK_GONE, buf_view(&payload));
 	buf_free(&payload);
 }
@@ -211,7 +225,7 @@ static void due_ordered(struct engine *engine, struct lane *lane, const struct s
 		struct work *work = own_work(engine);
 
 		error_set(&error, ERROR_RETRY, "order.held", "an earlier message of the same key is a dead letter");
-		gone_park(work, park->number);
+		gone_park(work, park);
 		put_park(work, &(struct put){.queue = lane->name,
 					     .due = INT64_MAX,
 					     .key = park->order_key,
@@ -255,7 +269,7 @@ static int on_due(void *arg, const struct store_park *park)
 	buf_field(&payload, park->body);
 	work_published(engine, due->publish, buf_view(&payload));
 	buf_free(&payload);
-	gone_park(due->publish, park->number);
+	gone_park(due->publish, park);
 	return 0;
 }
 
@@ -288,12 +302,11 @@ void parks_due(void *arg)
 	struct due due = {.engine = engine};
 	size_t held = park_items(engine);
 	struct error error;
-	uint64_t count;
 
 	if (engine->parks_running || engine->draining || !engine->db_open || held >= PARK_ITEMS_MAX)
 		return;
 	if (store_park_due(engine->store, clock_now_ms(), PARKS_AT_ONCE + held, on_due, &due, &error) ||
-	    store_park_next(engine->store, &engine->park_due, &count, &error)) {
+	    store_park_next(engine->store, &engine->park_due, &error)) {
 		engine_store_failed(engine, &error);
 		engine->park_due = clock_now_ms() + 1000;
 	}
