@@ -201,7 +201,7 @@ static bool all_swept(struct supervisor *supervisor)
 {
 	for (struct seat *seat = supervisor->seats.first; seat; seat = seat->next)
 		if (seat->demand == DEMAND_WANTED && !seat->retired &&
-		    (seat->wanted || (seat->pid && !atomic_load(&board_slot(supervisor->board, seat->slot)->ready))))
+		    (seat->pid ? !atomic_load(&board_slot(supervisor->board, seat->slot)->ready) : seat->wanted))
 			return false;
 	return true;
 }

@@ -132,6 +132,7 @@ def reload_good(site):
     done = call(site, "resume", "to-files", "--site", site.site)
     expect(done.returncode == 0, done.stdout)
     wait_for(lambda: len(lines(f"{site.work}/files.jsonl")) == len(site.things), 30, "all files")
+    wait_for(lambda: len(lines(f"{site.work}/plain.jsonl")) == len(site.things), 30, "all of the other flows")
     sizes = {int(line["name"].split(".")[0]): line["size"] for line in lines(f"{site.work}/files.jsonl")}
     bodies = {int(line["path"].rsplit("/", 1)[1]): line["size"] for line in lines(f"{site.work}/plain.jsonl")}
     wrong = [n for n in site.things if (sizes[n] > bodies[n]) != (n >= old)]
