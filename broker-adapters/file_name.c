@@ -181,7 +181,8 @@ int file_sink_sweep(void *arg, const struct endpoint *endpoint, int64_t older_th
 	struct span source = template_source(settings->file);
 	size_t fixed = file_fixed_length(settings->file);
 	/* whatever its age: a reader that takes the file away now changes its other name's time */
-	struct sweep sweep = {older_than_ms ? (clock_now_ms() - older_than_ms) * 1000000 : INT64_MAX, needed, needed_arg, 0};
+	int64_t before_ns = older_than_ms ? (clock_now_ms() - older_than_ms) * 1000000 : INT64_MAX;
+	struct sweep sweep = {before_ns, needed, needed_arg, 0};
 	char *path = mem_printf("%.*s", (int)fixed, source.data), *folder = file_path(endpoint->root, path);
 	unsigned depth = 0;
 	int fd;
