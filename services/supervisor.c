@@ -378,12 +378,20 @@ static void free_all(struct supervisor *supervisor)
 	generation_free(supervisor->generation);
 }
 
+/* Told to end before anything was started: there is nothing to end. Later these signals are blocked and read. */
+static void end_at_once(int number)
+{
+	_exit(0);
+}
+
 int supervisor_run(const struct supervisor_config *config, struct error *error)
 {
 	struct supervisor supervisor = {
 		.config = config, .lock = -1, .started = clock_tick_ms(), .seats.only = config->roles};
 	int result = -1;
 
+	signal(SIGTERM, end_at_once);
+	signal(SIGINT, end_at_once);
 	if (prepare(&supervisor, error))
 		goto done;
 	supervisor.signals = block_signals();
