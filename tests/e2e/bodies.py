@@ -5,6 +5,7 @@ import hashlib
 import random
 
 from bed import equal, main, read, test
+from servers import Servers
 
 SIZES = [0, 1, 4096, 64 * 1024, 64 * 1024 + 1, 1 << 20, 64 << 20]
 
@@ -24,8 +25,7 @@ effect: rename
 """
 
 
-@test("bodies from 0 bytes to 64 MiB reach two subscribers byte by byte")
-def sizes(site):
+def every_size(site):
     site.flow(INTAKE)
     site.flow(OUT.replace("NAME", "one"))
     site.flow(OUT.replace("NAME", "two"))
@@ -39,6 +39,21 @@ def sizes(site):
     for folder in ("out-one", "out-two"):
         got = {name: hashlib.sha256(read(site.at(folder, name))).hexdigest() for name in site.files(folder)}
         equal(got, wanted, folder)
+
+
+@test("bodies from 0 bytes to 64 MiB reach two subscribers byte by byte")
+def on_spool(site):
+    every_size(site)
+
+
+@test("the same on RabbitMQ and PostgreSQL")
+def on_servers(site):
+    servers = Servers()
+    try:
+        servers.choose(site)
+        every_size(site)
+    finally:
+        servers.down()
 
 
 main()

@@ -5,48 +5,13 @@ import os
 import re
 import shutil
 import subprocess
-import tempfile
 import time
 
-from bed import COUNTERPART, LAB, Skip, Target, check, equal, free_port, main, request, test, wait
+from bed import COUNTERPART, LAB, Target, check, equal, free_port, main, request, test, wait
+from servers import Servers
 
 SAMPLE = os.path.join(os.path.dirname(os.path.dirname(LAB)), "config", "sample", "order-to-cash")
 INPUT = os.path.join(SAMPLE, "input")
-
-
-class Servers:
-    """RabbitMQ and PostgreSQL of the tests' own."""
-
-    def __init__(self):
-        self.root = tempfile.mkdtemp(prefix="ferrule-e2e-servers-")
-        os.chmod(self.root, 0o755)
-        self.rabbit, self.postgres = os.path.join(self.root, "rabbitmq"), os.path.join(self.root, "postgresql")
-        self.env = {}
-        try:
-            for script, directory in (("rabbitmq.sh", self.rabbit), ("postgresql.sh", self.postgres)):
-                self.run(script, "up", directory)
-                for name, value in re.findall(r"(\w+)=('[^']*'|\S*)", self.run(script, "env", directory)):
-                    self.env[name] = value.strip("'\"")
-        except BaseException:
-            self.down()
-            raise
-
-    @staticmethod
-    def run(script, *arguments):
-        # a file, since a broker that a script leaves behind would keep a pipe open
-        with tempfile.TemporaryFile() as out:
-            code = subprocess.run([os.path.join(LAB, script), *arguments], stdin=subprocess.DEVNULL, stdout=out, stderr=out, timeout=180).returncode
-            out.seek(0)
-            said = out.read().decode("utf-8", "replace")
-        if code == 77 or "apt-get install" in said:
-            raise Skip(said.strip().splitlines()[-1])
-        check(code == 0, script, *arguments, said[-400:])
-        return said
-
-    def down(self):
-        for script, directory in (("rabbitmq.sh", self.rabbit), ("postgresql.sh", self.postgres)):
-            subprocess.run([os.path.join(LAB, script), "down", directory], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        shutil.rmtree(self.root, ignore_errors=True)
 
 
 def prepare(site, store="", **secrets):
@@ -121,13 +86,7 @@ def on_spool(site):
 def on_servers(site):
     servers = Servers()
     try:
-        env = servers.env
-        host, port, user, database = (env[f"FERRULE_PG_{name}"] if f"FERRULE_PG_{name}" in env else env[f"PG{name}"]
-                                      for name in ("HOST", "PORT", "USER", "DATABASE"))
-        store = (f"\nqueue: {{amqp: {{host: {env['AMQP_HOST']}, port: {env['AMQP_PORT']}, user: {env['AMQP_USER']}, password: {{secret: amqp}}}}}}\n"
-                 f"store: {{postgresql: {{host: {host}, port: {port}, user: {user}, database: {database}, password: {{secret: postgresql}}}}}}\n")
-        support = prepare(site, store, amqp=env["AMQP_PASSWORD"],
-                          postgresql=env.get("FERRULE_PG_PASSWORD") or env.get("PGPASSWORD") or "ferrule-lab")
+        support = prepare(site, servers.yaml, **servers.secrets)
         life(site, support)
         port = int(os.environ["LISTEN_PORT"])
         equal(request(port, "GET", "/readyz")[0], 200, "ready")
