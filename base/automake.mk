@@ -14,8 +14,10 @@ base_libbase_a_SOURCES = \
   %D%/expression_path.c %D%/expression_path.h \
   %D%/expression_scan.c %D%/expression_scan.h \
   %D%/fault.c %D%/fault.h \
+  %D%/file.c %D%/file.h \
   %D%/finding.c %D%/finding.h \
   %D%/id.c %D%/id.h \
+  %D%/literals.c %D%/literals.h \
   %D%/log.c %D%/log.h \
   %D%/loop.c %D%/loop.h \
   %D%/mem.c %D%/mem.h \

@@ -30,6 +30,9 @@ int loop_once(struct loop *, int wait_ms);
 void loop_run(struct loop *); /* until loop_stop */
 void loop_stop(struct loop *);
 bool loop_stopped(const struct loop *);
+/* A role's signals as a descriptor: SIGTERM. SIGINT and SIGHUP are blocked, since a terminal's Ctrl-C and hang-up reach
+ * the whole group and the supervisor decides; SIGPIPE is ignored. -1 with errno. */
+int loop_signals(void);
 int loop_fd(const struct loop *); /* the epoll descriptor, to nest this loop in another poller */
 
 #endif

@@ -19,6 +19,7 @@
 
 #include "base/clock.h"
 #include "base/fault.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/vault_private.h"
 
@@ -372,21 +373,6 @@ static ssize_t next(struct incoming *in, char *into, size_t len, struct error *e
 	return got;
 }
 
-static int write_all(int fd, const char *data, size_t len)
-{
-	while (len) {
-		ssize_t n = write(fd, data, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return -1;
-		data += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
 static int stream(struct incoming *in, int fd, struct vault_pending *pending, struct error *error)
 {
 	struct sha256 *digest = sha256_new();
@@ -407,7 +393,7 @@ static int stream(struct incoming *in, int fd, struct vault_pending *pending, st
 		sha256_add(digest, chunk, (size_t)n);
 		if (FAULT_FAILS("vault.full"))
 			errno = ENOSPC;
-		else if (write_all(fd, chunk, (size_t)n) == 0)
+		else if (file_write_all(fd, span_make(chunk, (size_t)n)) == 0)
 			continue;
 		vault_error(error, "disk.write", "writing a document");
 		goto done;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -35,21 +36,6 @@ static int spool_open(const char *directory)
 	return fd;
 }
 
-static int write_all(int fd, const char *data, size_t len)
-{
-	while (len) {
-		ssize_t n = write(fd, data, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return -1;
-		data += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
 /* Out of memory into a file, once. */
 static int spill(struct http_body *body)
 {
@@ -59,7 +45,7 @@ static int spill(struct http_body *body)
 	if (body->fd < 0)
 		return -1;
 	body->spool->used += body->size;
-	if (write_all(body->fd, body->memory.data, body->memory.len))
+	if (file_write_all(body->fd, buf_view(&body->memory)))
 		return -1;
 	buf_free(&body->memory);
 	return 0;
@@ -73,7 +59,7 @@ int http_body_add(struct http_body *body, const char *data, size_t len, struct e
 	}
 	if (body->spool->used + body->memory.len + len > body->spool->max)
 		return error_set(error, ERROR_RETRY, "site.full", "too many large bodies at once");
-	if (spill(body) || write_all(body->fd, data, len)) {
+	if (spill(body) || file_write_all(body->fd, span_make(data, len))) {
 		log_error("http", SPAN_NONE, "a body cannot be kept directory=%s error=\"%s\"", body->spool->directory,
 			  strerror(errno));
 		return error_set(error, ERROR_RETRY, "site.disk", "the body cannot be kept");

@@ -18,40 +18,13 @@
 
 /* ---- prepared statements */
 
-static struct postgresql_statement *slot_find(struct postgresql *db, const char *sql)
-{
-	size_t at = ((uintptr_t)sql >> 3) * 0x9e3779b97f4a7c15ull >> 20 & (db->slots - 1);
-
-	while (db->statements[at].sql && db->statements[at].sql != sql)
-		at = (at + 1) & (db->slots - 1);
-	return &db->statements[at];
-}
-
-static void slots_double(struct postgresql *db)
-{
-	struct postgresql_statement *old = db->statements;
-	size_t n = db->slots;
-
-	db->slots = n ? 2 * n : 64;
-	db->statements = mem_alloc(db->slots * sizeof *db->statements);
-	for (size_t i = 0; i < n; i++)
-		if (old[i].sql)
-			*slot_find(db, old[i].sql) = old[i];
-	free(old);
-}
-
 static int prepare(struct postgresql *db, const char *sql, char name[16], struct error *error)
 {
-	struct postgresql_statement *slot;
-	unsigned number;
+	unsigned *number = literals_number(&db->statements, sql);
 	int status;
 
-	if (2 * db->used >= db->slots)
-		slots_double(db);
-	slot = slot_find(db, sql);
-	number = slot->sql ? slot->number : (unsigned)db->used + 1;
-	snprintf(name, 16, "s%u", number);
-	if (slot->sql)
+	snprintf(name, 16, "s%u", *number ? *number : db->prepared + 1);
+	if (*number)
 		return 0;
 	/* Once in the life of a connection; its answer is waited for, so that the table says what the server really
 	 * has. */
@@ -68,8 +41,7 @@ static int prepare(struct postgresql *db, const char *sql, char name[16], struct
 	}
 	if (status)
 		return -1;
-	*slot = (struct postgresql_statement){sql, number};
-	db->used++;
+	*number = ++db->prepared;
 	return 0;
 }
 

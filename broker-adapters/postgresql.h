@@ -5,6 +5,7 @@
 #include <libpq-fe.h>
 
 #include "base/db.h"
+#include "base/literals.h"
 
 #define POSTGRESQL_PARAMETERS_MAX 64
 #define POSTGRESQL_SSL_MODES      "disable|allow|prefer|require|verify-ca|verify-full"
@@ -13,11 +14,6 @@ struct postgresql_settings {
 	const char *host, *database, *user, *schema, *sslrootcert, *password;
 	int64_t port, connect_timeout_ms, timeout_ms;
 	int sslmode;
-};
-
-struct postgresql_statement {
-	const char *sql; /* the literal; NULL: a free slot */
-	unsigned number; /* its name at the server is s<number> */
 };
 
 struct postgresql {
@@ -29,8 +25,8 @@ struct postgresql {
 	int64_t *locks; /* held by this connection */
 	size_t locks_count, locks_capacity;
 	uint64_t salt; /* keeps the locks of two schemas apart */
-	struct postgresql_statement *statements;
-	size_t slots, used;
+	struct literals statements; /* numbered from 1; the name at the server is s<number> */
+	unsigned prepared;
 };
 
 /* ---- postgresql_connection.c */

@@ -187,7 +187,7 @@ void postgresql_disconnect(void *self)
 	if (!db)
 		return;
 	PQfinish(db->conn);
-	free(db->statements);
+	literals_free(&db->statements);
 	free(db->locks);
 	free(db);
 }

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/fault.h"
+#include "base/literals.h"
 #include "base/mem.h"
 
 #define BUSY_MS       2000 /* only a checkpoint or a reader's recovery is ever in the way */
@@ -26,7 +27,6 @@ struct settings {
 };
 
 struct statement {
-	const char *sql; /* the literal; NULL: a free slot */
 	sqlite3_stmt *prepared;
 	bool busy; /* its rows are being read: a nested use gets a statement of its own */
 };
@@ -37,8 +37,9 @@ struct sqlite {
 	bool in_transaction;
 	bool was_full;                /* the disk: the log is folded into the file before the next transaction */
 	struct error spoiled;         /* the first failure inside the transaction */
-	struct statement *statements; /* a hash table by address; slots is a power of two */
-	size_t slots, used;
+	struct literals numbers;      /* of statements, from 1 */
+	struct statement *statements;
+	size_t count, capacity;
 };
 
 /* ---- errors */
@@ -109,28 +110,6 @@ static int spoiled(struct sqlite *db, struct error *error)
 
 /* ---- statements */
 
-static struct statement *slot_find(struct sqlite *db, const char *sql)
-{
-	size_t at = ((uintptr_t)sql >> 3) * 0x9e3779b97f4a7c15ull >> 20 & (db->slots - 1);
-
-	while (db->statements[at].sql && db->statements[at].sql != sql)
-		at = (at + 1) & (db->slots - 1);
-	return &db->statements[at];
-}
-
-static void slots_double(struct sqlite *db)
-{
-	struct statement *old = db->statements;
-	size_t n = db->slots;
-
-	db->slots = n ? 2 * n : 64;
-	db->statements = mem_alloc(db->slots * sizeof *db->statements);
-	for (size_t i = 0; i < n; i++)
-		if (old[i].sql)
-			*slot_find(db, old[i].sql) = old[i];
-	free(old);
-}
-
 static int prepare(struct sqlite *db, const char *sql, unsigned flags, sqlite3_stmt **prepared, struct error *error)
 {
 	int rc = sqlite3_prepare_v3(db->handle, sql, -1, flags, prepared, NULL);
@@ -141,39 +120,40 @@ static int prepare(struct sqlite *db, const char *sql, unsigned flags, sqlite3_s
 	return error_wrap(error, "preparing %.100s", sql);
 }
 
-/* The cached statement, or one of its own (*slot stays NULL) for a use inside the reading of its rows. The slot is
- * given as a position: the table may grow meanwhile. */
-static int acquire(struct sqlite *db, const char *sql, sqlite3_stmt **prepared, bool *cached, struct error *error)
+/* The cached statement, or one of its own (*number stays 0) for a use inside the reading of its rows. It is given as a
+ * number: the table may grow meanwhile. */
+static int acquire(struct sqlite *db, const char *sql, sqlite3_stmt **prepared, unsigned *number, struct error *error)
 {
-	struct statement *slot;
+	unsigned *known = literals_number(&db->numbers, sql);
+	struct statement *statement = *known ? &db->statements[*known - 1] : NULL;
 
-	if (2 * db->used >= db->slots)
-		slots_double(db);
-	slot = slot_find(db, sql);
-	*cached = !slot->busy;
-	if (slot->busy)
+	*number = 0;
+	if (statement && statement->busy)
 		return prepare(db, sql, 0, prepared, error);
-	if (!slot->sql) {
-		if (prepare(db, sql, SQLITE_PREPARE_PERSISTENT, &slot->prepared, error))
+	if (!statement) {
+		db->statements = mem_grow(db->statements, &db->capacity, db->count + 1, sizeof *db->statements);
+		statement = &db->statements[db->count];
+		*statement = (struct statement){0};
+		if (prepare(db, sql, SQLITE_PREPARE_PERSISTENT, &statement->prepared, error))
 			return -1;
-		slot->sql = sql;
-		db->used++;
+		*known = (unsigned)++db->count;
 	}
-	assert(!strcmp(sqlite3_sql(slot->prepared), sql)); /* the text must be a literal */
-	slot->busy = true;
-	*prepared = slot->prepared;
+	assert(!strcmp(sqlite3_sql(statement->prepared), sql)); /* the text must be a literal */
+	statement->busy = true;
+	*prepared = statement->prepared;
+	*number = *known;
 	return 0;
 }
 
-static void release(struct sqlite *db, const char *sql, sqlite3_stmt *prepared, bool cached)
+static void release(struct sqlite *db, sqlite3_stmt *prepared, unsigned number)
 {
-	if (!cached) {
+	if (!number) {
 		sqlite3_finalize(prepared);
 		return;
 	}
 	sqlite3_reset(prepared);
 	sqlite3_clear_bindings(prepared);
-	slot_find(db, sql)->busy = false;
+	db->statements[number - 1].busy = false;
 }
 
 /* SQLite counts parameters as they first appear, not by what they are called. */
@@ -246,9 +226,9 @@ static int sqlite_run(void *self, const char *sql, const struct value *parameter
 	struct sqlite *db = self;
 	sqlite3_stmt *prepared = NULL;
 	int rc = SQLITE_OK, status = -1;
-	bool cached;
+	unsigned number;
 
-	if (spoiled(db, error) || acquire(db, sql, &prepared, &cached, error))
+	if (spoiled(db, error) || acquire(db, sql, &prepared, &number, error))
 		return -1;
 	assert((size_t)sqlite3_bind_parameter_count(prepared) == n);
 	for (int i = 1; i <= (int)n && rc == SQLITE_OK; i++)
@@ -261,7 +241,7 @@ static int sqlite_run(void *self, const char *sql, const struct value *parameter
 		status = rows_read(db, prepared, each, arg, error);
 	if (changed)
 		*changed = status || sqlite3_stmt_readonly(prepared) ? 0 : sqlite3_changes64(db->handle);
-	release(db, sql, prepared, cached);
+	release(db, prepared, number);
 	return status;
 }
 
@@ -356,10 +336,11 @@ static void sqlite_close_db(void *self)
 
 	if (!db)
 		return;
-	for (size_t i = 0; i < db->slots; i++)
+	for (size_t i = 0; i < db->count; i++)
 		sqlite3_finalize(db->statements[i].prepared);
 	sqlite3_close(db->handle);
 	free(db->statements);
+	literals_free(&db->numbers);
 	free(db->path);
 	free(db);
 }

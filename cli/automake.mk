@@ -3,6 +3,7 @@ ferrule_SOURCES =
 ferrule_SOURCES += %D%/main.c %D%/verb.h
 ferrule_SOURCES += %D%/arguments.c
 ferrule_SOURCES += %D%/letter.c %D%/letter.h
+ferrule_SOURCES += %D%/parts.c %D%/parts.h
 ferrule_SOURCES += %D%/site.c %D%/site.h
 ferrule_SOURCES += %D%/table.c
 

@@ -7,6 +7,7 @@
 
 #include "base/utf8.h"
 #include "cli/letter.h"
+#include "cli/parts.h"
 
 #define PAGE 200        /* for people to read */
 #define PAGE_JSON 50000 /* for programs: all that one answer may hold */
@@ -258,54 +259,26 @@ static int show(const struct arguments *arguments, struct session *session)
 
 /* ---- the verb ---------------------------------------------------------------------------------------------------- */
 
-static const struct part {
-	const char *name;
-	size_t words_min, words_max; /* numbers */
-	int (*run)(const struct arguments *, struct session *);
-} parts[] = {
-	{"list", 0, 0, list},
-	{"show", 1, 1, show},
-	{"replay", 0, ARGUMENTS_MAX, dead_replay},
-	{"discard", 0, ARGUMENTS_MAX, dead_discard},
-	{"edit", 1, 1, dead_edit},
+#define WHICH(part) "which? ferrule dead " part " NUMBER (ferrule dead list shows them)"
+
+static const struct part parts[] = {
+	{"list", 0, 0, NULL, list},
+	{"show", 1, 1, WHICH("show"), show},
+	{"replay", 0, ARGUMENTS_MAX, NULL, dead_replay},
+	{"edit", 1, 1, WHICH("edit"), dead_edit},
+	{"discard", 0, ARGUMENTS_MAX, NULL, dead_discard},
+	{.name = NULL},
 };
-
-static const struct part *part_find(const struct arguments *arguments)
-{
-	const char *names[sizeof parts / sizeof *parts], *what = argument_word(arguments, 0, "list");
-	size_t n = sizeof parts / sizeof *parts;
-
-	for (size_t i = 0; i < n; i++) {
-		names[i] = parts[i].name;
-		if (!strcmp(what, names[i]))
-			return &parts[i];
-	}
-	verb_unknown(arguments, "ferrule dead", what, names, n, "it is list, show, replay, edit or discard");
-	return NULL;
-}
 
 static int dead(const struct arguments *arguments)
 {
-	const struct part *part = part_find(arguments);
-	size_t numbers = arguments->count ? arguments->count - 1 : 0;
-	struct session *session;
-	int code;
+	const struct part *part = part_find(arguments, parts);
 
 	if (!part)
 		return EXIT_USAGE;
-	if (numbers < part->words_min)
-		return verb_usage(arguments, "which? ferrule dead %s NUMBER (ferrule dead list shows them)",
-				  part->name);
-	if (numbers > part->words_max)
-		return verb_usage(arguments, "`%s` is one word too many", arguments->words[part->words_max + 1]);
 	if (part->run == dead_discard && !argument_given(arguments, "reason"))
 		return verb_usage(arguments, "--reason is missing: whoever asks later wants to know why");
-	session = site_reach(arguments, NULL, NULL, &code);
-	if (!session)
-		return code;
-	code = part->run(arguments, session);
-	session_close(session);
-	return code;
+	return part_run(arguments, part);
 }
 
 const struct verb verb_dead = {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/letter.h"
+#include "cli/parts.h"
 #include "cli/site.h"
 
 #define PAGE 200        /* for people to read */
@@ -165,50 +166,21 @@ static int resend(const struct arguments *arguments, struct session *session)
 	return code;
 }
 
-static const struct part {
-	const char *name;
-	size_t words;
-	int (*run)(const struct arguments *, struct session *);
-} parts[] = {
-	{"list", 1, list},
-	{"show", 2, show},
-	{"confirm", 2, confirm},
-	{"resend", 2, resend},
+#define WHICH(part) "which? ferrule doubt " part " EFFECT (ferrule doubt list shows them)"
+
+static const struct part parts[] = {
+	{"list", 0, 0, NULL, list},
+	{"show", 1, 1, WHICH("show"), show},
+	{"confirm", 1, 1, WHICH("confirm"), confirm},
+	{"resend", 1, 1, WHICH("resend"), resend},
+	{.name = NULL},
 };
-
-static const struct part *part_find(const struct arguments *arguments)
-{
-	const char *names[sizeof parts / sizeof *parts], *what = argument_word(arguments, 0, "list");
-	size_t n = sizeof parts / sizeof *parts;
-
-	for (size_t i = 0; i < n; i++) {
-		names[i] = parts[i].name;
-		if (!strcmp(what, names[i]))
-			return &parts[i];
-	}
-	verb_unknown(arguments, "ferrule doubt", what, names, n, "it is list, show, confirm or resend");
-	return NULL;
-}
 
 static int doubt_verb(const struct arguments *arguments)
 {
-	const struct part *part = part_find(arguments);
-	struct session *session;
-	int code;
+	const struct part *part = part_find(arguments, parts);
 
-	if (!part)
-		return EXIT_USAGE;
-	if (part->words == 2 && arguments->count < 2)
-		return verb_usage(arguments, "which? ferrule doubt %s EFFECT (ferrule doubt list shows them)",
-				  part->name);
-	if (part->words < arguments->count)
-		return verb_usage(arguments, "`%s` is one word too many", arguments->words[part->words]);
-	session = site_reach(arguments, NULL, NULL, &code);
-	if (!session)
-		return code;
-	code = part->run(arguments, session);
-	session_close(session);
-	return code;
+	return part ? part_run(arguments, part) : EXIT_USAGE;
 }
 
 const struct verb verb_doubt = {

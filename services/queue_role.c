@@ -5,7 +5,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -28,21 +27,6 @@ static void on_end(void *arg, unsigned events)
 	struct process *process = arg;
 
 	process->ending = true;
-}
-
-static int signals_open(void)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP);
-	sigprocmask(SIG_SETMASK, &set, NULL);
-	signal(SIGPIPE, SIG_IGN);
-	sigdelset(&set, SIGINT); /* a terminal's Ctrl-C reaches the whole group: the supervisor decides */
-	sigdelset(&set, SIGHUP);
-	return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
 static int reveal(const struct site *site, const char *name, struct secret **secret, struct error *error)
@@ -106,7 +90,7 @@ int queue_role_run(const struct site *site, const struct topology *topology, str
 
 	log_role("queue");
 	prctl(PR_SET_NAME, "queue");
-	signals = loop_watch(process.loop, signals_open(), LOOP_READ, on_end, &process);
+	signals = loop_watch(process.loop, loop_signals(), LOOP_READ, on_end, &process);
 	alive = loop_watch(process.loop, life, LOOP_READ, on_end, &process);
 	engine = open_engine(site, topology, process.loop, &error);
 	if (!engine)

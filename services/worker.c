@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -70,20 +69,6 @@ static void on_queue(void *arg, unsigned events)
 		worker_fail(worker, &error);
 }
 
-static int signal_fd(void)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP);
-	sigprocmask(SIG_SETMASK, &set, NULL);
-	sigdelset(&set, SIGINT); /* a terminal's Ctrl-C reaches the whole group: the supervisor decides */
-	sigdelset(&set, SIGHUP);
-	return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-}
-
 /* Until it has begun a worker holds nothing: it may wait for a queue process that never comes, and SIGTERM ends it as
  * it stands. */
 static void let_signals_end(void)
@@ -117,7 +102,7 @@ static int connect_all(struct worker *worker, struct error *error)
 /* Rounds of the loop until the role is drained. While something is unsent the socket is watched for writing, too. */
 static void rounds(struct worker *worker)
 {
-	struct watch *signals = loop_watch(worker->loop, signal_fd(), LOOP_READ, on_signal, worker);
+	struct watch *signals = loop_watch(worker->loop, loop_signals(), LOOP_READ, on_signal, worker);
 	struct watch *life = loop_watch(worker->loop, worker->life, LOOP_READ, on_life, worker);
 	struct watch *queue = loop_watch(worker->loop, queue_fd(worker->queue), LOOP_READ, on_queue, worker);
 

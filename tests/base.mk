@@ -10,6 +10,7 @@ BASE_TESTS = \
   tests/unit/fault \
   tests/unit/finding \
   tests/unit/id \
+  tests/unit/literals \
   tests/unit/log \
   tests/unit/loop \
   tests/unit/mem \
@@ -43,6 +44,8 @@ tests_unit_finding_SOURCES = tests/unit/finding.c
 tests_unit_finding_LDADD = $(CHECK_LIBS)
 tests_unit_id_SOURCES = tests/unit/id.c
 tests_unit_id_LDADD = $(CHECK_LIBS)
+tests_unit_literals_SOURCES = tests/unit/literals.c
+tests_unit_literals_LDADD = $(CHECK_LIBS)
 tests_unit_log_SOURCES = tests/unit/log.c
 tests_unit_log_LDADD = $(CHECK_LIBS)
 tests_unit_loop_SOURCES = tests/unit/loop.c
