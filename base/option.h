@@ -22,12 +22,16 @@ enum option_type {        /* the C type of the field */
 	OPTION_SECRET,    /* const char *, the secret's name, from {secret: NAME} */
 	OPTION_MAPPING,   /* struct expression *, the file of that name under mappings/ */
 	OPTION_TABLE,     /* a struct described by `table`, embedded at the offset; the node is a map */
-	OPTION_NODE,      /* const struct node *, for the module to read itself */
+	OPTION_NODE,      /* const struct node *, for the module to read itself; table, range and flags below tell editors
+			   * and the reference what may stand there */
 };
 
 enum option_flag {
 	OPTION_REQUIRED = 1,
 	OPTION_MAIN = 2, /* the one a bare scalar stands for: `encode: xml` is `encode: {format: xml}` */
+	/* OPTION_NODE only, told to editors and readers: */
+	OPTION_LIST = 4,  /* a list of what table and range say, or one */
+	OPTION_NAMED = 8, /* a map of names to what table and range say */
 };
 
 struct option {
@@ -35,10 +39,12 @@ struct option {
 	enum option_type type;
 	size_t offset;
 	const char *fallback;       /* the default as it would be written, or NULL: the field stays zero */
-	const char *range;          /* as the type says, or NULL */
+	/* As the type says, or NULL. OPTION_NODE: the words it may be, and in <> what else, a part of the editors' schema
+	 * (config/editor_schema.c): "content|none|<expressions>" */
+	const char *range;
 	const char *help;           /* one line, a sentence without a full stop */
 	unsigned flags;
-	const struct option *table; /* OPTION_TABLE */
+	const struct option *table; /* OPTION_TABLE; OPTION_NODE: the keys of a map that may stand there */
 };
 
 #define OPTION_END {.name = NULL}

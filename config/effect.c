@@ -9,7 +9,7 @@ struct effect_settings {
 	const struct node *remembers;
 	const char *match;
 };
-static const struct option effect_options[] = {
+const struct option effect_options[] = {
 	{.name = "key",
 	 .type = OPTION_TEMPLATE,
 	 .offset = offsetof(struct effect_settings, key),
@@ -17,6 +17,7 @@ static const struct option effect_options[] = {
 	{.name = "remembers",
 	 .type = OPTION_NODE,
 	 .offset = offsetof(struct effect_settings, remembers),
+	 .range = "forever|<duration>",
 	 .help = "how long the target knows a key: a duration, or forever"},
 	{.name = "match",
 	 .type = OPTION_TEXT,

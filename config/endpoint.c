@@ -6,22 +6,19 @@
 #include <stdlib.h>
 
 /* The kinds of endpoint, and which adapter speaks for each. An operation is a sink of its system's. */
-static const struct kind {
-	const char *key;
-	const char *source, *server, *sink; /* names of adapters; all NULL: not in this version */
-} kinds[] = {
+const struct endpoint_kind endpoint_kinds[] = {
 	{"file", "file", NULL, "file"},  {"webhook", NULL, "http", "http"}, {"operation", NULL, NULL, "http"},
 	{"agreement", NULL, NULL, NULL}, {"transfer", NULL, NULL, NULL},    {"api", NULL, NULL, NULL},
-	{"poll", NULL, NULL, NULL},      {"queue", NULL, NULL, NULL},
+	{"poll", NULL, NULL, NULL},      {"queue", NULL, NULL, NULL},       {NULL, NULL, NULL, NULL},
 };
-#define KINDS (sizeof kinds / sizeof *kinds)
+#define KINDS (sizeof endpoint_kinds / sizeof *endpoint_kinds - 1)
 
 /* What every endpoint may say beside its adapter's settings. */
 struct common {
 	const char *name;
 	int64_t timeout_ms;
 };
-static const struct option common_options[] = {
+const struct option endpoint_options[] = {
 	{.name = "name",
 	 .type = OPTION_TEXT,
 	 .offset = offsetof(struct common, name),
@@ -93,7 +90,7 @@ static void no_kind(struct load *load, const struct node *node, bool from)
 	const char *names[KINDS], *near;
 
 	for (size_t k = 0; k < KINDS; k++)
-		names[k] = kinds[k].key;
+		names[k] = endpoint_kinds[k].key;
 	for (size_t i = 0; i < node->count; i++) {
 		near = nearest_name(node->pairs[i].key.text, names, KINDS);
 		if (near) {
@@ -107,11 +104,11 @@ static void no_kind(struct load *load, const struct node *node, bool from)
 }
 
 /* The kind is the first key that names one: later ones may be settings of its adapter. */
-static const struct kind *find_kind(struct load *load, const struct node *node, bool from, const struct pair **pair)
+static const struct endpoint_kind *find_kind(struct load *load, const struct node *node, bool from, const struct pair **pair)
 {
 	for (size_t i = 0; i < node->count; i++) {
 		for (size_t k = 0; k < KINDS; k++) {
-			const struct kind *kind = &kinds[k];
+			const struct endpoint_kind *kind = &endpoint_kinds[k];
 
 			if (!span_is(node->pairs[i].key.text, kind->key))
 				continue;
@@ -190,7 +187,7 @@ static int fill_common(struct load *load, const struct node *node, const struct 
 	if (!timeout)
 		also[n++] = "timeout";
 	also[n] = NULL;
-	return option_fill(&load->options, own, common_options, NULL, common);
+	return option_fill(&load->options, own, endpoint_options, NULL, common);
 }
 
 static void take_place(struct load *load, const char *adapter, const struct pair *kind, const char *flow)
@@ -235,7 +232,7 @@ static void take_name(struct load *load, const struct known_name *name)
 int load_source(struct load *load, const char *flow, const struct node *node, size_t index, struct source *into)
 {
 	const struct pair *pair = NULL;
-	const struct kind *kind;
+	const struct endpoint_kind *kind;
 	const struct option *table;
 	const char *also[3], *adapter;
 	struct common common = {0};
@@ -353,7 +350,7 @@ struct sink_nodes {
 	const char *system;
 };
 
-static int split_sink(struct load *load, const struct node *to, const struct pair *pair, const struct kind *kind,
+static int split_sink(struct load *load, const struct node *to, const struct pair *pair, const struct endpoint_kind *kind,
 		      const struct sink_ops *ops, struct sink_nodes *into)
 {
 	static const char *const flow_level[] = {"effect", "retry", NULL};
@@ -406,7 +403,7 @@ int load_sink(struct load *load, struct flow *flow, const struct node *to, const
 	struct endpoint *sink = arena_alloc(load->arena, sizeof *sink);
 	struct common common = {0};
 	const struct pair *pair = NULL;
-	const struct kind *kind;
+	const struct endpoint_kind *kind;
 	const struct sink_ops *ops;
 	const char *also[3];
 	int result = -1;

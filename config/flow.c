@@ -22,7 +22,7 @@ static const struct option on_reject_options[] = {
 	 .help = "the topic that refused messages go to"},
 	OPTION_END,
 };
-static const struct option flow_options[] = {
+const struct option flow_options[] = {
 	{.name = "flow", .type = OPTION_TEXT, AT(name), .flags = OPTION_REQUIRED, .help = "its name"},
 	{.name = "owner",
 	 .type = OPTION_TEXT,
@@ -32,16 +32,51 @@ static const struct option flow_options[] = {
 	{.name = "summary", .type = OPTION_TEXT, AT(summary), .help = "what it does, in a sentence"},
 	{.name = "runbook", .type = OPTION_TEXT, AT(runbook), .help = "what to do when it fails: a file or an address"},
 	{.name = "env", .type = OPTION_TEXTS, AT(env), .help = "the environments it runs in; all by default"},
-	{.name = "from", .type = OPTION_NODE, AT(from), .help = "an endpoint to receive from, or a list"},
-	{.name = "subscribe", .type = OPTION_TEXTS, AT(subscribe), .help = "a topic, or a list"},
-	{.name = "duplicates", .type = OPTION_NODE, AT(duplicates), .help = "what makes two documents the same"},
-	{.name = "order", .type = OPTION_NODE, AT(order), .help = "the key within which order is kept"},
-	{.name = "steps", .type = OPTION_NODE, AT(steps), .help = "what is done, one after the other"},
+	{.name = "from",
+	 .type = OPTION_NODE,
+	 AT(from),
+	 .range = "<from>",
+	 .flags = OPTION_LIST,
+	 .help = "an endpoint to receive from, or a list"},
+	{.name = "subscribe", .type = OPTION_TEXTS, AT(subscribe), .help = "a topic to receive from, or a list"},
+	{.name = "duplicates",
+	 .type = OPTION_NODE,
+	 AT(duplicates),
+	 .table = duplicates_options,
+	 .help = "what makes two documents the same; by content within 30d where it is not said"},
+	{.name = "order",
+	 .type = OPTION_NODE,
+	 AT(order),
+	 .table = order_options,
+	 .help = "the key within which order is kept; none where it is not said"},
+	{.name = "steps",
+	 .type = OPTION_NODE,
+	 AT(steps),
+	 .range = "<steps>",
+	 .help = "what is done with each message, one after the other"},
 	{.name = "publish", .type = OPTION_TEXT, AT(publish), .help = "the topic that the outcome goes to"},
-	{.name = "to", .type = OPTION_NODE, AT(to), .help = "the endpoint that the outcome is delivered to"},
-	{.name = "effect", .type = OPTION_NODE, AT(effect), .help = "how a delivery is made once and found again"},
-	{.name = "retry", .type = OPTION_NODE, AT(retry), .help = "how long to keep trying"},
-	{.name = "expect", .type = OPTION_NODE, AT(expect), .help = "what must happen by a time"},
+	{.name = "to",
+	 .type = OPTION_NODE,
+	 AT(to),
+	 .range = "<to>",
+	 .help = "the endpoint that the outcome is delivered to"},
+	{.name = "effect",
+	 .type = OPTION_NODE,
+	 AT(effect),
+	 .range = "rename|none",
+	 .table = effect_options,
+	 .help = "how a delivery is made once and found again; needed with `to`"},
+	{.name = "retry",
+	 .type = OPTION_NODE,
+	 AT(retry),
+	 .table = retry_options,
+	 .help = "how long to keep trying a delivery"},
+	{.name = "expect",
+	 .type = OPTION_NODE,
+	 AT(expect),
+	 .table = expect_options,
+	 .flags = OPTION_LIST,
+	 .help = "what must happen by a time, or a list"},
 	{.name = "on-reject",
 	 .type = OPTION_TABLE,
 	 AT(on_reject),
@@ -55,10 +90,11 @@ struct duplicates {
 	const struct node *by;
 	int64_t within_ms;
 };
-static const struct option duplicates_options[] = {
+const struct option duplicates_options[] = {
 	{.name = "by",
 	 .type = OPTION_NODE,
 	 .offset = offsetof(struct duplicates, by),
+	 .range = "content|none|<expressions>",
 	 .flags = OPTION_REQUIRED | OPTION_MAIN,
 	 .help = "content, none, or a list of jq over the envelope"},
 	{.name = "within",
@@ -112,7 +148,7 @@ struct order_settings {
 	struct expression *by;
 	int on_reject;
 };
-static const struct option order_options[] = {
+const struct option order_options[] = {
 	{.name = "by",
 	 .type = OPTION_EXPRESSION,
 	 .offset = offsetof(struct order_settings, by),
@@ -141,7 +177,7 @@ static void load_order(struct load *load, struct flow *flow, const struct node *
 	flow->order = settings->on_reject == 0 ? ORDER_HOLD : ORDER_CONTINUE;
 }
 
-static const struct option expect_options[] = {
+const struct option expect_options[] = {
 	{.name = "event",
 	 .type = OPTION_TEXT,
 	 .offset = offsetof(struct expectation, event),

@@ -125,9 +125,19 @@ void load_flow(struct load *, const struct node *);
 /* Endpoints. -1: findings say why. */
 int load_source(struct load *, const char *flow, const struct node *, size_t index, struct source *);
 int load_sink(struct load *, struct flow *, const struct node *to, const struct node *effect, const struct node *retry);
-extern const struct option retry_options[];
+struct endpoint_kind {
+	const char *key;                    /* the key of `from:` and `to:` that names it */
+	const char *source, *server, *sink; /* names of adapters; all NULL: not in this version */
+};
+extern const struct endpoint_kind endpoint_kinds[]; /* ends with key NULL */
+extern const struct option endpoint_options[];      /* what every endpoint may say beside its adapter's settings */
+extern const struct option retry_options[], effect_options[];
 /* `sink` is where a missing effect is told. */
 int load_effect(struct load *, const struct node *, struct place sink, const struct sink_ops *, struct effect_spec *);
+
+/* The other tables, for those who tell what may stand in a site. */
+extern const struct option site_options[], system_options[], flow_options[], duplicates_options[], order_options[],
+	expect_options[];
 
 /* Steps. */
 void load_steps(struct load *, struct flow *, const struct node *);

@@ -8,7 +8,7 @@ struct system_settings {
 	const char *name, *owner, *summary, *runbook;
 	const struct node *operations;
 };
-static const struct option system_options[] = {
+const struct option system_options[] = {
 	{.name = "system",
 	 .type = OPTION_TEXT,
 	 .offset = offsetof(struct system_settings, name),
@@ -30,6 +30,8 @@ static const struct option system_options[] = {
 	{.name = "operations",
 	 .type = OPTION_NODE,
 	 .offset = offsetof(struct system_settings, operations),
+	 .range = "<operation>",
+	 .flags = OPTION_NAMED,
 	 .help = "NAME: settings, over those of the system"},
 	OPTION_END,
 };

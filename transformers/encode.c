@@ -32,6 +32,7 @@ static const struct option options[] = {
 	{.name = "columns",
 	 .type = OPTION_NODE,
 	 .offset = offsetof(struct encode_settings, columns),
+	 .range = "<columns>",
 	 .help = "csv: a list of names, or of NAME: jq over the row; without it the keys of the first row"},
 	{.name = "rows",
 	 .type = OPTION_EXPRESSION,

@@ -20,15 +20,6 @@ struct route {
 	size_t count;
 };
 
-static const struct option options[] = {
-	{.name = "cases",
-	 .type = OPTION_NODE,
-	 .offset = offsetof(struct route_settings, cases),
-	 .flags = OPTION_REQUIRED | OPTION_MAIN,
-	 .help = "a list of {when: jq, publish: topic}; the first that matches"},
-	OPTION_END,
-};
-
 struct case_settings {
 	struct expression *when;
 	const char *publish;
@@ -44,6 +35,16 @@ static const struct option case_options[] = {
 	 .offset = offsetof(struct case_settings, publish),
 	 .flags = OPTION_REQUIRED,
 	 .help = "a topic"},
+	OPTION_END,
+};
+
+static const struct option options[] = {
+	{.name = "cases",
+	 .type = OPTION_NODE,
+	 .offset = offsetof(struct route_settings, cases),
+	 .flags = OPTION_REQUIRED | OPTION_MAIN | OPTION_LIST,
+	 .table = case_options,
+	 .help = "a list of {when: jq, publish: topic}; the first that matches"},
 	OPTION_END,
 };
 
