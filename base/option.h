@@ -7,23 +7,23 @@
 
 #include "base/node.h"
 
-enum option_type {        /* the C type of the field */
-	OPTION_TEXT,      /* const char * */
-	OPTION_INT,       /* int64_t; range "1..65535" */
-	OPTION_SIZE,      /* uint64_t bytes; "64KiB", "10MB", "512"; range as for INT */
-	OPTION_DURATION,  /* int64_t milliseconds; "90s", "5d" */
-	OPTION_BOOL,      /* bool; true, false, yes, no, on, off */
-	OPTION_ENUM,      /* int, the index in range "first|second|third" */
-	OPTION_EXPRESSION,  /* struct expression *, jq */
-	OPTION_EXPRESSIONS, /* struct expression_list, a list of jq, or one */
-	OPTION_TEMPLATE,  /* struct template *, text with $(.jq) */
-	OPTION_TEMPLATES, /* struct template_map, a map of names to templates */
-	OPTION_TEXTS,     /* struct text_list, a list of texts, or one */
-	OPTION_SECRET,    /* const char *, the secret's name, from {secret: NAME} */
-	OPTION_MAPPING,   /* struct expression *, the file of that name under mappings/ */
-	OPTION_TABLE,     /* a struct described by `table`, embedded at the offset; the node is a map */
-	OPTION_NODE,      /* const struct node *, for the module to read itself; table, range and flags below tell editors
-			   * and the reference what may stand there */
+enum option_type {                     /* the C type of the field */
+		   OPTION_TEXT,        /* const char * */
+		   OPTION_INT,         /* int64_t; range "1..65535" */
+		   OPTION_SIZE,        /* uint64_t bytes; "64KiB", "10MB", "512"; range as for INT */
+		   OPTION_DURATION,    /* int64_t milliseconds; "90s", "5d" */
+		   OPTION_BOOL,        /* bool; true, false, yes, no, on, off */
+		   OPTION_ENUM,        /* int, the index in range "first|second|third" */
+		   OPTION_EXPRESSION,  /* struct expression *, jq */
+		   OPTION_EXPRESSIONS, /* struct expression_list, a list of jq, or one */
+		   OPTION_TEMPLATE,    /* struct template *, text with $(.jq) */
+		   OPTION_TEMPLATES,   /* struct template_map, a map of names to templates */
+		   OPTION_TEXTS,       /* struct text_list, a list of texts, or one */
+		   OPTION_SECRET,      /* const char *, the secret's name, from {secret: NAME} */
+		   OPTION_MAPPING,     /* struct expression *, the file of that name under mappings/ */
+		   OPTION_TABLE,       /* a struct described by `table`, embedded at the offset; the node is a map */
+		   OPTION_NODE, /* const struct node *, for the module to read itself; table, range and flags below tell
+				 * editors and the reference what may stand there */
 };
 
 enum option_flag {
@@ -38,16 +38,19 @@ struct option {
 	const char *name;
 	enum option_type type;
 	size_t offset;
-	const char *fallback;       /* the default as it would be written, or NULL: the field stays zero */
-	/* As the type says, or NULL. OPTION_NODE: the words it may be, and in <> what else, a part of the editors' schema
-	 * (config/editor_schema.c): "content|none|<expressions>" */
+	const char *fallback; /* the default as it would be written, or NULL: the field stays zero */
+	/* As the type says, or NULL. OPTION_NODE: the words it may be, and in <> what else, a part of the editors'
+	 * schema (config/editor_schema.c): "content|none|<expressions>" */
 	const char *range;
-	const char *help;           /* one line, a sentence without a full stop */
+	const char *help; /* one line, a sentence without a full stop */
 	unsigned flags;
 	const struct option *table; /* OPTION_TABLE; OPTION_NODE: the keys of a map that may stand there */
 };
 
-#define OPTION_END {.name = NULL}
+#define OPTION_END                                                                                                     \
+	{                                                                                                              \
+		.name = NULL                                                                                           \
+	}
 
 struct text_list {
 	const char **items;
@@ -63,7 +66,7 @@ struct template_map {
 	struct named_template {
 		const char *name;
 		struct template *template;
-	} *items;
+	} * items;
 	size_t count;
 };
 

@@ -104,7 +104,8 @@ static void no_kind(struct load *load, const struct node *node, bool from)
 }
 
 /* The kind is the first key that names one: later ones may be settings of its adapter. */
-static const struct endpoint_kind *find_kind(struct load *load, const struct node *node, bool from, const struct pair **pair)
+static const struct endpoint_kind *find_kind(struct load *load, const struct node *node, bool from,
+					     const struct pair **pair)
 {
 	for (size_t i = 0; i < node->count; i++) {
 		for (size_t k = 0; k < KINDS; k++) {
@@ -350,8 +351,8 @@ struct sink_nodes {
 	const char *system;
 };
 
-static int split_sink(struct load *load, const struct node *to, const struct pair *pair, const struct endpoint_kind *kind,
-		      const struct sink_ops *ops, struct sink_nodes *into)
+static int split_sink(struct load *load, const struct node *to, const struct pair *pair,
+		      const struct endpoint_kind *kind, const struct sink_ops *ops, struct sink_nodes *into)
 {
 	static const char *const flow_level[] = {"effect", "retry", NULL};
 	const struct node *merged;
