@@ -15,6 +15,7 @@ ferrule_SOURCES += %D%/doubt.c
 ferrule_SOURCES += %D%/hand.c
 ferrule_SOURCES += %D%/hold.c
 ferrule_SOURCES += %D%/init.c
+ferrule_SOURCES += %D%/log.c
 ferrule_SOURCES += %D%/replay.c
 ferrule_SOURCES += %D%/run.c
 ferrule_SOURCES += %D%/send.c
