@@ -23,6 +23,7 @@ void findings_free(struct findings *findings)
 void finding_add(struct findings *findings, struct place place, enum severity severity, const char *code,
 		 const char *format, ...)
 {
+	const char *used = findings->used ? findings->used(findings->used_arg, place.file) : NULL;
 	va_list args;
 	char *text;
 	int n;
@@ -38,7 +39,8 @@ void finding_add(struct findings *findings, struct place place, enum severity se
 	va_end(args);
 	findings->list = mem_grow(findings->list, &findings->capacity, findings->count + 1, sizeof *findings->list);
 	findings->list[findings->count++] =
-		(struct finding){place, severity, arena_strdup(findings->arena, code), text};
+		(struct finding){place, severity, arena_strdup(findings->arena, code), text,
+				 used ? arena_strdup(findings->arena, used) : NULL};
 	findings->errors += severity == SEVERITY_ERROR;
 }
 

@@ -17,12 +17,16 @@ struct finding {
 	enum severity severity;
 	const char *code; /* stable, "option.unknown" */
 	const char *text;
+	const char *used; /* where the snippet that it is in was used, "flows/a.yaml:7"; NULL: it is in none */
 };
 
 struct findings {
 	struct arena *arena;
 	struct finding *list;
 	size_t count, capacity, errors;
+	/* While a site is read or checked: where the file of a place, known by its address, was used; or NULL. */
+	const char *(*used)(void *arg, const char *file);
+	void *used_arg;
 };
 
 void findings_init(struct findings *);

@@ -12,6 +12,7 @@ config_libconfig_a_SOURCES = \
   %D%/report.c \
   %D%/site.c %D%/site.h \
   %D%/site_yaml.c \
+  %D%/snippet.c \
   %D%/steps.c \
   %D%/system.c \
   %D%/topology.c \
