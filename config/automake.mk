@@ -4,6 +4,7 @@ config_libconfig_a_SOURCES = \
   %D%/check.c \
   %D%/contract.c \
   %D%/contract_check.c \
+  %D%/editor_schema.c %D%/editor_schema.h \
   %D%/effect.c \
   %D%/endpoint.c \
   %D%/flow.c \
