@@ -10,9 +10,11 @@ base_libbase_a_SOURCES = \
   %D%/endpoint.h \
   %D%/error.c %D%/error.h \
   %D%/expression.c %D%/expression.h \
+  %D%/expression_compile.c %D%/expression_compile.h \
   %D%/expression_jv.c %D%/expression_jv.h \
   %D%/expression_path.c %D%/expression_path.h \
   %D%/expression_scan.c %D%/expression_scan.h \
+  %D%/expression_spread.c %D%/expression_spread.h \
   %D%/fault.c %D%/fault.h \
   %D%/file.c %D%/file.h \
   %D%/finding.c %D%/finding.h \

@@ -1,9 +1,5 @@
-/* Expressions; the fence around libjq 1.6 (with expression_jv.c, its values). See expression.h.
- *
- * The program that libjq gets is one line of our own, then the text as it stands, so that its line numbers stay right
- * after one is taken off. That line binds $envelope, takes away what is not allowed by giving its name to something
- * that does not compile (libjq drops definitions nobody uses), and mends builtins on which libjq 1.6 aborts (implode,
- * todate), never returns (indices of an empty text) or leaks (indices in an array).
+/* Expressions; the fence around libjq 1.6 (with expression_compile.c and expression_jv.c, its values). See
+ * expression.h.
  *
  * Limits: a timer of CPU time ticks while libjq runs. Its handler reads the clock and /proc/self/statm and calls
  * jq_halt, which only sets a flag that jq_next looks at before each opcode. So a limit holds between opcodes: one
@@ -16,7 +12,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <jq.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/time.h>
@@ -24,12 +19,11 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/expression_compile.h"
 #include "base/expression_jv.h"
 #include "base/expression_path.h"
-#include "base/expression_scan.h"
 #include "base/tree.h"
 
-#define TEXT_MAX (1024u * 1024)      /* of a program */
 #define TICK_MS 10
 #define DEFAULT_TIME_MS 2000
 #define DEFAULT_MEMORY (256u << 20)
@@ -38,6 +32,7 @@ struct expression {
 	struct arena *arena;
 	struct span text;
 	struct place place;
+	size_t offset; /* of the text in the value that stands at that place */
 	bool looked; /* whether it is a plain path */
 	struct path *path;
 	jq_state *jq;
@@ -46,41 +41,19 @@ struct expression {
 	char failure[400]; /* why it does not compile; empty: not known to fail */
 };
 
-/* ---- words that are not there */
-#define ABSENT(name) "def " name ": $__absent; "
-#define PRELUDE                                                                                                        \
-	"{} as $ENV | .[1] as $envelope | .[2] as $__now | def now: $__now; "                                          \
-	ABSENT("env") ABSENT("input") ABSENT("inputs") ABSENT("debug") ABSENT("stderr")                                \
-	ABSENT("input_filename") ABSENT("input_line_number") ABSENT("modulemeta") ABSENT("get_search_list")            \
-	ABSENT("halt") ABSENT("halt_error") ABSENT("halt_error(f)") ABSENT("localtime") ABSENT("strflocaltime(f)")     \
-	"def __implode: implode; def implode: if type == \"array\" and "                                               \
-	"all(.[]; type == \"number\" and . >= 0 and . <= 1114111 and (. < 55296 or . > 57343)) "                       \
-	"then __implode else error(\"implode needs an array of code points\") end; "                                   \
-	"def __indices($i): indices($i); def indices($i): "                                                            \
-	"if type == \"string\" and $i == \"\" then [] elif type == \"array\" then "                                    \
-	"(if ($i | type) == \"array\" then $i else [$i] end) as $x | ($x | length) as $n | if $n == 0 then [] "        \
-	"else [range(0; length - $n + 1) as $k | select(.[$k:$k + $n] == $x) | $k] end else __indices($i) end; "       \
-	"def index($i): indices($i) | .[0]; def rindex($i): indices($i) | .[-1:][0]; "                                 \
-	"def __strftime(f): strftime(f); def strftime(f): "                                                            \
-	"if type == \"number\" and ((. > -1e15 and . < 1e15) | not) "                                                  \
-	"then error(\"strftime: \\(.) seconds are no time\") else __strftime(f) end; "                                 \
-	"def todateiso8601: strftime(\"%Y-%m-%dT%H:%M:%SZ\"); "                                                        \
-	"def dateiso8601: todateiso8601; def todate: todateiso8601; def date: todateiso8601; "                         \
-	".[0] | (\n"
-#define EPILOGUE "\n)"
-
-static const char *const absent[] = {
-	"env", "$ENV", "input", "inputs", "debug", "stderr", "input_filename", "input_line_number", "modulemeta",
-	"get_search_list", "halt", "halt_error", "localtime", "strflocaltime", "import", "include", "$__prog_args",
-};
-
 struct expression *expression_new(struct arena *arena, struct span text, struct place place)
+{
+	return expression_new_within(arena, text, place, 0);
+}
+
+struct expression *expression_new_within(struct arena *arena, struct span text, struct place place, size_t offset)
 {
 	struct expression *e = arena_alloc(arena, sizeof *e);
 
 	e->arena = arena;
 	e->text = arena_span(arena, text);
 	e->place = place;
+	e->offset = offset;
 	return e;
 }
 
@@ -100,152 +73,25 @@ struct place expression_place(const struct expression *e)
 	return e->place;
 }
 
+size_t expression_offset(const struct expression *e)
+{
+	return e->offset;
+}
+
 /* ---- compiling */
-/* A text of several lines in YAML is a block that starts on the line below its `|`; a .jq file starts on its first. */
-static struct place place_at(const struct expression *e, int line)
+/* Where its text starts; a run cannot tell more. */
+static struct place start_of(const struct expression *e)
 {
 	struct place place = e->place;
-	size_t n = place.file ? strlen(place.file) : 0;
-	bool own_file = n > 3 && !strcmp(place.file + n - 3, ".jq");
 
 	if (place.line == 0)
 		place.line = 1;
-	if (!own_file && memchr(e->text.data, '\n', e->text.len))
-		place.line++;
-	place.line += line - 1;
-	if (line > 1)
-		place.column = 0;
 	return place;
-}
-
-static int last_line(struct span text)
-{
-	int lines = 1;
-
-	while (text.len && (text.data[text.len - 1] == '\n' || text.data[text.len - 1] == ' '))
-		text.len--;
-	for (size_t i = 0; i < text.len; i++)
-		lines += text.data[i] == '\n';
-	return lines;
-}
-
-struct compiling {
-	struct expression *e;
-	struct findings *findings; /* or NULL */
-};
-
-static void complain(struct compiling *c, int line, const char *text)
-{
-	struct place place = place_at(c->e, line);
-
-	if (c->findings)
-		finding_add(c->findings, place, SEVERITY_ERROR, "jq.compile", "%s", text);
-	if (!c->e->failure[0])
-		snprintf(c->e->failure, sizeof c->e->failure, "%s:%d: %.300s", place.file ? place.file : "expression",
-			 place.line, text);
-}
-
-/* Where a word stands outside strings; false: nowhere. `.word` is a field and no use of it. */
-static bool find_word(struct span text, struct span *word, int *line, bool only_variable)
-{
-	struct scan scan = {.text = text};
-	enum scan_token token;
-
-	while ((token = scan_next(&scan, word)) == SCAN_WORD || token == SCAN_CLOSE)
-		for (size_t i = 0; token == SCAN_WORD && i < sizeof absent / sizeof *absent; i++)
-			if (span_is(*word, absent[i]) && (!only_variable || absent[i][0] == '$')) {
-				*line = scan.line;
-				return true;
-			}
-	return false;
-}
-
-static void on_message(void *arg, jv message)
-{
-	struct compiling *c = arg;
-	jv formatted = jq_format_error(message);
-	const char *text = jv_string_value(formatted), *place = strstr(text, " at <top-level>, line ");
-	int line = place ? atoi(place + 22) - 1 : 1, last = last_line(c->e->text), cut;
-	char what[400];
-	struct span word;
-
-	if (strstr(text, "compile error") && !place)
-		goto done;
-	if (!strncmp(text, "jq: error: ", 11))
-		text += 11;
-	cut = place ? (int)(place - text) : (int)strlen(text);
-	snprintf(what, sizeof what, "%.*s", cut > 350 ? 350 : cut, text);
-	if (strstr(what, " (Unix shell quoting issues?)"))
-		*strstr(what, " (Unix shell quoting issues?)") = '\0';
-	if (strstr(what, "$__absent") && find_word(c->e->text, &word, &line, false))
-		snprintf(what, sizeof what, "`%.*s` does not exist here: an expression sees only its message",
-			 SPAN_ARGS(word));
-	else if (!strncmp(what, "syntax error", 12) && find_word(c->e->text, &word, &line, false) &&
-		 (span_is(word, "import") || span_is(word, "include")))
-		snprintf(what, sizeof what, "`%.*s` does not exist here: there are no modules", SPAN_ARGS(word));
-	complain(c, line < 1 ? 1 : line > last ? last : line, what);
-done:
-	jv_free(formatted);
-}
-
-static bool is_blank(struct span text)
-{
-	for (size_t i = 0; i < text.len; i++)
-		if (!strchr(" \t\r\n", text.data[i]))
-			return false;
-	return true;
-}
-
-static int check_text(struct compiling *c)
-{
-	struct span word;
-	int line;
-
-	if (is_blank(c->e->text))
-		complain(c, 1, "the expression is empty");
-	else if (memchr(c->e->text.data, '\0', c->e->text.len))
-		complain(c, 1, "the expression contains a NUL");
-	else if (c->e->text.len > TEXT_MAX)
-		complain(c, 1, "the expression is larger than 1 MiB");
-	else if (find_word(c->e->text, &word, &line, true))
-		complain(c, line, "`$ENV` does not exist here: an expression sees only its message");
-	else
-		return 0;
-	return -1;
-}
-
-static int compile_jq(struct compiling *c)
-{
-	struct expression *e = c->e;
-	struct buf program;
-	int compiled;
-
-	if (check_text(c))
-		return -1;
-	e->asks = memmem(e->text.data, e->text.len, "$envelope", 9) != NULL;
-	buf_init(&program, TEXT_MAX + sizeof PRELUDE + sizeof EPILOGUE);
-	buf_text(&program, PRELUDE);
-	buf_span(&program, e->text);
-	buf_text(&program, EPILOGUE);
-	e->jq = jq_init();
-	/* Without these attributes libjq 1.6 aborts on any program that names a module. */
-	jq_set_attr(e->jq, jv_string("JQ_LIBRARY_PATH"), jv_array());
-	jq_set_attr(e->jq, jv_string("JQ_ORIGIN"), jv_string("/nonexistent"));
-	jq_set_error_cb(e->jq, on_message, c);
-	compiled = jq_compile(e->jq, program.data);
-	jq_set_error_cb(e->jq, NULL, NULL);
-	buf_free(&program);
-	if (compiled)
-		return 0;
-	jq_teardown(&e->jq);
-	if (!e->failure[0])
-		complain(c, 1, "it does not compile");
-	return -1;
 }
 
 static int compile(struct expression *e, struct findings *findings)
 {
-	struct compiling c = {e, findings};
+	struct compiling c = {e->text, e->place, e->offset, findings, e->failure, sizeof e->failure};
 
 	if (!e->looked) {
 		e->path = path_parse(e->arena, e->text);
@@ -256,7 +102,9 @@ static int compile(struct expression *e, struct findings *findings)
 	if (e->failure[0] && !findings)
 		return -1;
 	e->failure[0] = '\0';
-	return compile_jq(&c);
+	e->asks = memmem(e->text.data, e->text.len, "$envelope", 9) != NULL;
+	e->jq = expression_compile(&c);
+	return e->jq ? 0 : -1;
 }
 
 int expression_check(struct expression *e, struct findings *findings)
@@ -353,11 +201,6 @@ struct run {
 	size_t memory, base;
 	struct error *error;
 };
-
-static struct place start_of(const struct expression *e)
-{
-	return place_at(e, 1);
-}
 
 static int run_failed(struct run *run, const char *code, const char *what)
 {

@@ -24,10 +24,14 @@ struct expression_limits {
 
 /* Keeps a copy of the text in the arena; nothing is compiled. The compiled program lives until expression_drop. */
 struct expression *expression_new(struct arena *, struct span text, struct place);
+/* The same for a part of a value: its first byte is the value's byte `offset`, the value stands at the place. */
+struct expression *expression_new_within(struct arena *, struct span text, struct place, size_t offset);
 void expression_drop(struct expression *); /* what was compiled; NULL is legal */
 struct span expression_source(const struct expression *);
 struct place expression_place(const struct expression *);
-/* Compiles. What libjq says goes to findings, at the line in the file where the expression stands. */
+size_t expression_offset(const struct expression *);
+/* Compiles. What libjq says goes to findings, with line and column in the file where the expression
+ * stands (finding_add_within). */
 int expression_check(struct expression *, struct findings *);
 
 struct expression_input {
@@ -53,6 +57,7 @@ struct template *template_new(struct arena *, struct span text, struct place,
 			      struct findings *);                   /* NULL: a finding says why */
 bool template_constant(const struct template *, struct span *text); /* true when nothing is evaluated */
 struct span template_source(const struct template *);
+void template_each(const struct template *, void (*each)(void *arg, struct expression *), void *arg);
 int template_check(struct template *, struct findings *);
 void template_drop(struct template *); /* what was compiled of its expressions; NULL is legal */
 /* `escape` treats each value on its way in (not the fixed text); NULL: as it is. It may refuse by returning -1. */

@@ -20,28 +20,79 @@ void findings_free(struct findings *findings)
 	memset(findings, 0, sizeof *findings);
 }
 
-void finding_add(struct findings *findings, struct place place, enum severity severity, const char *code,
-		 const char *format, ...)
+static struct finding *add(struct findings *findings, struct place place, enum severity severity, const char *code,
+			   const char *format, va_list args)
 {
-	const char *used = findings->used ? findings->used(findings->used_arg, place.file) : NULL;
-	va_list args;
+	struct finding *finding;
+	va_list again;
 	char *text;
 	int n;
 
-	va_start(args, format);
-	n = vsnprintf(NULL, 0, format, args);
-	va_end(args);
+	findings->errors += severity == SEVERITY_ERROR;
+	if (findings->count == FINDINGS_KEPT_MAX) {
+		findings->dropped++;
+		return NULL;
+	}
+	va_copy(again, args);
+	n = vsnprintf(NULL, 0, format, again);
+	va_end(again);
 	/* the files it is in may be forgotten before it is told */
 	place.file = arena_strdup(findings->arena, place.file);
 	text = arena_alloc(findings->arena, (size_t)n + 1);
-	va_start(args, format);
 	vsnprintf(text, (size_t)n + 1, format, args);
-	va_end(args);
 	findings->list = mem_grow(findings->list, &findings->capacity, findings->count + 1, sizeof *findings->list);
-	findings->list[findings->count++] =
-		(struct finding){place, severity, arena_strdup(findings->arena, code), text,
-				 used ? arena_strdup(findings->arena, used) : NULL};
-	findings->errors += severity == SEVERITY_ERROR;
+	finding = &findings->list[findings->count++];
+	*finding = (struct finding){.place = place,
+				    .severity = severity,
+				    .code = arena_strdup(findings->arena, code),
+				    .text = text};
+	return finding;
+}
+
+void finding_add(struct findings *findings, struct place place, enum severity severity, const char *code,
+		 const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	add(findings, place, severity, code, format, args);
+	va_end(args);
+}
+
+void finding_add_within(struct findings *findings, struct place guess, struct place start, size_t offset,
+			enum severity severity, const char *code, const char *format, ...)
+{
+	struct finding *finding;
+	va_list args;
+
+	va_start(args, format);
+	finding = add(findings, guess, severity, code, format, args);
+	va_end(args);
+	if (!finding)
+		return;
+	finding->within = true;
+	finding->start = start;
+	finding->start.file = finding->place.file;
+	finding->offset = offset;
+}
+
+struct place place_within(struct place start, struct span text, size_t offset)
+{
+	size_t n = start.file ? strlen(start.file) : 0, line = 0;
+	bool whole = n == 0 || (n > 3 && !strcmp(start.file + n - 3, ".jq"));
+
+	if (start.line == 0)
+		start.line = 1;
+	for (size_t i = 0; i < offset && i < text.len; i++) {
+		if (text.data[i] == '\n') {
+			start.line++;
+			line = i + 1;
+			start.column = whole ? 1 : 0;
+		}
+	}
+	for (size_t i = line; start.column > 0 && i < offset && i < text.len; i++)
+		start.column += ((unsigned char)text.data[i] & 0xc0) != 0x80;
+	return start;
 }
 
 static int compare_text(const char *a, const char *b)

@@ -33,18 +33,6 @@ static struct part *part_add(struct template *template, struct arena *arena, siz
 	return &template->parts[template->count++];
 }
 
-static struct place place_in(struct place place, struct span text, size_t at)
-{
-	for (size_t i = 0; i < at; i++)
-		if (text.data[i] == '\n') {
-			place.line++;
-			place.column = 0;
-		}
-	if (place.column && at)
-		place.column += (int)at;
-	return place;
-}
-
 /* The length of the expression that starts at `at`, up to its closing bracket; -1 when it has none. */
 static long length_of(struct span text, size_t at)
 {
@@ -75,14 +63,16 @@ struct template *template_new(struct arena *arena, struct span text, struct plac
 			long n = length_of(text, at + 2);
 
 			if (n < 0) {
-				finding_add(findings, place_in(place, text, at), SEVERITY_ERROR, "template.open",
-					    "$( has no closing bracket; write $$( for the characters themselves");
+				finding_add_within(
+					findings, place_within(place, text, at), place, at, SEVERITY_ERROR,
+					"template.open",
+					"$( has no closing bracket; write $$( for the characters themselves");
 				return NULL;
 			}
 			if (at > from)
 				part_add(template, arena, &capacity)->fixed = span_make(text.data + from, at - from);
-			part_add(template, arena, &capacity)->expression = expression_new(
-				arena, span_make(text.data + at + 2, (size_t)n), place_in(place, text, at + 2));
+			part_add(template, arena, &capacity)->expression = expression_new_within(
+				arena, span_make(text.data + at + 2, (size_t)n), place, at + 2);
 			template->is_constant = false;
 			at += 3 + (size_t)n;
 			from = at;
@@ -120,6 +110,13 @@ void template_drop(struct template *template)
 {
 	for (size_t i = 0; template && i < template->count; i++)
 		expression_drop(template->parts[i].expression);
+}
+
+void template_each(const struct template *template, void (*each)(void *, struct expression *), void *arg)
+{
+	for (size_t i = 0; i < template->count; i++)
+		if (template->parts[i].expression)
+			each(arg, template->parts[i].expression);
 }
 
 int template_check(struct template *template, struct findings *findings)

@@ -1,23 +1,26 @@
 noinst_LIBRARIES += config/libconfig.a
 config_libconfig_a_SOURCES = \
   %D%/bundle.c \
+  %D%/cache.c \
   %D%/check.c \
+  %D%/codes.c \
   %D%/contract.c \
   %D%/contract_check.c \
-  %D%/editor_schema.c %D%/editor_schema.h \
   %D%/effect.c \
   %D%/endpoint.c \
+  %D%/environments.c \
   %D%/flow.c \
   %D%/load.c %D%/load.h \
   %D%/registry.h \
   %D%/report.c \
+  %D%/sarif.c \
   %D%/site.c %D%/site.h \
   %D%/site_yaml.c \
-  %D%/snippet.c \
   %D%/steps.c \
   %D%/system.c \
   %D%/topology.c \
-  %D%/yaml.c %D%/yaml.h
+  %D%/yaml.c %D%/yaml.h \
+  %D%/yaml_place.c
 
 # what ships: contracts, and sites to start from (config_shipped finds them), a variable for each folder
 ship_canonical_entitlementdir = $(pkgdatadir)/canonical/entitlement

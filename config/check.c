@@ -118,7 +118,7 @@ static const json_t *contract_schema(void *site, const char *name)
 
 static void check_steps(const struct load *load, struct findings *findings)
 {
-	struct transformer_context context = {.site = load->site, .contract = contract_schema};
+	struct transformer_context context = {load->site, contract_schema};
 
 	for (size_t i = 0; i < load->steps_count; i++) {
 		const struct checked_step *step = &load->steps[i];
@@ -308,11 +308,30 @@ static void check_runbooks(const struct site *site, struct findings *findings)
 /* What others can read is no secret; the roles will refuse it. */
 static void check_secrets(const struct site *site, struct findings *findings)
 {
+	const char *path = site->secrets_path;
+	size_t n = strlen(site->directory);
 	struct stat status;
 
-	if (stat(site->secrets_path, &status) == 0 && (status.st_mode & 077))
-		finding_add(findings, (struct place){"site.yaml", 1, 1}, SEVERITY_ERROR, "secret.mode",
-			    "others can look into %s: chmod 700 %s", site->secrets_path, site->secrets_path);
+	if (stat(path, &status) < 0 || !(status.st_mode & 077))
+		return;
+	if (strncmp(path, site->directory, n) == 0 && path[n] == '/')
+		path += n + 1;
+	finding_add(findings, (struct place){"site.yaml", 1, 1}, SEVERITY_ERROR, "secret.mode",
+		    "others can look into %s: chmod 700 %s", path, path);
+}
+
+/* What was told of a byte in a value gets its line and column. */
+void places_resolve(const struct site *site, struct findings *findings)
+{
+	for (size_t i = 0; i < findings->count; i++) {
+		struct finding *f = &findings->list[i];
+		size_t n = f->start.file ? strlen(f->start.file) : 0;
+		const struct span *text = f->within && n > 0 ? bundle_find(site->bundle, f->start.file) : NULL;
+
+		if (text && (n <= 3 || strcmp(f->start.file + n - 3, ".jq") != 0))
+			yaml_place_within(*text, f->start, f->offset, &site->load->variables, &f->place);
+		f->within = f->within && !text;
+	}
 }
 
 void site_check(struct site *site, const struct registry *registry, struct findings *findings)
@@ -321,19 +340,16 @@ void site_check(struct site *site, const struct registry *registry, struct findi
 	bool whole = findings->errors == 0;
 
 	(void)registry; /* what it names was resolved when the site was loaded */
-	snippet_findings_begin(site->load, findings);
 	filled_each(site->load, check_found, &checking);
 	free(checking.seen);
 	check_steps(site->load, findings);
 	for (size_t i = 0; i < site->contracts_count; i++)
 		contract_check(site->load, &site->contracts[i], findings);
-	if (whole) {
+	if (whole)
 		check_mappings(site->load, findings);
-		snippets_check(site->load, findings);
-	}
 	check_topics(site->load, whole, findings);
 	check_cycles(site, findings);
 	check_runbooks(site, findings);
 	check_secrets(site, findings);
-	snippet_findings_end(findings);
+	places_resolve(site, findings);
 }

@@ -144,7 +144,7 @@ static void load_environments(struct load *load)
 
 static void refuse_later(struct load *load)
 {
-	static const char *const folders[] = {"partners", "transfers", "processes"};
+	static const char *const folders[] = {"partners", "transfers", "processes", "snippets"};
 
 	for (size_t i = 0; i < load->bundle->count; i++) {
 		for (size_t k = 0; k < sizeof folders / sizeof *folders; k++) {
@@ -208,8 +208,8 @@ static const char *resolved(struct arena *arena, const char *directory)
 	return realpath(directory, path) ? arena_strdup(arena, path) : arena_strdup(arena, directory);
 }
 
-static struct site *load_all(const struct bundle *bundle, const struct registry *registry, const char *directory,
-			     struct findings *findings)
+struct site *load_all(const struct bundle *bundle, const struct registry *registry, const char *directory,
+		      struct findings *findings)
 {
 	struct site *site = mem_alloc(sizeof *site);
 	struct load *load = mem_alloc(sizeof *load);
@@ -227,7 +227,6 @@ static struct site *load_all(const struct bundle *bundle, const struct registry 
 		.site = site, .arena = site->arena, .bundle = bundle, .registry = registry, .findings = findings};
 	load->options = (struct option_context){
 		.arena = site->arena, .findings = findings, .mapping = find_mapping, .site = load};
-	snippet_findings_begin(load, findings);
 	list_names(load);
 	load_environments(load);
 	read = text ? yaml_read(load->arena, findings, "site.yaml", *text, &load->variables, &documents) : -1;
@@ -238,7 +237,6 @@ static struct site *load_all(const struct bundle *bundle, const struct registry 
 	if (documents.count > 1)
 		load_error(load, documents.items[1]->place, "site.documents", "site.yaml is one document");
 	load_contracts(load);
-	load_snippets(load);
 	each_document(load, "systems", "system", load_system);
 	each_document(load, "flows", "flow", load_flow);
 	refuse_later(load);
@@ -246,7 +244,6 @@ static struct site *load_all(const struct bundle *bundle, const struct registry 
 		load_error(load, load->listen, "site.listen",
 			   "a webhook needs a listener: add `listen: {http: {port: 8080}}` to site.yaml");
 	drop_consequences(findings);
-	snippet_findings_end(findings);
 	return site;
 }
 
@@ -256,6 +253,7 @@ struct site *site_load_new(const struct bundle *bundle, const struct registry *r
 	size_t before = findings->errors;
 	struct site *site = load_all(bundle, registry, directory, findings);
 
+	places_resolve(site, findings);
 	findings_sort(findings);
 	if (findings->errors == before)
 		return site;
@@ -281,15 +279,20 @@ static void drop_repeated(struct findings *findings)
 	findings->count = kept;
 }
 
+void inspect_rest(struct site *site, const struct registry *registry, struct findings *findings)
+{
+	site_check(site, registry, findings);
+	findings_sort(findings);
+	drop_repeated(findings);
+}
+
 int site_inspect(const struct bundle *bundle, const struct registry *registry, const char *directory,
 		 struct findings *findings)
 {
 	struct site *site = load_all(bundle, registry, directory, findings);
 
-	site_check(site, registry, findings);
+	inspect_rest(site, registry, findings);
 	site_free(site);
-	findings_sort(findings);
-	drop_repeated(findings);
 	return findings->errors > 0 ? -1 : 0;
 }
 
@@ -316,7 +319,6 @@ void site_free(struct site *site)
 	free(load->names);
 	filled_each(load, drop, NULL);
 	free(load->steps);
-	snippets_free(load);
 	free(load->taken);
 	free(load->used_mappings);
 	free(load);

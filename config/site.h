@@ -56,26 +56,12 @@ struct contract {
 	size_t keys_count; /* x-ferrule-keys: jq paths */
 };
 
-/* Steps that lead to a topic beside the flow's own way: of a route, or of what a step refuses. */
-struct branch {
-	const char *topic;
-	const char *label; /* in the identity of what leaves by it */
-	struct place place;
-	struct step *steps;
-	size_t steps_count;
-};
-
 struct step {
 	const struct transformer_ops *ops;
 	const void *settings;
-	const char *label; /* "map:acme-850-to-order.jq", for dead letters and traces; unique in its flow; one of a
-			      snippet has the snippet's name in front: "prices/map:price.jq" */
+	const char *label; /* "map:acme-850-to-order.jq", for dead letters and traces; unique in its flow */
 	struct place place;
-	const char *used;        /* of a snippet: "snippets/prices.yaml:4, used at flows/a.yaml:7"; else NULL */
 	const struct node *node; /* as it was written, the main value under its own name */
-	struct branch *branches; /* as many as its ops name */
-	size_t branches_count;
-	struct branch *on_reject; /* or NULL */
 };
 
 /* expect: something that must happen by a time. Read and kept; judged from a later version on. */
@@ -182,6 +168,14 @@ void site_check(struct site *, const struct registry *, struct findings *);
  * as far as it was understood. Sorts the findings. Returns 0 when there is no error, else -1. */
 int site_inspect(const struct bundle *, const struct registry *, const char *directory, struct findings *);
 
+/* The same, faster the second time: what was said of this site is kept in DATA/check where that can be written, and
+ * said again while nothing that check looks at has changed. `fresh`: look again. */
+int site_inspect_cached(const struct bundle *, const struct registry *, const char *directory, bool fresh,
+			struct findings *);
+/* Every environment of environments/ (none: the site as it is), each cached; what only some of them have says so in its
+ * scope. -1: the site cannot be read; findings or none are no error. */
+int site_inspect_all(const char *directory, const struct registry *, struct findings *, bool fresh, struct error *);
+
 const struct flow *site_flow(const struct site *, struct span name);
 const struct endpoint *site_endpoint(const struct site *, struct span name, const struct flow **flow,
 				     const struct sink_ops **ops);
@@ -191,11 +185,23 @@ void site_secrets(const struct site *, void (*each)(void *arg, const char *name)
 const struct system *site_system(const struct site *, struct span name);
 struct topology *site_topology_new(const struct site *);
 
+/* ---- codes ------------------------------------------------------------------------------------------------- */
+struct finding_code {
+	const char *code;
+	enum severity severity; /* the usual one */
+	const char *help;       /* a sentence without a full stop */
+};
+extern const struct finding_code finding_codes[]; /* by code; ends with NULL */
+const struct finding_code *finding_code_find(const char *code); /* NULL: not there */
+json_t *report_codes_new(void); /* [{code, severity, help}] */
+
 /* ---- findings for people and programs ------------------------------------------------------------------ */
 /* `file:line:column: severity: message`, a line each, in the order of the list; `prefix` (may be "") goes in front of
  * the file. */
 void report_text(const struct findings *, const char *prefix, struct buf *);
-/* [{"file":…,"line":…,"column":…,"severity":…,"code":…,"message":…}], a new reference. */
+/* [{"file":…,"line":…,"column":…,"severity":…,"code":…,"message":…,"scope":…}], a new reference; scope where the
+ * finding has one. */
 json_t *report_json_new(const struct findings *);
+json_t *report_sarif_new(const struct findings *, const char *directory); /* SARIF 2.1.0; of the site's directory */
 
 #endif

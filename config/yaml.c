@@ -96,14 +96,6 @@ static bool name_character(char c, bool first)
 	return isalpha((unsigned char)c) || c == '_' || (!first && isdigit((unsigned char)c));
 }
 
-bool yaml_variable_name(struct span name)
-{
-	for (size_t i = 0; i < name.len; i++)
-		if (!name_character(name.data[i], i == 0))
-			return false;
-	return name.len > 0;
-}
-
 struct variable {
 	struct span name, fallback; /* fallback.data NULL: none */
 	size_t length;              /* of all of it, from $ to } */
@@ -147,6 +139,18 @@ void yaml_variables_each(struct span text, void (*each)(void *, struct span, str
 			i++;
 		}
 	}
+}
+
+bool yaml_variable_length(struct span text, const struct yaml_variables *variables, size_t *length, size_t *bytes)
+{
+	struct variable variable;
+	struct span value;
+
+	if (!variable_read(text, &variable))
+		return false;
+	*length = variable.length;
+	*bytes = variables->find(variables->arg, variable.name, &value) ? value.len : variable.fallback.len;
+	return true;
 }
 
 static void undefined(struct yaml *y, struct place place, struct span name)
@@ -223,24 +227,6 @@ static void refuse_tag(struct yaml *y, const yaml_char_t *tag, yaml_mark_t mark)
 			    "tags such as %.40s are not used here; the option decides what a value is", tag);
 }
 
-/* The text of a literal block starts on the next line, at its indentation: that is where jq's own line 1 is. */
-static struct place literal_place(const struct yaml *y, struct place place)
-{
-	const char *at = y->source.data, *end = at + y->source.len;
-
-	for (int line = 0; line < place.line; line++) {
-		at = memchr(at, '\n', end - at);
-		if (!at)
-			return place;
-		at++;
-	}
-	place.line++;
-	place.column = 1;
-	while (at < end && *at == ' ')
-		at++, place.column++;
-	return place;
-}
-
 static struct node *read_scalar(struct yaml *y, const yaml_event_t *event, bool key)
 {
 	struct node *node = node_new(y, NODE_SCALAR, event->start_mark);
@@ -253,8 +239,8 @@ static struct node *read_scalar(struct yaml *y, const yaml_event_t *event, bool 
 		finding_add(y->findings, node->place, SEVERITY_ERROR, "yaml.nul", "a NUL character has no place here");
 		node->text.len = strlen(node->text.data);
 	}
-	if (style == YAML_LITERAL_SCALAR_STYLE)
-		node->place = literal_place(y, node->place);
+	if (style == YAML_LITERAL_SCALAR_STYLE || style == YAML_FOLDED_SCALAR_STYLE)
+		node->place = yaml_block_place(y->source, node->place);
 	if (!key)
 		node->text = replace(y, node->place, node->text);
 	else if (memmem(node->text.data, node->text.len, "${", 2) && y->variables)

@@ -36,9 +36,18 @@ struct yaml_documents {
 int yaml_read(struct arena *, struct findings *, const char *file, struct span text, const struct yaml_variables *,
 	      struct yaml_documents *into);
 
-bool yaml_variable_name(struct span); /* letters, digits and _, no digit first */
 /* Walks `${NAME}` and `${NAME:default}` in a text; `each` gets names and defaults (data NULL: none). Ill-formed ones
  * are left out. */
 void yaml_variables_each(struct span text, void (*each)(void *arg, struct span name, struct span fallback), void *arg);
+
+/* How long `${NAME}` at the front of a text is, and how many bytes stand in its place. False: it is none. */
+bool yaml_variable_length(struct span text, const struct yaml_variables *, size_t *length, size_t *bytes);
+
+/* Where byte `offset` of the value (its variables replaced) that yaml_read placed at `start` stands in the file's
+ * text: through quotes, escapes, folding and indentation. False: no value starts there. */
+bool yaml_place_within(struct span source, struct place start, size_t offset, const struct yaml_variables *,
+		       struct place *into);
+/* The text of a block starts on the line below its `|` or `>`, at its indentation. */
+struct place yaml_block_place(struct span source, struct place);
 
 #endif

@@ -90,17 +90,18 @@ static void read_column(struct encode *encode, const struct node *node, struct f
 	encode->columns_count++;
 }
 
-static struct encode *read_settings(const struct encode_settings *settings, struct findings *findings)
+static struct encode *read_settings(const struct encode_settings *settings, struct place step,
+				    struct findings *findings)
 {
 	struct encode *encode = mem_alloc(sizeof *encode);
 	const struct node *columns = settings->columns;
-	struct place place = columns ? columns->place : (struct place){0};
+	struct place place = columns ? columns->place : step;
 
 	encode->settings = settings;
 	encode->format = formats[settings->format];
 	encode->arena = arena_new();
 	if (strlen(settings->separator) != 1 && strcmp(settings->separator, "tab"))
-		finding_add(findings, place, SEVERITY_ERROR, "encode.separator",
+		finding_add(findings, step, SEVERITY_ERROR, "encode.separator",
 			    "the separator is one character, or `tab`");
 	if (!columns)
 		return encode;
@@ -129,7 +130,7 @@ static int check(const void *settings, const struct transformer_context *context
 		 struct findings *findings)
 {
 	size_t errors = findings->errors;
-	struct encode *encode = read_settings(settings, findings);
+	struct encode *encode = read_settings(settings, place, findings);
 
 	for (size_t i = 0; i < encode->columns_count; i++)
 		if (encode->columns[i].value)
@@ -146,7 +147,7 @@ static void *open_encode(const void *settings, const struct transformer_context 
 	struct encode *encode;
 
 	findings_init(&findings);
-	encode = read_settings(settings, &findings);
+	encode = read_settings(settings, (struct place){0}, &findings);
 	if (findings.errors) {
 		error_set(error, ERROR_REJECT, findings.list[0].code, "%s", findings.list[0].text);
 		close_encode(encode);

@@ -197,11 +197,30 @@ find Makefile.am $folders docs -name '*.mk' -print0 -o -name Makefile.am -print0
 {
 	sed 's/$/ /' "$work/c"
 	# shellcheck disable=SC2086
-	find $folders docs -type f \( -name '*.sh' -o -name '*.py' -o -name '*.md' -o -name '*.jq' \) 2>/dev/null | grep -v '^tests/golden/'
+	find $folders docs -type f \( -name '*.sh' -o -name '*.py' -o -name '*.md' -o -name '*.jq' \) 2>/dev/null | grep -v -e '^tests/golden/' -e '^tests/broken/base/'
 } | while read -r file; do
 	grep -qF "/$(basename "$file")" "$work/made" || echo "$file:1: no makefile names it"
 done >"$work/found"
 result "every file is named in a makefile" "$work/found"
+
+# ---- codes of findings ---------------------------------------------------------------------------------------------------
+# What a person is told by `check` has a code that stands in the table, and a broken site that shows it.
+# shellcheck disable=SC2016 # awk
+over "$work/program" '
+	/(finding_add|finding_add_within|load_error|load_warning|option_fault)\(/ { left = 4 }
+	left-- > 0 {
+		gsub(/"[a-z]+\.(yaml|jq|json)"/, "")
+		if (!match($0, /"[a-z]+\.[a-z-]+"/)) next
+		print FILENAME ":" FNR, substr($0, RSTART + 1, RLENGTH - 2); left = 0
+	}' | while read -r place code; do
+	case $place in services/* | cli/*) continue ;; esac
+	if ! grep -q "{\"$code\"," config/codes.c; then
+		echo "$place: give $code a line in config/codes.c, and a site in tests/broken/NAME.case"
+	elif ! grep -q -F "[$code]" tests/broken/*.case; then
+		echo "$place: no tests/broken/NAME.case shows $code (write one, FERRULE_UPDATE=1 fills in what is said)"
+	fi
+done >"$work/found"
+result "every finding has a code in the table, and a broken site" "$work/found"
 
 # ---- globals -------------------------------------------------------------------------------------------------------------
 # Asked of the objects, which cannot be misread. Constants with addresses in them are in .data.rel.ro; a call site of the log has its counter.

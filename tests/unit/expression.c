@@ -184,7 +184,8 @@ static char *check(const char *text, const char *file)
 	failed = expression_check(e, &findings);
 	assert_int_equal(failed, findings.errors ? -1 : 0);
 	for (size_t i = 0; i < findings.count; i++)
-		buf_printf(&out, "%d: %s\n", findings.list[i].place.line, findings.list[i].text);
+		buf_printf(&out, "%d: %s (%d)\n", findings.list[i].place.line, findings.list[i].text,
+			   findings.list[i].place.column);
 	findings_free(&findings);
 	expression_drop(e);
 	return buf_take(&out);
@@ -202,7 +203,7 @@ static void expect_finding(const char *text, const char *file, const char *want)
 static void findings_are_at_the_line_of_the_file(void **state)
 {
 	expect_finding(".a | foo", "flows/a.yaml", "7: foo/0 is not defined");
-	expect_finding(".a\n| foo\n", "flows/a.yaml", "9: foo/0 is not defined");
+	expect_finding(".a\n| foo\n", "flows/a.yaml", "8: foo/0 is not defined");
 	expect_finding("# order\n.a |\n| .b", "mappings/a.jq", "9: syntax error");
 	expect_finding("{a: (1}", "flows/a.yaml", "7: syntax error");
 	expect_finding(".a |", "flows/a.yaml", "7: syntax error");
@@ -210,11 +211,28 @@ static void findings_are_at_the_line_of_the_file(void **state)
 	expect_finding("def f: .a; f # done", "flows/a.yaml", "");
 }
 
+static void findings_are_at_the_column_of_the_token(void **state)
+{
+	expect_finding(".a | foo", "a.jq", "7: foo/0 is not defined (8)");
+	expect_finding(".a\n| foo(1)\n+ bar", "a.jq", "8: foo/1 is not defined (3)");
+	expect_finding(".a\n| foo(1)\n+ bar", "a.jq", "9: bar/0 is not defined (3)");
+	expect_finding("{a: 1,, b: 2}", "a.jq", "7: syntax error, unexpected `,` (9)");
+	expect_finding(".a[\"x\"]] | .b", "a.jq", "unexpected `]` (10)");
+	expect_finding("\"a \\(.b | foo) c\"", "a.jq", "7: foo/0 is not defined (13)");
+	expect_finding("\"two\nlines\" | foo", "a.jq", "8: foo/0 is not defined (10)");
+	expect_finding("# ü\n\"ü\" | foo", "a.jq", "8: foo/0 is not defined (7)");
+	expect_finding("$nothing", "a.jq", "7: $nothing is not defined (3)");
+	expect_finding("{a: (1}", "a.jq", "7: syntax error, unexpected `}` (9)");
+	expect_finding("if .a then 1", "a.jq", "7: syntax error, unexpected end (15)");
+	expect_finding("(.a\n\n", "a.jq", "7: syntax error, unexpected end (6)");
+	expect_finding(".a) | .b", "a.jq", "7: syntax error, this `)` closes nothing (5)");
+}
+
 static void what_reaches_outside_does_not_compile(void **state)
 {
 	expect_finding("env", "a.jq", "7: `env` does not exist here");
 	expect_finding("1\n| env.HOME", "a.jq", "8: `env` does not exist here");
-	expect_finding("1) | env | (.", "a.jq", "`env` does not exist here");
+	expect_finding("1) | env | (.", "a.jq", "this `)` closes nothing");
 	expect_finding(".\n| $ENV.PATH", "a.jq", "8: `$ENV` does not exist here");
 	expect_finding("\"\\($ENV.PATH)\"", "a.jq", "7: `$ENV` does not exist here");
 	expect_finding("import \"a\" as a; .", "a.jq", "7: `import` does not exist here");
@@ -444,6 +462,7 @@ int main(void)
 						free_arena),
 		cmocka_unit_test_setup_teardown(an_error_carries_message_and_place, make_arena, free_arena),
 		cmocka_unit_test_setup_teardown(findings_are_at_the_line_of_the_file, make_arena, free_arena),
+		cmocka_unit_test_setup_teardown(findings_are_at_the_column_of_the_token, make_arena, free_arena),
 		cmocka_unit_test_setup_teardown(what_reaches_outside_does_not_compile, make_arena, free_arena),
 		cmocka_unit_test_setup_teardown(time_is_limited, make_arena, free_arena),
 		cmocka_unit_test_setup_teardown(memory_is_limited, make_arena, free_arena),

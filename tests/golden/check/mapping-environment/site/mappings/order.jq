@@ -1,1 +1,0 @@
-{number, home: $ENV.HOME}

@@ -1,5 +1,0 @@
-# a comment
-{
-  number: .number,
-  total: (.total | tonumbr)
-}
