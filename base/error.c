@@ -108,6 +108,21 @@ int error_wrap(struct error *error, const char *format, ...)
 	return -1;
 }
 
+int error_add(struct error *error, const char *format, ...)
+{
+	va_list args;
+	size_t used;
+
+	if (!error)
+		return -1;
+	used = strlen(error->text);
+	va_start(args, format);
+	vsnprintf(error->text + used, sizeof error->text - used, format, args);
+	va_end(args);
+	clean(error->text);
+	return -1;
+}
+
 void error_clear(struct error *error)
 {
 	if (error)

@@ -39,6 +39,8 @@ int error_errno(struct error *error, enum error_class class, const char *code, c
 	__attribute__((format(printf, 4, 5)));
 /* Puts one phrase and ": " in front of the text; class and code stay. */
 int error_wrap(struct error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Puts a phrase behind the text. */
+int error_add(struct error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Says where in the document it is, for the dead letter: "line 3, column 7 (byte 41)". */
 int error_place(struct error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void error_clear(struct error *error);

@@ -23,6 +23,7 @@ void findings_free(struct findings *findings)
 static struct finding *add(struct findings *findings, struct place place, enum severity severity, const char *code,
 			   const char *format, va_list args)
 {
+	const char *used = findings->used ? findings->used(findings->used_arg, place.file) : NULL;
 	struct finding *finding;
 	va_list again;
 	char *text;
@@ -45,7 +46,8 @@ static struct finding *add(struct findings *findings, struct place place, enum s
 	*finding = (struct finding){.place = place,
 				    .severity = severity,
 				    .code = arena_strdup(findings->arena, code),
-				    .text = text};
+				    .text = text,
+				    .used = arena_strdup(findings->arena, used)};
 	return finding;
 }
 

@@ -17,6 +17,7 @@ struct finding {
 	enum severity severity;
 	const char *code; /* stable, "option.unknown" */
 	const char *text;
+	const char *used; /* where the snippet that it is in was used, "flows/a.yaml:7"; NULL: it is in none */
 	/* within: `place` is a guess only; what is meant is byte `offset` of the value that stands at `start`. Who has
 	 * the files makes it exact (places_resolve of config). */
 	bool within;
@@ -31,6 +32,9 @@ struct findings {
 	struct arena *arena;
 	struct finding *list;
 	size_t count, capacity, errors;
+	/* While a site is read or checked: where the file of a place, known by its address, was used; or NULL. */
+	const char *(*used)(void *arg, const char *file);
+	void *used_arg;
 	size_t dropped; /* past FINDINGS_KEPT_MAX: counted only */
 };
 

@@ -3,7 +3,9 @@
 #include "base/log.h"
 
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -23,11 +25,19 @@ struct levels {
 	} modules[MODULES_MAX];
 };
 
+/* Shared by processes: the number is odd while somebody writes. */
+struct shared_levels {
+	_Atomic unsigned number;
+	struct levels levels;
+};
+
 /* What is logged where is process-wide by nature: each role is a process of its own. */
 static struct {
 	char role[32];
 	int fd;
 	struct levels levels;
+	struct shared_levels *shared;
+	unsigned taken; /* the shared number that `levels` has */
 } state = {.role = "ferrule", .fd = STDERR_FILENO, .levels = {.level = LOG_INFO}};
 
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
@@ -69,6 +79,52 @@ static int level_one(struct levels *levels, struct span word)
 	return 0;
 }
 
+/* ---- for all processes */
+void log_share(void)
+{
+	void *page = mmap(NULL, sizeof *state.shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (page == MAP_FAILED)
+		return; /* each process keeps its own */
+	state.shared = page;
+	state.shared->levels = state.levels;
+}
+
+/* What is half written is taken with the next line. */
+static void take_shared(void)
+{
+	unsigned number = atomic_load(&state.shared->number);
+	struct levels levels;
+
+	if (number == state.taken || number % 2)
+		return;
+	levels = state.shared->levels;
+	atomic_thread_fence(memory_order_acquire);
+	if (atomic_load(&state.shared->number) != number)
+		return;
+	state.levels = levels;
+	state.taken = number;
+}
+
+static void put_shared(void)
+{
+	atomic_fetch_add(&state.shared->number, 1);
+	state.shared->levels = state.levels;
+	state.taken = atomic_fetch_add(&state.shared->number, 1) + 1;
+}
+
+void log_levels_text(char text[LOG_LEVELS_TEXT])
+{
+	int used;
+
+	if (state.shared)
+		take_shared();
+	used = snprintf(text, LOG_LEVELS_TEXT, "%s", level_names[state.levels.level]);
+	for (size_t i = 0; i < state.levels.count; i++)
+		used += snprintf(text + used, (size_t)(LOG_LEVELS_TEXT - used), ",%s=%s", state.levels.modules[i].name,
+				 level_names[state.levels.modules[i].level]);
+}
+
 /* What cannot be read changes nothing. */
 int log_levels(const char *text)
 {
@@ -84,6 +140,8 @@ int log_levels(const char *text)
 		text += n + 1;
 	}
 	state.levels = levels;
+	if (state.shared)
+		put_shared();
 	return 0;
 }
 
@@ -91,6 +149,8 @@ bool log_enabled(enum log_level level, const char *module)
 {
 	const struct levels *levels = &state.levels;
 
+	if (state.shared)
+		take_shared();
 	for (size_t i = 0; i < levels->count; i++)
 		if (!strcmp(levels->modules[i].name, module))
 			return level <= levels->modules[i].level;

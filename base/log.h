@@ -11,6 +11,12 @@ enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 void log_role(const char *role); /* the first field of every line of this process; copied, at most 31 characters */
 /* "info", or "warn,deliver=debug": a level for all, then levels by module. -1 when it cannot be read. */
 int log_levels(const char *text);
+/* The levels as log_levels reads them. */
+#define LOG_LEVELS_TEXT 640
+void log_levels_text(char text[LOG_LEVELS_TEXT]);
+/* From now on the levels are those of every process forked from here: log_levels in one of them counts in all. Before
+ * the first fork. */
+void log_share(void);
 void log_file(int fd); /* where lines go from now on; standard error at first */
 
 struct log_site { /* one per call site */

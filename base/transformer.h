@@ -50,8 +50,10 @@ int out_emit(struct out *, struct item *, struct error *);
 int out_reject(struct out *, struct item *, const struct error *why, struct error *);
 /* It goes no further, as the flow wishes (filter). Takes it. */
 int out_drop(struct out *, struct item *, const char *why, struct error *);
-/* Leaves the chain here: to a topic, instead of what follows (route). Takes it. */
-int out_publish(struct out *, struct item *, const char *topic, struct error *);
+/* Goes on in one of the step's branches (transformer_ops.branches), instead of with what follows. Takes it. */
+int out_branch(struct out *, struct item *, size_t branch, struct error *);
+/* The same item once more, content and all, for a step that sends it several ways. In out_arena; ends as out_item's. */
+struct item *out_twin(struct out *, const struct item *from);
 /* Work goes on though nothing was emitted for a while (64 KiB of input read, say): tells the watchdog. -1 as for
  * out_emit. */
 int out_tick(struct out *, struct error *);
@@ -68,20 +70,31 @@ struct transformer_context { /* what a step's settings may need when it is made 
 	const json_t *(*contract)(void *site, const char *name);
 };
 
+typedef void branch_fn(void *arg, const struct node *branch, bool shared);
+
 struct transformer_ops {
 	const char *name, *help; /* the step's key in YAML */
 	const struct option *options;
 	size_t settings_size;
 	enum form takes, gives; /* FORM_EITHER: as it came */
+	bool uses_snippet;      /* no step, but the name of a snippet, in whose place config puts that one's steps; its
+				   settings are a struct use_settings, and nothing below is there */
 	/* Checks what the option table cannot, offline. NULL: nothing to check. */
 	int (*check)(const void *settings, const struct transformer_context *, struct place, struct findings *);
-	/* The topics that it publishes to by itself (route): calls each. NULL: none. */
-	void (*topics)(const void *settings, void (*each)(void *arg, struct span topic, struct place), void *arg);
+	/* The step's branches, in order: calls each with its node, a map with `publish` and perhaps `steps`, which
+	 * config reads. `shared`: the same item may take several. NULL: none. */
+	void (*branches)(const void *settings, branch_fn *each, void *arg);
 	/* Makes it ready in a transform process; NULL: the settings are used as they are. */
 	void *(*open)(const void *settings, const struct transformer_context *, struct error *);
 	void (*close)(void *);
 	/* One item; it belongs to the chain. REJECT: the whole item is a dead letter. RETRY, FATAL: the whole input. */
 	int (*run)(void *self, struct item *, struct out *, struct error *);
+};
+
+/* What stands for the steps of a snippet. */
+struct use_settings {
+	const char *snippet;
+	const struct node *with; /* a map of parameters, or NULL */
 };
 
 #endif

@@ -147,7 +147,7 @@ static int fill_step(struct hand *hand, struct chain_step *into, const char *ste
 		.arena = hand->arena, .findings = &hand->findings, .mapping = mapping_of, .site = hand};
 	void *settings = arena_alloc(hand->arena, ops->settings_size);
 
-	*into = (struct chain_step){ops, settings, step};
+	*into = (struct chain_step){.ops = ops, .settings = settings, .label = step};
 	if (!option_fill(&context, &node, ops->options, NULL, settings) &&
 	    (!ops->check || !ops->check(settings, surroundings, node.place, &hand->findings) || !hand->findings.errors))
 		return 0;
@@ -175,7 +175,7 @@ static const char *json_form(struct reader *input)
 static struct chain *make_chain(struct hand *hand, const char *step, const char *main_value, const char *decode,
 				struct error *error)
 {
-	struct transformer_context surroundings = {hand, contract_of};
+	struct transformer_context surroundings = {.site = hand, .contract = contract_of};
 	struct chain_step steps[2];
 	size_t n = 0;
 

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "cli/verb.h"
+#include "cli/schema.h"
 #include "config/site.h"
 #include "services/registry.h"
 
@@ -154,6 +154,18 @@ static void make_secrets(struct init *init)
 	bundle_free(bundle);
 }
 
+/* Editors find there what may stand in the site's YAML: its files name them in their first lines. */
+static int make_schemas(const struct init *init)
+{
+	struct error error = {0};
+	json_t *files = schema_write_new(init->to, &error);
+
+	if (!files)
+		verb_failed(init->arguments, &error);
+	json_decref(files);
+	return files ? 0 : -1;
+}
+
 static bool empty_or_new(const char *path)
 {
 	return rmdir(path) == 0 || errno == ENOENT;
@@ -241,7 +253,7 @@ static int init(const struct arguments *arguments)
 	} else if (!empty_or_new(init.to)) {
 		verb_refused(arguments, code, "init.exists", "%s exists and is not empty: name a new directory",
 			     init.to);
-	} else if (!copy_tree(&init, from, init.to, 0) && !ignore_secrets(&init)) {
+	} else if (!copy_tree(&init, from, init.to, 0) && !ignore_secrets(&init) && !make_schemas(&init)) {
 		make_secrets(&init);
 		tell(&init, name);
 		code = EXIT_DONE;

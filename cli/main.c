@@ -7,15 +7,6 @@
 #include "base/finding.h"
 #include "cli/verb.h"
 
-extern const struct verb verb_check, verb_dead, verb_decode, verb_doubt, verb_encode, verb_hold, verb_init, verb_map,
-	verb_replay, verb_resume, verb_run, verb_send, verb_status, verb_trace, verb_validate, verb_version;
-
-const struct verb *const verbs[] = {
-	&verb_init,   &verb_check, &verb_run,      &verb_status,  &verb_trace,  &verb_dead,
-	&verb_doubt,  &verb_hold,  &verb_resume,   &verb_send,    &verb_replay, &verb_decode,
-	&verb_encode, &verb_map,   &verb_validate, &verb_version, NULL,
-};
-
 static const struct verb *verb_find(const char *name)
 {
 	for (size_t i = 0; verbs[i]; i++)

@@ -6,6 +6,7 @@ config_libconfig_a_SOURCES = \
   %D%/codes.c \
   %D%/contract.c \
   %D%/contract_check.c \
+  %D%/editor_schema.c %D%/editor_schema.h \
   %D%/effect.c \
   %D%/endpoint.c \
   %D%/environments.c \
@@ -16,6 +17,7 @@ config_libconfig_a_SOURCES = \
   %D%/sarif.c \
   %D%/site.c %D%/site.h \
   %D%/site_yaml.c \
+  %D%/snippet.c \
   %D%/steps.c \
   %D%/system.c \
   %D%/topology.c \

@@ -118,7 +118,7 @@ static const json_t *contract_schema(void *site, const char *name)
 
 static void check_steps(const struct load *load, struct findings *findings)
 {
-	struct transformer_context context = {load->site, contract_schema};
+	struct transformer_context context = {.site = load->site, .contract = contract_schema};
 
 	for (size_t i = 0; i < load->steps_count; i++) {
 		const struct checked_step *step = &load->steps[i];
@@ -340,16 +340,20 @@ void site_check(struct site *site, const struct registry *registry, struct findi
 	bool whole = findings->errors == 0;
 
 	(void)registry; /* what it names was resolved when the site was loaded */
+	snippet_findings_begin(site->load, findings);
 	filled_each(site->load, check_found, &checking);
 	free(checking.seen);
 	check_steps(site->load, findings);
 	for (size_t i = 0; i < site->contracts_count; i++)
 		contract_check(site->load, &site->contracts[i], findings);
-	if (whole)
+	if (whole) {
 		check_mappings(site->load, findings);
+		snippets_check(site->load, findings);
+	}
 	check_topics(site->load, whole, findings);
 	check_cycles(site, findings);
 	check_runbooks(site, findings);
 	check_secrets(site, findings);
 	places_resolve(site, findings);
+	snippet_findings_end(findings);
 }

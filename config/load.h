@@ -45,6 +45,23 @@ struct system_node { /* beside site->systems, same index */
 	const struct node *node, *settings, *operations;
 };
 
+struct snippet {
+	const char *name;
+	const struct bundle_file *file;
+	struct place place;
+	const struct node *parameters; /* a map, or NULL */
+	json_t *asked;                 /* every ${NAME} in it */
+	bool whole, used;
+};
+
+/* The nodes of one use of a snippet have a file name of their own, the same text at another address, by which findings
+ * know where it was used. */
+struct snippet_use {
+	const char *file;
+	const struct snippet *snippet;
+	const char *at; /* "flows/a.yaml:7"; through another snippet: "snippets/b.yaml:3, used at flows/a.yaml:7" */
+};
+
 struct load {
 	struct site *site;
 	struct arena *arena; /* the site's */
@@ -62,6 +79,10 @@ struct load {
 	size_t topics_count, topics_capacity;
 	struct known_name *names;
 	size_t names_count, names_capacity;
+	struct snippet *snippets;
+	size_t snippets_count;
+	struct snippet_use *uses;
+	size_t uses_count, uses_capacity;
 	struct taken *taken;
 	size_t taken_count, taken_capacity;
 	struct system_node *systems;
@@ -141,9 +162,25 @@ int load_effect(struct load *, const struct node *, struct place sink, const str
 
 /* The other tables, for those who tell what may stand in a site. */
 extern const struct option site_options[], system_options[], flow_options[], duplicates_options[], order_options[],
-	expect_options[];
+	expect_options[], snippet_options[], parameter_options[];
+extern const struct option step_options[]; /* what may stand beside the name of a step */
 
 /* Steps. */
 void load_steps(struct load *, struct flow *, const struct node *);
+
+/* Snippets. */
+void load_snippets(struct load *);
+/* The steps of a snippet with its parameters in place, read for this use; NULL, with a finding, when there are none.
+ * Nodes of it are of `file`. */
+const struct node *snippet_steps(struct load *, const struct node *settings, struct place, const struct snippet **,
+				 const char **file);
+/* The use that this file name stands for, or NULL. */
+const struct snippet_use *snippet_use_of(const struct load *, const char *file);
+/* Findings from here to snippet_findings_end know where the snippet that they are in was used; the end puts that into
+ * their texts, and keeps one of those that several uses have alike. */
+void snippet_findings_begin(struct load *, struct findings *);
+void snippet_findings_end(struct findings *);
+void snippets_check(const struct load *, struct findings *); /* is each used? */
+void snippets_free(struct load *);
 
 #endif

@@ -144,7 +144,7 @@ static void load_environments(struct load *load)
 
 static void refuse_later(struct load *load)
 {
-	static const char *const folders[] = {"partners", "transfers", "processes", "snippets"};
+	static const char *const folders[] = {"partners", "transfers", "processes"};
 
 	for (size_t i = 0; i < load->bundle->count; i++) {
 		for (size_t k = 0; k < sizeof folders / sizeof *folders; k++) {
@@ -227,6 +227,7 @@ struct site *load_all(const struct bundle *bundle, const struct registry *regist
 		.site = site, .arena = site->arena, .bundle = bundle, .registry = registry, .findings = findings};
 	load->options = (struct option_context){
 		.arena = site->arena, .findings = findings, .mapping = find_mapping, .site = load};
+	snippet_findings_begin(load, findings);
 	list_names(load);
 	load_environments(load);
 	read = text ? yaml_read(load->arena, findings, "site.yaml", *text, &load->variables, &documents) : -1;
@@ -237,6 +238,7 @@ struct site *load_all(const struct bundle *bundle, const struct registry *regist
 	if (documents.count > 1)
 		load_error(load, documents.items[1]->place, "site.documents", "site.yaml is one document");
 	load_contracts(load);
+	load_snippets(load);
 	each_document(load, "systems", "system", load_system);
 	each_document(load, "flows", "flow", load_flow);
 	refuse_later(load);
@@ -244,6 +246,8 @@ struct site *load_all(const struct bundle *bundle, const struct registry *regist
 		load_error(load, load->listen, "site.listen",
 			   "a webhook needs a listener: add `listen: {http: {port: 8080}}` to site.yaml");
 	drop_consequences(findings);
+	places_resolve(site, findings);
+	snippet_findings_end(findings);
 	return site;
 }
 
@@ -253,7 +257,6 @@ struct site *site_load_new(const struct bundle *bundle, const struct registry *r
 	size_t before = findings->errors;
 	struct site *site = load_all(bundle, registry, directory, findings);
 
-	places_resolve(site, findings);
 	findings_sort(findings);
 	if (findings->errors == before)
 		return site;
@@ -319,6 +322,7 @@ void site_free(struct site *site)
 	free(load->names);
 	filled_each(load, drop, NULL);
 	free(load->steps);
+	snippets_free(load);
 	free(load->taken);
 	free(load->used_mappings);
 	free(load);

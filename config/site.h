@@ -56,12 +56,26 @@ struct contract {
 	size_t keys_count; /* x-ferrule-keys: jq paths */
 };
 
+/* Steps that lead to a topic beside the flow's own way: of a route, or of what a step refuses. */
+struct branch {
+	const char *topic;
+	const char *label; /* in the identity of what leaves by it */
+	struct place place;
+	struct step *steps;
+	size_t steps_count;
+};
+
 struct step {
 	const struct transformer_ops *ops;
 	const void *settings;
-	const char *label; /* "map:acme-850-to-order.jq", for dead letters and traces; unique in its flow */
+	const char *label; /* "map:acme-850-to-order.jq", for dead letters and traces; unique in its flow; one of a
+			      snippet has the snippet's name in front: "prices/map:price.jq" */
 	struct place place;
+	const char *used;        /* of a snippet: "snippets/prices.yaml:4, used at flows/a.yaml:7"; else NULL */
 	const struct node *node; /* as it was written, the main value under its own name */
+	struct branch *branches; /* as many as its ops name */
+	size_t branches_count;
+	struct branch *on_reject; /* or NULL */
 };
 
 /* expect: something that must happen by a time. Read and kept; judged from a later version on. */

@@ -96,6 +96,14 @@ static bool name_character(char c, bool first)
 	return isalpha((unsigned char)c) || c == '_' || (!first && isdigit((unsigned char)c));
 }
 
+bool yaml_variable_name(struct span name)
+{
+	for (size_t i = 0; i < name.len; i++)
+		if (!name_character(name.data[i], i == 0))
+			return false;
+	return name.len > 0;
+}
+
 struct variable {
 	struct span name, fallback; /* fallback.data NULL: none */
 	size_t length;              /* of all of it, from $ to } */

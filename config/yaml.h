@@ -36,6 +36,7 @@ struct yaml_documents {
 int yaml_read(struct arena *, struct findings *, const char *file, struct span text, const struct yaml_variables *,
 	      struct yaml_documents *into);
 
+bool yaml_variable_name(struct span); /* letters, digits and _, no digit first */
 /* Walks `${NAME}` and `${NAME:default}` in a text; `each` gets names and defaults (data NULL: none). Ill-formed ones
  * are left out. */
 void yaml_variables_each(struct span text, void (*each)(void *arg, struct span name, struct span fallback), void *arg);

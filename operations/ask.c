@@ -2,6 +2,7 @@
 #include "config.h"
 #include "operations/ask.h"
 
+#include "base/log.h"
 #include "base/utf8.h"
 #include "operations/ask_private.h"
 
@@ -20,6 +21,7 @@ static const struct {
 	{"effect.find", ask_effect_find},
 	{"revision", ask_revision},
 	{"pins", ask_pins},
+	{"log", ask_log},
 };
 
 static const struct {
@@ -59,6 +61,22 @@ int ask_change(struct ask_context *context, const char *name, json_t *request, s
 		if (!strcmp(changes[i].name, name))
 			return changes[i].change(context, request, error) ? error_wrap(error, "%s", name) : 0;
 	return error_set(error, ERROR_REJECT, "ask.unknown", "`%.40s` is no change that this version knows", name);
+}
+
+/* Nothing of it is kept: whoever starts the site says what it logs. */
+int ask_log(struct ask_context *context, json_t *request, json_t *answer, struct error *error)
+{
+	char levels[LOG_LEVELS_TEXT];
+	const char *wanted;
+
+	if (ask_text(request, "levels", "", &wanted, error))
+		return -1;
+	if (*wanted && log_levels(wanted))
+		return error_set(error, ERROR_REJECT, "ask.request",
+				 "`levels` is error, warn, info or debug, then levels by module: warn,deliver=debug");
+	log_levels_text(levels);
+	json_object_set_new(answer, "levels", json_string(levels));
+	return 0;
 }
 
 /* ---- requests */

@@ -26,6 +26,7 @@
  *                                     are not counted
  *   revision {revision}               {ref}
  *   pins {}                           {refs:[…]}
+ *   log {levels?}                     {levels}: what every process of the site logs, "warn,deliver=debug", from now on
  * The keys of a message are [{name, value}], those of a problem are values
  * or names of documents. An id (key, id, message) may be given by
  * its first eight digits or more. A limit is 200 when not given and at most 50000. The state of an effect is open,

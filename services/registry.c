@@ -17,7 +17,8 @@ static const struct server_ops *const servers[] = {&http_server_ops, NULL};
 static const struct sink_ops *const sinks[] = {&file_sink_ops, &http_sink_ops, NULL};
 static const struct transformer_ops *const transformers[] = {
 	&decode_transformer, &split_transformer,  &map_transformer,    &validate_transformer,
-	&route_transformer,  &filter_transformer, &encode_transformer, NULL};
+	&route_transformer,  &filter_transformer, &encode_transformer,
+	&use_transformer,    NULL};
 
 static const struct registry registry = {brokers, stores, sources, servers, sinks, transformers};
 

@@ -354,6 +354,7 @@ static int prepare(struct supervisor *supervisor, struct error *error)
 	supervisor->lock = site_lock(supervisor->generation->site->run_path, LOCK_WAIT_MS, error);
 	if (supervisor->lock < 0)
 		return -1;
+	log_share();
 	supervisor->board = board_new(error);
 	if (!supervisor->board)
 		return -1;

@@ -57,29 +57,6 @@ struct run {
 /* ---- flows, ready -------------------------------------------------------------------------------------------------
  */
 
-static const json_t *contract_of(void *site, const char *name)
-{
-	const struct contract *contract = site_contract(site, name);
-
-	return contract ? contract->schema : NULL;
-}
-
-static struct chain *make_chain(const struct site *site, const struct flow *flow, struct error *error)
-{
-	struct chain_step *steps = mem_alloc((flow->steps_count + 1) * sizeof *steps);
-	struct transformer_context context = {.site = (void *)site, .contract = contract_of};
-	struct chain_limits limits = {
-		.tree_max = (size_t)site->limits.tree_max,
-		.step = {.time_ms = site->limits.step_time_ms, .memory = (size_t)site->limits.step_memory}};
-	struct chain *chain;
-
-	for (size_t i = 0; i < flow->steps_count; i++)
-		steps[i] = (struct chain_step){flow->steps[i].ops, flow->steps[i].settings, flow->steps[i].label};
-	chain = chain_new(flow->name, steps, flow->steps_count, &context, &limits, error);
-	free(steps);
-	return chain;
-}
-
 static const struct prepared *prepare_flow(struct worker *worker, const struct delivery *delivery, struct error *error)
 {
 	struct transform *transform = worker->own;
@@ -104,7 +81,7 @@ static const struct prepared *prepare_flow(struct worker *worker, const struct d
 			return prepared;
 	prepared = mem_alloc(sizeof *prepared);
 	*prepared = (struct prepared){
-		.next = transform->prepared, .site = site, .flow = flow, .chain = make_chain(site, flow, error)};
+		.next = transform->prepared, .site = site, .flow = flow, .chain = chain_of_flow_new(site, flow, error)};
 	if (!prepared->chain) {
 		free(prepared);
 		return NULL;

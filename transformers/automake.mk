@@ -2,11 +2,14 @@ noinst_LIBRARIES += transformers/libtransformers.a
 transformers_libtransformers_a_SOURCES = \
   %D%/chain.c %D%/chain.h \
   %D%/chain_envelope.c %D%/chain_envelope.h \
+  %D%/chain_flow.c \
   %D%/chain_hand.c \
+  %D%/chain_open.c %D%/chain_private.h \
+  %D%/chain_refused.c \
   %D%/chain_identity.c %D%/chain_identity.h \
   %D%/decode.c %D%/format.h %D%/json.c %D%/x12.c %D%/x12.h %D%/x12_scan.c \
   %D%/encode.c %D%/encode.h %D%/encode_csv.c %D%/encode_xml.c \
-  %D%/filter.c %D%/map.c %D%/route.c %D%/split.c \
+  %D%/filter.c %D%/map.c %D%/route.c %D%/split.c %D%/use.c \
   %D%/schema.c %D%/schema.h %D%/schema_format.c %D%/schema_format.h \
   %D%/transformers.h \
   %D%/validate.c \

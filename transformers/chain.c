@@ -9,96 +9,10 @@
 #include "base/tree.h"
 #include "transformers/chain_envelope.h"
 #include "transformers/chain_identity.h"
+#include "transformers/chain_private.h"
 
-#define DEFAULT_TREE_MAX (64u << 20)
-#define DEFAULT_OUTPUTS_MAX 1000000
 #define OUTPUT_MAX (256u << 20)
 #define CONTENT_MAX (64u * 1024)
-#define STEPS_MAX 100
-
-/* What lies behind one step. */
-struct out {
-	struct chain *chain;
-	size_t index;          /* of the step */
-	struct item *incoming; /* what it was given; belongs to the level above */
-	struct arena *arena;
-	size_t outstanding;    /* items made and not yet handed on */
-};
-
-struct chain {
-	const char *flow;
-	struct chain_step *steps;
-	void **selves;
-	struct out *outs;
-	size_t count;
-	struct chain_limits limits;
-	/* of one run */
-	const struct message *input;
-	const struct chain_events *events;
-	json_t *envelope;         /* of the input; made when first asked for */
-	json_t *item_envelope;    /* of the item below */
-	const struct item *envelope_item;
-	uint64_t serial, envelope_serial;
-	uint64_t outputs;
-	struct seen_ids seen;
-	bool stopped;             /* a call of out_… returned -1: unwind */
-	struct error why_stopped;
-};
-
-struct chain *chain_new(const char *flow, const struct chain_step *steps, size_t n,
-			const struct transformer_context *context, const struct chain_limits *limits,
-			struct error *error)
-{
-	struct chain *chain = mem_alloc(sizeof *chain);
-
-	if (limits)
-		chain->limits = *limits;
-	if (!chain->limits.tree_max)
-		chain->limits.tree_max = DEFAULT_TREE_MAX;
-	if (!chain->limits.outputs_max)
-		chain->limits.outputs_max = DEFAULT_OUTPUTS_MAX;
-	chain->flow = flow;
-	chain->steps = mem_alloc(n * sizeof *chain->steps);
-	chain->selves = mem_alloc(n * sizeof *chain->selves);
-	chain->outs = mem_alloc(n * sizeof *chain->outs);
-	if (n > STEPS_MAX) {
-		error_set(error, ERROR_REJECT, "chain.steps", "%zu steps, the limit is %d", n, STEPS_MAX);
-		goto failed;
-	}
-	for (; chain->count < n; chain->count++) {
-		const struct chain_step *step = &steps[chain->count];
-
-		chain->steps[chain->count] = *step;
-		chain->outs[chain->count] = (struct out){.chain = chain, .index = chain->count, .arena = arena_new()};
-		/* A step without open runs on its settings, which it only reads. */
-		chain->selves[chain->count] = step->ops->open ? step->ops->open(step->settings, context, error)
-							      : (void *)(uintptr_t)step->settings;
-		if (!chain->selves[chain->count] && step->ops->open) {
-			error_wrap(error, "step %s", step->label);
-			arena_free(chain->outs[chain->count].arena);
-			goto failed;
-		}
-	}
-	return chain;
-failed:
-	chain_free(chain);
-	return NULL;
-}
-
-void chain_free(struct chain *chain)
-{
-	if (!chain)
-		return;
-	for (size_t i = 0; i < chain->count; i++) {
-		if (chain->steps[i].ops->open && chain->steps[i].ops->close)
-			chain->steps[i].ops->close(chain->selves[i]);
-		arena_free(chain->outs[i].arena);
-	}
-	free(chain->steps);
-	free(chain->selves);
-	free(chain->outs);
-	free(chain);
-}
 
 /* ---- stopping and burying */
 static int stop(struct chain *chain, const struct error *why, struct error *error)
@@ -271,28 +185,65 @@ static int convert(struct chain *chain, struct item *item, enum form takes, stru
 	return takes == FORM_BYTES ? to_bytes(item, error) : 0;
 }
 
-static int run_step(struct chain *chain, size_t index, struct item *item, struct error *error)
+static int run_step(struct chain *, size_t index, const struct way *, struct item *, struct error *);
+
+static int go(struct chain *chain, const struct way *way, struct item *item, struct error *error)
 {
-	struct chain_step *step;
+	return run_step(chain, way->first, way, item, error);
+}
+
+/* Where the step has a branch for what it refuses, it goes on there as a message of its own; else it is dead. */
+static int refuse(struct chain *chain, size_t index, const struct item *item, const struct item *whole,
+		  const struct error *why, struct error *error)
+{
+	const struct flat_step *step = &chain->steps[index];
+	struct error named = *why;
+	struct item refused = *item;
+	struct buf content;
+	int result;
+
+	if (step->used)
+		error_add(&named, "; %s", step->used);
+	if (!step->on_reject)
+		return bury(chain, item, whole, step->label, &named, error);
+	buf_init(&content, CONTENT_MAX);
+	if (!item->tree)
+		content_of(item, whole, &content);
+	refused.form = FORM_TREE;
+	refused.bytes = NULL;
+	refused.tree = refused_tree_new(chain, step->label, item, &named, buf_view(&content));
+	refused.media_type = SPAN_LITERAL("application/json");
+	refused.contract = SPAN_NONE;
+	buf_free(&content);
+	chain->serial++;
+	result = go(chain, step->on_reject, &refused, error);
+	json_decref(refused.tree);
+	reader_unref(refused.bytes);
+	return result;
+}
+
+static int run_step(struct chain *chain, size_t index, const struct way *way, struct item *item, struct error *error)
+{
+	struct flat_step *step;
 	struct error why = {0};
 	struct out *out;
 	int failed;
 
-	if (index == chain->count)
-		return finish(chain, item, NULL, "out", error);
+	if (index == CHAIN_END)
+		return finish(chain, item, way->topic, way->label, error);
 	step = &chain->steps[index];
-	out = &chain->outs[index];
+	out = &step->out;
 	out->incoming = item;
 	out->outstanding = 0;
 	chain->serial++;
-	failed = convert(chain, item, step->ops->takes, &why) || step->ops->run(chain->selves[index], item, out, &why);
+	failed = convert(chain, item, step->ops->takes, &why) || step->ops->run(step->self, item, out, &why);
 	arena_reset(out->arena);
 	if (!failed)
 		return 0;
 	if (chain->stopped)
 		return stop(chain, &chain->why_stopped, error);
 	assert(why.class == ERROR_REJECT || why.class == ERROR_RETRY || why.class == ERROR_FATAL);
-	return why.class == ERROR_REJECT ? bury(chain, item, NULL, step->label, &why, error) : stop(chain, &why, error);
+	return why.class == ERROR_REJECT ? refuse(chain, index, item, NULL, &why, error) : stop(chain, &why, error);
 }
 
 static void release(struct item *item)
@@ -361,10 +312,11 @@ int out_tick(struct out *out, struct error *error)
 
 int out_emit(struct out *out, struct item *item, struct error *error)
 {
+	const struct flat_step *step = &out->chain->steps[out->index];
 	int result = 0;
 
 	if (wanted(out, item))
-		result = out_tick(out, error) || run_step(out->chain, out->index + 1, item, error) ? -1 : 0;
+		result = out_tick(out, error) || run_step(out->chain, step->next, step->way, item, error) ? -1 : 0;
 	return settle(out, item, result);
 }
 
@@ -373,7 +325,7 @@ int out_reject(struct out *out, struct item *item, const struct error *why, stru
 	int result = 0;
 
 	if (wanted(out, item))
-		result = bury(out->chain, item, out->incoming, out->chain->steps[out->index].label, why, error);
+		result = refuse(out->chain, out->index, item, out->incoming, why, error);
 	return settle(out, item, result);
 }
 
@@ -389,13 +341,24 @@ int out_drop(struct out *out, struct item *item, const char *why, struct error *
 	return settle(out, item, result);
 }
 
-int out_publish(struct out *out, struct item *item, const char *topic, struct error *error)
+int out_branch(struct out *out, struct item *item, size_t branch, struct error *error)
 {
-	int result = out_tick(out, error) || finish(out->chain, item, topic, out->chain->steps[out->index].label, error)
-			     ? -1
-			     : 0;
+	const struct flat_step *step = &out->chain->steps[out->index];
+	int result = 0;
 
+	assert(branch < step->branches_count);
+	if (wanted(out, item))
+		result = out_tick(out, error) || go(out->chain, &step->branches[branch], item, error) ? -1 : 0;
 	return settle(out, item, result);
+}
+
+struct item *out_twin(struct out *out, const struct item *from)
+{
+	struct item *item = out_item(out, from);
+
+	item->tree = json_incref(from->tree);
+	item->bytes = reader_ref(from->bytes);
+	return item;
 }
 
 json_t *out_envelope(struct out *out, const struct item *item)
@@ -461,7 +424,7 @@ int chain_run(struct chain *chain, const struct message *input, const struct cha
 	chain->events = events;
 	chain->outputs = 0;
 	chain->stopped = false;
-	result = run_step(chain, 0, &root, error);
+	result = go(chain, &chain->way, &root, error);
 	/* A limit of the whole input was reached: it is dead as a whole, though what came out so far came out. */
 	if (result && chain->stopped && chain->why_stopped.class == ERROR_REJECT) {
 		struct error why = chain->why_stopped;

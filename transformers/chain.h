@@ -2,13 +2,16 @@
  * that a document of a hundred thousand transactions needs the memory of one. Nothing here does I/O or reads a clock;
  * what comes out is handed to callbacks. The same input gives the same outputs with the same ids.
  *
- * Identity: id = SHA-256 over (input's id, flow, "out" or the label of the step that published, the item's ids). The
+ * Identity: id = SHA-256 over (input's id, flow, "out" or the label of the branch that it left by, the item's ids). The
  * ids are ordinals in the source document, or what `split` declared; never "the n-th output". Two outputs of one input
  * with the same id: the second is dropped when it has the same bytes, and a dead letter `identity.conflict` when it has
  * others.
  *
  * Replay of a part: when the input names one (message.part), items whose path neither leads to it nor lies below it are
  * skipped in silence.
+ *
+ * Refusals: an item that a step with `on_reject` refuses goes on there as {flow, step, code, reason, position, path,
+ * document, digest, offset, length, keys} and what was in hand: `body` (data), `content` or `content_base64`, `cut`.
  *
  * Conversions: bytes become a tree by themselves only where the media type says JSON; else REJECT `chain.form` ("add a
  * decode step"). A tree becomes compact JSON at the end, or where a step takes bytes. */
@@ -17,26 +20,38 @@
 
 #include "base/transformer.h"
 
+/* Beside what follows it a step may send items along a branch: steps of its own, then a topic. */
+struct chain_branch {
+	const char *topic;
+	const char *label; /* its part in the identity of what comes out of it; unique in the flow for what may meet */
+	const struct chain_step *steps;
+	size_t steps_count;
+};
+
 struct chain_step {
 	const struct transformer_ops *ops;
 	const void *settings;
 	const char *label; /* "map:acme-850-to-order.jq" */
+	const char *used;  /* said with its refusals: "in snippets/prices.yaml:4, used at flows/a.yaml:7"; or NULL */
+	const struct chain_branch *branches; /* as many as its ops name */
+	size_t branches_count;
+	const struct chain_branch *on_reject; /* what it refuses goes on here and is not dead; NULL: it is dead */
 };
 
-struct chain_limits { /* 0: the default */
-	size_t tree_max;              /* bytes that may become one tree; 64 MiB */
-	uint64_t outputs_max;         /* of one input; 1,000,000 */
+struct chain_limits {                  /* 0: the default */
+	size_t tree_max;               /* bytes that may become one tree; 64 MiB */
+	uint64_t outputs_max;          /* of one input; 1,000,000 */
 	struct expression_limits step; /* of one expression */
 };
 
 /* What comes out. Everything is borrowed for the call. */
 struct chain_output {
-	const char *topic;     /* NULL: the flow's own end (publish: or to:) */
+	const char *topic; /* NULL: the flow's own end (publish: or to:) */
 	struct id id;
 	struct reader *body;   /* final bytes; take a reference with reader_ref */
 	struct id body_digest; /* SHA-256 of them */
 	struct span media_type;
-	struct item *item;     /* path, position, offset, length, group, contract, keys; ->tree when there is one */
+	struct item *item; /* path, position, offset, length, group, contract, keys; ->tree when there is one */
 };
 
 /* All return 0, or -1 with the error set to stop (RETRY or FATAL): chain_run returns it. */
@@ -51,11 +66,16 @@ struct chain_events {
 };
 
 struct chain;
-/* Opens the steps. Settings and labels are borrowed until chain_free. NULL: FATAL, or REJECT when a step cannot be made
- * ready. */
+struct site;
+struct flow;
+/* Opens the steps. Settings, labels and topics are borrowed until chain_free, the arrays only for the call. NULL:
+ * FATAL, or REJECT when a step cannot be made ready. */
 struct chain *chain_new(const char *flow, const struct chain_step *, size_t n, const struct transformer_context *,
 			const struct chain_limits *, struct error *);
 void chain_free(struct chain *); /* NULL is legal */
+
+/* The same for the steps of a flow, with the site's contracts and limits. */
+struct chain *chain_of_flow_new(const struct site *, const struct flow *, struct error *);
 
 /* Runs one message, whose body must be at hand. 0: everything that came of it was handed over. -1: RETRY or FATAL,
  * nothing may be settled. May block on local disk. Not to be called from its own callbacks. */

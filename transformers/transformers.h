@@ -5,6 +5,6 @@
 #include "base/transformer.h"
 
 extern const struct transformer_ops decode_transformer, encode_transformer, filter_transformer, map_transformer,
-	route_transformer, split_transformer, validate_transformer;
+	route_transformer, split_transformer, use_transformer, validate_transformer;
 
 #endif

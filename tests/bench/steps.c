@@ -34,26 +34,11 @@ struct run {
 	const struct ready *ready;
 };
 
-static const json_t *contract_of(void *site, const char *name)
-{
-	const struct contract *contract = site_contract(site, name);
-
-	return contract ? contract->schema : NULL;
-}
-
 static struct chain *chain_of(struct site *site, const struct flow *flow)
 {
-	struct chain_step *steps = mem_alloc((flow->steps_count + 1) * sizeof *steps);
-	struct transformer_context context = {.site = site, .contract = contract_of};
-	struct chain_limits limits = {.step = {.time_ms = site->limits.step_time_ms,
-					       .memory = (size_t)site->limits.step_memory}};
 	struct error error;
-	struct chain *chain;
+	struct chain *chain = chain_of_flow_new(site, flow, &error);
 
-	for (size_t i = 0; i < flow->steps_count; i++)
-		steps[i] = (struct chain_step){flow->steps[i].ops, flow->steps[i].settings, flow->steps[i].label};
-	chain = chain_new(flow->name, steps, flow->steps_count, &context, &limits, &error);
-	free(steps);
 	if (!chain)
 		bench_die(flow->name, &error);
 	return chain;

@@ -7,6 +7,7 @@
  *     === delete mappings/order.jq
  *     === chmod 755 secrets
  *     === repeat 1000 flows/big.yaml   the lines that follow, so many times
+ *     === each 9 snippets/a@.yaml      so many files, with 1 to 9 for each @, and the next number for each %
  *     === expect
  *     flows/out.yaml:3:1: error: unknown key `subscribes`; did you mean `subscribe`? [option.unknown]
  *
@@ -73,6 +74,26 @@ static void repeat(const char *file, struct span lines, unsigned times)
 	buf_free(&out);
 }
 
+static void each(const char *file, struct span lines, unsigned times)
+{
+	for (unsigned n = 1; n <= times; n++) {
+		struct buf name, out;
+		char *path;
+
+		buf_init(&name, 4096);
+		buf_init(&out, 1 << 16);
+		for (const char *at = file; *at; at++)
+			*at == '@' ? buf_printf(&name, "%u", n) : buf_char(&name, *at);
+		for (size_t i = 0; i < lines.len; i++)
+			strchr("@%", lines.data[i]) ? buf_printf(&out, "%u", n + (lines.data[i] == '%'))
+						    : buf_char(&out, lines.data[i]);
+		path = buf_take(&name);
+		support_write(path, buf_view(&out));
+		free(path);
+		buf_free(&out);
+	}
+}
+
 static void apply(struct broken_case *c, const char *line, struct span lines)
 {
 	char word[16] = "", path[256] = "", *file;
@@ -88,6 +109,12 @@ static void apply(struct broken_case *c, const char *line, struct span lines)
 	if (sscanf(line, "=== repeat %u %255s", &mode, path) == 2) {
 		file = support_path(c->site, path);
 		repeat(file, lines, mode);
+		free(file);
+		return;
+	}
+	if (sscanf(line, "=== each %u %255s", &mode, path) == 2) {
+		file = support_path(c->site, path);
+		each(file, lines, mode);
 		free(file);
 		return;
 	}

@@ -84,14 +84,13 @@ class Shell:
             pass
 
     def close(self):
-        """The shell ends; so does what it left running, which a guide should have ended itself."""
+        """The shell ends; what it left running does not yet: that is told first."""
         try:
             self.process.stdin.close()
             self.process.wait(timeout=20)
         except (subprocess.TimeoutExpired, BrokenPipeError):
-            pass
-        self.kill()
-        self.process.wait()
+            self.kill()
+            self.process.wait()
         self.process.stdout.close()
 
 
@@ -288,6 +287,8 @@ class Guide:
             if self.shell:
                 self.shell.close()
             left = left_running(self.work)
+            if self.shell:
+                self.shell.kill()
             if left:
                 self.results.append((False, f"{self.name} leaves nothing running", "\n".join(left)))
             shutil.rmtree(self.work, ignore_errors=True)

@@ -278,6 +278,23 @@ def pipelines(site):
     check(code and "did you mean `json`" in err, code, out, err)
 
 
+@test("log: what a running site writes is changed at once, in every process")
+def log(site):
+    site_of(site)
+    code, out, err = site.type("log")
+    check(code == 3 and "not running" in err, code, out, err)
+    site.start()
+    equal(site.do("log").strip(), "info", "levels")
+    things(site, 1)
+    site.wait_files("out", 1)
+    check(not site.said("level=debug"), "no debug lines yet")
+    equal(site.do("log", "warn,file=debug").strip(), "warn,file=debug", "levels")
+    things(site, 2)
+    wait(lambda: site.said("module=file correlation=- put away"), 10, "what the poller says of its file")
+    code, out, err = site.type("log", "loud")
+    check(code == 1 and "warn,deliver=debug" in err, code, out, err)
+
+
 @test("a site whose queue process does not answer cannot be reached: 3")
 def unreachable(site):
     site_of(site)

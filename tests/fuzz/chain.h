@@ -20,8 +20,9 @@ static void run_decoder(const char *format, const uint8_t *data, size_t size)
 	struct node node = {.type = NODE_SCALAR, .text = span_of(format)};
 	struct findings findings;
 	struct option_context context = {.arena = arena_new(), .findings = &findings};
-	struct chain_step step = {&decode_transformer, arena_alloc(context.arena, decode_transformer.settings_size),
-				  "decode"};
+	struct chain_step step = {.ops = &decode_transformer,
+				  .settings = arena_alloc(context.arena, decode_transformer.settings_size),
+				  .label = "decode"};
 	struct chain_hand hand = {.write = forget_bytes};
 	struct reader *body = reader_new_copy(span_make(data, size));
 	struct chain_report report;

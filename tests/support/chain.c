@@ -12,6 +12,13 @@ static const struct transformer_ops *const all[] = {&decode_transformer,  &encod
 						    &map_transformer,     &route_transformer,  &split_transformer,
 						    &validate_transformer};
 
+static const char *text_at(struct made_chain *made, const struct node *node, const char *key)
+{
+	const struct node *value = node_find(node, key);
+
+	return value ? arena_span(made->arena, value->text).data : "";
+}
+
 static struct node *node_of(struct arena *arena, json_t *json)
 {
 	struct node *node = arena_alloc(arena, sizeof *node);
@@ -79,41 +86,90 @@ static const struct transformer_ops *find(const char *name)
 	return NULL;
 }
 
+/* ---- steps */
+struct making {
+	struct made_chain *made;
+	struct option_context context;
+	struct transformer_context surroundings;
+	struct chain_branch *branches;
+	size_t count;
+	const char *label;
+};
+
+static size_t make_steps(struct making *, const struct node *list, struct chain_step **into);
+
+static void make_branch(void *arg, const struct node *node, bool shared)
+{
+	struct making *m = arg;
+	struct making inner = *m;
+	struct chain_branch *branch = &m->branches[m->count++];
+	struct chain_step *steps;
+
+	branch->topic = text_at(m->made, node, "publish");
+	branch->label = shared ? arena_printf(m->made->arena, "%s>%s", m->label, branch->topic) : m->label;
+	branch->steps_count = make_steps(&inner, node_find(node, "steps"), &steps);
+	branch->steps = steps;
+}
+
+static void make_step(struct making *m, const struct node *node, struct chain_step *step)
+{
+	const struct pair *pair = &node->pairs[0];
+	const struct node *reject = node_find(node, "on-reject");
+	struct findings *findings = m->context.findings;
+	void *settings;
+
+	step->ops = find(arena_span(m->made->arena, pair->key.text).data);
+	step->settings = settings = arena_alloc(m->made->arena, step->ops->settings_size);
+	step->label = m->label = step->ops->name;
+	option_fill(&m->context, pair->value, step->ops->options, NULL, settings);
+	if (!findings->errors && step->ops->check)
+		step->ops->check(settings, &m->surroundings, pair->value->place, findings);
+	if (findings->errors)
+		fail_msg("step %s: %s", step->label, findings->list[0].text);
+	m->branches = arena_alloc(m->made->arena, 20 * sizeof *m->branches);
+	m->count = 0;
+	if (step->ops->branches)
+		step->ops->branches(settings, make_branch, m);
+	step->branches = m->branches;
+	step->branches_count = m->count;
+	if (reject) {
+		make_branch(m, reject, false);
+		step->on_reject = &m->branches[m->count - 1];
+		m->branches[m->count - 1].label = "on-reject";
+	}
+}
+
+static size_t make_steps(struct making *m, const struct node *list, struct chain_step **into)
+{
+	size_t n = list ? list->count : 0;
+
+	*into = arena_alloc(m->made->arena, (n + 1) * sizeof **into);
+	for (size_t i = 0; i < n; i++)
+		make_step(m, list->items[i], &(*into)[i]);
+	return n;
+}
+
 struct made_chain *made_chain_new(const char *config, const char *directory, const char *flow,
 				  const struct chain_limits *limits)
 {
 	struct made_chain *made = mem_alloc(sizeof *made);
-	struct option_context context = {.mapping = mapping_of, .site = made};
-	struct transformer_context surroundings = {made, contract_of};
-	struct chain_step steps[20];
+	struct making m = {.made = made,
+			   .context = {.mapping = mapping_of, .site = made},
+			   .surroundings = {.site = made, .contract = contract_of}};
+	struct chain_step *steps;
 	struct findings findings;
 	struct error error;
-	json_t *step;
-	size_t i, n;
+	size_t n;
 
 	findings_init(&findings);
-	context.findings = &findings;
+	m.context.findings = &findings;
 	made->directory = directory;
-	made->arena = context.arena = arena_new();
+	made->arena = m.context.arena = arena_new();
 	made->config = tree_parse_new(span_of(config), &error);
 	if (!made->config)
 		fail_msg("%s", error.text);
-	n = json_array_size(json_object_get(made->config, "steps"));
-	json_array_foreach(json_object_get(made->config, "steps"), i, step) {
-		const char *name = json_object_iter_key(json_object_iter(step));
-		void *settings;
-
-		steps[i].ops = find(name);
-		steps[i].settings = settings = arena_alloc(made->arena, steps[i].ops->settings_size);
-		steps[i].label = steps[i].ops->name;
-		option_fill(&context, node_of(made->arena, json_object_get(step, name)), steps[i].ops->options, NULL,
-			    settings);
-		if (!findings.errors && steps[i].ops->check)
-			steps[i].ops->check(settings, &surroundings, (struct place){"config.json", 1, 1}, &findings);
-		if (findings.errors)
-			fail_msg("step %s: %s", name, findings.list[0].text);
-	}
-	made->chain = chain_new(flow, steps, n, &surroundings, limits, &error);
+	n = make_steps(&m, node_of(made->arena, json_object_get(made->config, "steps")), &steps);
+	made->chain = chain_new(flow, steps, n, &m.surroundings, limits, &error);
 	if (!made->chain)
 		fail_msg("%s", error.text);
 	findings_free(&findings);

@@ -347,9 +347,89 @@ static void by_hand_prints_a_line_for_each_output(void **state)
 	made_chain_free(made);
 }
 
+#define ALL                                                                                                            \
+	"{\"route\":{\"mode\":\"all\",\"branches\":[{\"when\":\".a\",\"publish\":\"a.v1\"," \
+	"\"steps\":[{\"map\":{\"jq\":\".a\"}}]},"                                                                     \
+	"{\"when\":\".b\",\"publish\":\"b.v1\"}],\"otherwise\":{\"publish\":\"none.v1\"}}}"
+
+static void a_route_to_all_gives_each_branch_a_message_of_its_own(void **state)
+{
+	char *both = run(ALL, "{\"a\":1,\"b\":2}", NULL), *again = run(ALL, "{\"a\":1,\"b\":2}", NULL), *none, *one;
+
+	assert_int_equal(came.published, 2);
+	assert_string_equal(both, again);
+	assert_non_null(strstr(both, "\"topic\":\"a.v1\""));
+	assert_string_not_equal(id_of_out(both, "\"out\":1"), id_of_out(both, "\"out\":{\"a\":1"));
+	one = run(ALL, "{\"b\":2}", NULL);
+	assert_int_equal(came.published, 1);
+	assert_null(strstr(one, "a.v1"));
+	none = run(ALL, "{}", NULL);
+	assert_non_null(strstr(none, "\"topic\":\"none.v1\""));
+	free(both);
+	free(again);
+	free(one);
+	free(none);
+}
+
+static void a_branch_may_split_and_route_again(void **state)
+{
+	char *lines = run("{\"route\":{\"mode\":\"all\",\"branches\":[{\"publish\":\"whole.v1\"},"
+			  "{\"publish\":\"part.v1\",\"steps\":[{\"split\":\".l[]\"},"
+			  "{\"route\":[{\"when\":\". == 2\",\"publish\":\"two.v1\"}]},"
+			  "{\"map\":{\"jq\":\". * 10\"}}]}]}}",
+			  "{\"l\":[1,2,3]}", NULL);
+
+	assert_int_equal(came.published, 4);
+	assert_non_null(strstr(lines, "\"topic\":\"part.v1\",\"path\":\"1\""));
+	assert_non_null(strstr(lines, "\"out\":30"));
+	assert_non_null(strstr(lines, "\"topic\":\"two.v1\",\"path\":\"2\""));
+	assert_null(strstr(lines, "\"out\":20"));
+	free(lines);
+}
+
+static void what_a_step_refuses_may_go_on_as_a_message(void **state)
+{
+	char *lines = run("{\"split\":\".[]\"},{\"map\":{\"jq\":\"if . == 2 then error(\\\"no two\\\") else . "
+			  "end\"},\"on-reject\":{\"publish\":\"refused.v1\",\"steps\":["
+			  "{\"map\":{\"jq\":\"{code, step, path, body}\"}}]}}",
+			  "[1,2,3]", NULL);
+
+	assert_int_equal(came.published, 3);
+	assert_int_equal(came.dead, 0);
+	assert_non_null(strstr(lines, "\"topic\":\"refused.v1\",\"path\":\"2\""));
+	assert_non_null(strstr(lines, "{\"code\":\"jq.error\",\"step\":\"map\",\"path\":\"2\",\"body\":2}"));
+	free(lines);
+}
+
+static void what_a_branch_for_refusals_refuses_is_dead(void **state)
+{
+	char *lines = run("{\"map\":{\"jq\":\"error\"},\"on-reject\":{\"publish\":\"refused.v1\",\"steps\":["
+			  "{\"map\":{\"jq\":\"error(\\\"again\\\")\"}}]}}",
+			  "{}", NULL);
+
+	assert_int_equal(came.published, 0);
+	assert_int_equal(came.dead, 1);
+	assert_non_null(strstr(lines, "again"));
+	free(lines);
+}
+
+static void bytes_that_are_refused_keep_their_text(void **state)
+{
+	char *lines = run("{\"map\":{\"jq\":\".\"},\"on-reject\":{\"publish\":\"refused.v1\"}}", "{\"a\":", NULL);
+
+	assert_int_equal(came.published, 1);
+	assert_non_null(strstr(lines, "\"content\":\"{\\\"a\\\":\""));
+	free(lines);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_route_to_all_gives_each_branch_a_message_of_its_own),
+		cmocka_unit_test(a_branch_may_split_and_route_again),
+		cmocka_unit_test(what_a_step_refuses_may_go_on_as_a_message),
+		cmocka_unit_test(what_a_branch_for_refusals_refuses_is_dead),
+		cmocka_unit_test(bytes_that_are_refused_keep_their_text),
 		cmocka_unit_test(a_filter_changes_nobodys_identity),
 		cmocka_unit_test(the_same_input_gives_the_same_ids_and_another_flow_others),
 		cmocka_unit_test(declared_ids_stand_in_place_of_ordinals),

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -84,6 +85,27 @@ static void levels_are_set_for_all_and_by_module(void **state)
 	assert_false(log_enabled(LOG_DEBUG, "deliver"));
 }
 
+static void shared_levels_are_those_of_every_process(void **state)
+{
+	char text[LOG_LEVELS_TEXT];
+	int status;
+	pid_t child;
+
+	log_share();
+	child = fork();
+	if (!child)
+		_exit(log_levels("warn,deliver=debug,x=error") != 0);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	assert_true(log_enabled(LOG_DEBUG, "deliver"));
+	assert_false(log_enabled(LOG_INFO, "other"));
+	log_levels_text(text);
+	assert_string_equal(text, "warn,deliver=debug,x=error");
+	log_levels("info");
+	log_levels_text(text);
+	assert_string_equal(text, "info");
+}
+
 static void levels_that_cannot_be_read_change_nothing(void **state)
 {
 	static const char *const bad[] = {"", "loud", "warn,", "warn,x", "error,deliver=loud", "=debug,",
@@ -152,6 +174,7 @@ int main(void)
 		LOG_TEST(a_line_has_time_level_role_module_and_correlation),
 		LOG_TEST(levels_are_set_for_all_and_by_module),
 		LOG_TEST(levels_that_cannot_be_read_change_nothing),
+		LOG_TEST(shared_levels_are_those_of_every_process),
 		LOG_TEST(one_place_writes_ten_lines_in_ten_seconds_and_then_says_how_many_are_missing),
 		LOG_TEST(control_characters_cannot_forge_a_line),
 		LOG_TEST(a_long_line_is_cut_and_still_ends),

@@ -88,26 +88,14 @@ static int on_drop(void *arg, const struct item *item, const char *step, const c
 	return 0;
 }
 
-static const json_t *contract_schema(void *arg, const char *name)
-{
-	const struct contract *contract = site_contract(arg, name);
-
-	return contract ? contract->schema : NULL;
-}
-
 /* Compiling takes far longer than running: each flow's steps are opened once. */
 static struct chain *chain_of(const struct flow *flow)
 {
-	static struct transformer_context context = {.contract = contract_schema};
-	struct chain_step steps[16];
 	struct error error;
 	size_t at = (size_t)(flow - site->flows);
 
-	context.site = site;
-	for (size_t i = 0; i < flow->steps_count; i++)
-		steps[i] = (struct chain_step){flow->steps[i].ops, flow->steps[i].settings, flow->steps[i].label};
 	if (!chains[at])
-		chains[at] = chain_new(flow->name, steps, flow->steps_count, &context, NULL, &error);
+		chains[at] = chain_of_flow_new(site, flow, &error);
 	if (!chains[at])
 		fail_msg("%s: %s", flow->name, error.text);
 	return chains[at];

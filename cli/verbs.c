@@ -1,0 +1,44 @@
+/* The verbs that exist, in the order of the help: the one file that names them. */
+#include "config.h"
+#include "cli/verb.h"
+
+extern const struct verb verb_check;
+extern const struct verb verb_dead;
+extern const struct verb verb_decode;
+extern const struct verb verb_doubt;
+extern const struct verb verb_encode;
+extern const struct verb verb_hold;
+extern const struct verb verb_init;
+extern const struct verb verb_log;
+extern const struct verb verb_map;
+extern const struct verb verb_replay;
+extern const struct verb verb_resume;
+extern const struct verb verb_run;
+extern const struct verb verb_schema;
+extern const struct verb verb_send;
+extern const struct verb verb_status;
+extern const struct verb verb_trace;
+extern const struct verb verb_validate;
+extern const struct verb verb_version;
+
+const struct verb *const verbs[] = {
+	&verb_init,
+	&verb_check,
+	&verb_run,
+	&verb_status,
+	&verb_trace,
+	&verb_dead,
+	&verb_doubt,
+	&verb_hold,
+	&verb_resume,
+	&verb_send,
+	&verb_replay,
+	&verb_log,
+	&verb_decode,
+	&verb_encode,
+	&verb_map,
+	&verb_validate,
+	&verb_schema,
+	&verb_version,
+	NULL,
+};
