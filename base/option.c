@@ -195,6 +195,27 @@ static int fill_mapping(struct option_context *context, const struct option *opt
 	return 0;
 }
 
+static int fill_mappings(struct option_context *context, const struct option *option, const struct node *node,
+			 struct mapping_map *map)
+{
+	int result = 0;
+
+	if (node->type != NODE_MAP)
+		return option_fault(context, node->place, "option.type",
+				    "`%s` must be a map of names to files in mappings/", option->name);
+	map->items = arena_alloc(context->arena, (node->count + 1) * sizeof *map->items);
+	for (size_t i = 0; i < node->count; i++) {
+		struct named_mapping *named = &map->items[map->count];
+
+		named->name = arena_span(context->arena, node->pairs[i].key.text).data;
+		if (fill_mapping(context, option, node->pairs[i].value, &named->mapping))
+			result = -1;
+		else
+			map->count++;
+	}
+	return result;
+}
+
 /* ---- one option -------------------------------------------------------------------------------------------------- */
 static int fill_one(struct option_context *context, const struct option *option, const struct node *node, void *into)
 {
@@ -220,6 +241,8 @@ static int fill_one(struct option_context *context, const struct option *option,
 		return fill_secret(context, option, node, at);
 	case OPTION_MAPPING:
 		return fill_mapping(context, option, node, at);
+	case OPTION_MAPPINGS:
+		return fill_mappings(context, option, node, at);
 	case OPTION_TABLE:
 		return fill_table(context, node, node->place, option->table, NULL, at, true);
 	case OPTION_NODE:
@@ -251,7 +274,8 @@ static int fill_absent(struct option_context *context, const struct option *opti
 		return fill_table(context, NULL, place, option->table, NULL, (char *)into + option->offset, false);
 	if (!option->fallback)
 		return 0;
-	if (option->type == OPTION_NODE || option->type == OPTION_TEMPLATES || option->type == OPTION_SECRET)
+	if (option->type == OPTION_NODE || option->type == OPTION_TEMPLATES ||
+	    option->type == OPTION_MAPPINGS || option->type == OPTION_SECRET)
 		return 0; /* these have no default that a text could say */
 	return fill_one(context, option, &node, into);
 }

@@ -21,6 +21,7 @@ enum option_type {                     /* the C type of the field */
 		   OPTION_TEXTS,       /* struct text_list, a list of texts, or one */
 		   OPTION_SECRET,      /* const char *, the secret's name, from {secret: NAME} */
 		   OPTION_MAPPING,     /* struct expression *, the file of that name under mappings/ */
+		   OPTION_MAPPINGS,    /* struct mapping_map, a map of names to files under mappings/ */
 		   OPTION_TABLE,       /* a struct described by `table`, embedded at the offset; the node is a map */
 		   OPTION_NODE, /* const struct node *, for the module to read itself; table, range and flags below tell
 				 * editors and the reference what may stand there */
@@ -67,6 +68,14 @@ struct template_map {
 		const char *name;
 		struct template *template;
 	} * items;
+	size_t count;
+};
+
+struct mapping_map {
+	struct named_mapping {
+		const char *name;
+		struct expression *mapping;
+	} *items;
 	size_t count;
 };
 

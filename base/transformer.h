@@ -57,6 +57,12 @@ struct item *out_twin(struct out *, const struct item *from);
 /* Work goes on though nothing was emitted for a while (64 KiB of input read, say): tells the watchdog. -1 as for
  * out_emit. */
 int out_tick(struct out *, struct error *);
+/* What a table of the store says of these keys (an array of texts): *values is a new object of those that are there.
+ * May wait for the queue process. REJECT `lookup.offline` where there is no store; RETRY when it does not answer. */
+int out_lookup(struct out *, const char *table, json_t *keys, json_t **values, struct error *);
+/* Notes a value in a table of the store, with the unit of the message; without `replace` what is there stays. The same
+ * run sees it at once. -1: as out_lookup. */
+int out_remember(struct out *, const char *table, struct span key, json_t *value, bool replace, struct error *);
 /* $envelope for expressions: the message's envelope and the item's facts. Borrowed until the item is gone. */
 json_t *out_envelope(struct out *, const struct item *);
 int64_t out_time_ms(struct out *); /* the message's accepted time: the only time a step sees */
@@ -64,10 +70,22 @@ int64_t out_time_ms(struct out *); /* the message's accepted time: the only time
 struct expression_input out_input(struct out *, const struct item *);
 size_t out_tree_max(struct out *); /* bytes that may become one tree */
 
+/* A file of tables/: rows are objects. */
+struct lookup_table {
+	const char *file; /* "tables/prices.csv" */
+	json_t *rows;     /* an array */
+	int *lines;       /* of each row, in the file */
+	const char **columns;
+	size_t columns_count;
+};
+
 struct transformer_context { /* what a step's settings may need when it is made ready */
 	void *site;
 	/* A contract's schema by name ("order/v1"), parsed; borrowed. NULL: not there. */
 	const json_t *(*contract)(void *site, const char *name);
+	/* A table by its file's name ("prices.csv"), read once; borrowed. NULL: not there, or not readable (REJECT
+	 * `table.…`). The pointer may be NULL: there are none. */
+	const struct lookup_table *(*table)(void *site, const char *name, struct error *);
 };
 
 typedef void branch_fn(void *arg, const struct node *branch, bool shared);

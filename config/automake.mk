@@ -20,6 +20,7 @@ config_libconfig_a_SOURCES = \
   %D%/snippet.c \
   %D%/steps.c \
   %D%/system.c \
+  %D%/table.c \
   %D%/topology.c \
   %D%/yaml.c %D%/yaml.h \
   %D%/yaml_place.c

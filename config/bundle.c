@@ -18,8 +18,8 @@
 
 /* What is read, and nothing else: a site's directory also holds data, documents and tests. */
 static const char *const folders[] = {"canonical", "environments", "flows",   "mappings", "partners",
-				      "processes", "snippets",     "systems", "transfers"};
-static const char *const endings[] = {".yaml", ".yml", ".jq", ".json", ".xsl"};
+				      "processes", "snippets",     "systems", "tables",   "transfers"};
+static const char *const endings[] = {".yaml", ".yml", ".jq", ".json", ".xsl", ".csv"};
 
 struct reading {
 	struct bundle *bundle;

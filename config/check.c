@@ -35,6 +35,7 @@ static void walk_option(const struct walk *walk, const struct option *option, co
 {
 	const struct expression_list *expressions = at;
 	const struct template_map *templates = at;
+	const struct mapping_map *mappings = at;
 
 	switch (option->type) {
 	case OPTION_EXPRESSION:
@@ -57,6 +58,12 @@ static void walk_option(const struct walk *walk, const struct option *option, co
 		for (size_t i = 0; i < templates->count; i++)
 			walk->each(walk->arg,
 				   &(struct found){.template = templates->items[i].template, .place = place});
+		break;
+	case OPTION_MAPPINGS:
+		for (size_t i = 0; i < mappings->count; i++)
+			walk->each(walk->arg, &(struct found){.expression = mappings->items[i].mapping,
+							      .mapping = true,
+							      .place = place});
 		break;
 	case OPTION_SECRET:
 		if (*(const char *const *)at)
@@ -116,9 +123,14 @@ static const json_t *contract_schema(void *site, const char *name)
 	return contract ? contract->schema : NULL;
 }
 
+static const struct lookup_table *table_of(void *site, const char *name, struct error *error)
+{
+	return site_table(site, name, error);
+}
+
 static void check_steps(const struct load *load, struct findings *findings)
 {
-	struct transformer_context context = {.site = load->site, .contract = contract_schema};
+	struct transformer_context context = {.site = load->site, .contract = contract_schema, .table = table_of};
 
 	for (size_t i = 0; i < load->steps_count; i++) {
 		const struct checked_step *step = &load->steps[i];
@@ -343,6 +355,7 @@ void site_check(struct site *site, const struct registry *registry, struct findi
 	snippet_findings_begin(site->load, findings);
 	filled_each(site->load, check_found, &checking);
 	free(checking.seen);
+	tables_check(site->load, whole, findings);
 	check_steps(site->load, findings);
 	for (size_t i = 0; i < site->contracts_count; i++)
 		contract_check(site->load, &site->contracts[i], findings);

@@ -62,6 +62,8 @@ struct snippet_use {
 	const char *at; /* "flows/a.yaml:7"; through another snippet: "snippets/b.yaml:3, used at flows/a.yaml:7" */
 };
 
+struct site_table;
+
 struct load {
 	struct site *site;
 	struct arena *arena; /* the site's */
@@ -82,6 +84,8 @@ struct load {
 	struct snippet *snippets;
 	size_t snippets_count;
 	struct snippet_use *uses;
+	struct site_table *tables;
+	size_t tables_count;
 	size_t uses_count, uses_capacity;
 	struct taken *taken;
 	size_t taken_count, taken_capacity;
@@ -167,6 +171,19 @@ extern const struct option step_options[]; /* what may stand beside the name of 
 
 /* Steps. */
 void load_steps(struct load *, struct flow *, const struct node *);
+
+/* Tables. */
+struct site_table {
+	const char *name; /* below tables/ */
+	const struct bundle_file *file;
+	struct lookup_table table;
+	bool read, whole, used;
+};
+void load_tables(struct load *); /* only which there are */
+void tables_check(const struct load *, bool whole, struct findings *);
+void tables_free(struct load *);
+/* Marks it as used; false, with a finding, when there is none of that name. */
+bool table_known(struct load *, const char *name, struct place);
 
 /* Snippets. */
 void load_snippets(struct load *);

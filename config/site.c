@@ -239,6 +239,7 @@ struct site *load_all(const struct bundle *bundle, const struct registry *regist
 		load_error(load, documents.items[1]->place, "site.documents", "site.yaml is one document");
 	load_contracts(load);
 	load_snippets(load);
+	load_tables(load);
 	each_document(load, "systems", "system", load_system);
 	each_document(load, "flows", "flow", load_flow);
 	refuse_later(load);
@@ -323,6 +324,7 @@ void site_free(struct site *site)
 	filled_each(load, drop, NULL);
 	free(load->steps);
 	snippets_free(load);
+	tables_free(load);
 	free(load->taken);
 	free(load->used_mappings);
 	free(load);

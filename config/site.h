@@ -31,8 +31,8 @@ struct bundle {
 #define BUNDLE_BYTES_MAX (16u * 1024 * 1024)
 #define BUNDLE_FILES_MAX 4096
 
-/* Reads the configuration files of a directory: site.yaml and the folders of DESIGN (*.yaml *.yml *.jq *.json *.xsl;
- * not tests/, not run/), at most BUNDLE_BYTES_MAX and BUNDLE_FILES_MAX together; nothing that a symbolic link leads to
+/* Reads the configuration files of a directory: site.yaml and the folders of DESIGN (*.yaml *.yml *.jq *.json *.xsl
+ * *.csv; not tests/, not run/), at most BUNDLE_BYTES_MAX and BUNDLE_FILES_MAX together; nothing that a symbolic link leads to
  * outside of it. The contracts that ship (config_shipped) are added as canonical/… where the site has none of that
  * name, so that a revision means the same after an upgrade. The values of ${VAR} come from
  * environments/<environment>.yaml, then from this process' environment. `environment` NULL or "": none.
@@ -196,6 +196,9 @@ const struct endpoint *site_endpoint(const struct site *, struct span name, cons
 const struct contract *site_contract(const struct site *, const char *name);
 /* Calls back for the name of every secret that the site's settings refer to; a name may come more than once. */
 void site_secrets(const struct site *, void (*each)(void *arg, const char *name), void *arg);
+/* A file of tables/ by its name below it ("prices.csv"), read when first asked for; lives as long as the site. NULL:
+ * REJECT `table.unknown` or `table.unreadable`; error may be NULL. */
+const struct lookup_table *site_table(const struct site *, const char *name, struct error *);
 const struct system *site_system(const struct site *, struct span name);
 struct topology *site_topology_new(const struct site *);
 

@@ -18,7 +18,7 @@ static const struct sink_ops *const sinks[] = {&file_sink_ops, &http_sink_ops, N
 static const struct transformer_ops *const transformers[] = {
 	&decode_transformer, &split_transformer,  &map_transformer,    &validate_transformer,
 	&route_transformer,  &filter_transformer, &encode_transformer,
-	&use_transformer,    NULL};
+	&enrich_transformer, &remember_transformer, &use_transformer,    NULL};
 
 static const struct registry registry = {brokers, stores, sources, servers, sinks, transformers};
 

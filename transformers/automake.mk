@@ -9,6 +9,7 @@ transformers_libtransformers_a_SOURCES = \
   %D%/chain_identity.c %D%/chain_identity.h \
   %D%/decode.c %D%/format.h %D%/json.c %D%/x12.c %D%/x12.h %D%/x12_scan.c \
   %D%/encode.c %D%/encode.h %D%/encode_csv.c %D%/encode_xml.c \
+  %D%/enrich.c %D%/remember.c %D%/tree_place.c %D%/tree_place.h \
   %D%/filter.c %D%/map.c %D%/route.c %D%/split.c %D%/use.c \
   %D%/schema.c %D%/schema.h %D%/schema_format.c %D%/schema_format.h \
   %D%/transformers.h \

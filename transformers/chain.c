@@ -310,6 +310,28 @@ int out_tick(struct out *out, struct error *error)
 	return 0;
 }
 
+static int offline(const char *table, struct error *error)
+{
+	return error_set(error, ERROR_REJECT, "lookup.offline",
+			 "the store's table %s can only be asked in a running site", table);
+}
+
+int out_lookup(struct out *out, const char *table, json_t *keys, json_t **values, struct error *error)
+{
+	const struct chain_events *events = out->chain->events;
+
+	*values = NULL;
+	return events->lookup ? events->lookup(events->arg, table, keys, values, error) : offline(table, error);
+}
+
+int out_remember(struct out *out, const char *table, struct span key, json_t *value, bool replace, struct error *error)
+{
+	const struct chain_events *events = out->chain->events;
+
+	return events->remember ? events->remember(events->arg, out->incoming, table, key, value, replace, error)
+				: offline(table, error);
+}
+
 int out_emit(struct out *out, struct item *item, struct error *error)
 {
 	const struct flat_step *step = &out->chain->steps[out->index];
@@ -357,7 +379,7 @@ struct item *out_twin(struct out *out, const struct item *from)
 	struct item *item = out_item(out, from);
 
 	item->tree = json_incref(from->tree);
-	item->bytes = reader_ref(from->bytes);
+	item->bytes = from->bytes ? reader_ref(from->bytes) : NULL;
 	return item;
 }
 

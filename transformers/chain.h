@@ -63,6 +63,11 @@ struct chain_events {
 		    struct error *);
 	int (*drop)(void *arg, const struct item *, const char *step, const char *why, struct error *);
 	int (*tick)(void *arg, struct error *); /* NULL: none */
+	/* For out_lookup and out_remember; NULL: there is no store here, and what asks it is REJECT `lookup.offline`.
+	 */
+	int (*lookup)(void *arg, const char *table, json_t *keys, json_t **values, struct error *);
+	int (*remember)(void *arg, const struct item *, const char *table, struct span key, json_t *value, bool replace,
+			struct error *);
 };
 
 struct chain;
@@ -87,6 +92,10 @@ int chain_run(struct chain *, const struct message *, const struct chain_events 
 json_t *chain_envelope(struct chain *, const struct item *);
 int chain_input(struct chain *, struct item *, struct expression_input *, struct error *);
 
+/* Looks up and notes in such tables, which are a map of maps: for those who run a chain without a site. */
+json_t *stores_lookup_new(json_t *stores, const char *table, json_t *keys);
+void stores_remember(json_t *stores, const char *table, struct span key, json_t *value, bool replace);
+
 /* ---- by hand: the verbs decode, map, validate and encode */
 struct chain_report {
 	uint64_t outputs, dead, dropped;
@@ -101,6 +110,7 @@ struct chain_hand {
 	void (*tell)(void *arg, const char *step, struct span position, const struct error *why /* NULL: dropped */,
 		     const char *dropped);
 	void *arg;
+	json_t *stores; /* {TABLE: {KEY: value}}: where enrich looks and remember writes; NULL: there is no store */
 };
 int chain_run_by_hand(struct chain *, struct reader *body, struct span name, struct span media_type,
 		      const struct chain_hand *, struct chain_report *, struct error *);

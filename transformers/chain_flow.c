@@ -11,6 +11,11 @@ static const json_t *contract_of(void *site, const char *name)
 	return contract ? contract->schema : NULL;
 }
 
+static const struct lookup_table *table_of(void *site, const char *name, struct error *error)
+{
+	return site_table(site, name, error);
+}
+
 static struct chain_step *steps_of(struct arena *, const struct step *, size_t n);
 
 static void branch_of(struct arena *arena, const struct branch *from, struct chain_branch *into)
@@ -44,7 +49,8 @@ static struct chain_step *steps_of(struct arena *arena, const struct step *from,
 
 struct chain *chain_of_flow_new(const struct site *site, const struct flow *flow, struct error *error)
 {
-	struct transformer_context context = {.site = (void *)(uintptr_t)site, .contract = contract_of};
+	struct transformer_context context = {
+		.site = (void *)(uintptr_t)site, .contract = contract_of, .table = table_of};
 	struct chain_limits limits = {
 		.tree_max = (size_t)site->limits.tree_max,
 		.step = {.time_ms = site->limits.step_time_ms, .memory = (size_t)site->limits.step_memory}};

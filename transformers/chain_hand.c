@@ -2,6 +2,8 @@
 #include "config.h"
 #include "transformers/chain.h"
 
+#include <stdlib.h>
+
 #include "base/tree.h"
 
 struct hand {
@@ -66,11 +68,59 @@ static int on_drop(void *arg, const struct item *item, const char *step, const c
 	return 0;
 }
 
+json_t *stores_lookup_new(json_t *stores, const char *table, json_t *keys)
+{
+	json_t *known = json_object_get(stores, table), *values = json_object(), *key;
+	size_t i;
+
+	json_array_foreach(keys, i, key) {
+		json_t *value = json_object_get(known, json_string_value(key));
+
+		if (value)
+			json_object_set_nocheck(values, json_string_value(key), value);
+	}
+	return values;
+}
+
+void stores_remember(json_t *stores, const char *table, struct span key, json_t *value, bool replace)
+{
+	json_t *known = json_object_get(stores, table);
+	char *name = mem_span_dup(key);
+
+	if (!known)
+		json_object_set_new_nocheck(stores, table, known = json_object());
+	if (replace || !json_object_get(known, name))
+		json_object_set_nocheck(known, name, value);
+	free(name);
+}
+
+static int on_lookup(void *arg, const char *table, json_t *keys, json_t **values, struct error *error)
+{
+	struct hand *h = arg;
+
+	*values = stores_lookup_new(h->hand->stores, table, keys);
+	return 0;
+}
+
+static int on_remember(void *arg, const struct item *item, const char *table, struct span key, json_t *value,
+		       bool replace, struct error *error)
+{
+	struct hand *h = arg;
+
+	stores_remember(h->hand->stores, table, key, value, replace);
+	return 0;
+}
+
 int chain_run_by_hand(struct chain *chain, struct reader *body, struct span name, struct span media_type,
 		      const struct chain_hand *hand, struct chain_report *report, struct error *error)
 {
 	struct hand h = {hand, report};
-	struct chain_events events = {&h, on_output, on_dead, on_drop, NULL};
+	struct chain_events events = {.arg = &h,
+				      .publish = on_output,
+				      .dead = on_dead,
+				      .drop = on_drop,
+				      .lookup = hand->stores ? on_lookup : NULL,
+				      .remember = hand->stores ? on_remember : NULL};
 	struct message *message = message_new();
 	int result;
 

@@ -8,9 +8,9 @@
 #include "base/tree.h"
 #include "tests/support/support.h"
 
-static const struct transformer_ops *const all[] = {&decode_transformer,  &encode_transformer, &filter_transformer,
-						    &map_transformer,     &route_transformer,  &split_transformer,
-						    &validate_transformer};
+static const struct transformer_ops *const all[] = {&decode_transformer, &encode_transformer,   &filter_transformer,
+						    &enrich_transformer, &remember_transformer, &map_transformer,
+						    &route_transformer,  &split_transformer,    &validate_transformer};
 
 static const char *text_at(struct made_chain *made, const struct node *node, const char *key)
 {
@@ -75,6 +75,22 @@ static const json_t *contract_of(void *site, const char *name)
 	struct made_chain *made = site;
 
 	return json_object_get(json_object_get(made->config, "contracts"), name);
+}
+
+static const struct lookup_table *table_of(void *site, const char *name, struct error *error)
+{
+	struct made_chain *made = site;
+	struct lookup_table *table = arena_alloc(made->arena, sizeof *table);
+	const char *column;
+	json_t *unused;
+
+	table->file = arena_printf(made->arena, "tables/%s", name);
+	table->rows = json_object_get(json_object_get(made->config, "tables"), name);
+	table->lines = arena_alloc(made->arena, (json_array_size(table->rows) + 1) * sizeof *table->lines);
+	table->columns = arena_alloc(made->arena, 20 * sizeof *table->columns);
+	json_object_foreach(json_array_get(table->rows, 0), column, unused)
+		table->columns[table->columns_count++] = column;
+	return table;
 }
 
 static const struct transformer_ops *find(const char *name)
@@ -155,7 +171,7 @@ struct made_chain *made_chain_new(const char *config, const char *directory, con
 	struct made_chain *made = mem_alloc(sizeof *made);
 	struct making m = {.made = made,
 			   .context = {.mapping = mapping_of, .site = made},
-			   .surroundings = {.site = made, .contract = contract_of}};
+			   .surroundings = {.site = made, .contract = contract_of, .table = table_of}};
 	struct chain_step *steps;
 	struct findings findings;
 	struct error error;
@@ -269,14 +285,43 @@ static int on_drop(void *arg, const struct item *item, const char *step, const c
 	return put_line(came, line);
 }
 
+/* ---- the store: a map of tables in the config */
+static int on_lookup(void *arg, const char *table, json_t *keys, json_t **values, struct error *error)
+{
+	struct came *came = arg;
+
+	came->asked++;
+	*values = stores_lookup_new(came->stores, table, keys);
+	return 0;
+}
+
+static int on_remember(void *arg, const struct item *item, const char *table, struct span key, json_t *value,
+		       bool replace, struct error *error)
+{
+	struct came *came = arg;
+	char *name = mem_span_dup(key);
+
+	put_line(came,
+		 json_pack("{s:s s:s s:O s:b}", "remember", table, "key", name, "value", value, "replace", replace));
+	free(name);
+	return 0;
+}
+
 int made_chain_run(struct made_chain *made, struct span body, struct span part, struct came *came, struct error *error)
 {
-	struct chain_events events = {came, on_publish, on_dead, on_drop, NULL};
+	struct chain_events events = {.arg = came,
+				      .publish = on_publish,
+				      .dead = on_dead,
+				      .drop = on_drop,
+				      .lookup = on_lookup,
+				      .remember = on_remember};
 	struct message *message = message_new();
 	const char *type = json_string_value(json_object_get(made->config, "media_type"));
 	int result;
 
 	buf_reset(&came->lines);
+	came->stores = json_object_get(made->config, "stores");
+	came->asked = 0;
 	came->published = came->dead = came->dropped = 0;
 	came->lines.max = 64 << 20;
 	memset(&message->id, 7, sizeof message->id);

@@ -12,7 +12,8 @@ struct made_chain {
 	const char *directory; /* where mappings lie */
 };
 
-/* config: {"media_type": "…", "steps": [{"decode": "x12"}, …], "contracts": {"order/v1": {…}}}. Ends the test on
+/* config: {"media_type": "…", "steps": [{"decode": "x12"}, …], "contracts": {"order/v1": {…}}, "tables": {"a.csv":
+ * [{…}]}, "stores": {"ids": {KEY: value}}}. Ends the test on
  * mistakes. */
 struct made_chain *made_chain_new(const char *config, const char *directory, const char *flow,
 				  const struct chain_limits *);
@@ -21,7 +22,8 @@ void made_chain_free(struct made_chain *);
 struct came {
 	struct buf lines;
 	bool with_ids;
-	unsigned published, dead, dropped;
+	unsigned published, dead, dropped, asked; /* asked: questions to the store */
+	json_t *stores;                           /* borrowed */
 	size_t content_len;
 };
 

@@ -204,7 +204,8 @@ static int count_drop(void *arg, const struct item *item, const char *step, cons
 
 static int run_reader(struct made_chain *made, struct reader *body, struct counted *counted, struct error *error)
 {
-	struct chain_events events = {counted, count_output, count_dead, count_drop, NULL};
+	struct chain_events events = {
+		.arg = counted, .publish = count_output, .dead = count_dead, .drop = count_drop};
 	struct message *message = message_new();
 	int result;
 
@@ -327,7 +328,7 @@ static void by_hand_prints_a_line_for_each_output(void **state)
 {
 	struct made_chain *made = made_chain_new("{\"steps\":[{\"decode\":\"json-lines\"}]}", ".", "", NULL);
 	struct written written = {0};
-	struct chain_hand hand = {0, 0, write_bytes, tell, &written};
+	struct chain_hand hand = {.write = write_bytes, .tell = tell, .arg = &written};
 	struct chain_report report;
 	struct reader *body = reader_new_copy(SPAN_LITERAL("{ \"a\": 1 }\nx\n[]"));
 	struct error error;
