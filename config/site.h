@@ -32,9 +32,9 @@ struct bundle {
 #define BUNDLE_FILES_MAX 4096
 
 /* Reads the configuration files of a directory: site.yaml and the folders of DESIGN (*.yaml *.yml *.jq *.json *.xsl
- * *.csv; not tests/, not run/), at most BUNDLE_BYTES_MAX and BUNDLE_FILES_MAX together; nothing that a symbolic link leads to
- * outside of it. The contracts that ship (config_shipped) are added as canonical/… where the site has none of that
- * name, so that a revision means the same after an upgrade. The values of ${VAR} come from
+ * *.csv; not tests/, not run/), at most BUNDLE_BYTES_MAX and BUNDLE_FILES_MAX together; nothing that a symbolic link
+ * leads to outside of it. The contracts that ship (config_shipped) are added as canonical/… where the site has none of
+ * that name, so that a revision means the same after an upgrade. The values of ${VAR} come from
  * environments/<environment>.yaml, then from this process' environment. `environment` NULL or "": none.
  * NULL: FATAL `site.missing`, `site.unreadable`, `site.too-large`, `site.environment`. */
 struct bundle *bundle_read_new(const char *directory, const char *environment, struct error *);
