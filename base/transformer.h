@@ -81,7 +81,7 @@ struct lookup_table {
 
 struct transformer_context { /* what a step's settings may need when it is made ready */
 	void *site;
-	/* A contract's schema by name ("order/v1"), parsed; borrowed. NULL: not there. */
+	/* A contract's schema by name ("order/v1") or by its $id, parsed; borrowed. NULL: not there. */
 	const json_t *(*contract)(void *site, const char *name);
 	/* A table by its file's name ("prices.csv"), read once; borrowed. NULL: not there, or not readable (REJECT
 	 * `table.…`). The pointer may be NULL: there are none. */

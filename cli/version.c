@@ -16,6 +16,7 @@ static const struct {
 	{"libcurl", VERSION_CURL},
 	{"libjq", "1 (its header names no version)"},
 	{"libmicrohttpd", VERSION_MICROHTTPD},
+	{"libpcre2", VERSION_PCRE2},
 	{"libpq", VERSION_PQ},
 	{"librabbitmq", VERSION_RABBITMQ},
 	{"libyaml", VERSION_YAML},

@@ -118,7 +118,7 @@ static void check_found(void *arg, const struct found *found)
 
 static const json_t *contract_schema(void *site, const char *name)
 {
-	const struct contract *contract = site_contract(site, name);
+	const struct contract *contract = site_contract_at(site, name);
 
 	return contract ? contract->schema : NULL;
 }

@@ -374,6 +374,19 @@ const struct contract *site_contract(const struct site *site, const char *name)
 	return NULL;
 }
 
+const struct contract *site_contract_at(const struct site *site, const char *address)
+{
+	const struct contract *named = site_contract(site, address);
+
+	for (size_t i = 0; i < site->contracts_count && !named; i++) {
+		const char *id = json_string_value(json_object_get(site->contracts[i].schema, "$id"));
+
+		if (id && strncmp(id, address, strcspn(id, "#")) == 0 && !address[strcspn(id, "#")])
+			named = &site->contracts[i];
+	}
+	return named;
+}
+
 const struct system *site_system(const struct site *site, struct span name)
 {
 	for (size_t i = 0; i < site->systems_count; i++) {

@@ -194,6 +194,8 @@ const struct flow *site_flow(const struct site *, struct span name);
 const struct endpoint *site_endpoint(const struct site *, struct span name, const struct flow **flow,
 				     const struct sink_ops **ops);
 const struct contract *site_contract(const struct site *, const char *name);
+/* The same by its name or by its $id: what a schema may refer to. */
+const struct contract *site_contract_at(const struct site *, const char *address);
 /* Calls back for the name of every secret that the site's settings refer to; a name may come more than once. */
 void site_secrets(const struct site *, void (*each)(void *arg, const char *name), void *arg);
 /* A file of tables/ by its name below it ("prices.csv"), read when first asked for; lives as long as the site. NULL:

@@ -2,6 +2,7 @@
 #include "config.h"
 #include "services/registry.h"
 
+#include "transformers/schema.h"
 #include "transformers/transformers.h"
 
 extern const struct broker_ops spool_ops, amqp_ops;
@@ -20,7 +21,7 @@ static const struct transformer_ops *const transformers[] = {
 	&route_transformer,  &filter_transformer, &encode_transformer,
 	&enrich_transformer, &remember_transformer, &use_transformer,    NULL};
 
-static const struct registry registry = {brokers, stores, sources, servers, sinks, transformers};
+static const struct registry registry = {brokers, stores, sources, servers, sinks, transformers, schema_each_fault};
 
 const struct registry *registry_get(void)
 {

@@ -11,7 +11,11 @@ transformers_libtransformers_a_SOURCES = \
   %D%/encode.c %D%/encode.h %D%/encode_csv.c %D%/encode_xml.c \
   %D%/enrich.c %D%/remember.c %D%/tree_place.c %D%/tree_place.h \
   %D%/filter.c %D%/map.c %D%/route.c %D%/split.c %D%/use.c \
-  %D%/schema.c %D%/schema.h %D%/schema_format.c %D%/schema_format.h \
+  %D%/schema.c %D%/schema.h %D%/schema_private.h \
+  %D%/schema_check.c %D%/schema_check_value.c %D%/schema_compile.c %D%/schema_fault.c \
+  %D%/schema_format.c %D%/schema_format.h %D%/schema_format_idn.c %D%/schema_format_net.c \
+  %D%/schema_keyword.c %D%/schema_meta.c %D%/schema_pattern.c %D%/schema_pattern.h \
+  %D%/schema_resolve.c %D%/schema_uri.c %D%/schema_value.c \
   %D%/transformers.h \
   %D%/validate.c \
   %D%/window.c %D%/window.h

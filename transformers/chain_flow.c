@@ -6,7 +6,7 @@
 
 static const json_t *contract_of(void *site, const char *name)
 {
-	const struct contract *contract = site_contract(site, name);
+	const struct contract *contract = site_contract_at(site, name);
 
 	return contract ? contract->schema : NULL;
 }

@@ -1,10 +1,31 @@
-/* Formats of JSON Schema. Only for schema.c. */
+/* Formats of JSON Schema 2020-12 (validation, section 7.3). Only for schema*.c.
+ *
+ * date, time, date-time, duration (RFC 3339), email, idn-email (RFC 5321, 6531), hostname, idn-hostname (RFC 1123, 5890
+ * and following), ipv4, ipv6 (RFC 2673, 4291), uri, uri-reference, iri, iri-reference (RFC 3986, 3987), uri-template
+ * (RFC 6570), uuid (RFC 4122), json-pointer, relative-json-pointer (RFC 6901), regex (ECMA 262). */
 #ifndef FERRULE_TRANSFORMERS_SCHEMA_FORMAT_H
 #define FERRULE_TRANSFORMERS_SCHEMA_FORMAT_H
 
-#include <stdbool.h>
+#include "base/span.h"
 
-/* date and date-time (RFC 3339), email (its shape only), uuid (RFC 9562). True for formats that are not known. */
-bool schema_format_fits(const char *format, const char *text);
+struct format {
+	const char *name, *words; /* "a date, such as 2026-03-02" */
+	bool (*fits)(struct span text);
+};
+
+const struct format *schema_format(const char *name); /* NULL: not known, so everything fits */
+
+/* Those of names in networks (schema_format_net.c). */
+bool format_email(struct span);
+bool format_idn_email(struct span);
+bool format_hostname(struct span);
+bool format_idn_hostname(struct span);
+bool format_ipv4(struct span);
+bool format_ipv6(struct span);
+bool format_uri(struct span);
+bool format_uri_reference(struct span);
+bool format_iri(struct span);
+bool format_iri_reference(struct span);
+bool format_uri_template(struct span);
 
 #endif

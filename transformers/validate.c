@@ -12,6 +12,7 @@
 struct validate_settings {
 	const char *contract;
 	struct expression_list keys;
+	bool formats;
 };
 
 struct validate {
@@ -31,6 +32,11 @@ static const struct option options[] = {
 	 .type = OPTION_EXPRESSIONS,
 	 .offset = offsetof(struct validate_settings, keys),
 	 .help = "jq paths of business keys, besides those that the contract names"},
+	{.name = "formats",
+	 .type = OPTION_BOOL,
+	 .offset = offsetof(struct validate_settings, formats),
+	 .fallback = "on",
+	 .help = "whether `format` is asserted (date, email, uuid …) or, off, only tells people what is meant"},
 	OPTION_END,
 };
 
@@ -62,20 +68,33 @@ static void read_keys(struct validate *validate, const json_t *list)
 	}
 }
 
+static const json_t *find_contract(void *arg, const char *address)
+{
+	const struct transformer_context *context = arg;
+
+	return context && context->contract ? context->contract(context->site, address) : NULL;
+}
+
 static void *open_validate(const void *settings, const struct transformer_context *context, struct error *error)
 {
 	struct validate *validate = mem_alloc(sizeof *validate);
+	void *arg = (void *)(uintptr_t)context;
+	struct schema_options how = {.document = find_contract, .arg = arg};
 	const json_t *contract;
 
 	validate->settings = settings;
 	validate->arena = arena_new();
-	contract = context && context->contract ? context->contract(context->site, validate->settings->contract) : NULL;
+	how.formats = validate->settings->formats;
+	how.name = validate->settings->contract;
+	contract = find_contract(arg, validate->settings->contract);
 	if (!contract)
 		error_set(error, ERROR_REJECT, "validate.contract",
 			  "there is no contract %s: expected canonical/%s.schema.json", validate->settings->contract,
 			  validate->settings->contract);
 	else
-		validate->schema = schema_new(contract, error);
+		validate->schema = schema_new(contract, &how, error);
+	if (contract && !validate->schema)
+		error_wrap(error, "%s is no JSON Schema", validate->settings->contract);
 	if (!validate->schema) {
 		close_validate(validate);
 		return NULL;

@@ -17,7 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	rules = tree_parse_new(span_make(data, (size_t)(end - data)), NULL);
 	document = tree_parse_new(span_make(end + 1, size - (size_t)(end - data) - 1), NULL);
-	schema = rules ? schema_new(rules, &error) : NULL;
+	schema = rules ? schema_new(rules, NULL, &error) : NULL;
 	if (schema && document)
 		schema_check(schema, document, &error);
 	schema_free(schema);

@@ -103,6 +103,7 @@ awk '
 		if (header ~ /^microhttpd/) return "libmicrohttpd"
 		if (header ~ /^openssl\//) return "libcrypto"
 		if (header ~ /^yaml/) return "libyaml"
+		if (header ~ /^pcre2/) return "pcre2"
 		if (header ~ /^libxml\//) return "libxml2"
 		if (header ~ /^(jq|jv)/) return "libjq"
 		if (header ~ /^(libssh2|expat|zlib)/) return header
