@@ -112,6 +112,14 @@ struct attempt {
 	struct buf receipt;            /* JSON object for people and replays: status, remote id, path, digest */
 };
 
+/* What a test of the site says that a target answers. */
+struct sink_answer {
+	int64_t status;    /* 0: none */
+	const char *fails; /* how it fails instead, in the sink's own words ("timeout"); NULL: it does not */
+	const char *body;  /* of the answer; may be NULL */
+	int64_t retry_after_ms;
+};
+
 struct sink_ops {
 	const char *name, *help;
 	const struct option *options; /* of a flow's `to:` */
@@ -149,6 +157,17 @@ struct sink_ops {
 	int (*sweep)(void *, const struct endpoint *, int64_t older_than_ms,
 		     bool (*needed)(void *arg, const struct id *key), void *arg,
 		     unsigned *removed, struct error *);
+
+	/* ---- offline, for tests of a site: nothing is opened, nothing leaves this process */
+	/* The headers that `start` would send for this attempt, in their order; a credential is shown as the name of
+	 * its secret. REJECT where `start` would refuse. NULL: there are none. */
+	int (*preview)(const struct attempt *, void (*each)(void *arg, struct span name, struct span value),
+		       void *arg, struct error *);
+	/* What this answer would mean: *verdict as in attempt->error. REJECT `test.answer` when a target of this kind
+	 * cannot answer so (the text says what it can). NULL: every answer is success. */
+	int (*judge)(const struct attempt *, const struct sink_answer *, struct error *verdict, struct error *);
+	/* What an unclear outcome comes to without looking at the target: as resolve. NULL: UNKNOWN. */
+	enum resolved (*presume)(const struct attempt *);
 };
 
 #endif

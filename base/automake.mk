@@ -6,6 +6,7 @@ base_libbase_a_SOURCES = \
   %D%/clock.c %D%/clock.h \
   %D%/crypto.c %D%/crypto.h \
   %D%/db.c %D%/db.h \
+  %D%/difference.c %D%/difference.h \
   %D%/effect.c %D%/effect.h \
   %D%/endpoint.h \
   %D%/error.c %D%/error.h \

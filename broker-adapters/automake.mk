@@ -19,6 +19,6 @@ broker_adapters_libadapters_a_SOURCES += %D%/http_source.c
 
 broker_adapters_libadapters_a_SOURCES += %D%/http_sink.c
 
-broker_adapters_libadapters_a_SOURCES += %D%/http.h %D%/http_webhook.c %D%/http_problem.c %D%/http_target.c
+broker_adapters_libadapters_a_SOURCES += %D%/http.h %D%/http_webhook.c %D%/http_problem.c %D%/http_request.c %D%/http_target.c
 broker_adapters_libadapters_a_SOURCES += %D%/http_listen.c %D%/http_listen.h %D%/http_body.c
 broker_adapters_libadapters_a_SOURCES += %D%/http_peer.c %D%/http_peer.h

@@ -409,6 +409,32 @@ static int file_sink_endpoint(void *arg, const struct endpoint *endpoint, struct
 	return 0;
 }
 
+/* For tests of a site: the errors that a folder may give, in the words of `fails:`. */
+static int file_sink_judge(const struct attempt *attempt, const struct sink_answer *answer, struct error *verdict,
+			   struct error *error)
+{
+	static const struct {
+		const char *name;
+		int number;
+	} failures[] = {{"full", ENOSPC}, {"denied", EACCES}, {"missing", ENOENT}};
+	struct span path = message_attr_find(attempt->message, "path");
+	char shown[FILE_SHOWN];
+
+	file_show(shown, path);
+	if (answer->fails && !strcmp(answer->fails, "exists")) {
+		error_set(verdict, ERROR_REJECT, "file.exists", "%s exists already", shown);
+		return 0;
+	}
+	for (size_t i = 0; answer->fails && i < sizeof failures / sizeof *failures; i++)
+		if (!strcmp(failures[i].name, answer->fails)) {
+			errno = failures[i].number;
+			file_fail(verdict, "cannot write", shown);
+			return 0;
+		}
+	return error_set(error, ERROR_REJECT, "test.answer",
+			 "a file has no such answer: `fails` is one of exists, full, denied, missing");
+}
+
 static unsigned file_sink_parallel(const struct endpoint *endpoint)
 {
 	return PARALLEL;
@@ -433,4 +459,5 @@ const struct sink_ops file_sink_ops = {
 	.parallel = file_sink_parallel,
 	.abandon = file_sink_abandon,
 	.sweep = file_sink_sweep,
+	.judge = file_sink_judge,
 };

@@ -102,6 +102,19 @@ int http_target_address(const struct endpoint *, const struct expression_input *
 /* The sink's own: by the same key, while the target remembers it. */
 int http_target_resolve(void *sink, struct attempt *, enum resolved *, struct error *);
 unsigned http_target_parallel(const struct endpoint *);
+/* What goes out beside the body, apart from credentials. REJECT `http.header`, `http.key`. */
+struct http_request {
+	const struct attempt *attempt;
+	const char *idempotency; /* the header that carries the key */
+	uint64_t size;           /* of the body */
+};
+int http_request_headers(const struct http_request *, void (*each)(void *arg, struct span name, struct span value),
+			 void *arg, struct error *);
+/* For tests of a site: see sink_ops. */
+int http_target_preview(const struct attempt *, void (*each)(void *arg, struct span name, struct span value), void *arg,
+			struct error *);
+int http_target_judge(const struct attempt *, const struct sink_answer *, struct error *verdict, struct error *);
+enum resolved http_target_presume(const struct attempt *);
 int http_escape(struct buf *, struct span value,
 		struct error *);           /* percent-encodes all but unreserved characters (RFC 3986) */
 bool http_header_name(struct span name);   /* a token, and none that the transfer itself owns */

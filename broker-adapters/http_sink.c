@@ -79,68 +79,23 @@ static void header_add(struct transfer *transfer, struct span name, struct span 
 	buf_free(&line);
 }
 
-/* A structured field's string (RFC 9651), as the Idempotency-Key draft wants it; other names get the bare key. */
-static int idempotency_add(struct transfer *transfer, struct error *error)
+static void header_take(void *arg, struct span name, struct span value)
 {
-	const struct attempt *attempt = transfer->attempt;
-	char hex[ID_TEXT];
-	struct span key = attempt->idempotency_key;
-	struct buf value;
-
-	id_hex(&attempt->key, hex);
-	if (!key.len)
-		key = span_of(hex);
-	if (key.len > 255 || !http_header_value(key))
-		return error_set(error, ERROR_REJECT, "http.key",
-				 "the idempotency key is longer than 255 bytes or has control characters");
-	buf_init(&value, 600);
-	if (strcasecmp(transfer->target->idempotency, "Idempotency-Key") == 0) {
-		buf_char(&value, '"');
-		for (size_t i = 0; i < key.len; i++) {
-			if (key.data[i] == '"' || key.data[i] == '\\')
-				buf_char(&value, '\\');
-			buf_char(&value, key.data[i]);
-		}
-		buf_char(&value, '"');
-	} else {
-		buf_span(&value, key);
-	}
-	header_add(transfer, span_of(transfer->target->idempotency), buf_view(&value));
-	buf_free(&value);
-	return 0;
+	header_add(arg, name, value);
 }
 
 static int headers_build(struct transfer *transfer, struct error *error)
 {
-	const struct message *message = transfer->attempt->message;
 	const struct http_peer *target = transfer->target;
-	bool typed = false;
+	const struct http_request request = {transfer->attempt, target->idempotency, transfer->size};
 
-	for (size_t i = 0; i < message->attrs_count; i++) {
-		struct span name = message->attrs[i].name, value = message->attrs[i].value;
-
-		if (!span_starts(name, "header."))
-			continue;
-		name = span_make(name.data + 7, name.len - 7);
-		if (!http_header_name(name) || !http_header_value(value))
-			return error_set(error, ERROR_REJECT, "http.header", "header %.*s cannot be sent",
-					 name.len > 64 ? 64 : (int)name.len, name.data);
-		typed = typed || (name.len == 12 && strncasecmp(name.data, "Content-Type", 12) == 0);
-		header_add(transfer, name, value);
-	}
-	if (!typed && transfer->size)
-		header_add(transfer, span_of("Content-Type"),
-			   message->datacontenttype.len && http_header_value(message->datacontenttype)
-				   ? message->datacontenttype
-				   : span_of("application/octet-stream"));
-	if (message->traceparent.len && http_header_value(message->traceparent))
-		header_add(transfer, span_of("traceparent"), message->traceparent);
-	header_add(transfer, span_of("User-Agent"), span_of(PACKAGE_NAME "/" PACKAGE_VERSION));
+	if (http_request_headers(&request, header_take, transfer, error))
+		return -1;
 	/* Not sent, and not waited for: a target without support would cost a second each. */
 	transfer->headers = curl_slist_append(transfer->headers, "Expect:");
 	if (target->auth)
 		header_add(transfer, span_of(target->auth_header), secret_reveal(target->auth));
-	return idempotency_add(transfer, error);
+	return 0;
 }
 
 /* ---- what libcurl calls
@@ -588,4 +543,7 @@ const struct sink_ops http_sink_ops = {
 	.resolve = http_target_resolve,
 	.parallel = http_target_parallel,
 	.abandon = sink_abandon,
+	.preview = http_target_preview,
+	.judge = http_target_judge,
+	.presume = http_target_presume,
 };

@@ -366,18 +366,22 @@ void http_receipt(const struct http_answer *answer, const char *url, struct buf 
 }
 
 /* ---- doubt, and how many at once ---- */
-int http_target_resolve(void *opaque, struct attempt *attempt, enum resolved *resolved, struct error *error)
+/* The same key again is safe while the target knows it; the new try needs its time as well. */
+enum resolved http_target_presume(const struct attempt *attempt)
 {
 	const struct effect_spec *effect = &attempt->endpoint->effect;
 	const struct http_target *settings = attempt->endpoint->settings;
 	int64_t age = clock_now_ms() - attempt->first_ms;
 
-	/* The same key again is safe while the target knows it; the new try needs its time as well. */
 	if (effect->kind == EFFECT_KEY &&
 	    (effect->remembers_ms == 0 || age + settings->timeout_ms < effect->remembers_ms))
-		*resolved = RESOLVED_NOT;
-	else
-		*resolved = RESOLVED_UNKNOWN;
+		return RESOLVED_NOT;
+	return RESOLVED_UNKNOWN;
+}
+
+int http_target_resolve(void *opaque, struct attempt *attempt, enum resolved *resolved, struct error *error)
+{
+	*resolved = http_target_presume(attempt);
 	return 0;
 }
 

@@ -17,6 +17,7 @@ extern const struct verb verb_run;
 extern const struct verb verb_schema;
 extern const struct verb verb_send;
 extern const struct verb verb_status;
+extern const struct verb verb_test;
 extern const struct verb verb_trace;
 extern const struct verb verb_validate;
 extern const struct verb verb_version;
@@ -24,6 +25,7 @@ extern const struct verb verb_version;
 const struct verb *const verbs[] = {
 	&verb_init,
 	&verb_check,
+	&verb_test,
 	&verb_run,
 	&verb_status,
 	&verb_trace,

@@ -22,6 +22,8 @@ config_libconfig_a_SOURCES = \
   %D%/system.c \
   %D%/table.c \
   %D%/topology.c \
+  %D%/trial.c %D%/trial.h %D%/trial_private.h \
+  %D%/trial_files.c \
   %D%/yaml.c %D%/yaml.h \
   %D%/yaml_place.c
 
@@ -78,6 +80,15 @@ dist_ship_sample_order_to_cash_runbooks_DATA = \
   %D%/sample/order-to-cash/runbooks/acme-orders.md \
   %D%/sample/order-to-cash/runbooks/erp-import.md \
   %D%/sample/order-to-cash/runbooks/support-api.md
+ship_sample_order_to_cash_testsdir = $(pkgdatadir)/sample/order-to-cash/tests
+dist_ship_sample_order_to_cash_tests_DATA = \
+  %D%/sample/order-to-cash/tests/acme-orders.yaml \
+  %D%/sample/order-to-cash/tests/crm-orders.yaml \
+  %D%/sample/order-to-cash/tests/deliveries.yaml
+ship_sample_order_to_cash_tests_filesdir = $(pkgdatadir)/sample/order-to-cash/tests/files
+dist_ship_sample_order_to_cash_tests_files_DATA = \
+  %D%/sample/order-to-cash/tests/files/PO-4711.csv \
+  %D%/sample/order-to-cash/tests/files/PO-4711.xml
 ship_sample_order_to_cash_systemsdir = $(pkgdatadir)/sample/order-to-cash/systems
 dist_ship_sample_order_to_cash_systems_DATA = \
   %D%/sample/order-to-cash/systems/support.yaml

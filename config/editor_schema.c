@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "config/load.h"
+#include "config/trial.h"
 
 #define VARIABLE ".*\\$\\{.*"
 
@@ -16,6 +17,7 @@ const struct editor_schema_kind editor_schema_kinds[] = {
 	{"site", "site.yaml", "The settings of a Ferrule site"},
 	{"flow", "flows/*.yaml", "A flow: source or subscription, steps, publication or delivery"},
 	{"system", "systems/*.yaml", "A system: how to reach it, and its operations"},
+	{"test", "tests/*.yaml", "A test: an input, and what must come of it"},
 	{"environment", "environments/*.yaml", "Values of an environment: they replace ${NAME} in the other files"},
 	{NULL, NULL, NULL},
 };
@@ -381,6 +383,16 @@ static json_t *pattern(const char *text, const char *message)
 			 message);
 }
 
+/* Tests under `cases:`, which have from around them what they do not say. */
+static json_t *of_cases(void)
+{
+	static const char *const left_out[] = {"cases", NULL};
+	json_t *one = map_of(trial_options, NULL, left_out, true);
+
+	json_object_set_new(one, "required", json_pack("[s]", "test"));
+	return json_pack("{s:s,s:o}", "type", "array", "items", one);
+}
+
 static json_t *definitions(const struct registry *registry)
 {
 	json_t *all = json_object();
@@ -416,6 +428,9 @@ static json_t *definitions(const struct registry *registry)
 	json_object_set_new(all, "store", of_store(registry));
 	json_object_set_new(all, "listen", of_listen(registry));
 	json_object_set_new(all, "operation", of_operation(registry));
+	json_object_set_new(all, "count", json_pack("{s:s,s:i}", "type", "integer", "minimum", 0));
+	json_object_set_new(all, "data", json_object());
+	json_object_set_new(all, "cases", of_cases());
 	return all;
 }
 
@@ -469,6 +484,12 @@ static json_t *body_of(const struct registry *registry, const char *kind)
 	if (strcmp(kind, "flow") == 0) {
 		map = map_of(flow_options, NULL, NULL, false);
 		json_object_set_new(map, "allOf", flow_rules());
+		return map;
+	}
+	if (strcmp(kind, "test") == 0) {
+		map = map_of(trial_options, NULL, NULL, true);
+		json_object_set_new(map, "anyOf", json_pack("[{s:[s,s,s]},{s:[s]}]", "required", "test", "flow",
+							    "input", "required", "cases"));
 		return map;
 	}
 	if (strcmp(kind, "system") == 0) {

@@ -21,6 +21,7 @@ include tests/file.mk
 include tests/http.mk
 include tests/services.mk
 include tests/cli.mk
+include tests/testing.mk
 include tests/docs.mk
 include tests/crash.mk
 include tests/bench.mk

@@ -1,0 +1,268 @@
+/* ferrule test: runs the tests of a site offline. */
+#include "config.h"
+#include "cli/test.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "cli/test_update.h"
+#include "services/registry.h"
+
+#define DIFFERENCE_MAX (16u << 20)
+
+static const struct verb_option options[] = {
+	{"site", "DIR", "the same as the word DIR"},
+	{"env", "NAME", "take the values of environments/NAME.yaml (test, where there is such a file)"},
+	{"update", NULL, "show the differences, then write what came as what is expected"},
+	{"tap", NULL, "the results as TAP"},
+	{"junit", "FILE", "write the results as JUnit XML, too"},
+	{"json", NULL, "the results as JSON"},
+	{NULL, NULL, NULL},
+};
+
+/* ---- the site -----------------------------------------------------------------------------------------------------
+ */
+static struct test_site *load_site(struct test_run *run, json_t *with, struct error *error)
+{
+	json_t *before = run->bundle->variables;
+	struct test_site *made = mem_alloc(sizeof *made);
+
+	run->bundle->variables = json_copy(before);
+	if (with)
+		json_object_update(run->bundle->variables, with);
+	made->site = site_load_new(run->bundle, registry_get(), run->directory, &run->findings);
+	json_decref(run->bundle->variables);
+	run->bundle->variables = before;
+	if (!made->site) {
+		free(made);
+		error_set(error, ERROR_FATAL, "site.invalid",
+			  "the site has mistakes: `ferrule check %s` shows them all", run->directory);
+		return NULL;
+	}
+	made->with = json_incref(with);
+	made->stage = stage_new(made->site);
+	made->next = run->sites ? run->sites->next : NULL;
+	if (run->sites)
+		run->sites->next = made;
+	else
+		run->sites = made;
+	return made;
+}
+
+struct test_site *test_site_for(struct test_run *run, const struct trial *trial, struct error *error)
+{
+	bool plain = !trial->with || !json_object_size(trial->with);
+
+	for (struct test_site *site = run->sites; site; site = site->next)
+		if (plain ? !site->with : json_equal(site->with, trial->with))
+			return site;
+	return load_site(run, plain ? NULL : trial->with, error);
+}
+
+static const char *environment_of(const struct arguments *arguments, const char *directory)
+{
+	char *path = mem_printf("%s/environments/test.yaml", directory);
+	bool own = !access(path, R_OK);
+
+	free(path);
+	return argument_given(arguments, "env") ? argument(arguments, "env") : own ? "test" : "";
+}
+
+int test_open(struct test_run *run, const struct arguments *arguments, const char *directory, int *code)
+{
+	struct error error = {0};
+
+	*run = (struct test_run){.arguments = arguments, .directory = directory};
+	findings_init(&run->findings);
+	run->bundle = bundle_read_new(directory, environment_of(arguments, directory), &error);
+	if (!run->bundle) {
+		*code = verb_failed(arguments, &error);
+		return -1;
+	}
+	if (!load_site(run, NULL, &error)) {
+		findings_sort(&run->findings);
+		*code = verb_failed_with(arguments, &error, &run->findings, EXIT_FINDINGS);
+		return -1;
+	}
+	findings_free(&run->findings); /* warnings about the site are check's matter */
+	findings_init(&run->findings);
+	run->update = argument_given(arguments, "update");
+	if (trials_read(&run->trials, directory, run->sites->site, run->update, &run->findings, &error)) {
+		*code = verb_failed(arguments, &error);
+		return -1;
+	}
+	findings_sort(&run->findings);
+	return 0;
+}
+
+void test_close(struct test_run *run)
+{
+	while (run->sites) {
+		struct test_site *site = run->sites;
+
+		run->sites = site->next;
+		stage_free(site->stage);
+		site_free(site->site);
+		json_decref(site->with);
+		free(site);
+	}
+	for (size_t i = 0; i < run->count; i++)
+		free(run->outcomes[i].text);
+	free(run->outcomes);
+	findings_free(&run->findings);
+	trials_free(&run->trials);
+	bundle_free(run->bundle);
+}
+
+/* ---- running ------------------------------------------------------------------------------------------------------
+ */
+static void note_update(struct test_run *run, struct test_outcome *outcome, const struct test_site *site,
+			const struct rehearsal *rehearsal, const struct comparison *comparison, struct buf *text)
+{
+	struct error why = {0};
+
+	if (test_update_note(run->edits, run, outcome->trial, site, rehearsal, comparison, &why)) {
+		buf_printf(text, "it cannot be updated: %s\n", why.text);
+		return;
+	}
+	outcome->updated = true;
+	run->updated++;
+}
+
+static void rehearse(struct test_run *run, struct test_outcome *outcome)
+{
+	const struct trial *trial = outcome->trial;
+	struct rehearsal rehearsal = {0};
+	struct comparison comparison = {0};
+	struct error error = {0};
+	struct test_site *site = trial->sound ? test_site_for(run, trial, &error) : NULL;
+	struct buf text;
+
+	buf_init(&text, DIFFERENCE_MAX);
+	outcome->result = TEST_BROKEN;
+	if (!trial->sound)
+		buf_text(&text, "it has mistakes; see above\n");
+	else if (!site || rehearsal_run(&rehearsal, site->stage, trial, &error))
+		buf_printf(&text, "%s:%d: %s\n", trial->place.file, trial->place.line, error.text);
+	else {
+		rehearsal_compare(&rehearsal, site->stage, trial, &comparison);
+		outcome->result = comparison.agrees ? TEST_OK : TEST_FAILED;
+		rehearsal_tell(&rehearsal, site->stage, trial, &comparison, &text);
+		if (run->update && !comparison.agrees)
+			note_update(run, outcome, site, &rehearsal, &comparison, &text);
+	}
+	comparison_free(&comparison);
+	rehearsal_free(&rehearsal);
+	outcome->text = outcome->result == TEST_OK ? NULL : buf_take(&text);
+	buf_free(&text);
+}
+
+static void run_one(struct test_run *run, const struct trial *trial)
+{
+	struct test_outcome *outcome;
+	int64_t began = clock_tick_ms();
+
+	run->outcomes = mem_grow(run->outcomes, &run->capacity, run->count + 1, sizeof *run->outcomes);
+	outcome = &run->outcomes[run->count++];
+	*outcome = (struct test_outcome){.trial = trial};
+	rehearse(run, outcome);
+	outcome->ms = clock_tick_ms() - began;
+	run->ms += outcome->ms;
+	if (outcome->result == TEST_OK)
+		run->ok++;
+	else if (!outcome->updated)
+		run->failed++;
+	test_report_one(run, outcome);
+}
+
+/* Names narrow: a test runs when one of them is part of its name, or the beginning of its file's. */
+static bool is_wanted(const struct arguments *arguments, size_t from, const struct trial *trial)
+{
+	for (size_t i = from; i < arguments->count; i++)
+		if (strcasestr(trial->name, arguments->words[i]) ||
+		    !strncmp(trial->place.file, arguments->words[i], strlen(arguments->words[i])))
+			return true;
+	return from == arguments->count;
+}
+
+static bool is_site(const char *word)
+{
+	char *path = mem_printf("%s/site.yaml", word);
+	bool there = !access(path, F_OK) || !strcmp(word, ".") || strchr(word, '/') != NULL;
+
+	free(path);
+	return there && strncmp(word, "tests/", 6) != 0;
+}
+
+static int finish(struct test_run *run)
+{
+	const char *junit = argument(run->arguments, "junit");
+	struct error error = {0};
+
+	if (run->updated && test_update_write(run->edits, run, &error))
+		return verb_failed(run->arguments, &error);
+	test_report_end(run);
+	if (junit && test_write_junit(run, junit, &error))
+		return verb_failed(run->arguments, &error);
+	return run->failed || run->findings.errors ? EXIT_FINDINGS : EXIT_DONE;
+}
+
+static int run_all(struct test_run *run, size_t from)
+{
+	const struct arguments *arguments = run->arguments;
+
+	run->color = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
+	if (!arguments->json)
+		verb_print_findings(&run->findings, argument_given(arguments, "tap") ? stderr : stdout);
+	for (size_t i = 0; i < run->trials.count; i++)
+		if (is_wanted(arguments, from, &run->trials.list[i]))
+			run_one(run, &run->trials.list[i]);
+	if (!run->count && run->trials.count)
+		return verb_refused(arguments, EXIT_USAGE, "test.none",
+				    "no test is called so; there are %zu, the first: %s", run->trials.count,
+				    run->trials.list[0].name);
+	return finish(run);
+}
+
+static int test(const struct arguments *arguments)
+{
+	const char *directory = argument_given(arguments, "site") ? argument(arguments, "site") : ".";
+	struct test_edits edits = {0};
+	struct test_run run;
+	size_t from = 0;
+	int code;
+
+	if (arguments->count && !argument_given(arguments, "site") && is_site(arguments->words[0])) {
+		directory = arguments->words[0];
+		from = 1;
+	}
+	log_role("test");
+	log_levels("off");
+	if (!test_open(&run, arguments, directory, &code)) {
+		run.edits = &edits;
+		code = run_all(&run, from);
+	}
+	test_update_free(&edits);
+	test_close(&run);
+	return code;
+}
+
+const struct verb verb_test = {
+	.name = "test",
+	.words = "[DIR] [NAME…]",
+	.words_max = ARGUMENTS_MAX,
+	.summary = "Run the tests of a site, offline",
+	.text = "  ferrule test\n  ferrule test PO-4711\n  ferrule test --update\n\nThe tests are in tests/*.yaml: an "
+		"input, "
+		"and what must be published, delivered, refused or dropped. Nothing is sent\nanywhere. NAME: only "
+		"tests "
+		"with this in their name, or of this file. Exit code 1: one failed. More: docs/testing.md\n",
+	.json = "{tests, ok, failed, ms, cases: [{name, file, line, flow, result: ok|failed|broken, ms, text?}], "
+		"findings?}",
+	.options = options,
+	.run = test,
+};
