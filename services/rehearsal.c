@@ -33,15 +33,7 @@ struct run {
 	size_t *answered; /* for each endpoint's flow: deliveries so far */
 };
 
-/* ---- the stage ----------------------------------------------------------------------------------------------------
- */
-static const json_t *contract_of(void *site, const char *name)
-{
-	const struct contract *contract = site_contract(site, name);
-
-	return contract ? contract->schema : NULL;
-}
-
+/* ---- the stage ---------------- */
 struct stage *stage_new(const struct site *site)
 {
 	struct stage *stage = mem_alloc(sizeof *stage);
@@ -68,21 +60,10 @@ const struct site *stage_site(const struct stage *stage)
 
 static struct chain *chain_of(struct stage *stage, const struct flow *flow, struct error *error)
 {
-	const struct site *site = stage->site;
-	size_t index = (size_t)(flow - site->flows);
-	struct transformer_context context = {.site = (void *)(uintptr_t)site, .contract = contract_of};
-	struct chain_limits limits = {
-		.tree_max = (size_t)site->limits.tree_max,
-		.step = {.time_ms = site->limits.step_time_ms, .memory = (size_t)site->limits.step_memory}};
-	struct chain_step *steps;
+	size_t index = (size_t)(flow - stage->site->flows);
 
-	if (stage->chains[index])
-		return stage->chains[index];
-	steps = mem_alloc((flow->steps_count + 1) * sizeof *steps);
-	for (size_t i = 0; i < flow->steps_count; i++)
-		steps[i] = (struct chain_step){flow->steps[i].ops, flow->steps[i].settings, flow->steps[i].label};
-	stage->chains[index] = chain_new(flow->name, steps, flow->steps_count, &context, &limits, error);
-	free(steps);
+	if (!stage->chains[index])
+		stage->chains[index] = chain_of_flow_new(stage->site, flow, error);
 	return stage->chains[index];
 }
 

@@ -254,7 +254,7 @@ published: soon
                     "all.yaml:9:6: error: `now: yesterday` is no time",
                     "all.yaml:10:14: error: unknown key `topik`; did you mean `topic`?",
                     "all.yaml:10:32: error: the site has no flow that publishes to `thing.v2`; did you mean `thing.v1`?",
-                    "all.yaml:10:59: error: syntax error",
+                    "all.yaml:10:63: error: syntax error",
                     "all.yaml:11:13: error: the site has no endpoint that it delivers to, `ou`; did you mean `out`?",
                     "all.yaml:13:1: error: it says nothing of what must come out",
                     "all.yaml:16:8: error: the site has no file that asks for the variable `DRIP`; did you mean `DROP`?",
