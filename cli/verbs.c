@@ -3,6 +3,7 @@
 #include "cli/verb.h"
 
 extern const struct verb verb_check;
+extern const struct verb verb_contract;
 extern const struct verb verb_dead;
 extern const struct verb verb_decode;
 extern const struct verb verb_doubt;
@@ -40,6 +41,7 @@ const struct verb *const verbs[] = {
 	&verb_encode,
 	&verb_map,
 	&verb_validate,
+	&verb_contract,
 	&verb_schema,
 	&verb_version,
 	NULL,

@@ -4,6 +4,13 @@ config_libconfig_a_SOURCES = \
   %D%/cache.c \
   %D%/check.c \
   %D%/codes.c \
+  %D%/compatibility.c %D%/compatibility.h %D%/compatibility_private.h \
+  %D%/compatibility_array.c \
+  %D%/compatibility_content.c \
+  %D%/compatibility_logic.c \
+  %D%/compatibility_object.c \
+  %D%/compatibility_schema.c \
+  %D%/compatibility_value.c \
   %D%/contract.c \
   %D%/contract_check.c \
   %D%/editor_schema.c %D%/editor_schema.h \

@@ -14,6 +14,7 @@ dist_check_SCRIPTS =
 include tests/base.mk
 include tests/transformers.mk
 include tests/config.mk
+include tests/contracts.mk
 include tests/queue.mk
 include tests/store.mk
 include tests/amqp.mk
