@@ -7,24 +7,25 @@
 
 #include "base/node.h"
 
-enum option_type {                     /* the C type of the field */
-		   OPTION_TEXT,        /* const char * */
-		   OPTION_INT,         /* int64_t; range "1..65535" */
-		   OPTION_SIZE,        /* uint64_t bytes; "64KiB", "10MB", "512"; range as for INT */
-		   OPTION_DURATION,    /* int64_t milliseconds; "90s", "5d" */
-		   OPTION_BOOL,        /* bool; true, false, yes, no, on, off */
-		   OPTION_ENUM,        /* int, the index in range "first|second|third" */
-		   OPTION_EXPRESSION,  /* struct expression *, jq */
-		   OPTION_EXPRESSIONS, /* struct expression_list, a list of jq, or one */
-		   OPTION_TEMPLATE,    /* struct template *, text with $(.jq) */
-		   OPTION_TEMPLATES,   /* struct template_map, a map of names to templates */
-		   OPTION_TEXTS,       /* struct text_list, a list of texts, or one */
-		   OPTION_SECRET,      /* const char *, the secret's name, from {secret: NAME} */
-		   OPTION_MAPPING,     /* struct expression *, the file of that name under mappings/ */
-		   OPTION_MAPPINGS,    /* struct mapping_map, a map of names to files under mappings/ */
-		   OPTION_TABLE,       /* a struct described by `table`, embedded at the offset; the node is a map */
-		   OPTION_NODE, /* const struct node *, for the module to read itself; table, range and flags below tell
-				 * editors and the reference what may stand there */
+enum option_type {        /* the C type of the field */
+	OPTION_TEXT,      /* const char * */
+	OPTION_INT,       /* int64_t; range "1..65535" */
+	OPTION_SIZE,      /* uint64_t bytes; "64KiB", "10MB", "512"; range as for INT */
+	OPTION_DURATION,  /* int64_t milliseconds; "90s", "5d" */
+	OPTION_BOOL,      /* bool; true, false, yes, no, on, off */
+	OPTION_ENUM,      /* int, the index in range "first|second|third" */
+	OPTION_EXPRESSION,  /* struct expression *, jq */
+	OPTION_EXPRESSIONS, /* struct expression_list, a list of jq, or one */
+	OPTION_TEMPLATE,  /* struct template *, text with $(.jq) */
+	OPTION_TEMPLATES, /* struct template_map, a map of names to templates */
+	OPTION_TEXTS,     /* struct text_list, a list of texts, or one */
+	OPTION_SECRET,    /* const char *, the secret's name, from {secret: NAME} */
+	OPTION_MAPPING,   /* struct expression *, the file of that name under mappings/ */
+	OPTION_MAPPINGS,  /* struct mapping_map, a map of names to files under mappings/ */
+	OPTION_TABLE,     /* a struct described by `table`, embedded at the offset; the node is a map */
+	/* const struct node *, for the module to read itself; table, range and flags below tell editors and the
+	 * reference what may stand there */
+	OPTION_NODE,
 };
 
 enum option_flag {

@@ -5,95 +5,7 @@
 #include <string.h>
 
 #include "base/finding.h"
-#include "cli/verb.h"
-
-static const struct verb *verb_find(const char *name)
-{
-	for (size_t i = 0; verbs[i]; i++)
-		if (!strcmp(verbs[i]->name, name) || (verbs[i]->alias && !strcmp(verbs[i]->alias, name)))
-			return verbs[i];
-	return NULL;
-}
-
-static void print_overview(FILE *to)
-{
-	fputs("Ferrule joins ERP, CRM, support systems and trading partners through durable queues.\n\n", to);
-	for (size_t i = 0; verbs[i]; i++)
-		fprintf(to, "  %-10s %s\n", verbs[i]->name, verbs[i]->summary);
-	fputs("\nMore about one: ferrule help VERB. About what programs read: ferrule help json\n"
-	      "Exit codes: 0 done, 1 findings or failures, 2 the command line is wrong, 3 the site cannot be reached\n",
-	      to);
-}
-
-static void print_help(const struct verb *verb)
-{
-	printf("ferrule %s %s\n\n%s.\n", verb->name, verb->words, verb->summary);
-	if (verb->alias)
-		printf("Also called %s.\n", verb->alias);
-	if (verb->options && verb->options[0].name)
-		puts("");
-	for (const struct verb_option *option = verb->options; option && option->name; option++) {
-		char left[64];
-
-		snprintf(left, sizeof left, "--%s%s%s", option->name, option->value ? " " : "",
-			 option->value ? option->value : "");
-		printf("  %-24s %s\n", left, option->help);
-	}
-	if (verb->text)
-		printf("\n%s", verb->text);
-	if (verb->json)
-		printf("\nWith --json: %s\n", verb->json);
-}
-
-/* What holds for every verb with --json. */
-static void print_json_help(void)
-{
-	puts("Every verb that reports takes --json.\n\n"
-	     "Standard output holds one JSON document; verbs that do something to one item after the other (dead\n"
-	     "replay, dead discard, replay) write a line for each as soon as it is done, and a last one with\n"
-	     "\"result\": \"end\" and the sums. Names of fields stay; new ones may come. Times (since, next, and what\n"
-	     "ends in _ms) are milliseconds since 1970; 0 is not known. Keys of a message are [{name, value}].\n\n"
-	     "What went wrong is the last line of standard error: {\"verb\", \"code\", \"text\", \"exit\", "
-	     "\"findings\"?}.\n"
-	     "The code is stable, the text is for people, exit is the exit code:\n"
-	     "  0 done\n"
-	     "  1 findings or failures: problems, nothing known of the key, a document that is not valid, something "
-	     "refused\n"
-	     "  2 the command line is wrong: an unknown verb, option, flow or endpoint\n"
-	     "  3 the site cannot be reached: no such directory, a configuration that is not valid, no answer\n");
-	for (size_t i = 0; verbs[i]; i++)
-		if (verbs[i]->json)
-			printf("%s\n  %s\n", verbs[i]->name, verbs[i]->json);
-}
-
-static int unknown_verb(const char *word)
-{
-	const char *names[64], *near;
-	size_t n = 0;
-
-	for (; verbs[n] && n < 63; n++)
-		names[n] = verbs[n]->name;
-	names[n++] = "help";
-	near = nearest_name(span_of(word), names, n);
-	fprintf(stderr, "ferrule: there is no verb `%s`%s%s%s\nAll of them: ferrule help\n", word,
-		near ? "; did you mean `" : "", near ? near : "", near ? "`?" : "");
-	return EXIT_USAGE;
-}
-
-static int help(int argc, char **argv)
-{
-	const struct verb *verb = argc > 2 ? verb_find(argv[2]) : NULL;
-
-	if (argc > 2 && !strcmp(argv[2], "json"))
-		print_json_help();
-	else if (argc > 2 && !verb)
-		return unknown_verb(argv[2]);
-	else if (verb)
-		print_help(verb);
-	else
-		print_overview(stdout);
-	return EXIT_DONE;
-}
+#include "cli/help.h"
 
 static const struct verb_option *option_find(const struct verb *verb, const char *name, size_t length)
 {
@@ -182,19 +94,19 @@ int main(int argc, char **argv)
 	int code;
 
 	if (argc < 2) {
-		print_overview(stderr);
+		help_overview(stderr);
 		return EXIT_USAGE;
 	}
 	if (!strcmp(argv[1], "help") || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))
 		return help(argc, argv);
 	arguments.verb = verb_find(strcmp(argv[1], "--version") ? argv[1] : "version");
 	if (!arguments.verb)
-		return unknown_verb(argv[1]);
+		return help_unknown(argv[1]);
 	arguments.program = argv[0];
 	arguments.json = wants_json(arguments.verb, argc, argv);
 	for (int i = 2; i < argc && strcmp(argv[i], "--") != 0; i++)
 		if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
-			print_help(arguments.verb);
+			help_verb(arguments.verb);
 			return EXIT_DONE;
 		}
 	code = parse(&arguments, argc, argv);

@@ -4,6 +4,7 @@
 
 extern const struct verb verb_check;
 extern const struct verb verb_contract;
+extern const struct verb verb_completion;
 extern const struct verb verb_dead;
 extern const struct verb verb_decode;
 extern const struct verb verb_doubt;
@@ -43,6 +44,7 @@ const struct verb *const verbs[] = {
 	&verb_validate,
 	&verb_contract,
 	&verb_schema,
+	&verb_completion,
 	&verb_version,
 	NULL,
 };

@@ -44,7 +44,7 @@ static int version(const struct arguments *arguments)
 const struct verb verb_version = {
 	.name = "version",
 	.words = "",
-	.summary = "Show the version of ferrule and of everything it is linked with",
+	.summary = "Show which version this is, and of what it was built",
 	.json = "{ferrule, libraries: {NAME: VERSION}}",
 	.options = options,
 	.run = version,

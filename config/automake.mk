@@ -13,6 +13,7 @@ config_libconfig_a_SOURCES = \
   %D%/compatibility_value.c \
   %D%/contract.c \
   %D%/contract_check.c \
+  %D%/describe.c %D%/describe.h \
   %D%/editor_schema.c %D%/editor_schema.h \
   %D%/effect.c \
   %D%/endpoint.c \

@@ -17,6 +17,7 @@ const struct editor_schema_kind editor_schema_kinds[] = {
 	{"site", "site.yaml", "The settings of a Ferrule site"},
 	{"flow", "flows/*.yaml", "A flow: source or subscription, steps, publication or delivery"},
 	{"system", "systems/*.yaml", "A system: how to reach it, and its operations"},
+	{"snippet", "snippets/*.yaml", "A snippet: steps with parameters, for several flows"},
 	{"test", "tests/*.yaml", "A test: an input, and what must come of it"},
 	{"environment", "environments/*.yaml", "Values of an environment: they replace ${NAME} in the other files"},
 	{NULL, NULL, NULL},
@@ -97,7 +98,8 @@ static json_t *of_node(const struct option *option)
 	if (option->flags & OPTION_LIST)
 		return one_or_list(schema);
 	if (option->flags & OPTION_NAMED)
-		return json_pack("{s:s,s:o}", "type", "object", "additionalProperties", schema);
+		return json_pack("{s:s,s:{s:[o,{s:s}]}}", "type", "object", "additionalProperties", "anyOf", schema,
+				 "type", "null");
 	return schema;
 }
 
@@ -121,6 +123,7 @@ static json_t *value_of(const struct option *option)
 	case OPTION_TEXTS:
 		return reference("texts");
 	case OPTION_TEMPLATES:
+	case OPTION_MAPPINGS:
 		return json_pack("{s:s,s:o}", "type", "object", "additionalProperties", reference("text"));
 	case OPTION_SECRET:
 		return reference("secret");
@@ -238,7 +241,7 @@ static json_t *of_steps(const struct registry *registry)
 	json_t *steps = json_array(), *names = json_array();
 
 	for (const struct transformer_ops *const *ops = registry->transformers; ops && *ops; ops++) {
-		json_array_append_new(steps, keyed((*ops)->name, (*ops)->help, (*ops)->options, NULL));
+		json_array_append_new(steps, keyed((*ops)->name, (*ops)->help, (*ops)->options, step_options));
 		json_array_append_new(names, json_string((*ops)->name));
 	}
 	json_array_append_new(steps, json_pack("{s:o}", "enum", names));
@@ -481,6 +484,8 @@ static json_t *body_of(const struct registry *registry, const char *kind)
 
 	if (strcmp(kind, "site") == 0)
 		return map_of(site_options, NULL, NULL, false);
+	if (strcmp(kind, "snippet") == 0)
+		return map_of(snippet_options, NULL, NULL, false);
 	if (strcmp(kind, "flow") == 0) {
 		map = map_of(flow_options, NULL, NULL, false);
 		json_object_set_new(map, "allOf", flow_rules());
