@@ -75,8 +75,8 @@ static void option_row(void *arg, const struct described_option *row)
 static void heading(struct page *page, const struct described *described)
 {
 	static const char *const titles[][2] = {
-		{"site", "site.yaml"}, {"flow", "Flows"},       {"endpoint", "Every endpoint"},
-		{"system", "Systems"}, {"snippet", "Snippets"}, {"environment", "Environments"},
+		{"site", "site.yaml"},   {"flow", "Flows"}, {"endpoint", "Every endpoint"},  {"system", "Systems"},
+		{"snippet", "Snippets"}, {"test", "Tests"}, {"environment", "Environments"},
 	};
 
 	for (size_t i = 0; i < sizeof titles / sizeof *titles; i++) {
@@ -113,7 +113,7 @@ static void described_part(void *arg, const struct described *described)
 static void print_site(struct buf *out)
 {
 	buf_text(out, "# Every key of a site\n\n" MADE "`a.b` is `b` within `a`; `a.NAME.b` is within each entry of "
-						       "`a`. \"May stand alone\": where nothing else "
+		      "`a`. \"May stand alone\": where nothing else "
 		      "is said, its value stands in place of the whole map: `encode: xml` is `encode: {format: xml}`. "
 		      "A duration "
 		      "is `250ms`, `90s`, `1h30m` or `5d`, a size `512`, `64KiB` or `10MB`. `${NAME}` and "
@@ -173,7 +173,7 @@ static void print_verbs(struct buf *out)
 {
 	buf_text(out,
 		 "# Every verb\n\n" MADE "`ferrule help VERB` and `man ferrule-VERB` say the same. Exit codes: 0 done, "
-					 "1 findings or failures, 2 the "
+		 "1 findings or failures, 2 the "
 		 "command line is wrong, 3 the site cannot be reached. What programs read: `ferrule help json`.\n\n");
 	for (size_t i = 0; verbs[i]; i++)
 		print_verb(out, verbs[i]);
@@ -182,10 +182,11 @@ static void print_verbs(struct buf *out)
 /* ---- findings -------------------------------------------------------------------------------------------- */
 static void print_findings(struct buf *out)
 {
-	buf_text(out, "# Every finding of check\n\n" MADE
-		      "`ferrule check` tells a finding as `file:line:column: severity: message`; with `--json` and `--sarif` it "
-		      "has its code. Codes stay what they are. `ferrule check --codes` prints this list.\n\n"
-		      "| code | severity | what it says |\n|---|---|---|\n");
+	buf_text(out,
+		 "# Every finding of check\n\n" MADE
+		 "`ferrule check` tells a finding as `file:line:column: severity: message`; with `--json` and "
+		 "`--sarif` it has its code. Codes stay what they are. `ferrule check --codes` prints this list.\n\n"
+		 "| code | severity | what it says |\n|---|---|---|\n");
 	for (const struct finding_code *c = finding_codes; c->code; c++) {
 		buf_printf(out, "| `%s` | %s | ", c->code, c->severity == SEVERITY_ERROR ? "error" : "warning");
 		sentence(out, c->help);

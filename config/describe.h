@@ -7,7 +7,8 @@
 #include "config/registry.h"
 
 struct described {
-	const char *area; /* site, queue, store, listen, flow, from, to, endpoint, step, system, snippet, test, environment */
+	/* site, queue, store, listen, flow, from, to, endpoint, step, system, snippet, test, environment */
+	const char *area;
 	const char *name; /* of several in an area: "file", "decode"; "" where there is one */
 	const char *help; /* a sentence without a full stop, or NULL */
 	const struct option *options;

@@ -193,7 +193,7 @@ class Guide:
                 os.makedirs(os.path.join(directory, kind + "s"), exist_ok=True)
                 with open(os.path.join(directory, names[-1]), "w", encoding="utf-8") as file:
                     file.write(text)
-            for mapping in re.findall(r"\bmap: *([\w./-]+\.jq)", text):
+            for mapping in re.findall(r"[\w./-]+\.jq\b", text):
                 if not os.path.exists(os.path.join(directory, "mappings", mapping)):
                     with open(os.path.join(directory, "mappings", mapping), "w", encoding="utf-8") as file:
                         file.write(".\n")
