@@ -9,19 +9,22 @@ docs: ferrule$(EXEEXT)
 	  ./ferrule$(EXEEXT) help --markdown `basename $$page .md` > $(srcdir)/$$page || exit 1; done
 .PHONY: docs
 
-# Manual pages and the shells' completion come from the program that was built. tests/docs/made.sh looks for a page of every verb.
-MANUAL = docs/man/ferrule.1 docs/man/ferrule-site.5 \
-  docs/man/ferrule-check.1 docs/man/ferrule-completion.1 docs/man/ferrule-dead.1 docs/man/ferrule-decode.1 \
-  docs/man/ferrule-doubt.1 docs/man/ferrule-encode.1 docs/man/ferrule-hold.1 docs/man/ferrule-init.1 \
-  docs/man/ferrule-log.1 docs/man/ferrule-map.1 docs/man/ferrule-replay.1 docs/man/ferrule-resume.1 \
-  docs/man/ferrule-run.1 docs/man/ferrule-schema.1 docs/man/ferrule-send.1 docs/man/ferrule-status.1 \
-  docs/man/ferrule-test.1 docs/man/ferrule-trace.1 docs/man/ferrule-validate.1 docs/man/ferrule-version.1
-nodist_man_MANS = $(MANUAL)
-CLEANFILES += $(MANUAL) docs/man/made
-$(MANUAL): docs/man/made
+# Manual pages and the shells' completion come from the program that was built.
+man1dir = $(mandir)/man1
+man5dir = $(mandir)/man5
+all-local: docs/man/made
 docs/man/made: ferrule$(EXEEXT)
-	$(AM_V_GEN)$(MKDIR_P) docs/man && for page in $(MANUAL); do \
-	  ./ferrule$(EXEEXT) help --man `basename $$page | sed 's/\.[15]$$//; /^ferrule-site$$/!s/^ferrule-//'` > $$page || exit 1; done && touch $@
+	$(AM_V_GEN)rm -rf docs/man && $(MKDIR_P) docs/man && for page in `./ferrule$(EXEEXT) help --man`; do \
+	  case $$page in ferrule) file=ferrule.1 ;; ferrule-site) file=ferrule-site.5 ;; *) file=ferrule-$$page.1 ;; esac; \
+	  ./ferrule$(EXEEXT) help --man $$page > docs/man/$$file || exit 1; done && touch $@
+install-data-local: docs/man/made
+	$(MKDIR_P) "$(DESTDIR)$(man1dir)" "$(DESTDIR)$(man5dir)"
+	$(INSTALL_DATA) docs/man/*.1 "$(DESTDIR)$(man1dir)"
+	$(INSTALL_DATA) docs/man/*.5 "$(DESTDIR)$(man5dir)"
+uninstall-local:
+	rm -f "$(DESTDIR)$(man1dir)"/ferrule.1 "$(DESTDIR)$(man1dir)"/ferrule-*.1 "$(DESTDIR)$(man5dir)"/ferrule-site.5
+clean-local:
+	rm -rf docs/man
 
 completion_bashdir = $(datadir)/bash-completion/completions
 nodist_completion_bash_DATA = docs/completion/bash/ferrule

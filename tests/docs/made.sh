@@ -41,7 +41,7 @@ result "every page of the reference is made from the tables"
 
 "$ferrule" help | sed -n 's/^  \([a-z]*\) .*/\1/p' >"$work/verbs"
 while read -r verb; do
-	[ -s "$build/docs/man/ferrule-$verb.1" ] || echo "docs/man/ferrule-$verb.1 is missing: name it in docs/automake.mk"
+	[ -s "$build/docs/man/ferrule-$verb.1" ] || echo "docs/man/ferrule-$verb.1 is missing"
 	grep -q "^## ferrule $verb$" "$src/docs/reference/cli.md" || echo "docs/reference/cli.md has no $verb"
 	"$ferrule" help "$verb" | sed -n 's/^  --\([a-z-]*\).*/\1/p' | while read -r option; do
 		sed 's/[\]//g' "$build/docs/man/ferrule-$verb.1" | grep -q -- "--$option\b" || echo "ferrule-$verb.1 has no --$option"
