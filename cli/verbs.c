@@ -3,6 +3,7 @@
 #include "cli/verb.h"
 
 extern const struct verb verb_check;
+extern const struct verb verb_config;
 extern const struct verb verb_contract;
 extern const struct verb verb_completion;
 extern const struct verb verb_dead;
@@ -42,6 +43,7 @@ const struct verb *const verbs[] = {
 	&verb_encode,
 	&verb_map,
 	&verb_validate,
+	&verb_config,
 	&verb_contract,
 	&verb_schema,
 	&verb_completion,
