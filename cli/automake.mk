@@ -24,6 +24,7 @@ ferrule_SOURCES += %D%/hand.c
 ferrule_SOURCES += %D%/hold.c
 ferrule_SOURCES += %D%/init.c
 ferrule_SOURCES += %D%/log.c
+ferrule_SOURCES += %D%/lookup.c
 ferrule_SOURCES += %D%/replay.c
 ferrule_SOURCES += %D%/run.c
 ferrule_SOURCES += %D%/schema.c %D%/schema.h

@@ -11,6 +11,7 @@ extern const struct verb verb_decode;
 extern const struct verb verb_doubt;
 extern const struct verb verb_encode;
 extern const struct verb verb_hold;
+extern const struct verb verb_table;
 extern const struct verb verb_init;
 extern const struct verb verb_log;
 extern const struct verb verb_map;
@@ -38,6 +39,7 @@ const struct verb *const verbs[] = {
 	&verb_resume,
 	&verb_send,
 	&verb_replay,
+	&verb_table,
 	&verb_log,
 	&verb_decode,
 	&verb_encode,

@@ -201,6 +201,8 @@ void site_secrets(const struct site *, void (*each)(void *arg, const char *name)
 /* A file of tables/ by its name below it ("prices.csv"), read when first asked for; lives as long as the site. NULL:
  * REJECT `table.unknown` or `table.unreadable`; error may be NULL. */
 const struct lookup_table *site_table(const struct site *, const char *name, struct error *);
+/* The same of a text by itself, by the ending of its name; rows and lines are the caller's. -1: findings say why. */
+int lookup_table_read(struct arena *, struct findings *, const char *path, struct span text, struct lookup_table *);
 const struct system *site_system(const struct site *, struct span name);
 struct topology *site_topology_new(const struct site *);
 

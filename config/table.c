@@ -246,12 +246,12 @@ static json_t *tree_of_node(const struct node *node)
 	return tree;
 }
 
-static void read_yaml(struct reading *r, const struct load *load, struct span text)
+static void read_yaml(struct reading *r, const struct yaml_variables *variables, struct span text)
 {
 	struct yaml_documents documents;
 	json_t *tree;
 
-	if (yaml_read(r->arena, r->findings, r->table->file, text, &load->variables, &documents))
+	if (yaml_read(r->arena, r->findings, r->table->file, text, variables, &documents))
 		return;
 	if (documents.count != 1) {
 		table_fault(r, 1, "table.form", "a table is one list of rows, or one map");
@@ -270,26 +270,43 @@ static bool ends_with(const char *name, const char *ending)
 	return n > m && strcmp(name + n - m, ending) == 0;
 }
 
-static void read_table(const struct load *load, struct site_table *table, struct findings *findings)
+static void read_text(struct reading *r, const struct yaml_variables *variables, struct span text)
 {
-	struct reading r = {load->arena, findings, &table->table, 0};
-	struct span text = table->file->text;
-	size_t errors = findings->errors;
+	const char *name = r->table->file;
 
-	table->read = true;
 	if (text.len >= 3 && !memcmp(text.data, "\xef\xbb\xbf", 3))
 		text = span_make(text.data + 3, text.len - 3);
 	if (text.len > TABLE_BYTES_MAX)
-		table_fault(&r, 1, "table.size", "larger than %u MiB: put this table into the store",
+		table_fault(r, 1, "table.size", "larger than %u MiB: put this table into the store",
 			    TABLE_BYTES_MAX >> 20);
 	else if (!utf8_is_clean(text))
-		table_fault(&r, 1, "table.encoding", "a table's file must be UTF-8 text");
-	else if (ends_with(table->name, ".csv"))
-		read_csv(&r, text);
-	else if (ends_with(table->name, ".json"))
-		read_json(&r, text);
+		table_fault(r, 1, "table.encoding", "a table's file must be UTF-8 text");
+	else if (ends_with(name, ".csv"))
+		read_csv(r, text);
+	else if (ends_with(name, ".json"))
+		read_json(r, text);
 	else
-		read_yaml(&r, load, text);
+		read_yaml(r, variables, text);
+}
+
+int lookup_table_read(struct arena *arena, struct findings *findings, const char *path, struct span text,
+		      struct lookup_table *into)
+{
+	struct reading r = {arena, findings, into, 0};
+	size_t errors = findings->errors;
+
+	*into = (struct lookup_table){.file = path, .rows = json_array()};
+	read_text(&r, NULL, text);
+	return findings->errors == errors ? 0 : -1;
+}
+
+static void read_table(const struct load *load, struct site_table *table, struct findings *findings)
+{
+	struct reading r = {load->arena, findings, &table->table, 0};
+	size_t errors = findings->errors;
+
+	table->read = true;
+	read_text(&r, &load->variables, table->file->text);
 	if (findings->errors == errors && !json_array_size(table->table.rows))
 		finding_add(findings, (struct place){table->table.file, 1, 1}, SEVERITY_WARNING, "table.empty",
 			    "this table has no rows");

@@ -21,6 +21,9 @@ static const struct {
 	{"effect.find", ask_effect_find},
 	{"revision", ask_revision},
 	{"pins", ask_pins},
+	{"tables", ask_tables},
+	{"table.list", ask_table_list},
+	{"table.find", ask_table_find},
 	{"log", ask_log},
 };
 
@@ -37,6 +40,8 @@ static const struct {
 	{"hold.set", ask_hold_set},
 	{"hold.release", ask_hold_release},
 	{"revision.put", ask_revision_put},
+	{"table.put", ask_table_put},
+	{"table.remove", ask_table_remove},
 };
 
 int ask_question(struct ask_context *context, const char *name, json_t *request, json_t **answer, struct error *error)

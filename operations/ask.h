@@ -27,6 +27,9 @@
  *   revision {revision}               {ref}
  *   pins {}                           {refs:[…]}
  *   log {levels?}                     {levels}: what every process of the site logs, "warn,deliver=debug", from now on
+ *   tables {}                         {tables:[{name, count, last_ms}]}
+ *   table.list {table, after?, limit?}  {entries:[{key, value, at_ms, message?, by?}], next?}; by key
+ *   table.find {table, keys:[…]}      {values:{KEY: value}}, without those that are not there; at most 1000 keys
  * The keys of a message are [{name, value}], those of a problem are values
  * or names of documents. An id (key, id, message) may be given by
  * its first eight digits or more. A limit is 200 when not given and at most 50000. The state of an effect is open,
@@ -45,7 +48,9 @@
  *                                           needs to be published
  *   hold.set {name, until_ms, reason?}
  *   hold.release {name}
- *   revision.put {revision, ref} */
+ *   revision.put {revision, ref}
+ *   table.put {table, key, value, message?, keep?}  value is any JSON; with keep what is there stays
+ *   table.remove {table, key} */
 #ifndef FERRULE_OPERATIONS_ASK_H
 #define FERRULE_OPERATIONS_ASK_H
 

@@ -4,6 +4,7 @@ operations_liboperations_a_SOURCES = \
   %D%/ask_dead.c \
   %D%/ask_doubt.c \
   %D%/ask_status.c \
+  %D%/ask_table.c \
   %D%/health.c %D%/health.h \
   %D%/lineage.c %D%/lineage.h %D%/lineage_private.h \
   %D%/lineage_originals.c \
@@ -11,6 +12,7 @@ operations_liboperations_a_SOURCES = \
   %D%/store.c %D%/store.h %D%/store_private.h \
   %D%/store_dead.c \
   %D%/store_effects.c \
+  %D%/store_entries.c \
   %D%/store_expire.c \
   %D%/store_holds.c \
   %D%/store_parks.c \

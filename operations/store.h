@@ -12,7 +12,7 @@
 #include "base/message.h"
 #include "base/queue.h"
 
-#define STORE_SCHEMA 1 /* the newest migration */
+#define STORE_SCHEMA 2 /* the newest migration */
 
 struct store;
 /* Brings the schema forward, one migration a transaction (several machines may start at once); FATAL `store.newer` when
@@ -26,8 +26,8 @@ struct db *store_db(struct store *);
 int store_seen_find(struct store *, const struct id *sources, size_t n, int64_t now, enum seen *, struct id *messages,
 		    struct error *);
 /* First come, first kept: an identity that is there stays as it is. */
-int store_seen_put(struct store *, const struct id *source, const struct id *message, int64_t keep_until,
-		   int64_t now, struct error *);
+int store_seen_put(struct store *, const struct id *source, const struct id *message, int64_t keep_until, int64_t now,
+		   struct error *);
 
 /* ---- effects */
 /* A session is what may hold intents: alive() tells whether one still lives (also on other machines). */
@@ -93,6 +93,20 @@ int store_hold_set(struct store *, const struct store_hold *, struct error *); /
 int store_hold_release(struct store *, const char *name, bool *held, struct error *);
 int store_hold_each(struct store *, int64_t now, int (*each)(void *, const struct store_hold *), void *arg,
 		    struct error *);
+
+/* ---- tables that flows look up and write (enrich, remember), and operators: values are JSON */
+struct store_entry {
+	const char *table;
+	struct span key, value;   /* value: JSON text */
+	const struct id *message; /* that it was learned from, or NULL: of an operator */
+	const char *by;           /* the operator; "" */
+	int64_t at;
+};
+int store_entry_put(struct store *, const struct store_entry *, bool replace, struct error *);
+int store_entry_remove(struct store *, const char *table, struct span key, bool *gone, struct error *);
+/* The value, appended as JSON; *found false when there is none. */
+int store_entry_find(struct store *, const char *table, struct span key, struct buf *value, bool *found,
+		     struct error *);
 
 /* ---- revisions: where the vault keeps each */
 int store_revision_put(struct store *, const char *revision, const char *ref, int64_t now, struct error *);

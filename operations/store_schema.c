@@ -57,4 +57,8 @@ static const char first[] =
 
 	"CREATE TABLE revisions (revision {text} PRIMARY KEY, ref {text} NOT NULL, at_ms {int} NOT NULL);";
 
-const char *const store_migrations[STORE_SCHEMA] = {first};
+static const char second[] =
+	"CREATE TABLE entries (name {text} NOT NULL, key {text} NOT NULL, value {text} NOT NULL, at_ms {int} NOT NULL,"
+	" message {blob}, who {text} NOT NULL, PRIMARY KEY (name, key));";
+
+const char *const store_migrations[STORE_SCHEMA] = {first, second};

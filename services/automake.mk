@@ -24,7 +24,8 @@ services_libservices_a_SOURCES += %D%/record.c %D%/retention.c %D%/retention.h
 services_libservices_a_SOURCES += %D%/rehearsal.c %D%/rehearsal.h %D%/rehearsal_private.h %D%/rehearsal_compare.c \
   %D%/rehearsal_input.c
 services_libservices_a_SOURCES += %D%/refusal.c %D%/refusal.h
-services_libservices_a_SOURCES += %D%/transform.c %D%/transform_output.c %D%/transform_output.h
+services_libservices_a_SOURCES += %D%/transform.c %D%/transform_output.c %D%/transform_output.h \
+  %D%/transform_tables.c %D%/transform_tables.h
 
 # the supervisor
 services_libservices_a_SOURCES += %D%/seats.c %D%/seats.h

@@ -12,6 +12,7 @@
 #include "services/poison.h"
 #include "services/refusal.h"
 #include "services/transform_output.h"
+#include "services/transform_tables.h"
 #include "services/worker.h"
 #include "transformers/chain.h"
 
@@ -35,13 +36,16 @@ struct batch {
 	struct unit *unit;
 	struct delivery *deliveries[BATCH_MESSAGES];
 	size_t count, bytes;
+	struct unit_tables tables;
 	bool stored; /* something was put into the vault */
+	bool counted; /* in transform.noting */
 	bool last;   /* it tells what became of a message that could not be done */
 };
 
 struct transform {
 	struct prepared *prepared;
 	unsigned batches;   /* on their way */
+	unsigned noting;    /* of them that write tables of the store */
 	int64_t not_before; /* monotonic: after a failed commit */
 	unsigned careful;   /* so many messages go in units of their own: one of them cannot be done now */
 };
@@ -250,6 +254,41 @@ static int on_drop(void *arg, const struct item *item, const char *step, const c
 	return 0;
 }
 
+/* What units before this one note must be there before this one looks. */
+static int wait_for_notes(struct run *run, struct error *error)
+{
+	const struct transform *transform = run->worker->own;
+
+	while (transform->noting) {
+		board_tick(run->worker->slot);
+		if (queue_wait(run->worker->queue, WAIT_STEP_MS, error))
+			return -1;
+	}
+	return 0;
+}
+
+static int on_lookup(void *arg, const char *table, json_t *keys, json_t **values, struct error *error)
+{
+	struct run *run = arg;
+
+	return wait_for_notes(run, error) ||
+			       unit_tables_lookup(&run->batch->tables, run->worker->queue, table, keys, values, error)
+		       ? -1
+		       : 0;
+}
+
+static int on_remember(void *arg, const struct item *item, const char *table, struct span key, json_t *value,
+		       bool replace, struct error *error)
+{
+	struct run *run = arg;
+
+	return (!replace && wait_for_notes(run, error)) ||
+			       unit_tables_remember(&run->batch->tables, run->worker->queue, run->batch->unit,
+						    run->delivery->message, table, key, value, replace, error)
+		       ? -1
+		       : 0;
+}
+
 static int on_tick(void *arg, struct error *error)
 {
 	struct run *run = arg;
@@ -274,7 +313,13 @@ static int run_chain(struct run *run, struct error *error)
 {
 	const struct message *message = run->delivery->message;
 	struct chain_events events = {
-		.arg = run, .publish = on_publish, .dead = on_dead, .drop = on_drop, .tick = on_tick};
+		.arg = run,
+		.publish = on_publish,
+		.dead = on_dead,
+		.drop = on_drop,
+		.tick = on_tick,
+		.lookup = on_lookup,
+		.remember = on_remember};
 
 	if (message->expires_ms && clock_now_ms() > message->expires_ms)
 		return error_set(error, ERROR_REJECT, "message.expired",
@@ -320,6 +365,8 @@ static void batch_free(struct batch *batch, bool done)
 		else
 			queue_release(batch->worker->queue, batch->deliveries[i]);
 	transform->batches--;
+	transform->noting -= batch->counted;
+	unit_tables_forget(&batch->tables);
 	free(batch);
 }
 
@@ -352,9 +399,14 @@ static void committed(void *arg, const struct error *error)
 static void commit(struct batch *batch)
 {
 	struct worker *worker = batch->worker;
+	struct transform *transform = worker->own;
 	struct error error = {0};
 
 	FAULT("transform.done");
+	if (batch->tables.noted && !batch->counted) {
+		batch->counted = true;
+		transform->noting++;
+	}
 	if (batch->stored && vault_sync(worker->vault, &error)) {
 		unit_free(batch->unit);
 		fail_batch(batch, &error);
@@ -371,6 +423,7 @@ static struct batch *batch_new(struct worker *worker)
 	struct batch *batch = mem_alloc(sizeof *batch);
 
 	batch->worker = worker;
+	unit_tables_forget(&batch->tables);
 	batch->unit = unit_new(worker->queue);
 	transform->batches++;
 	return batch;
@@ -417,6 +470,7 @@ static void refused(struct batch *batch, const struct error *error)
 		return;
 	}
 	batch->last = true;
+	unit_tables_forget(&batch->tables);
 	batch->unit = unit_new(batch->worker->queue);
 	if (why.class != ERROR_REJECT) {
 		put_aside(batch, &patient, &why);
@@ -440,6 +494,7 @@ static void spoiled(struct batch *batch, const struct error *error)
 		fail_batch(batch, error);
 		return;
 	}
+	unit_tables_forget(&batch->tables);
 	batch->unit = unit_new(worker->queue);
 	put_aside(batch, &patient, error);
 }

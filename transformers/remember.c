@@ -79,8 +79,11 @@ static int note(const struct remember *remember, struct out *out, const struct b
 {
 	char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
 	size_t len = strlen(text);
+	bool odd = strstr(text, "\\u0000") != NULL || memchr(key->data, 0, key->len) != NULL;
 
 	free(text);
+	if (odd)
+		return error_set(error, ERROR_REJECT, "remember.value", "a table cannot hold a zero character");
 	if (len > VALUE_MAX)
 		return error_set(error, ERROR_REJECT, "remember.value",
 				 "%zu bytes are too much for a table, the limit is %u", len, VALUE_MAX);

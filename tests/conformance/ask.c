@@ -221,9 +221,81 @@ static void an_edited_letter_has_a_new_body_and_keeps_its_original(void **state)
 	site_down();
 }
 
+static void entries_of_tables_are_written_found_and_listed_by_key(void **state)
+{
+	char id[65];
+	json_t *answer;
+
+	site_up();
+	memset(id, 'a', 64);
+	id[64] = 0;
+	change("table.put",
+	       json_pack("{s:s s:s s:s s:s}", "table", "ids", "key", "C-1", "value", "4711", "by", "anna"));
+	change("table.put",
+	       json_pack("{s:s s:s s:{s:i} s:s}", "table", "ids", "key", "C-2", "value", "erp", 1, "message", id));
+	change("table.put", json_pack("{s:s s:s s:n}", "table", "ids", "key", "C-3", "value"));
+	change("table.put", json_pack("{s:s s:s s:s}", "table", "other", "key", "C-1", "value", "x"));
+	change("table.put", json_pack("{s:s s:s s:s s:b}", "table", "ids", "key", "C-1", "value", "no", "keep", 1));
+	answer = ask("table.find", json_pack("{s:s s:[s,s,s]}", "table", "ids", "keys", "C-1", "C-2", "C-9"));
+	assert_int_equal(json_object_size(json_object_get(answer, "values")), 2);
+	assert_string_equal(text(json_object_get(answer, "values"), "C-1"), "4711");
+	assert_int_equal(number(json_object_get(json_object_get(answer, "values"), "C-2"), "erp"), 1);
+	json_decref(answer);
+	answer = ask("table.list", json_pack("{s:s s:i}", "table", "ids", "limit", 2));
+	assert_int_equal(size(answer, "entries"), 2);
+	assert_string_equal(text(first(answer, "entries"), "by"), "anna");
+	assert_int_equal(number(first(answer, "entries"), "at_ms"), 5000);
+	assert_string_equal(text(json_array_get(json_object_get(answer, "entries"), 1), "message"), id);
+	assert_string_equal(text(answer, "next"), "C-2");
+	json_decref(answer);
+	answer = ask("table.list", json_pack("{s:s s:s}", "table", "ids", "after", "C-2"));
+	assert_int_equal(size(answer, "entries"), 1);
+	assert_true(json_is_null(json_object_get(first(answer, "entries"), "value")));
+	json_decref(answer);
+	change("table.put", json_pack("{s:s s:s s:s}", "table", "ids", "key", "C-1", "value", "4712"));
+	change("table.remove", json_pack("{s:s s:s}", "table", "ids", "key", "C-2"));
+	change("table.remove", json_pack("{s:s s:s}", "table", "ids", "key", "C-2"));
+	answer = ask("table.find", json_pack("{s:s s:[s,s]}", "table", "ids", "keys", "C-1", "C-2"));
+	assert_int_equal(json_object_size(json_object_get(answer, "values")), 1);
+	assert_string_equal(text(json_object_get(answer, "values"), "C-1"), "4712");
+	json_decref(answer);
+	answer = ask("tables", json_object());
+	assert_int_equal(size(answer, "tables"), 2);
+	assert_string_equal(text(first(answer, "tables"), "name"), "ids");
+	assert_int_equal(number(first(answer, "tables"), "count"), 2);
+	json_decref(answer);
+	site_down();
+}
+
+static void entries_have_limits(void **state)
+{
+	static char large[17000], key[1030];
+	json_t *keys = json_array();
+
+	site_up();
+	memset(large, 'x', sizeof large - 1);
+	memset(key, 'k', sizeof key - 1);
+	for (int i = 0; i < 1001; i++)
+		json_array_append_new(keys, json_string("k"));
+	change_refused("table.put", json_pack("{s:s s:s s:s}", "table", "ids", "key", "a", "value", large), "16 KiB");
+	change_refused("table.put", json_pack("{s:s s:s s:s}", "table", "ids", "key", key, "value", ""), "1024");
+	change_refused("table.put", json_pack("{s:s s:s s:s}", "table", "Ids", "key", "a", "value", ""), "`table`");
+	change_refused("table.put", json_pack("{s:s s:s}", "table", "ids", "key", "a"), "`value`");
+	change_refused("table.put",
+		       json_pack("{s:s s:s s:s s:s}", "table", "ids", "key", "a", "value", "", "message", "x"),
+		       "`message`");
+	change_refused("table.remove", json_pack("{s:s}", "table", "ids"), "`key`");
+	question_refused("table.find", json_pack("{s:s s:o}", "table", "ids", "keys", keys), "ask.request", "1000");
+	question_refused("table.find", json_pack("{s:s s:[i]}", "table", "ids", "keys", 1), "ask.request", "`keys`");
+	question_refused("table.list", json_object(), "ask.request", "`table`");
+	site_down();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(entries_of_tables_are_written_found_and_listed_by_key),
+		cmocka_unit_test(entries_have_limits),
 		cmocka_unit_test(what_is_not_known_or_badly_asked_is_named),
 		cmocka_unit_test(dead_letters_are_listed_by_cause_and_page),
 		cmocka_unit_test(one_letter_is_told_in_full),
