@@ -13,6 +13,8 @@ base_libbase_a_SOURCES = \
   %D%/expression.c %D%/expression.h \
   %D%/expression_compile.c %D%/expression_compile.h \
   %D%/expression_jv.c %D%/expression_jv.h \
+  %D%/expression_marks.c %D%/expression_marks.h %D%/expression_marks_private.h %D%/expression_marks_tokens.c \
+  %D%/expression_weave.c \
   %D%/expression_path.c %D%/expression_path.h \
   %D%/expression_scan.c %D%/expression_scan.h \
   %D%/expression_spread.c %D%/expression_spread.h \

@@ -21,6 +21,7 @@
 #include "base/clock.h"
 #include "base/expression_compile.h"
 #include "base/expression_jv.h"
+#include "base/expression_marks.h"
 #include "base/expression_path.h"
 #include "base/tree.h"
 
@@ -39,6 +40,11 @@ struct expression {
 	bool busy;
 	bool asks; /* for $envelope; else it is not worth converting */
 	char failure[400]; /* why it does not compile; empty: not known to fail */
+	const struct marks *marks; /* watched */
+	uint64_t *hits;
+	bool keep, passed;
+	size_t last; /* mark that was passed, when `passed` */
+	jv last_value;
 };
 
 struct expression *expression_new(struct arena *arena, struct span text, struct place place)
@@ -59,8 +65,13 @@ struct expression *expression_new_within(struct arena *arena, struct span text, 
 
 void expression_drop(struct expression *e)
 {
-	if (e && e->jq)
+	if (!e)
+		return;
+	if (e->jq)
 		jq_teardown(&e->jq);
+	if (e->passed)
+		jv_free(e->last_value);
+	e->passed = false;
 }
 
 struct span expression_source(const struct expression *e)
@@ -89,9 +100,48 @@ static struct place start_of(const struct expression *e)
 	return place;
 }
 
+/* A mark was passed: [its number, what `.` is there]. */
+static void on_seen(void *arg, jv seen)
+{
+	struct expression *e = arg;
+	jv number = jv_array_get(jv_copy(seen), 0);
+	double at = jv_get_kind(number) == JV_KIND_NUMBER ? jv_number_value(number) : -1;
+
+	jv_free(number);
+	if (at >= 0 && at < (double)e->marks->count) {
+		if (e->hits)
+			e->hits[(size_t)at]++;
+		e->last = (size_t)at;
+		if (e->keep && e->passed)
+			jv_free(e->last_value);
+		e->last_value = e->keep ? jv_array_get(jv_copy(seen), 1) : jv_null();
+		e->passed = true;
+	}
+	jv_free(seen);
+}
+
+/* The program with its marks; NULL: they make it one that does not compile. */
+static jq_state *compile_woven(struct expression *e)
+{
+	struct compiling c = {
+		.start = e->place, .failure = e->failure, .failure_size = sizeof e->failure, .woven = true};
+	struct buf text;
+	jq_state *jq;
+
+	buf_init(&text, SIZE_MAX / 2);
+	marks_weave(e->marks, e->text, &text);
+	c.text = buf_view(&text);
+	jq = expression_compile(&c);
+	buf_free(&text);
+	e->failure[0] = '\0';
+	if (jq)
+		jq_set_debug_cb(jq, on_seen, e);
+	return jq;
+}
+
 static int compile(struct expression *e, struct findings *findings)
 {
-	struct compiling c = {e->text, e->place, e->offset, findings, e->failure, sizeof e->failure};
+	struct compiling c = {e->text, e->place, e->offset, findings, e->failure, sizeof e->failure, false};
 
 	if (!e->looked) {
 		e->path = path_parse(e->arena, e->text);
@@ -103,8 +153,34 @@ static int compile(struct expression *e, struct findings *findings)
 		return -1;
 	e->failure[0] = '\0';
 	e->asks = memmem(e->text.data, e->text.len, "$envelope", 9) != NULL;
-	e->jq = expression_compile(&c);
+	e->jq = e->marks ? compile_woven(e) : expression_compile(&c);
 	return e->jq ? 0 : -1;
+}
+
+int expression_watch(struct expression *e, const struct marks *marks, uint64_t *hits, bool keep)
+{
+	assert(!e->jq && !e->busy);
+	e->marks = marks;
+	e->hits = hits;
+	e->keep = keep;
+	e->path = NULL; /* libjq tells more */
+	e->looked = true;
+	if (!compile(e, NULL))
+		return 0;
+	e->marks = NULL;
+	e->looked = false;
+	return -1;
+}
+
+bool expression_last(const struct expression *e, size_t *mark, json_t **value)
+{
+	struct error unused;
+
+	if (!e->passed)
+		return false;
+	*mark = e->last;
+	*value = e->keep ? tree_from_jv(jv_copy(e->last_value), &unused) : NULL;
+	return true;
 }
 
 int expression_check(struct expression *e, struct findings *findings)

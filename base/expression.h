@@ -51,6 +51,16 @@ int expression_text(struct expression *, const struct expression_input *, struct
 /* The first result as a condition: false, null and none are false. */
 int expression_true(struct expression *, const struct expression_input *, bool *, struct error *);
 
+/* ---- watching: which parts of a program ran, and where it stood when it failed. For tests and for `map` by hand: it
+ * makes a program several times slower. Results, paths and errors stay the same. */
+struct marks;
+/* From now on every mark (expression_marks.h) that is passed is counted in `hits`, one for each, or NULL; both are
+ * borrowed until expression_drop. keep: remember the last one, with what `.` was there. Compiles at once; -1: the
+ * program with its marks does not compile, and it runs unwatched. Before the first run. */
+int expression_watch(struct expression *, const struct marks *, uint64_t *hits, bool keep);
+/* The last mark that was passed, and a new reference to `.` there (NULL: it is no JSON). False: none was. */
+bool expression_last(const struct expression *, size_t *mark, json_t **value);
+
 /* Text with $(.jq) in it; `$$(` stands for a literal `$(`. */
 struct template;
 struct template *template_new(struct arena *, struct span text, struct place,

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/expression_marks.h"
 #include "base/expression_scan.h"
 #include "base/expression_spread.h"
 
@@ -106,7 +107,7 @@ static int check_text(const struct compiling *c)
 	else if (memchr(c->text.data, '\0', c->text.len))
 		complain(c, (size_t)((const char *)memchr(c->text.data, '\0', c->text.len) - c->text.data),
 			 "the expression contains a NUL");
-	else if (c->text.len > TEXT_MAX)
+	else if (c->text.len > (c->woven ? 64 : 1) * TEXT_MAX)
 		complain(c, 0, "the expression is larger than 1 MiB");
 	else if (find_word(c->text, &word, true))
 		complain(c, (size_t)(word.data - c->text.data),
@@ -151,15 +152,15 @@ done:
 	jv_free(formatted);
 }
 
-static jq_state *compile(struct span text, struct messages *messages)
+static jq_state *compile(struct span text, bool woven, struct messages *messages)
 {
 	jq_state *jq = jq_init();
 	struct buf program;
 	int compiled;
 
 	*messages = (struct messages){0};
-	buf_init(&program, 8 * TEXT_MAX + sizeof PRELUDE + sizeof EPILOGUE);
-	buf_text(&program, PRELUDE);
+	buf_init(&program, 64 * TEXT_MAX + sizeof PRELUDE + sizeof EPILOGUE);
+	buf_text(&program, woven ? MARKS_PRELUDE PRELUDE : PRELUDE);
 	buf_span(&program, text);
 	buf_text(&program, EPILOGUE);
 	/* Without these attributes libjq 1.6 aborts on any program that names a module. */
@@ -243,7 +244,7 @@ static void tell_all(const struct compiling *c, struct messages *messages)
 	bool exact;
 
 	spread_make(&spread, c->text);
-	unwanted = compile(buf_view(&spread.text), &again);
+	unwanted = compile(buf_view(&spread.text), c->woven, &again);
 	if (unwanted)
 		jq_teardown(&unwanted);
 	exact = same_messages(messages, &again);
@@ -265,7 +266,7 @@ jq_state *expression_compile(const struct compiling *c)
 
 	if (check_text(c))
 		return NULL;
-	jq = compile(c->text, &messages);
+	jq = compile(c->text, c->woven, &messages);
 	if (!jq)
 		tell_all(c, &messages);
 	return jq;

@@ -13,6 +13,7 @@ struct compiling {
 	struct findings *findings; /* or NULL */
 	char *failure;             /* "file:line: what", of the first mistake; empty before */
 	size_t failure_size;
+	bool woven; /* the text has marks in it (expression_marks.h) */
 };
 
 /* NULL: findings and failure say why. */

@@ -17,6 +17,7 @@
 static const struct verb_option options[] = {
 	{"site", "DIR", "the same as the word DIR"},
 	{"env", "NAME", "take the values of environments/NAME.yaml (test, where there is such a file)"},
+	{"coverage", NULL, "tell which parts of the mappings never ran"},
 	{"update", NULL, "show the differences, then write what came as what is expected"},
 	{"tap", NULL, "the results as TAP"},
 	{"junit", "FILE", "write the results as JUnit XML, too"},
@@ -43,6 +44,8 @@ static struct test_site *load_site(struct test_run *run, json_t *with, struct er
 			  "the site has mistakes: `ferrule check %s` shows them all", run->directory);
 		return NULL;
 	}
+	if (run->coverage)
+		coverage_watch(run->coverage, made->site);
 	made->with = json_incref(with);
 	made->stage = stage_new(made->site);
 	made->next = run->sites ? run->sites->next : NULL;
@@ -78,6 +81,7 @@ int test_open(struct test_run *run, const struct arguments *arguments, const cha
 
 	*run = (struct test_run){.arguments = arguments, .directory = directory};
 	findings_init(&run->findings);
+	run->coverage = argument_given(arguments, "coverage") ? coverage_new() : NULL;
 	run->bundle = bundle_read_new(directory, environment_of(arguments, directory), &error);
 	if (!run->bundle) {
 		*code = verb_failed(arguments, &error);
@@ -110,6 +114,7 @@ void test_close(struct test_run *run)
 		json_decref(site->with);
 		free(site);
 	}
+	coverage_free(run->coverage);
 	for (size_t i = 0; i < run->count; i++)
 		free(run->outcomes[i].text);
 	free(run->outcomes);
@@ -256,7 +261,8 @@ const struct verb verb_test = {
 	.words = "[DIR] [NAME…]",
 	.words_max = ARGUMENTS_MAX,
 	.summary = "Run the tests of a site, offline",
-	.text = "  ferrule test\n  ferrule test PO-4711\n  ferrule test --update\n\nThe tests are in tests/*.yaml: an "
+	.text = "  ferrule test\n  ferrule test PO-4711\n  ferrule test --update\n  ferrule test --coverage\n\nThe "
+		"tests are in tests/*.yaml: an "
 		"input, "
 		"and what must be published, delivered, refused or dropped. Nothing is sent\nanywhere. NAME: only "
 		"tests "

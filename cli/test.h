@@ -3,6 +3,7 @@
 #define FERRULE_CLI_TEST_H
 
 #include "cli/verb.h"
+#include "services/coverage.h"
 #include "services/rehearsal.h"
 
 /* A site with the values of one `with:`. */
@@ -37,7 +38,8 @@ struct test_run {
 	int64_t ms;
 	bool update, color;
 	unsigned updated;
-	struct test_edits *edits; /* --update */
+	struct test_edits *edits;  /* --update */
+	struct coverage *coverage; /* --coverage, or NULL */
 };
 
 /* Opens the site and reads its tests. Not 0: everything was said, exit with *code. */

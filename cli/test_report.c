@@ -76,9 +76,23 @@ static json_t *json_of(const struct test_run *run)
 			   "failed", (json_int_t)run->failed, "ms", (json_int_t)run->ms, "cases", cases);
 	if (run->updated)
 		json_object_set_new(answer, "updated", json_integer(run->updated));
+	if (run->coverage)
+		json_object_set_new(answer, "coverage", coverage_json_new(run->coverage));
 	if (run->findings.count)
 		json_object_set_new(answer, "findings", report_json_new(&run->findings));
 	return answer;
+}
+
+static void print_coverage(const struct test_run *run, const char *indent)
+{
+	struct buf text;
+
+	if (!run->coverage)
+		return;
+	buf_init(&text, SIZE_MAX / 2);
+	coverage_tell(run->coverage, &text);
+	print_indented(run, text.data, indent);
+	buf_free(&text);
 }
 
 void test_report_end(const struct test_run *run)
@@ -90,10 +104,12 @@ void test_report_end(const struct test_run *run)
 		verb_print_json(answer);
 		json_decref(answer);
 	} else if (argument_given(run->arguments, "tap")) {
+		print_coverage(run, "# ");
 		printf("1..%zu\n", run->count);
 	} else if (!run->count && !run->findings.errors) {
 		printf("There are no tests in %s/tests; `ferrule help test` tells how to write one.\n", run->directory);
 	} else {
+		print_coverage(run, "");
 		printf("%zu test%s: %zu ok, %zu failed", run->count, run->count == 1 ? "" : "s", run->ok, run->failed);
 		if (run->updated)
 			printf(", %u rewritten (look at the differences before you keep them)", run->updated);

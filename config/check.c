@@ -174,6 +174,26 @@ void site_secrets(const struct site *site, void (*each)(void *, const char *), v
 	filled_each(site->load, secret_found, &walk);
 }
 
+struct expressions_walk {
+	void (*each)(void *, struct expression *, bool);
+	void *arg;
+};
+
+static void expression_found(void *arg, const struct found *found)
+{
+	const struct expressions_walk *walk = arg;
+
+	if (found->expression)
+		walk->each(walk->arg, found->expression, found->mapping);
+}
+
+void site_expressions(const struct site *site, void (*each)(void *, struct expression *, bool), void *arg)
+{
+	struct expressions_walk walk = {each, arg};
+
+	filled_each(site->load, expression_found, &walk);
+}
+
 /* ---- topics ---------------------------------------------------------------------------------------------- */
 static const struct topic_use *other_end(const struct load *load, const struct topic_use *use)
 {

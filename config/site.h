@@ -203,6 +203,8 @@ void site_secrets(const struct site *, void (*each)(void *arg, const char *name)
 const struct lookup_table *site_table(const struct site *, const char *name, struct error *);
 /* The same of a text by itself, by the ending of its name; rows and lines are the caller's. -1: findings say why. */
 int lookup_table_read(struct arena *, struct findings *, const char *path, struct span text, struct lookup_table *);
+/* Calls back for every expression of the site's flows that is no template's; mapping: it is a file of mappings/. */
+void site_expressions(const struct site *, void (*each)(void *arg, struct expression *, bool mapping), void *arg);
 const struct system *site_system(const struct site *, struct span name);
 struct topology *site_topology_new(const struct site *);
 

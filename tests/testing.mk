@@ -2,3 +2,9 @@
 TESTING_TESTS = tests/testing/verb.py
 dist_check_SCRIPTS += $(TESTING_TESTS)
 TESTS += $(TESTING_TESTS)
+
+TESTING_UNITS = tests/testing/marks
+check_PROGRAMS += $(TESTING_UNITS)
+TESTS += $(TESTING_UNITS)
+tests_testing_marks_SOURCES = tests/testing/marks.c
+tests_testing_marks_LDADD = $(CHECK_LIBS)
