@@ -34,5 +34,6 @@ ferrule_SOURCES += %D%/test.c %D%/test.h
 ferrule_SOURCES += %D%/test_report.c
 ferrule_SOURCES += %D%/test_update.c %D%/test_update.h %D%/yaml_write.c %D%/yaml_write.h
 ferrule_SOURCES += %D%/trace.c
+ferrule_SOURCES += %D%/validate.c
 ferrule_SOURCES += %D%/version.c
 ferrule_LDADD = $(LAYERS) $(LIBS_FOREIGN)

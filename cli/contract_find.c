@@ -35,7 +35,7 @@ static const json_t *load(struct contracts *contracts, const char *path, struct 
 
 	if (schema)
 		return schema;
-	schema = json_load_file(path, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &why);
+	schema = json_load_file(path, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &why);
 	if (!schema) {
 		error_set(error, ERROR_REJECT, "contract.json", "%s:%d:%d: %s", path, why.line, why.column, why.text);
 		return NULL;

@@ -1,8 +1,7 @@
-/* ferrule decode, encode, map, validate: one step by hand, from a file or standard input, with no site needed. */
+/* ferrule decode, encode, map: one step by hand, from a file or standard input, with no site needed. */
 #include "config.h"
 
 #include <fcntl.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -10,7 +9,6 @@
 
 #include "base/tree.h"
 #include "cli/verb.h"
-#include "config/site.h"
 #include "services/registry.h"
 #include "transformers/chain.h"
 
@@ -21,18 +19,11 @@ static const struct verb_option plain_options[] = {
 	{NULL, NULL, NULL},
 };
 
-static const struct verb_option site_options[] = {
-	{"json", NULL, "tell what is broken as JSON, a line each, on standard error"},
-	{"site", "DIR", "a site whose contracts count, too (the current directory)"},
-	{NULL, NULL, NULL},
-};
-
 struct hand {
 	const struct arguments *arguments;
 	struct arena *arena;
 	struct findings findings;
 	struct span mapping; /* the text of the mapping at hand */
-	json_t *schema;
 };
 
 /* ---- input ------------------------------------------------------------------------------------------------------- */
@@ -131,13 +122,6 @@ static const struct span *mapping_of(void *arg, const char *name, const char **f
 	return &hand->mapping;
 }
 
-static const json_t *contract_of(void *arg, const char *name)
-{
-	struct hand *hand = arg;
-
-	return hand->schema;
-}
-
 static int fill_step(struct hand *hand, struct chain_step *into, const char *step, const char *main_value,
 		     const struct transformer_context *surroundings, struct error *error)
 {
@@ -175,7 +159,7 @@ static const char *json_form(struct reader *input)
 static struct chain *make_chain(struct hand *hand, const char *step, const char *main_value, const char *decode,
 				struct error *error)
 {
-	struct transformer_context surroundings = {.site = hand, .contract = contract_of};
+	struct transformer_context surroundings = {.site = hand};
 	struct chain_step steps[2];
 	size_t n = 0;
 
@@ -218,7 +202,6 @@ static void begin(struct hand *hand, const struct arguments *arguments)
 
 static int end(struct hand *hand, int code)
 {
-	json_decref(hand->schema);
 	findings_free(&hand->findings);
 	arena_free(hand->arena);
 	if (fflush(stdout))
@@ -261,49 +244,6 @@ static int map(const struct arguments *arguments)
 	return end(&hand, code);
 }
 
-/* A schema file, or a contract's name: the site's own, else a shipped one. */
-static json_t *find_schema(const struct arguments *arguments, const char *name, struct error *error)
-{
-	const char *site = argument_given(arguments, "site") ? argument(arguments, "site") : ".";
-	char shipped[PATH_MAX], *places[3];
-	json_t *schema = NULL;
-	json_error_t why = {.text = ""};
-
-	config_shipped(shipped, sizeof shipped, "canonical");
-	places[0] = mem_strdup(name);
-	places[1] = mem_printf("%s/canonical/%s.schema.json", site, name);
-	places[2] = mem_printf("%s/%s.schema.json", shipped, name);
-	for (size_t i = 0; i < sizeof places / sizeof *places && !schema; i++)
-		if (!access(places[i], R_OK)) {
-			schema = json_load_file(places[i], JSON_REJECT_DUPLICATES, &why);
-			if (!schema)
-				error_set(error, ERROR_REJECT, "contract.json", "%s:%d:%d: %s", places[i], why.line,
-					  why.column, why.text);
-			break;
-		}
-	if (!schema && !why.text[0])
-		error_set(error, ERROR_REJECT, "contract.unknown", "no contract %s: looked in %s and %s", name,
-			  places[1], places[2]);
-	for (size_t i = 0; i < sizeof places / sizeof *places; i++)
-		free(places[i]);
-	return schema;
-}
-
-static int validate(const struct arguments *arguments)
-{
-	struct error error = {0};
-	struct hand hand;
-	int code;
-
-	begin(&hand, arguments);
-	hand.schema = find_schema(arguments, arguments->words[0], &error);
-	if (hand.schema)
-		code = by_hand(&hand, "validate", arguments->words[0], argument_word(arguments, 1, NULL), true);
-	else
-		code = verb_failed(arguments, &error);
-	return end(&hand, code);
-}
-
 const struct verb verb_decode = {
 	.name = "decode",
 	.words = "FORMAT [FILE]",
@@ -340,18 +280,4 @@ const struct verb verb_map = {
 	.json = "on standard error a line for what is broken: {verb, step, code, text, position}",
 	.options = plain_options,
 	.run = map,
-};
-
-const struct verb verb_validate = {
-	.name = "validate",
-	.words = "CONTRACT [FILE]",
-	.words_min = 1,
-	.words_max = 2,
-	.summary = "Validate JSON lines against a contract (order/v1) or a schema file",
-	.text = "  ferrule decode x12 input/acme/20260302-acme-0001.edi | ferrule map mappings/acme-850-to-order.jq |\n"
-		"    ferrule validate order/v1\n\nWhat is valid is printed again; what is not, is told on "
-		"standard error, and the exit code is 1.\n",
-	.json = "on standard error a line for what is broken: {verb, step, code, text, position}",
-	.options = site_options,
-	.run = validate,
 };

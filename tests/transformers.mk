@@ -1,5 +1,6 @@
 # tests of transformers, and of the expressions that they stand on
-TRANSFORMER_TESTS = tests/unit/expression tests/unit/chain tests/unit/x12_samples tests/golden/golden tests/schema/suite
+TRANSFORMER_TESTS = tests/unit/expression tests/unit/chain tests/unit/x12_samples tests/golden/golden \
+  tests/schema/suite tests/schema/cases tests/unit/schema
 check_PROGRAMS += $(TRANSFORMER_TESTS)
 TESTS += $(TRANSFORMER_TESTS)
 
@@ -15,3 +16,10 @@ tests_golden_golden_LDADD = $(CHECK_LIBS)
 EXTRA_DIST += tests/golden
 tests_schema_suite_SOURCES = tests/schema/suite.c
 tests_schema_suite_LDADD = $(CHECK_LIBS)
+tests_schema_cases_SOURCES = tests/schema/cases.c
+tests_schema_cases_LDADD = $(CHECK_LIBS)
+EXTRA_DIST += tests/schema/arrays.json tests/schema/combining.json tests/schema/dialects.json tests/schema/dynamic.json \
+  tests/schema/formats.json tests/schema/mistakes.json tests/schema/numbers.json tests/schema/objects.json \
+  tests/schema/references.json tests/schema/texts.json tests/schema/unevaluated.json tests/schema/values.json
+tests_unit_schema_SOURCES = tests/unit/schema.c
+tests_unit_schema_LDADD = $(CHECK_LIBS)

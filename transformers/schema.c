@@ -68,10 +68,12 @@ void schema_free(struct schema *schema)
 
 int schema_check_all(const struct schema *schema, const json_t *document, struct schema_faults *faults)
 {
-	struct check check = {.schema = schema}, again = {.schema = schema, .faults = faults};
+	size_t most = schema->options.work_max ? schema->options.work_max : SCHEMA_WORK_MAX;
+	struct check check = {.schema = schema, .work_max = most}, again = check;
 	struct spot top = {NULL, NULL, 0, 0};
 
 	*faults = (struct schema_faults){.count = 0};
+	again.faults = faults;
 	if (rule_check(&check, schema->root, document, &top, NULL) && !check.overrun)
 		return 0;
 	if (!check.overrun)

@@ -20,7 +20,7 @@
 #define SCHEMA_RULES_MAX 200000
 #define SCHEMA_DOCUMENTS_MAX 500
 #define SCHEMA_DEPTH_MAX 2048
-#define SCHEMA_WORK_MAX 50000000
+#define SCHEMA_WORK_MAX 20000000
 #define SCHEMA_FAULTS_MAX 10
 
 struct schema;
@@ -36,6 +36,7 @@ struct schema_options {
 	 * as long as the schema. NULL: not there. The function may be NULL. */
 	const json_t *(*document)(void *arg, const char *address);
 	void *arg;
+	size_t work_max; /* 0: SCHEMA_WORK_MAX */
 };
 
 struct schema_fault {

@@ -126,10 +126,28 @@ static void take_faults(struct check *check, struct schema_faults *from)
 	from->count = 0;
 }
 
+/* The types that some form allows; 0 when one allows any. */
+static unsigned allowed_types(const struct rule_list *list)
+{
+	unsigned types = 0;
+
+	for (size_t i = 0; i < list->count; i++) {
+		const struct rule *rule = list->items[i];
+
+		for (int n = 0; n < 10 && !rule->types && rule->logic && rule->logic->reference; n++)
+			rule = rule->logic->reference;
+		if (!rule->types)
+			return 0;
+		types |= rule->types;
+	}
+	return types;
+}
+
 static bool none_fits(struct check *check, const struct rule *rule, const char *keyword, const struct rule_list *list,
 		      const json_t *value, const struct spot *spot)
 {
 	struct schema_faults why = {.count = 0};
+	unsigned types = allowed_types(list);
 	const char *title = NULL;
 	long best;
 
@@ -140,6 +158,8 @@ static bool none_fits(struct check *check, const struct rule *rule, const char *
 		title = json_string_value(json_object_get(list->items[best]->json, "title"));
 	if (list->count == 1 && best >= 0)
 		;
+	else if (best < 0 && types)
+		fault_type(check, rule, keyword, types, value, spot);
 	else if (best < 0)
 		check_fault(check, rule, keyword, spot, "fits none of the %zu forms that are allowed here",
 			    list->count);
@@ -274,7 +294,7 @@ static bool check_text(struct check *check, const struct rule *rule, const json_
 	struct span span = span_make(json_string_value(value), json_string_length(value));
 	double length = text->min > 0 || text->max < (double)span.len ? (double)text_length(value) : 0;
 	bool ok = true;
-	int found = text->pattern ? pattern_match(text->pattern, span) : 1;
+	int found = text->pattern ? pattern_match(text->pattern, span, &check->work) : 1;
 
 	if (text->min > length)
 		AND(ok, fault_text(check, rule, "minLength", value, spot));
@@ -340,7 +360,8 @@ static bool check_rules(struct check *check, const struct rule *rule, const json
 	bool ok = true;
 
 	if (!fits_type(rule, value))
-		return fault_type(check, rule, value, spot); /* nothing else about it is worth telling */
+		return fault_type(check, rule, "type", rule->types, value,
+				  spot); /* nothing else about it is worth telling */
 	if (rule->enumeration && !fits_enum(rule, value))
 		AND(ok, fault_enum(check, rule, value, spot));
 	if (rule->constant && !value_same(rule->constant, value))
@@ -373,7 +394,7 @@ bool rule_check(struct check *check, const struct rule *rule, const json_t *valu
 							  : NULL;
 	struct scope scope = {check->scope, rule->resource};
 	struct seen own;
-	bool ok;
+	bool ok, hidden;
 
 	if (rule->verdict == VERDICT_ALWAYS)
 		return true;
@@ -381,10 +402,12 @@ bool rule_check(struct check *check, const struct rule *rule, const json_t *valu
 		return check_fault(check, rule, NULL, spot, "is not allowed here");
 	if (check->overrun || (check->faults && check->faults->more))
 		return false;
-	if (++check->work > SCHEMA_WORK_MAX)
+	if (++check->work > check->work_max)
 		return overrun(check, "takes too much work to be held against its schema");
 	if (check->depth >= SCHEMA_DEPTH_MAX)
 		return overrun(check, "is nested too deep for its schema, or the schema refers to itself without end");
+	hidden = rule->secret || (rule->logic && rule->logic->reference && rule->logic->reference->secret);
+	check->secret += hidden;
 	check->depth++;
 	if (!scope.up || scope.up->resource != rule->resource)
 		check->scope = &scope;
@@ -392,10 +415,12 @@ bool rule_check(struct check *check, const struct rule *rule, const json_t *valu
 		own = seen_new(value);
 	ok = check_rules(check, rule, value, spot, below ? &own : seen);
 	if (below) {
-		AND(ok, check_unevaluated(check, rule, below, value, spot, &own));
+		/* What did not fit has evaluated nothing, which is no fault of what is left over. */
+		ok = ok && check_unevaluated(check, rule, below, value, spot, &own);
 		seen_end(&own, ok ? seen : NULL);
 	}
 	check->scope = scope.up;
 	check->depth--;
+	check->secret -= hidden;
 	return ok;
 }

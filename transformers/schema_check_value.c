@@ -43,7 +43,7 @@ static bool check_member(struct check *check, const struct rule *rule, const jso
 	if (known)
 		AND(ok, rule_check(check, member->rule, value, spot, NULL));
 	for (size_t i = 0; i < object->patterns_count; i++) {
-		int found = pattern_match(object->patterns[i].pattern, span_make(spot->key, spot->len));
+		int found = pattern_match(object->patterns[i].pattern, span_make(spot->key, spot->len), &check->work);
 
 		if (found < 0)
 			AND(ok, check_fault(check, rule, "patternProperties", spot,

@@ -44,8 +44,9 @@ static void put_rule(struct buf *pointer, const struct rule *rule)
 	if (!rule->parent) {
 		const char *address = rule->resource && !rule->resource->main ? rule->resource->uri : "";
 
-		buf_text(pointer, address + (strncmp(address, SCHEMA_CONTRACT, strlen(SCHEMA_CONTRACT)) ?
-					     0 : strlen(SCHEMA_CONTRACT)));
+		buf_text(pointer, address + (strncmp(address, SCHEMA_CONTRACT, strlen(SCHEMA_CONTRACT))
+						     ? 0
+						     : strlen(SCHEMA_CONTRACT)));
 		buf_printf(pointer, "#%s", rule->start ? rule->start : "");
 		return;
 	}
@@ -186,7 +187,7 @@ static void put_json(struct buf *message, const json_t *value, size_t max)
 	buf_free(&text);
 }
 
-static void put_value(struct buf *message, const struct rule *rule, const json_t *value)
+static void put_value(const struct check *check, struct buf *message, const json_t *value)
 {
 	switch (json_typeof(value)) {
 	case JSON_OBJECT:
@@ -208,35 +209,40 @@ static void put_value(struct buf *message, const struct rule *rule, const json_t
 		buf_text(message, "the text");
 		break;
 	default:
-		buf_text(message, rule->secret ? "a number" : "the number");
+		buf_text(message, check->secret ? "a number" : "the number");
 		break;
 	}
-	if (rule->secret)
+	if (check->secret)
 		return;
 	buf_char(message, ' ');
 	put_json(message, value, SHOWN_MAX);
 }
 
-bool fault_type(struct check *check, const struct rule *rule, const json_t *value, const struct spot *spot)
+bool fault_type(struct check *check, const struct rule *rule, const char *keyword, unsigned types, const json_t *value,
+		const struct spot *spot)
 {
 	static const char *const words[] = {"null",     "true or false", "an object",     "a list",
 					    "a number", "a text",        "a whole number"};
-	unsigned left = rule->types;
+	static const enum kind order[] = {KIND_OBJECT, KIND_ARRAY,   KIND_STRING, KIND_INTEGER,
+					  KIND_NUMBER, KIND_BOOLEAN, KIND_NULL};
+	unsigned left = types;
 	struct buf message;
 
 	if (!check->faults)
 		return false;
 	begin(check, &message);
 	buf_text(&message, "must be ");
-	for (unsigned i = 0; left; i++) {
-		if (!(left & 1u << i))
+	for (size_t n = 0; left; n++) {
+		unsigned kind = order[n];
+
+		if (!(left & 1u << kind))
 			continue;
-		left &= ~(1u << i);
-		buf_printf(&message, "%s%s", words[i], !left ? "" : left & (left - 1) ? ", " : " or ");
+		left &= ~(1u << kind);
+		buf_printf(&message, "%s%s", words[kind], !left ? "" : left & (left - 1) ? ", " : " or ");
 	}
 	buf_text(&message, ", is ");
-	put_value(&message, rule, value);
-	return add_fault(check, rule, "type", spot, &message);
+	put_value(check, &message, value);
+	return add_fault(check, rule, keyword, spot, &message);
 }
 
 bool fault_enum(struct check *check, const struct rule *rule, const json_t *value, const struct spot *spot)
@@ -247,7 +253,7 @@ bool fault_enum(struct check *check, const struct rule *rule, const json_t *valu
 
 	if (!check->faults)
 		return false;
-	if (json_is_string(value) && !rule->secret && json_string_length(value) < SHOWN_MAX)
+	if (json_is_string(value) && !check->secret && json_string_length(value) < SHOWN_MAX)
 		near = nearest_name(span_of(json_string_value(value)), rule->texts, rule->texts_count);
 	buf_init(&list, 64 * 1024);
 	for (size_t i = 0; i < n && list.len < LIST_MAX + 1; i++) {
@@ -259,7 +265,7 @@ bool fault_enum(struct check *check, const struct rule *rule, const json_t *valu
 	put_clipped(&message, buf_view(&list), LIST_MAX);
 	buf_free(&list);
 	buf_text(&message, ", is ");
-	put_value(&message, rule, value);
+	put_value(check, &message, value);
 	if (near)
 		buf_printf(&message, "; did you mean \"%s\"?", near);
 	return add_fault(check, rule, "enum", spot, &message);
@@ -275,7 +281,7 @@ bool fault_const(struct check *check, const struct rule *rule, const json_t *val
 	buf_text(&message, "must be ");
 	put_json(&message, rule->constant, LIST_MAX);
 	buf_text(&message, ", is ");
-	put_value(&message, rule, value);
+	put_value(check, &message, value);
 	return add_fault(check, rule, "const", spot, &message);
 }
 
@@ -295,7 +301,7 @@ bool fault_bound(struct check *check, const struct rule *rule, const char *keywo
 	buf_printf(&message, "must be %s", how);
 	put_json(&message, bound, SHOWN_MAX);
 	buf_text(&message, ", is ");
-	put_value(&message, rule, value);
+	put_value(check, &message, value);
 	return add_fault(check, rule, keyword, spot, &message);
 }
 
@@ -321,7 +327,7 @@ bool fault_text(struct check *check, const struct rule *rule, const char *keywor
 		return add_fault(check, rule, keyword, spot, &message);
 	}
 	buf_text(&message, ", is ");
-	put_value(&message, rule, value);
+	put_value(check, &message, value);
 	return add_fault(check, rule, keyword, spot, &message);
 }
 

@@ -171,7 +171,7 @@ static bool is_label(const struct pattern *pattern, const uint32_t *points, size
 	buf_init(&text, 4 * LABEL_MAX + 4);
 	for (size_t i = 0; i < count; i++)
 		put_point(&text, points[i]);
-	fits = pattern_match(pattern, buf_view(&text)) == 1;
+	fits = pattern_match(pattern, buf_view(&text), NULL) == 1;
 	buf_free(&text);
 	return fits;
 }

@@ -97,8 +97,10 @@ static json_t *parse(size_t i)
 	struct span left = span_of(metaschemas[i].vocabularies);
 
 	buf_init(&text, 16384);
-	buf_printf(&text, "{\"$schema\": \"%sschema\", \"$id\": \"%s%s\", \"$dynamicAnchor\": \"meta\", "
-			  "\"type\": [\"object\", \"boolean\"], ", ADDRESS, ADDRESS, metaschemas[i].name);
+	buf_printf(&text,
+		   "{\"$schema\": \"%sschema\", \"$id\": \"%s%s\", \"$dynamicAnchor\": \"meta\", "
+		   "\"type\": [\"object\", \"boolean\"], ",
+		   ADDRESS, ADDRESS, metaschemas[i].name);
 	put_text(&text, metaschemas[i].rest);
 	buf_char(&text, '}');
 	meta = json_loadb(text.data, text.len, 0, NULL);

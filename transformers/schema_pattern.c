@@ -379,7 +379,6 @@ struct pattern *pattern_new(struct span text, struct error *error)
 	pattern->limits = pcre2_match_context_create(NULL);
 	if (!pattern->match || !pattern->limits)
 		abort();
-	pcre2_set_match_limit(pattern->limits, PATTERN_WORK_MAX);
 	pcre2_set_heap_limit(pattern->limits, 64 * 1024); /* KiB */
 	return pattern;
 }
@@ -395,14 +394,24 @@ void pattern_free(struct pattern *pattern)
 	free(pattern);
 }
 
-int pattern_match(const struct pattern *pattern, struct span text)
+/* PCRE2 does not tell how many steps a match took, only that they were too many: so it is tried with few first. */
+int pattern_match(const struct pattern *pattern, struct span text, size_t *work)
 {
-	int found;
+	const struct {
+		uint32_t steps;
+		size_t work;
+	} tries[] = {{200 + 4 * (uint32_t)text.len, 1 + text.len / 64}, {10000, 500}, {PATTERN_WORK_MAX, 500000}};
+	int found = PCRE2_ERROR_MATCHLIMIT;
 
 	if (text.len > PATTERN_TEXT_MAX)
 		return -1;
-	found = pcre2_match(pattern->code, (PCRE2_SPTR)(text.data ? text.data : ""), text.len, 0, 0, pattern->match,
-			    pattern->limits);
+	for (size_t i = 0; i < 3 && found == PCRE2_ERROR_MATCHLIMIT; i++) {
+		pcre2_set_match_limit(pattern->limits, tries[i].steps);
+		found = pcre2_match(pattern->code, (PCRE2_SPTR)(text.data ? text.data : ""), text.len, 0, 0,
+				    pattern->match, pattern->limits);
+		if (work)
+			*work += tries[i].work;
+	}
 	return found >= 0 ? 1 : found == PCRE2_ERROR_NOMATCH ? 0 : -1;
 }
 

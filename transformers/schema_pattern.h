@@ -17,8 +17,9 @@ struct pattern;
 /* NULL: REJECT `pattern.invalid`, with what is wrong and where. */
 struct pattern *pattern_new(struct span text, struct error *);
 void pattern_free(struct pattern *); /* NULL is legal */
-/* 1: somewhere in the text it matches; 0: nowhere; -1: the text is too long or the match too much work. */
-int pattern_match(const struct pattern *, struct span text);
+/* 1: somewhere in the text it matches; 0: nowhere; -1: the text is too long or the match too much work. *work grows by
+ * about what it took, in steps of a walk over the document; it may be NULL. */
+int pattern_match(const struct pattern *, struct span text, size_t *work);
 const char *pattern_text(const struct pattern *); /* as it was written */
 
 #endif

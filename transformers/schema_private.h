@@ -218,8 +218,8 @@ struct check {
 	const struct schema *schema;
 	struct schema_faults *faults; /* NULL: only whether it fits */
 	const struct scope *scope;
-	size_t work;
-	int depth, explaining;
+	size_t work, work_max;
+	int depth, explaining, secret; /* secret: values are not shown */
 	bool naming;         /* the value at hand is the name of a member */
 	const char *overrun; /* what limit was met; everything fails from then on */
 };
@@ -243,7 +243,8 @@ size_t text_length(const json_t *); /* in code points */
  * rule, NULL: the one that leads to it. */
 bool check_fault(struct check *, const struct rule *, const char *keyword, const struct spot *, const char *format, ...)
 	__attribute__((format(printf, 5, 6)));
-bool fault_type(struct check *, const struct rule *, const json_t *, const struct spot *);
+bool fault_type(struct check *, const struct rule *, const char *keyword, unsigned types, const json_t *,
+		const struct spot *);
 bool fault_enum(struct check *, const struct rule *, const json_t *, const struct spot *);
 bool fault_const(struct check *, const struct rule *, const json_t *, const struct spot *);
 bool fault_bound(struct check *, const struct rule *, const char *keyword, const json_t *bound, const json_t *,

@@ -99,7 +99,8 @@ static void read_vocabularies(struct compile *compile, struct resource *resource
 	const char *name;
 
 	if (!meta) {
-		compile_fault(compile, place, "$schema", "the dialect %s is not known here; contracts are %s", address,
+		compile_fault(compile, place, "$schema",
+			      "names the dialect %s, which is not known here; contracts are of %s", address,
 			      SCHEMA_META_2020);
 		return;
 	}
@@ -112,7 +113,8 @@ static void read_vocabularies(struct compile *compile, struct resource *resource
 		resource->vocabularies |= bit;
 		if (!bit && json_is_true(needed))
 			compile_fault(compile, place, "$schema",
-				      "the dialect %s needs the vocabulary %s, which is not known", address, name);
+				      "names the dialect %s, which needs the vocabulary %s; that is not known", address,
+				      name);
 	}
 }
 
@@ -298,9 +300,7 @@ static void follow(struct compile *compile, const struct reference *reference)
 
 	if (!resource)
 		compile_fault(compile, reference->from, reference->keyword,
-			      "\"%.200s\" leads nowhere: there is no such "
-			      "document",
-			      reference->text);
+			      "\"%.200s\" leads nowhere: there is no such document", reference->text);
 	else if (!target)
 		compile_fault(compile, reference->from, reference->keyword, "\"%.200s\" leads nowhere in its document",
 			      reference->text);

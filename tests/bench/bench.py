@@ -196,6 +196,54 @@ def bench_program(name, *arguments, env=None):
         raise lab.Failure(f"{name} ended with {done.returncode}")
 
 
+def python_checks(folder, name, document, rounds, seconds):
+    """The same by Python's jsonschema, documents a second; None where it is not installed."""
+    try:
+        import jsonschema
+    except ImportError:
+        return None
+    load = lambda contract: json.loads(lab.read(os.path.join(folder, contract + ".schema.json")))  # noqa: E731
+    keywords = {}
+    try:
+        from referencing import Registry, Resource
+        keywords["registry"] = Registry(retrieve=lambda uri: Resource.from_contents(load("/".join(uri.split("/")[-2:]))))
+    except ImportError:
+        pass
+    validator, rates = jsonschema.Draft202012Validator(load(name), **keywords), []
+    for _ in range(rounds):
+        count, began = 0, time.perf_counter()
+        while time.perf_counter() - began < seconds:
+            if not validator.is_valid(document):
+                raise lab.Failure("Python's jsonschema finds a fault in the order")
+            count += 1
+        rates.append(count / (time.perf_counter() - began))
+    return statistics.median(rates)
+
+
+def bench_schema(root):
+    """An order of 20 lines, as the sample's mapping makes it, against its contract."""
+    source, canonical = os.path.dirname(os.path.dirname(HERE)), os.path.join(os.path.dirname(os.path.dirname(HERE)), "config/canonical")
+    mapping = os.path.join(source, "config/sample/order-to-cash/mappings/acme-850-to-order.jq")
+    few = LINES[:]
+    LINES.extend(LINES[at % len(few)] for at in range(17))
+    text = interchange(1, 1)
+    LINES[:] = few
+    decoded = subprocess.run([FERRULE, "decode", "x12"], input=text, check=True, stdout=subprocess.PIPE, text=True, timeout=30).stdout
+    order = subprocess.run([FERRULE, "map", mapping], input=decoded, check=True, stdout=subprocess.PIPE, text=True, timeout=30).stdout
+    path = os.path.join(root, "order.json")
+    lab.write(path, order)
+    rounds, seconds = (1, 0.05) if SMOKE else (5, 0.4)
+    done = subprocess.run([os.path.join(BUILD, "tests/bench/schema"), canonical, "order/v1", path, str(rounds), str(seconds)], check=True,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, timeout=60)
+    figures = json.loads(done.stdout)
+    figures["name"] = figures.pop("bench")
+    python = python_checks(canonical, "order/v1", json.loads(order), rounds, seconds)
+    if python:
+        ratio = figures["checked_per_s"] / python
+        figures.update(python_jsonschema_per_s=rounded(python), ratio=round(ratio, 1), goal=20, reached=ratio >= 20)
+    say(**figures)
+
+
 def bench_start(site):
     site.start()  # the first makes the database
     site.stop()
@@ -271,6 +319,7 @@ def main():
     try:
         bench_machine()
         bench_program("hop_spool", *(("300", "1") if SMOKE else ("20000", "5")))
+        bench_schema(root)
         for part in (bench_one_machine, bench_several):
             os.mkdir(os.path.join(root, part.__name__))
             part(os.path.join(root, part.__name__))
