@@ -24,29 +24,52 @@
 /* ---- words that are not there */
 #define ABSENT(name) "def " name ": $__absent; "
 #define PRELUDE                                                                                                        \
-	"{} as $ENV | .[1] as $envelope | .[2] as $__now | def now: $__now; "                                          \
-	ABSENT("env") ABSENT("input") ABSENT("inputs") ABSENT("debug") ABSENT("stderr")                                \
-	ABSENT("input_filename") ABSENT("input_line_number") ABSENT("modulemeta") ABSENT("get_search_list")            \
-	ABSENT("halt") ABSENT("halt_error") ABSENT("halt_error(f)") ABSENT("localtime") ABSENT("strflocaltime(f)")     \
-	"def __implode: implode; def implode: if type == \"array\" and "                                               \
-	"all(.[]; type == \"number\" and . >= 0 and . <= 1114111 and (. < 55296 or . > 57343)) "                       \
-	"then __implode else error(\"implode needs an array of code points\") end; "                                   \
-	"def __indices($i): indices($i); def indices($i): "                                                            \
-	"if type == \"string\" and $i == \"\" then [] elif type == \"array\" then "                                    \
-	"(if ($i | type) == \"array\" then $i else [$i] end) as $x | ($x | length) as $n | if $n == 0 then [] "        \
-	"else [range(0; length - $n + 1) as $k | select(.[$k:$k + $n] == $x) | $k] end else __indices($i) end; "       \
-	"def index($i): indices($i) | .[0]; def rindex($i): indices($i) | .[-1:][0]; "                                 \
-	"def __strftime(f): strftime(f); def strftime(f): "                                                            \
-	"if type == \"number\" and ((. > -1e15 and . < 1e15) | not) "                                                  \
-	"then error(\"strftime: \\(.) seconds are no time\") else __strftime(f) end; "                                 \
-	"def todateiso8601: strftime(\"%Y-%m-%dT%H:%M:%SZ\"); "                                                        \
-	"def dateiso8601: todateiso8601; def todate: todateiso8601; def date: todateiso8601; "                         \
-	".[0] | (\n"
+	"{} as $ENV | .[1] as $envelope | .[2] as $__now | def now: $__now; " ABSENT("env") ABSENT("input") ABSENT(    \
+		"inputs") ABSENT("debug") ABSENT("stderr") ABSENT("input_filename") ABSENT("input_line_number")        \
+		ABSENT("modulemeta") ABSENT("get_search_list") ABSENT("halt") ABSENT("halt_error")                     \
+			ABSENT("halt_error(f)") ABSENT("localtime") ABSENT(                                            \
+				"strflocaltime(f)") "def __implode: implode; def implode: if type == \"array\" and "   \
+						    "all(.[]; type == \"number\" and . >= 0 and . <= 1114111 and (. "  \
+						    "< 55296 or . > 57343)) "                                          \
+						    "then __implode else error(\"implode needs an array of code "      \
+						    "points\") end; "                                                  \
+						    "def __indices($i): indices($i); def indices($i): "                \
+						    "if type == \"string\" and $i == \"\" then [] elif type == "       \
+						    "\"array\" then "                                                  \
+						    "(if ($i | type) == \"array\" then $i else [$i] end) as $x | ($x " \
+						    "| length) as $n | if $n == 0 then [] "                            \
+						    "else [range(0; length - $n + 1) as $k | select(.[$k:$k + $n] == " \
+						    "$x) | $k] end else __indices($i) end; "                           \
+						    "def index($i): indices($i) | .[0]; def rindex($i): indices($i) "  \
+						    "| .[-1:][0]; "                                                    \
+						    "def __strftime(f): strftime(f); def strftime(f): "                \
+						    "if type == \"number\" and ((. > -1e15 and . < 1e15) | not) "      \
+						    "then error(\"strftime: \\(.) seconds are no time\") else "        \
+						    "__strftime(f) end; "                                              \
+						    "def todateiso8601: strftime(\"%Y-%m-%dT%H:%M:%SZ\"); "            \
+						    "def dateiso8601: todateiso8601; def todate: todateiso8601; def "  \
+						    "date: todateiso8601; "                                            \
+						    ".[0] | (\n"
 #define EPILOGUE "\n)"
 
 static const char *const absent[] = {
-	"env", "$ENV", "input", "inputs", "debug", "stderr", "input_filename", "input_line_number", "modulemeta",
-	"get_search_list", "halt", "halt_error", "localtime", "strflocaltime", "import", "include", "$__prog_args",
+	"env",
+	"$ENV",
+	"input",
+	"inputs",
+	"debug",
+	"stderr",
+	"input_filename",
+	"input_line_number",
+	"modulemeta",
+	"get_search_list",
+	"halt",
+	"halt_error",
+	"localtime",
+	"strflocaltime",
+	"import",
+	"include",
+	"$__prog_args",
 };
 
 /* ---- telling ----------------------------------------------------------------------------------------------- */

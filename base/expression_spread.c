@@ -39,11 +39,10 @@ static size_t number_end(struct span text, size_t i)
 	return i;
 }
 
-/* Where the token that starts at i ends; strings are not looked into. */
-static size_t token_end(struct span text, size_t i)
+size_t spread_token_end(struct span text, size_t i)
 {
-	static const char *const marks[] = {"?//=", "?//", "//=", "//", "==", "!=", "<=", ">=", "|=", "+=",
-					    "-=",   "*=",  "/=",  "%=", ".."};
+	static const char *const marks[] = {
+		"?//=", "?//", "//=", "//", "==", "!=", "<=", ">=", "|=", "+=", "-=", "*=", "/=", "%=", ".."};
 	struct span rest = span_make(text.data + i, text.len - i);
 	char c = at(text, i);
 
@@ -121,7 +120,7 @@ void spread_make(struct spread *spread, struct span text)
 				i++;
 			continue;
 		}
-		end = c == '"' ? i + 1 : token_end(text, i);
+		end = c == '"' ? i + 1 : spread_token_end(text, i);
 		put(spread, text, i, end);
 		i = end;
 		brackets[depth] += c == '(';
@@ -145,7 +144,7 @@ void spread_free(struct spread *spread)
 
 struct span spread_token(struct span text, size_t offset)
 {
-	size_t end = offset < text.len ? token_end(text, offset) : offset;
+	size_t end = offset < text.len ? spread_token_end(text, offset) : offset;
 
 	if (at(text, offset) == '"')
 		while (end < text.len && end - offset < SHOWN_MAX && text.data[end - 1] != '\n' &&

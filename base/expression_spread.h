@@ -1,5 +1,5 @@
 /* A jq program with every token on a line of its own. libjq tells of a mistake by its line only: told of this text,
- * the line is the token. Within base/ only. */
+ * the line is the token. */
 #ifndef FERRULE_BASE_EXPRESSION_SPREAD_H
 #define FERRULE_BASE_EXPRESSION_SPREAD_H
 
@@ -17,5 +17,8 @@ void spread_make(struct spread *, struct span program);
 void spread_free(struct spread *);
 /* The token at an offset, at most some thirty bytes of it; empty at the end. */
 struct span spread_token(struct span program, size_t offset);
+
+/* Where the token that starts at i ends, by jq 1.6's lexer; a string is not looked into. */
+size_t spread_token_end(struct span program, size_t i);
 
 #endif

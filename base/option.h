@@ -14,7 +14,7 @@ enum option_type {        /* the C type of the field */
 	OPTION_DURATION,  /* int64_t milliseconds; "90s", "5d" */
 	OPTION_BOOL,      /* bool; true, false, yes, no, on, off */
 	OPTION_ENUM,      /* int, the index in range "first|second|third" */
-	OPTION_EXPRESSION,  /* struct expression *, jq */
+	OPTION_EXPRESSION,  /* struct expression *, jq; range: words that are none, "transaction" */
 	OPTION_EXPRESSIONS, /* struct expression_list, a list of jq, or one */
 	OPTION_TEMPLATE,  /* struct template *, text with $(.jq) */
 	OPTION_TEMPLATES, /* struct template_map, a map of names to templates */

@@ -3,6 +3,8 @@ config_libconfig_a_SOURCES = \
   %D%/bundle.c \
   %D%/cache.c \
   %D%/check.c \
+  %D%/check_flows.c \
+  %D%/check_secrets.c \
   %D%/codes.c \
   %D%/compatibility.c %D%/compatibility.h %D%/compatibility_private.h \
   %D%/compatibility_array.c \
@@ -20,10 +22,15 @@ config_libconfig_a_SOURCES = \
   %D%/endpoint.c \
   %D%/environments.c \
   %D%/flow.c \
+  %D%/jq_field.c %D%/jq_walk_private.h \
+  %D%/jq_tokens.c %D%/jq_tokens.h \
+  %D%/jq_walk.c %D%/jq_walk.h \
   %D%/load.c %D%/load.h \
   %D%/registry.h \
+  %D%/reach.c \
   %D%/report.c \
   %D%/sarif.c \
+  %D%/shape.c %D%/shape.h \
   %D%/site.c %D%/site.h \
   %D%/site_yaml.c \
   %D%/snippet.c \

@@ -124,7 +124,7 @@ static int add_file(struct reading *r, const char *relative, struct error *error
 	if (refuse_outside(r, path, error) || read_text(r, path, &text, error))
 		return -1;
 	bundle->files = mem_grow(bundle->files, &r->capacity, bundle->count + 1, sizeof *bundle->files);
-	bundle->files[bundle->count++] = (struct bundle_file){name, text};
+	bundle->files[bundle->count++] = (struct bundle_file){name, text, r->shipped};
 	return 0;
 }
 
@@ -409,7 +409,8 @@ static bool decode_file(struct bundle *bundle, struct span *in, size_t i)
 	if (!take_field(in, &path) || !take_field(in, &text) || path.len == 0 || path.len >= PATH_MAX ||
 	    memchr(path.data, 0, path.len))
 		return false;
-	bundle->files[i] = (struct bundle_file){arena_span(bundle->arena, path).data, arena_span(bundle->arena, text)};
+	bundle->files[i] = (struct bundle_file){arena_span(bundle->arena, path).data, arena_span(bundle->arena, text),
+						false};
 	bundle->count = i + 1;
 	return i == 0 || strcmp(bundle->files[i - 1].path, bundle->files[i].path) < 0;
 }

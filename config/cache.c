@@ -148,7 +148,8 @@ static bool restore(const char *path, const char *key, struct findings *findings
 
 	if (good) {
 		findings_init(&restored);
-		json_array_foreach(list, i, item) good = good && restore_one(item, &restored);
+		json_array_foreach(list, i, item)
+			good = good && restore_one(item, &restored);
 		if (good) {
 			findings_free(findings);
 			*findings = restored;

@@ -31,6 +31,20 @@ static void walk_table(const struct walk *walk, const struct option *table, cons
 	}
 }
 
+/* `by: transaction`: the range of an expression lists words that are no jq. */
+static bool is_word(const struct option *option, const struct expression *expression)
+{
+	struct span text = expression_source(expression);
+	const char *at = option->range, *bar;
+
+	for (; at && option->type == OPTION_EXPRESSION; at = bar ? bar + 1 : NULL) {
+		bar = strchr(at, '|');
+		if (span_equal(text, span_make(at, bar ? (size_t)(bar - at) : strlen(at))))
+			return true;
+	}
+	return false;
+}
+
 static void walk_option(const struct walk *walk, const struct option *option, const void *at, struct place place)
 {
 	const struct expression_list *expressions = at;
@@ -40,7 +54,7 @@ static void walk_option(const struct walk *walk, const struct option *option, co
 	switch (option->type) {
 	case OPTION_EXPRESSION:
 	case OPTION_MAPPING:
-		if (*(struct expression *const *)at)
+		if (*(struct expression *const *)at && !is_word(option, *(struct expression *const *)at))
 			walk->each(walk->arg, &(struct found){.expression = *(struct expression *const *)at,
 							      .mapping = option->type == OPTION_MAPPING,
 							      .place = place});
@@ -80,6 +94,15 @@ void filled_each(const struct load *load, void (*each)(void *, const struct foun
 
 	for (const struct filled *f = load->filled; f; f = f->next)
 		walk_table(&walk, f->table, f->settings, f->node, f->node->place);
+}
+
+void settings_each(const struct option *table, const void *settings, void (*each)(void *, const struct found *),
+		   void *arg)
+{
+	struct walk walk = {each, arg};
+
+	if (table && settings)
+		walk_table(&walk, table, settings, NULL, (struct place){0});
 }
 
 struct checking {
@@ -385,6 +408,8 @@ void site_check(struct site *site, const struct registry *registry, struct findi
 	}
 	check_topics(site->load, whole, findings);
 	check_cycles(site, findings);
+	check_flows(site->load, whole, findings);
+	check_paths(site->load, findings);
 	check_runbooks(site, findings);
 	check_secrets(site, findings);
 	places_resolve(site, findings);

@@ -5,6 +5,8 @@
 
 #include <stdlib.h>
 
+#include "config/jq_walk.h"
+
 #define SCHEMA_DEPTH_MAX 64
 #define DIALECT "https://json-schema.org/draft/2020-12/schema"
 
@@ -304,12 +306,15 @@ static void check_schema(const struct checker *c, const json_t *schema, const st
 static void check_keys(const struct checker *c, struct load *load, const struct node *node)
 {
 	const struct node *list = node_find(node, "x-ferrule-keys");
+	struct shape shape = shape_of(c->contract->schema, c->contract->name);
 
 	for (size_t i = 0; i < c->contract->keys_count; i++) {
 		struct expression *key = expression_new(load->arena, span_of(c->contract->keys[i]),
 							place_of(c, item_node(list, i)));
 
-		expression_check(key, c->findings);
+		if (expression_check(key, c->findings) == 0)
+			jq_walk(load->arena, span_of(c->contract->keys[i]),
+				(struct jq_place){expression_place(key), 0}, &shape, "", "", c->findings);
 		expression_drop(key);
 	}
 }

@@ -271,6 +271,8 @@ int load_source(struct load *load, const char *flow, const struct node *node, si
 		take_name(load, &(struct known_name){into->endpoint.name, flow, NAME_SOURCE, node->place});
 	take_place(load, adapter, pair, flow);
 	into->endpoint.settings = load_fill(load, node, table, also, size);
+	if (into->endpoint.settings)
+		check_secret_values(load, node);
 	return into->endpoint.settings ? 0 : -1;
 }
 
@@ -431,6 +433,8 @@ int load_sink(struct load *load, struct flow *flow, const struct node *to, const
 	if (load_effect(load, nodes.effect, pair->key.place, ops, &sink->effect) == 0 &&
 	    fill_common(load, nodes.settings, ops->options, &common, also) == 0) {
 		sink->settings = load_fill(load, nodes.settings, ops->options, also, ops->settings_size);
+		if (sink->settings)
+			check_secret_values(load, nodes.settings);
 		result = sink->settings ? 0 : -1;
 	}
 	if (nodes.retry != retry)

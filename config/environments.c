@@ -1,5 +1,5 @@
-/* One check over every environment of a site: what is wrong in all of them is told once, anything else with the
- * environments that it is wrong in. See site.h. */
+/* Environments: their files, and one check over all of them, in which what is wrong in every one is told once, anything
+ * else with the environments that it is wrong in. See site.h and load.h. */
 #include "config.h"
 #include "config/load.h"
 
@@ -7,6 +7,136 @@
 
 #define ENVIRONMENTS_MAX 64
 
+/* ---- their files ------------------------------------------------------------------------------------------- */
+static bool below(const char *path, const char *folder)
+{
+	size_t n = strlen(folder);
+
+	return strncmp(path, folder, n) == 0 && path[n] == '/';
+}
+
+static bool is_yaml(const char *path)
+{
+	size_t n = strlen(path);
+
+	return (n > 5 && strcmp(path + n - 5, ".yaml") == 0) || (n > 4 && strcmp(path + n - 4, ".yml") == 0);
+}
+
+static void note_name(void *arg, struct span name, struct span fallback)
+{
+	char *key = mem_span_dup(name);
+
+	if (!fallback.data || !json_object_get(arg, key))
+		json_object_set_new(arg, key, fallback.data ? json_true() : json_false());
+	free(key);
+}
+
+/* Every ${NAME} that any file asks for; true: with a default wherever it stands. */
+static json_t *asked_names_new(const struct bundle *bundle)
+{
+	json_t *names = json_object();
+
+	for (size_t i = 0; i < bundle->count; i++) {
+		if (is_yaml(bundle->files[i].path) && !below(bundle->files[i].path, "environments"))
+			yaml_variables_each(bundle->files[i].text, note_name, names);
+	}
+	return names;
+}
+
+static void check_value(struct load *load, const struct pair *pair, json_t *asked)
+{
+	const char *names[256], *near, *name;
+	char *key = mem_span_dup(pair->key.text);
+	json_t *value;
+	size_t n = 0;
+
+	if (pair->value->type != NODE_SCALAR)
+		load_error(load, pair->value->place, "environment.form", "an environment has values only: NAME: value");
+	check_secret_value(load, pair);
+	if (!json_object_get(asked, key)) {
+		json_object_foreach(asked, name, value) {
+			if (n < sizeof names / sizeof *names)
+				names[n++] = name;
+		}
+		near = nearest_name(pair->key.text, names, n);
+		load_warning(load, pair->key.place, "environment.unused", "no file asks for ${%s}%s%s%s", key,
+			     near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+	}
+	free(key);
+}
+
+/* The first environment beside `one` that has the value; NULL: none. */
+static const char *who_has(struct load *load, const char *one, const char *name)
+{
+	for (size_t i = 0; i < load->bundle->count; i++) {
+		const struct bundle_file *file = &load->bundle->files[i];
+		struct yaml_documents documents;
+		struct findings unused;
+		bool has;
+
+		if (!below(file->path, "environments") || !is_yaml(file->path) || strcmp(file->path, one) == 0)
+			continue;
+		findings_init(&unused);
+		yaml_read(load->arena, &unused, file->path, file->text, NULL, &documents);
+		has = documents.count > 0 && node_find(documents.items[0], name);
+		findings_free(&unused);
+		if (has)
+			return file->path;
+	}
+	return NULL;
+}
+
+/* What others have and this one lacks. Of the environment that is chosen every use says so itself. */
+static void check_lacks(struct load *load, const char *path, const struct node *values, json_t *asked)
+{
+	const char *name, *other;
+	json_t *has_default;
+
+	if (strcmp(path, arena_printf(load->arena, "environments/%s.yaml", load->bundle->environment)) == 0)
+		return;
+	json_object_foreach(asked, name, has_default) {
+		if (json_is_true(has_default) || node_find(values, name) || getenv(name))
+			continue;
+		other = who_has(load, path, name);
+		if (other)
+			load_warning(load, ((struct place){path, 1, 1}), "environment.lacks",
+				     "there is no value for ${%s} here, which %s has; write one, or give it a default "
+				     "where it is asked for",
+				     name, other);
+	}
+}
+
+static void load_environment(struct load *load, const struct bundle_file *file, json_t *asked)
+{
+	struct yaml_documents documents;
+
+	yaml_read(load->arena, load->findings, file->path, file->text, NULL, &documents);
+	for (size_t d = 0; d < documents.count; d++) {
+		const struct node *node = documents.items[d];
+
+		if (d > 0 || node->type != NODE_MAP)
+			load_error(load, node->place, "environment.form", "an environment is one map of NAME: value");
+		for (size_t k = 0; node->type == NODE_MAP && k < node->count; k++)
+			check_value(load, &node->pairs[k], asked);
+		if (d == 0 && node->type == NODE_MAP)
+			check_lacks(load, file->path, node, asked);
+	}
+}
+
+void load_environments(struct load *load)
+{
+	json_t *asked = asked_names_new(load->bundle);
+
+	for (size_t i = 0; i < load->bundle->count; i++) {
+		const struct bundle_file *file = &load->bundle->files[i];
+
+		if (below(file->path, "environments") && is_yaml(file->path))
+			load_environment(load, file, asked);
+	}
+	json_decref(asked);
+}
+
+/* ---- all of them ------------------------------------------------------------------------------------------- */
 static bool same_text(const char *a, const char *b)
 {
 	return strcmp(a ? a : "", b ? b : "") == 0;

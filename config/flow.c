@@ -358,6 +358,7 @@ void load_flow(struct load *load, const struct node *node)
 	if (settings.name && load_name(load, "flow", flow.name, name->place))
 		load_take_name(load, &(struct known_name){flow.name, flow.name, NAME_FLOW, name->place});
 	flow.owner = settings.owner;
+	load_owner(load, settings.owner, node);
 	flow.summary = settings.summary;
 	flow.runbook = settings.runbook;
 	flow.runbook_place = settings.runbook ? node_find(node, "runbook")->place : node->place;

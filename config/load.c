@@ -149,6 +149,14 @@ const struct node *node_without(struct load *load, const struct node *map, const
 	return node;
 }
 
+void load_owner(struct load *load, const char *owner, const struct node *map)
+{
+	const struct node *place = node_find(map, "owner");
+
+	if (owner && place && owner[strspn(owner, " \t\n")] == 0)
+		load_error(load, place->place, "owner.empty", "`owner` names nobody: who answers for this? A team");
+}
+
 /* ---- names ----------------------------------------------------------------------------------------------- */
 bool load_name(struct load *load, const char *what, const char *name, struct place place)
 {

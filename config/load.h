@@ -138,6 +138,9 @@ void inspect_rest(struct site *, const struct registry *, struct findings *);
 void places_resolve(const struct site *, struct findings *); /* of what was told of a byte in a value */
 void load_nothing(struct load *);                        /* what the rest needs when site.yaml is not readable */
 void load_contracts(struct load *);
+void load_environments(struct load *);
+/* An owner that is said must be somebody. */
+void load_owner(struct load *, const char *owner, const struct node *map);
 void contract_check(struct load *, const struct contract *, struct findings *); /* is its schema one? */
 /* Calls back for everything compilable and every secret in settings; the others of the four are NULL. */
 struct found {
@@ -147,6 +150,12 @@ struct found {
 	bool mapping; /* the expression is a file of mappings/ */
 	struct place place;
 };
+void settings_each(const struct option *, const void *settings, void (*each)(void *, const struct found *), void *arg);
+void check_paths(const struct load *, struct findings *); /* do expressions ask for what a message may have? */
+void check_flows(const struct load *, bool whole, struct findings *);
+/* Is a secret written down among these settings, or as this value of an environment? */
+void check_secret_values(struct load *, const struct node *);
+void check_secret_value(struct load *, const struct pair *);
 void filled_each(const struct load *, void (*each)(void *, const struct found *), void *arg);
 void load_system(struct load *, const struct node *);
 void load_flow(struct load *, const struct node *);

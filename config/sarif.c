@@ -16,9 +16,9 @@ static json_t *rules_new(void)
 	json_t *rules = json_array();
 
 	for (const struct finding_code *c = finding_codes; c->code; c++)
-		json_array_append_new(rules, json_pack("{s:s, s:{s:s}, s:{s:s}}", "id", c->code, "shortDescription",
-						       "text", c->help, "defaultConfiguration", "level",
-						       severity_name(c->severity)));
+		json_array_append_new(rules,
+				      json_pack("{s:s, s:{s:s}, s:{s:s}}", "id", c->code, "shortDescription", "text",
+						c->help, "defaultConfiguration", "level", severity_name(c->severity)));
 	return rules;
 }
 

@@ -17,6 +17,7 @@
 struct bundle_file {
 	const char *path; /* relative, with / */
 	struct span text;
+	bool shipped; /* a contract that ships with Ferrule; not known of a revision that was kept */
 };
 
 struct bundle {

@@ -164,6 +164,7 @@ static void fill_chosen(struct load *load, const struct node *node, struct chose
 	const struct option *password = option_named(into->choice->options, "password");
 
 	into->settings = load_fill(load, node, into->choice->options, NULL, into->choice->size);
+	check_secret_values(load, node);
 	if (password && password->type == OPTION_SECRET && into->settings)
 		into->secret = *(const char *const *)((const char *)into->settings + password->offset);
 }

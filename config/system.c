@@ -111,6 +111,7 @@ void load_system(struct load *load, const struct node *node)
 	option_fill(&load->options, ours, system_options, NULL, &settings);
 	check_keys(load, node, own_keys);
 	check_operations(load, settings.operations);
+	load_owner(load, settings.owner, node);
 	if (!settings.name || !load_name(load, "system", settings.name, name->place))
 		return;
 	if (strchr(settings.name, '.')) {

@@ -15,20 +15,20 @@
 #define IDS_MAX 8
 
 struct split_settings {
-	const char *by;
+	struct expression *by;
 	struct expression_list id;
 };
 
 struct split {
 	const struct split_settings *settings;
-	struct arena *arena;
 	struct expression *by; /* NULL: transaction */
 };
 
 static const struct option options[] = {
 	{.name = "by",
-	 .type = OPTION_TEXT,
+	 .type = OPTION_EXPRESSION,
 	 .offset = offsetof(struct split_settings, by),
+	 .range = "transaction", /* a word that is no jq */
 	 .flags = OPTION_REQUIRED | OPTION_MAIN,
 	 .help = "`transaction`, or jq that gives the parts, such as .lines[]"},
 	{.name = "id",
@@ -38,20 +38,19 @@ static const struct option options[] = {
 	OPTION_END,
 };
 
+static bool by_transaction(const struct split_settings *settings)
+{
+	return span_is(expression_source(settings->by), "transaction");
+}
+
 static int check(const void *settings, const struct transformer_context *context, struct place place,
 		 struct findings *findings)
 {
 	const struct split_settings *split = settings;
 	size_t errors = findings->errors;
 
-	if (strcmp(split->by, "transaction")) {
-		struct arena *arena = arena_new();
-		struct expression *by = expression_new(arena, span_of(split->by), place);
-
-		expression_check(by, findings);
-		expression_drop(by);
-		arena_free(arena);
-	}
+	if (!by_transaction(split))
+		expression_check(split->by, findings);
 	for (size_t i = 0; i < split->id.count; i++)
 		expression_check(split->id.items[i], findings);
 	if (split->id.count > IDS_MAX)
@@ -64,9 +63,8 @@ static void *open_split(const void *settings, const struct transformer_context *
 	struct split *split = mem_alloc(sizeof *split);
 
 	split->settings = settings;
-	split->arena = arena_new();
-	if (strcmp(split->settings->by, "transaction"))
-		split->by = expression_new(split->arena, span_of(split->settings->by), (struct place){"by", 1, 0});
+	if (!by_transaction(split->settings))
+		split->by = split->settings->by;
 	return split;
 }
 
@@ -77,7 +75,6 @@ static void close_split(void *self)
 	expression_drop(split->by);
 	for (size_t i = 0; i < split->settings->id.count; i++)
 		expression_drop(split->settings->id.items[i]);
-	arena_free(split->arena);
 	free(split);
 }
 

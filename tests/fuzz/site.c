@@ -21,11 +21,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct span input = span_make(data, size);
 	bool is_site = span_starts(input, "name:");
 	struct bundle_file files[] = {
-		{"canonical/order/v1.schema.json", span_of(contract)},
-		{"flows/f.yaml", is_site ? span_of(flow_yaml) : input},
-		{"mappings/order.jq", span_of(mapping)},
-		{"site.yaml", is_site ? input : span_of(site_yaml)},
-		{"systems/support.yaml", span_of(system_yaml)},
+		{"canonical/order/v1.schema.json", span_of(contract), false},
+		{"flows/f.yaml", is_site ? span_of(flow_yaml) : input, false},
+		{"mappings/order.jq", span_of(mapping), false},
+		{"site.yaml", is_site ? input : span_of(site_yaml), false},
+		{"systems/support.yaml", span_of(system_yaml), false},
 	};
 	struct bundle bundle = {NULL, files, sizeof files / sizeof *files, "", {{0}}, json_object()};
 	struct topology *topology = NULL;

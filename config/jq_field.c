@@ -1,0 +1,84 @@
+/* Fields that a program asks for, and what is told of them. See jq_walk.h. */
+#include "config.h"
+#include "config/jq_walk_private.h"
+
+#include <stdlib.h>
+
+bool jq_in_list(struct span word, const char *const *words)
+{
+	while (*words && !span_is(word, *words))
+		words++;
+	return *words != NULL;
+}
+
+/* ---- telling --------------------------------------------------------------------------------------------- */
+static void tell(struct walk *w, size_t offset, enum severity severity, const char *code, const char *text)
+{
+	for (size_t i = 0; i < w->told_count; i++) {
+		if (w->told[i].offset == offset)
+			return;
+	}
+	if (w->told_count < TOLD_MAX)
+		w->told[w->told_count++] = (struct told){offset, severity, code, text};
+}
+
+static void tell_field(struct walk *w, const struct shape *of, const struct shape *field, enum field verdict,
+		       const char *key, size_t offset)
+{
+	const char *contracts = shape_contracts(w->arena, of), *near = shape_nearest(of, key), *text;
+
+	if (near && strcmp(near, key) == 0)
+		near = NULL;
+	if (verdict == FIELD_SCALAR) {
+		text = arena_printf(w->arena, "`%s` of %s has no fields: it is no object", *of->path ? of->path : ".",
+				    contracts);
+		tell(w, offset, SEVERITY_ERROR, "path.unknown", text);
+	} else if (verdict == FIELD_CLOSED) {
+		text = arena_printf(w->arena, "`%s` is no field of %s%s%s%s", field->path, contracts,
+				    near ? "; did you mean `" : "", near ? near : "", near ? "`?" : "");
+		tell(w, offset, SEVERITY_ERROR, "path.unknown", text);
+	} else if (verdict == FIELD_OPEN && shape_describes(of)) {
+		text = arena_printf(w->arena, "`%s` is not described by %s%s%s%s", field->path, contracts,
+				    near ? "; did you mean `" : "", near ? near : "", near ? "`?" : "");
+		tell(w, offset, SEVERITY_WARNING, "path.open", text);
+	}
+}
+
+/* ---- $envelope ------------------------------------------------------------------------------------------- */
+static const char *const envelope[] = {
+	"id",          "source",     "type",        "subject",    "datacontenttype", "correlationid", "flow",
+	"name",        "time",       "attempt",     "keys",       "headers",         "path",          "position",
+	"group",       "generation", "group_index", "group_size", "facts",           "interchange",   "transaction",
+	"causationid", "sequence",   NULL};
+
+void jq_envelope(struct walk *w, const struct jq_token *token)
+{
+	char *key = arena_span(w->arena, token->text).data ? mem_span_dup(token->text) : NULL;
+	const char *near;
+
+	if (!jq_in_list(token->text, envelope)) {
+		near = nearest_name(token->text, envelope, sizeof envelope / sizeof *envelope - 1);
+		tell(w, token->offset, SEVERITY_WARNING, "envelope.unknown",
+		     arena_printf(w->arena, "$envelope has no `%s`%s%s%s", key, near ? "; did you mean `" : "",
+				  near ? near : "", near ? "`?" : ""));
+	}
+	free(key);
+}
+
+struct shape jq_field(struct walk *w, const struct shape *of, struct span name, size_t offset)
+{
+	const char *key = arena_span(w->arena, name).data;
+	struct shape into;
+	enum field verdict;
+
+	if (of->absent) {
+		tell(w, offset, SEVERITY_ERROR, w->absent_code, w->absent_why);
+		return shape_unknown();
+	}
+	if (memchr(name.data, '\\', name.len))
+		return shape_unknown();
+	verdict = shape_field(w->arena, of, key, &into);
+	if (verdict != FIELD_KNOWN && verdict != FIELD_UNKNOWN)
+		tell_field(w, of, &into, verdict, key, offset);
+	return into;
+}
