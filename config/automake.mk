@@ -44,15 +44,51 @@ config_libconfig_a_SOURCES = \
   %D%/yaml_place.c
 
 # what ships: contracts, and sites to start from (config_shipped finds them), a variable for each folder
+ship_canonical_assetdir = $(pkgdatadir)/canonical/asset
+dist_ship_canonical_asset_DATA = \
+  %D%/canonical/asset/v1.schema.json
+ship_canonical_casedir = $(pkgdatadir)/canonical/case
+dist_ship_canonical_case_DATA = \
+  %D%/canonical/case/v1.schema.json
+ship_canonical_contractdir = $(pkgdatadir)/canonical/contract
+dist_ship_canonical_contract_DATA = \
+  %D%/canonical/contract/v1.schema.json
+ship_canonical_customerdir = $(pkgdatadir)/canonical/customer
+dist_ship_canonical_customer_DATA = \
+  %D%/canonical/customer/v1.schema.json
 ship_canonical_entitlementdir = $(pkgdatadir)/canonical/entitlement
 dist_ship_canonical_entitlement_DATA = \
   %D%/canonical/entitlement/v1.schema.json
+ship_canonical_inventorydir = $(pkgdatadir)/canonical/inventory
+dist_ship_canonical_inventory_DATA = \
+  %D%/canonical/inventory/v1.schema.json
+ship_canonical_invoicedir = $(pkgdatadir)/canonical/invoice
+dist_ship_canonical_invoice_DATA = \
+  %D%/canonical/invoice/v1.schema.json
 ship_canonical_opportunitydir = $(pkgdatadir)/canonical/opportunity
 dist_ship_canonical_opportunity_DATA = \
   %D%/canonical/opportunity/v1.schema.json
 ship_canonical_orderdir = $(pkgdatadir)/canonical/order
 dist_ship_canonical_order_DATA = \
   %D%/canonical/order/v1.schema.json
+ship_canonical_paymentdir = $(pkgdatadir)/canonical/payment
+dist_ship_canonical_payment_DATA = \
+  %D%/canonical/payment/v1.schema.json
+ship_canonical_pricedir = $(pkgdatadir)/canonical/price
+dist_ship_canonical_price_DATA = \
+  %D%/canonical/price/v1.schema.json
+ship_canonical_productdir = $(pkgdatadir)/canonical/product
+dist_ship_canonical_product_DATA = \
+  %D%/canonical/product/v1.schema.json
+ship_canonical_shipmentdir = $(pkgdatadir)/canonical/shipment
+dist_ship_canonical_shipment_DATA = \
+  %D%/canonical/shipment/v1.schema.json
+ship_canonical_statementdir = $(pkgdatadir)/canonical/statement
+dist_ship_canonical_statement_DATA = \
+  %D%/canonical/statement/v1.schema.json
+ship_canonical_subscriptiondir = $(pkgdatadir)/canonical/subscription
+dist_ship_canonical_subscription_DATA = \
+  %D%/canonical/subscription/v1.schema.json
 ship_sample_order_to_cashdir = $(pkgdatadir)/sample/order-to-cash
 dist_ship_sample_order_to_cash_DATA = \
   %D%/sample/order-to-cash/.gitignore \

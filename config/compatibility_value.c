@@ -489,7 +489,9 @@ void compare_annotations(struct compare *c, const struct conj *w, const struct c
 
 		if (from == to || (from && to && json_equal(from, to)))
 			continue;
-		compare_say(c, kinds[i].weight, kinds[i].family,
+		/* marked as personal: safe; no longer marked: somebody should know */
+		compare_say(c, json_is_true(c->forward ? from : to) ? DIFFERENCE_FINE : kinds[i].weight,
+			    kinds[i].family,
 			    !from ? "added"
 			    : !to ? "removed"
 				  : "changed",

@@ -9,6 +9,19 @@ docs: ferrule$(EXEEXT)
 	  ./ferrule$(EXEEXT) help --markdown `basename $$page .md` > $(srcdir)/$$page || exit 1; done
 .PHONY: docs
 
+# A page for each contract that ships, kept for the same reason: tests/cli/contracts.py compares it.
+CONTRACT_PAGES = docs/contracts/asset.md docs/contracts/case.md docs/contracts/contract.md \
+  docs/contracts/customer.md docs/contracts/entitlement.md docs/contracts/inventory.md \
+  docs/contracts/invoice.md docs/contracts/opportunity.md docs/contracts/order.md docs/contracts/payment.md \
+  docs/contracts/price.md docs/contracts/product.md docs/contracts/shipment.md docs/contracts/statement.md \
+  docs/contracts/subscription.md
+EXTRA_DIST += $(CONTRACT_PAGES)
+docs: docs-contracts
+docs-contracts: ferrule$(EXEEXT)
+	$(AM_V_GEN)$(MKDIR_P) $(srcdir)/docs/contracts && for page in $(CONTRACT_PAGES); do \
+	  ./ferrule$(EXEEXT) contract show `basename $$page .md`/v1 --markdown > $(srcdir)/$$page || exit 1; done
+.PHONY: docs-contracts
+
 # Manual pages and the shells' completion come from the program that was built.
 man1dir = $(mandir)/man1
 man5dir = $(mandir)/man5
