@@ -17,9 +17,10 @@
 
 #define DEPTH_MAX 8
 #define TEMPLATES_MAX 32
+#define NEXT_MAX 65536
 
 static const struct verb_option options[] = {
-	{"template", "NAME", "which sample to start from (order-to-cash)"},
+	{"template", "NAME", "what to start from: empty, file-to-http, edi-to-erp or order-to-cash (if not given)"},
 	{"json", NULL, "what was made, as JSON"},
 	{NULL, NULL, NULL},
 };
@@ -61,7 +62,8 @@ static int copy_file(const struct init *init, const char *from, const char *to)
 /* What belongs to running the sample as a demo, and what a run left behind, is no part of a new site. */
 static bool left_out(const char *name)
 {
-	return !strcmp(name, ".") || !strcmp(name, "..") || !strcmp(name, "demo.sh") || !strcmp(name, "data");
+	return !strcmp(name, ".") || !strcmp(name, "..") || !strcmp(name, "demo.sh") || !strcmp(name, "next.txt") ||
+	       !strcmp(name, "data");
 }
 
 static int copy_tree(const struct init *init, const char *from, const char *to, int depth)
@@ -180,12 +182,18 @@ static char *template_path(const char *name)
 	return mem_strdup(path);
 }
 
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
 /* Templates that ship, for the message that there is no such one. */
 static int unknown_template(const struct arguments *arguments, const char *name)
 {
 	char path[PATH_MAX];
 	const char *names[TEMPLATES_MAX];
 	struct dirent *entry;
+	struct buf known;
 	size_t n = 0;
 	DIR *directory;
 	int code;
@@ -195,7 +203,12 @@ static int unknown_template(const struct arguments *arguments, const char *name)
 	while (directory && n < TEMPLATES_MAX && (entry = readdir(directory)))
 		if (entry->d_name[0] != '.')
 			names[n++] = mem_strdup(entry->d_name);
-	code = verb_unknown(arguments, "template", name, names, n, "ferrule help init");
+	buf_init(&known, NEXT_MAX);
+	qsort(names, n, sizeof *names, by_name);
+	for (size_t i = 0; i < n; i++)
+		buf_printf(&known, "%s%s", i == 0 ? "there is " : i + 1 < n ? ", " : " and ", names[i]);
+	code = verb_unknown(arguments, "template", name, names, n, known.data ? known.data : "none ships");
+	buf_free(&known);
 	while (n)
 		free((void *)(uintptr_t)names[--n]);
 	if (directory)
@@ -203,28 +216,47 @@ static int unknown_template(const struct arguments *arguments, const char *name)
 	return code;
 }
 
-/* What to type next, as it stands, in this directory. */
-static json_t *next_steps(const struct init *init, const char *name)
+/* A line of next.txt with the program's name and the site's directory in place. */
+static char *next_step_new(const struct init *init, const char *line)
 {
-	const char *program = strchr(init->arguments->program, '/') ? init->arguments->program : "ferrule";
+	const char *program = strchr(init->arguments->program, '/') ? init->arguments->program : "ferrule", *at;
+	struct buf text;
+
+	buf_init(&text, NEXT_MAX);
+	for (; (at = strchr(line, '@')); line = at) {
+		bool site = !strncmp(at, "@site@", 6);
+
+		buf_append(&text, line, (size_t)(at - line));
+		buf_text(&text, site ? init->to : program);
+		at += site ? 6 : strlen("@ferrule@");
+	}
+	buf_text(&text, line);
+	return buf_take(&text);
+}
+
+/* What to type next, as it stands, in this directory: the template's next.txt says it. */
+static json_t *next_steps(const struct init *init, const char *from)
+{
+	char *path = mem_printf("%s/next.txt", from), line[1024], *step;
+	FILE *file = fopen(path, "re");
 	json_t *steps = json_array();
 
-	json_array_append_new(steps, json_sprintf("%s check %s", program, init->to));
-	if (!strcmp(name, "order-to-cash")) {
-		json_array_append_new(steps, json_sprintf("mkdir -p %s/drop/acme", init->to));
-		json_array_append_new(steps, json_sprintf("cp %s/input/acme/*.edi %s/drop/acme/", init->to, init->to));
-		json_array_append_new(steps, json_sprintf("%s run %s --for 10s", program, init->to));
-		json_array_append_new(steps, json_sprintf("%s trace PO-4711 --site %s", program, init->to));
-	} else {
-		json_array_append_new(steps, json_sprintf("%s run %s", program, init->to));
+	while (file && fgets(line, sizeof line, file)) {
+		line[strcspn(line, "\n")] = 0;
+		step = next_step_new(init, line);
+		json_array_append_new(steps, json_string(step));
+		free(step);
 	}
+	if (file)
+		fclose(file);
+	free(path);
 	return steps;
 }
 
-static void tell(const struct init *init, const char *name)
+static void tell(const struct init *init, const char *name, const char *from)
 {
 	json_t *answer = json_pack("{s:s s:s s:O s:o}", "directory", init->to, "template", name, "secrets",
-				   init->secrets, "next", next_steps(init, name));
+				   init->secrets, "next", next_steps(init, from));
 	const json_t *line;
 	size_t i;
 
@@ -255,7 +287,7 @@ static int init(const struct arguments *arguments)
 			     init.to);
 	} else if (!copy_tree(&init, from, init.to, 0) && !ignore_secrets(&init) && !make_schemas(&init)) {
 		make_secrets(&init);
-		tell(&init, name);
+		tell(&init, name, from);
 		code = EXIT_DONE;
 	}
 	json_decref(init.secrets);
@@ -269,8 +301,14 @@ const struct verb verb_init = {
 	.words_min = 1,
 	.words_max = 1,
 	.summary = "Write a new site with a working sample",
-	.text = "  ferrule init my-site\n\nIt prints what to type next. Secrets that the sample needs get random "
-		"values.\n",
+	.text = "  ferrule init my-site\n  ferrule init other-site --template file-to-http\n\nTemplates:\n"
+		"\n  order-to-cash  X12 files and CRM webhooks to ERP, support tool and finance: everything once\n"
+		"  edi-to-erp     partners' X12 orders to one CSV file each, a mapping for each partner\n"
+		"  file-to-http   files with a record a line to an HTTP API, once and in order\n"
+		"  empty          a name and a folder\n"
+		"\nEach has a README, and all but the last have tests and runbooks. It prints what to type next. "
+		"Secrets\n"
+		"that the site needs get random values.\n",
 	.json = "{directory, template, secrets: [file], next: [command]}",
 	.options = options,
 	.run = init,

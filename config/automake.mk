@@ -94,6 +94,7 @@ dist_ship_sample_order_to_cash_DATA = \
   %D%/sample/order-to-cash/.gitignore \
   %D%/sample/order-to-cash/README.md \
   %D%/sample/order-to-cash/demo.sh \
+  %D%/sample/order-to-cash/next.txt \
   %D%/sample/order-to-cash/site.yaml
 ship_sample_order_to_cash_environmentsdir = $(pkgdatadir)/sample/order-to-cash/environments
 dist_ship_sample_order_to_cash_environments_DATA = \
@@ -144,3 +145,68 @@ dist_ship_sample_order_to_cash_tests_files_DATA = \
 ship_sample_order_to_cash_systemsdir = $(pkgdatadir)/sample/order-to-cash/systems
 dist_ship_sample_order_to_cash_systems_DATA = \
   %D%/sample/order-to-cash/systems/support.yaml
+ship_sample_edi_to_erpdir = $(pkgdatadir)/sample/edi-to-erp
+dist_ship_sample_edi_to_erp_DATA = \
+  %D%/sample/edi-to-erp/.gitignore \
+  %D%/sample/edi-to-erp/README.md \
+  %D%/sample/edi-to-erp/next.txt \
+  %D%/sample/edi-to-erp/site.yaml
+ship_sample_edi_to_erp_environmentsdir = $(pkgdatadir)/sample/edi-to-erp/environments
+dist_ship_sample_edi_to_erp_environments_DATA = \
+  %D%/sample/edi-to-erp/environments/prod.yaml
+ship_sample_edi_to_erp_flowsdir = $(pkgdatadir)/sample/edi-to-erp/flows
+dist_ship_sample_edi_to_erp_flows_DATA = \
+  %D%/sample/edi-to-erp/flows/orders-to-erp.yaml \
+  %D%/sample/edi-to-erp/flows/partner-orders.yaml \
+  %D%/sample/edi-to-erp/flows/refused-orders.yaml
+ship_sample_edi_to_erp_inputdir = $(pkgdatadir)/sample/edi-to-erp/input
+dist_ship_sample_edi_to_erp_input_DATA = \
+  %D%/sample/edi-to-erp/input/acme-0001.edi \
+  %D%/sample/edi-to-erp/input/brix-0007.edi
+ship_sample_edi_to_erp_mappingsdir = $(pkgdatadir)/sample/edi-to-erp/mappings
+dist_ship_sample_edi_to_erp_mappings_DATA = \
+  %D%/sample/edi-to-erp/mappings/brix-850-to-order.jq \
+  %D%/sample/edi-to-erp/mappings/x12-850-to-order.jq
+ship_sample_edi_to_erp_runbooksdir = $(pkgdatadir)/sample/edi-to-erp/runbooks
+dist_ship_sample_edi_to_erp_runbooks_DATA = \
+  %D%/sample/edi-to-erp/runbooks/erp-import.md \
+  %D%/sample/edi-to-erp/runbooks/partner-orders.md
+ship_sample_edi_to_erp_testsdir = $(pkgdatadir)/sample/edi-to-erp/tests
+dist_ship_sample_edi_to_erp_tests_DATA = \
+  %D%/sample/edi-to-erp/tests/partner-orders.yaml
+ship_sample_emptydir = $(pkgdatadir)/sample/empty
+dist_ship_sample_empty_DATA = \
+  %D%/sample/empty/.gitignore \
+  %D%/sample/empty/README.md \
+  %D%/sample/empty/next.txt \
+  %D%/sample/empty/site.yaml
+ship_sample_file_to_httpdir = $(pkgdatadir)/sample/file-to-http
+dist_ship_sample_file_to_http_DATA = \
+  %D%/sample/file-to-http/.gitignore \
+  %D%/sample/file-to-http/README.md \
+  %D%/sample/file-to-http/next.txt \
+  %D%/sample/file-to-http/site.yaml
+ship_sample_file_to_http_canonical_stockdir = $(pkgdatadir)/sample/file-to-http/canonical/stock
+dist_ship_sample_file_to_http_canonical_stock_DATA = \
+  %D%/sample/file-to-http/canonical/stock/v1.schema.json
+ship_sample_file_to_http_environmentsdir = $(pkgdatadir)/sample/file-to-http/environments
+dist_ship_sample_file_to_http_environments_DATA = \
+  %D%/sample/file-to-http/environments/prod.yaml
+ship_sample_file_to_http_flowsdir = $(pkgdatadir)/sample/file-to-http/flows
+dist_ship_sample_file_to_http_flows_DATA = \
+  %D%/sample/file-to-http/flows/stock-to-shop.yaml
+ship_sample_file_to_http_inputdir = $(pkgdatadir)/sample/file-to-http/input
+dist_ship_sample_file_to_http_input_DATA = \
+  %D%/sample/file-to-http/input/stock-20260302.jsonl
+ship_sample_file_to_http_mappingsdir = $(pkgdatadir)/sample/file-to-http/mappings
+dist_ship_sample_file_to_http_mappings_DATA = \
+  %D%/sample/file-to-http/mappings/stock-to-shop.jq
+ship_sample_file_to_http_runbooksdir = $(pkgdatadir)/sample/file-to-http/runbooks
+dist_ship_sample_file_to_http_runbooks_DATA = \
+  %D%/sample/file-to-http/runbooks/shop-api.md
+ship_sample_file_to_http_systemsdir = $(pkgdatadir)/sample/file-to-http/systems
+dist_ship_sample_file_to_http_systems_DATA = \
+  %D%/sample/file-to-http/systems/shop.yaml
+ship_sample_file_to_http_testsdir = $(pkgdatadir)/sample/file-to-http/tests
+dist_ship_sample_file_to_http_tests_DATA = \
+  %D%/sample/file-to-http/tests/stock-to-shop.yaml
