@@ -7,9 +7,11 @@ transformers_libtransformers_a_SOURCES = \
   %D%/chain_open.c %D%/chain_private.h \
   %D%/chain_refused.c \
   %D%/chain_identity.c %D%/chain_identity.h \
-  %D%/decode.c %D%/format.h %D%/json.c %D%/x12.c %D%/x12.h %D%/x12_scan.c \
+  %D%/decode.c %D%/format.h %D%/json.c \
   %D%/encode.c %D%/encode.h %D%/encode_csv.c %D%/encode_xml.c \
   %D%/enrich.c %D%/remember.c %D%/tree_place.c %D%/tree_place.h \
+  %D%/edi.h %D%/edi_charset.c %D%/edi_json.c %D%/edi_layout.c %D%/edi_line.c %D%/edi_layout.h %D%/edi_read.c \
+  %D%/edi_read.h %D%/edi_scan.c %D%/edi_survey.c %D%/edi_transaction.c %D%/x12.c \
   %D%/filter.c %D%/map.c %D%/route.c %D%/split.c %D%/use.c \
   %D%/schema.c %D%/schema.h %D%/schema_private.h \
   %D%/schema_check.c %D%/schema_check_value.c %D%/schema_compile.c %D%/schema_fault.c \

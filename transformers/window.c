@@ -43,7 +43,7 @@ static int fill(struct window *window, struct error *error)
 	uint64_t at = window->base + window->len;
 	ssize_t n;
 
-	window->data = mem_grow(window->data, &window->capacity, window->len + CHUNK, 1);
+	window->data = mem_grow(window->data, &window->capacity, window->len + CHUNK + WINDOW_SLACK, 1);
 	n = reader_read(window->reader, at, window->data + window->len, CHUNK, error);
 	if (n < 0 || out_tick(window->out, error))
 		return -1;

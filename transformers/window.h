@@ -4,6 +4,8 @@
 
 #include "base/transformer.h"
 
+#define WINDOW_SLACK 64 /* bytes behind those of the window that may be read (and mean nothing) */
+
 struct window {
 	struct reader *reader; /* borrowed */
 	struct out *out;       /* told of progress */

@@ -249,6 +249,8 @@ static int on_publish(void *arg, const struct chain_output *output, struct error
 		tree_write(&compact, output->item->tree, 0);
 	if (output->item->tree && span_equal(buf_view(&compact), buf_view(&body)))
 		json_object_set(line, "out", output->item->tree);
+	else if (!output->item->tree && span_is(output->media_type, "application/json"))
+		json_object_set_new(line, "out", tree_parse_new(buf_view(&body), NULL));
 	else
 		json_object_set_new(line, "text", json_stringn(body.data ? body.data : "", body.len));
 	buf_free(&body);

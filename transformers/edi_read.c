@@ -1,0 +1,396 @@
+/* A document to lines of JSON, one for each transaction. See edi.h; docs/formats.md shows the form.
+ *
+ * Nothing of an interchange is emitted before its envelope was surveyed: what is wrong with an interchange or a group
+ * rejects that stretch, what is wrong with a transaction rejects it alone. Paths are interchange/group/transaction,
+ * counted from 1 within what holds them; for people transactions are counted through the document. */
+#include "config.h"
+#include "transformers/edi_read.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* ---- a stretch that is rejected as a whole */
+static struct item *item_of(struct edi_read *x, const char *path, const char *what, uint64_t offset, uint64_t length)
+{
+	struct item *item = out_item(x->out, x->whole);
+
+	out_level(x->out, item, path);
+	item->offset = offset;
+	item->length = length;
+	item->position = span_of(arena_printf(out_arena(x->out), "%s at byte %llu (%llu bytes)", what,
+					      (unsigned long long)offset, (unsigned long long)length));
+	return item;
+}
+
+static int reject_stretch(struct edi_read *x, const char *what, const char *path, uint64_t offset, uint64_t length,
+			  const struct error *why, struct error *error)
+{
+	x->came++;
+	return out_reject(x->out, item_of(x, path, what, offset, length), why, error);
+}
+
+static int reject_interchange(struct edi_read *x, uint64_t offset, uint64_t end, const struct error *why,
+			      struct error *error)
+{
+	char path[16], what[40];
+	bool junk = strlen(why->code) > 5 && !strcmp(why->code + strlen(why->code) - 5, ".junk");
+
+	snprintf(path, sizeof path, "%u", x->interchange);
+	snprintf(what, sizeof what, junk ? "stretch %u" : "interchange %u", x->interchange);
+	return reject_stretch(x, what, path, offset, end - offset, why, error);
+}
+
+static int reject_group(struct edi_read *x, const struct edi_group_fault *fault, struct error *error)
+{
+	char path[32], what[60];
+
+	snprintf(path, sizeof path, "%u/%u", x->interchange, fault->ordinal);
+	snprintf(what, sizeof what, "interchange %u, group %u", x->interchange, fault->ordinal);
+	return reject_stretch(x, what, path, fault->offset, fault->length, &fault->why, error);
+}
+
+/* ---- a line without a transaction: service segments (TA1), an empty group or interchange */
+json_t *edi_facts(const struct edi_read *x, bool group, json_t *transaction)
+{
+	json_t *facts = json_object();
+
+	json_object_set(facts, "interchange", x->interchange_facts);
+	if (group)
+		json_object_set(facts, "group", x->group_facts);
+	if (transaction)
+		json_object_set(facts, "transaction", transaction);
+	return facts;
+}
+
+static int emit_service(struct edi_read *x, bool group, struct error *error)
+{
+	char path[32], what[60];
+	struct item *item;
+
+	snprintf(path, sizeof path, "%u/%u", x->interchange, group ? x->group : 0);
+	if (group)
+		snprintf(what, sizeof what, "interchange %u, group %u", x->interchange, x->group);
+	else
+		snprintf(what, sizeof what, "interchange %u", x->interchange);
+	item = item_of(x, path, what, x->start.offset, x->scan.offset - x->start.offset);
+	json_decref(item->facts);
+	item->facts = edi_facts(x, group, NULL);
+	return edi_emit_line(x, item, error);
+}
+
+/* Service segments in a row, or none; then the trailers that follow them. */
+static int run_service(struct edi_read *x, struct error *error)
+{
+	struct edi_segment segment;
+	struct edi_fault fault;
+	bool group = x->in_group;
+	unsigned elements, n = 0;
+	int more;
+
+	edi_begin_line(x);
+	buf_text(&x->line, ",\"segments\":[");
+	while ((more = edi_next(&x->scan, &segment, error)) > 0) {
+		struct span raw = segment.text;
+
+		edi_account_filler(x, &segment);
+		edi_unwrap(&x->scan, &segment);
+		if (!raw.len || group || !x->dialect->service(&x->scan.syntax, segment.text)) {
+			edi_give_back(x, &segment);
+			break;
+		}
+		edi_layout_segment(&x->layout, &x->scan.syntax, raw, true);
+		if (n++)
+			buf_char(&x->line, ',');
+		if (edi_write_segment(&x->line, &x->scan.syntax, &segment, &elements, &x->high, &fault) > EDI_NEEDLESS)
+			buf_text(&x->line, "[]");
+	}
+	buf_char(&x->line, ']');
+	if (more < 0 || edi_take_trailers(x, error) < 0)
+		return -1;
+	return emit_service(x, group, error);
+}
+
+/* ---- one interchange, its envelope known to be sound but for some groups */
+static const struct edi_group_fault *fault_of(const struct edi_survey *survey, uint32_t group)
+{
+	for (size_t i = 0; i < survey->faults_count; i++)
+		if (survey->faults[i].ordinal == group)
+			return &survey->faults[i];
+	return NULL;
+}
+
+/* Without line ends, its layout noted. For segments of the envelope. */
+static void take_plainly(struct edi_read *x, struct edi_segment *segment)
+{
+	edi_layout_segment(&x->layout, &x->scan.syntax, segment->text, true);
+	edi_unwrap(&x->scan, segment);
+}
+
+static int enter_group(struct edi_read *x, struct edi_segment *segment, const struct edi_survey *survey, bool *skip,
+		       struct error *error)
+{
+	const struct edi_group_fault *fault = fault_of(survey, ++x->group);
+
+	x->transaction = 0;
+	*skip = fault != NULL;
+	if (fault) {
+		edi_layout_return(&x->layout, x->header_mark);
+		return reject_group(x, fault, error);
+	}
+	x->in_group = true;
+	take_plainly(x, segment);
+	buf_reset(&x->group_header);
+	buf_span(&x->group_header, segment->text);
+	buf_char(&x->group_header, x->scan.syntax.terminator);
+	buf_room(&x->group_header, WINDOW_SLACK);
+	x->group_header_len = segment->text.len;
+	edi_check_header(x, segment->text);
+	edi_write_group(x);
+	edi_make_facts(&x->group_facts, &x->group_json);
+	return 0;
+}
+
+/* A group that held no transaction has a line of its own. */
+static int leave_group(struct edi_read *x, const struct edi_segment *closing, struct error *error)
+{
+	if (x->in_group && !x->transaction) {
+		edi_give_back(x, closing);
+		return run_service(x, error);
+	}
+	x->in_group = false;
+	edi_layout_return(&x->layout, x->header_mark);
+	x->accounted = true;
+	return 0;
+}
+
+static int run_named(struct edi_read *x, struct edi_segment *segment, struct span raw, const struct edi_survey *survey,
+		     bool *skip, struct error *error)
+{
+	if (edi_opens(x, segment->text, EDI_TRANSACTION))
+		return edi_run_transaction(x, segment, raw, survey->end, error);
+	if (edi_opens(x, segment->text, EDI_GROUP)) {
+		segment->text = raw;
+		return enter_group(x, segment, survey, skip, error);
+	}
+	if (edi_closes(x, segment->text, EDI_GROUP))
+		return leave_group(x, segment, error);
+	if (edi_closes(x, segment->text, EDI_INTERCHANGE) && x->came > x->interchange_came)
+		return 0;
+	if (edi_closes(x, segment->text, EDI_INTERCHANGE) ||
+	    (!x->in_group && x->dialect->service(&x->scan.syntax, segment->text))) {
+		edi_give_back(x, segment);
+		return run_service(x, error);
+	}
+	return 0;
+}
+
+static int run_segment(struct edi_read *x, struct edi_segment *segment, const struct edi_survey *survey, bool *skip,
+		       struct error *error)
+{
+	struct span raw = segment->text;
+
+	if (!raw.len || (x->in_group && !x->scan.interesting[(unsigned char)raw.data[0]])) {
+		edi_account_filler(x, segment);
+		edi_layout_segment(&x->layout, &x->scan.syntax, raw, true);
+		return 0;
+	}
+	edi_unwrap(&x->scan, segment);
+	if (!*skip) {
+		edi_account_filler(x, segment);
+		return run_named(x, segment, raw, survey, skip, error);
+	}
+	if (edi_opens(x, segment->text, EDI_GROUP)) { /* the group before it has no end */
+		segment->text = raw;
+		return enter_group(x, segment, survey, skip, error);
+	}
+	x->counted += edi_opens(x, segment->text, EDI_TRANSACTION);
+	if (edi_closes(x, segment->text, EDI_GROUP)) {
+		*skip = false;
+		x->accounted = true;
+	}
+	return 0;
+}
+
+/* What the header looks like, for the first line. */
+static int lay_out_header(struct edi_read *x, struct error *error)
+{
+	const struct edi_start *start = &x->start;
+	struct edi_syntax *syntax = &x->scan.syntax;
+	size_t length = (size_t)(start->end - start->offset);
+	struct span got;
+
+	edi_seek(&x->scan, start->offset);
+	if (window_get(&x->scan.window, start->offset, length, &got, error))
+		return -1;
+	edi_layout_reset(&x->layout);
+	if (start->una_end > start->offset) {
+		size_t una = (size_t)(start->una_end - start->offset);
+
+		x->layout.length = una + syntax->suffix_len;
+		edi_layout_filler(&x->layout, syntax,
+				  span_make(got.data + una, (size_t)(start->header_from - start->una_end)));
+	}
+	got = span_make(got.data + (start->header_from - start->offset), (size_t)(start->end - 1 - start->header_from));
+	edi_layout_segment(&x->layout, syntax, got, true);
+	return 0;
+}
+
+/* The line ends behind the header are what is expected behind every segment. */
+static int read_suffix(struct edi_read *x, struct error *error)
+{
+	struct edi_syntax *syntax = &x->scan.syntax;
+	struct span got;
+	size_t n = 0;
+
+	if (window_get(&x->scan.window, x->start.end, EDI_SUFFIX_MAX, &got, error))
+		return -1;
+	while (n < got.len && n < EDI_SUFFIX_MAX && (got.data[n] == '\r' || got.data[n] == '\n') &&
+	       got.data[n] != syntax->terminator)
+		n++;
+	memcpy(syntax->suffix, got.data, n);
+	syntax->suffix_len = n;
+	return 0;
+}
+
+static int run_interchange(struct edi_read *x, const struct edi_survey *survey, struct error *error)
+{
+	struct edi_segment segment;
+	bool skip = false;
+	int failed = 0, more = 1;
+
+	x->group = x->transaction = 0;
+	x->in_group = x->ended = false;
+	x->accounted = false;
+	x->interchange_came = x->came;
+	if (lay_out_header(x, error))
+		return -1;
+	x->header_mark = edi_layout_mark(&x->layout);
+	edi_write_interchange(x);
+	edi_check_header(x, x->start.header);
+	edi_make_facts(&x->interchange_facts, &x->interchange_json);
+	edi_seek(&x->scan, x->start.end);
+	while (!failed && !x->ended && x->scan.offset < survey->end && (more = edi_next(&x->scan, &segment, error)) > 0)
+		failed = run_segment(x, &segment, survey, &skip, error);
+	return failed || more < 0 ? -1 : 0;
+}
+
+/* ---- the document */
+static int reject_junk(struct edi_read *x, const struct error *why, struct error *error)
+{
+	uint64_t start = x->scan.offset, next;
+
+	if (edi_find(&x->scan, start + 1, x->scan.window.size, &next, error))
+		return -1;
+	if (x->interchange == 1 && next == x->scan.window.size) { /* the document is dead as a whole */
+		*error = *why;
+		return -1;
+	}
+	return reject_interchange(x, start, next, why, error);
+}
+
+static int run_stretch(struct edi_read *x, struct error *error)
+{
+	struct edi_survey survey;
+	struct error why;
+	uint64_t start = x->scan.offset;
+	int is = x->dialect->start(&x->scan, start, &x->start, &why, error), failed;
+
+	if (is < 0)
+		return -1;
+	x->interchange++;
+	if (!is) {
+		error_place(&why, "byte %llu", (unsigned long long)start);
+		edi_seek(&x->scan, start);
+		return reject_junk(x, &why, error);
+	}
+	edi_syntax_ready(&x->scan.syntax);
+	if (read_suffix(x, error))
+		return -1;
+	failed = edi_survey(&x->scan, &x->start, &survey, error);
+	if (!failed && survey.why.class != ERROR_NONE) {
+		x->counted += survey.transactions;
+		failed = reject_interchange(x, start, survey.end, &survey.why, error);
+	} else if (!failed) {
+		failed = run_interchange(x, &survey, error);
+	}
+	free(survey.faults);
+	if (x->scan.offset < survey.end)
+		edi_seek(&x->scan, survey.end);
+	buf_reset(&x->before);
+	return failed;
+}
+
+static int refuse_start(struct edi_read *x, struct error *error, const char *kind, uint64_t at, const char *what)
+{
+	edi_fault(error, x->dialect, kind, "%s", what);
+	return error_place(error, "byte %llu", (unsigned long long)at);
+}
+
+static int check_start(struct edi_read *x, struct error *error)
+{
+	struct span got, filler;
+
+	if (window_get(&x->scan.window, 0, 4, &got, error))
+		return -1;
+	if (got.len >= 2 && (!memcmp(got.data, "\xff\xfe", 2) || !memcmp(got.data, "\xfe\xff", 2)))
+		return refuse_start(x, error, "encoding", 0,
+				    "this is UTF-16; it is exchanged in ASCII, ISO 8859 or UTF-8");
+	if (got.len >= 3 && !memcmp(got.data, "\xef\xbb\xbf", 3)) {
+		buf_append(&x->before, got.data, 3);
+		edi_seek(&x->scan, 3);
+	}
+	if (edi_skip_filler(&x->scan, &filler, error))
+		return -1;
+	buf_span(&x->before, filler);
+	if (x->scan.offset >= x->scan.window.size)
+		return refuse_start(x, error, "empty", x->scan.offset,
+				    x->scan.window.size ? "there is no interchange: only white space"
+							: "there is no interchange: the document is empty");
+	return 0;
+}
+
+static void begin(struct edi_read *x, const struct edi_dialect *dialect, struct item *item, struct out *out)
+{
+	memset(x, 0, sizeof *x);
+	x->dialect = dialect;
+	x->whole = item;
+	x->out = out;
+	edi_scan_begin(&x->scan, dialect, item->bytes, out);
+	buf_init(&x->interchange_json, EDI_TEXT_MAX);
+	buf_init(&x->group_json, EDI_TEXT_MAX);
+	buf_init(&x->group_header, EDI_TEXT_MAX);
+	buf_init(&x->line, EDI_TEXT_MAX);
+	buf_init(&x->before, EDI_TEXT_MAX);
+	buf_init(&x->layout.notes, EDI_LAYOUT_MAX);
+}
+
+static void end(struct edi_read *x)
+{
+	edi_scan_end(&x->scan);
+	buf_free(&x->interchange_json);
+	buf_free(&x->group_json);
+	buf_free(&x->group_header);
+	buf_free(&x->line);
+	buf_free(&x->before);
+	buf_free(&x->layout.notes);
+	json_decref(x->interchange_facts);
+	json_decref(x->group_facts);
+}
+
+int edi_read(const struct edi_dialect *dialect, struct item *item, struct out *out, struct error *error)
+{
+	struct edi_read x;
+	int failed;
+
+	begin(&x, dialect, item, out);
+	failed = check_start(&x, error);
+	while (!failed && x.scan.offset < x.scan.window.size) {
+		struct span filler;
+
+		failed = run_stretch(&x, error) || edi_skip_filler(&x.scan, &filler, error);
+	}
+	end(&x);
+	if (!failed && !x.came)
+		return out_drop(out, item, "its interchanges hold nothing", error);
+	return failed;
+}

@@ -1,0 +1,320 @@
+/* One transaction: its segments to a line of JSON, its count and control number. See edi_read.h. */
+#include "config.h"
+#include "transformers/edi_read.h"
+
+#include <stdio.h>
+
+#include "base/utf8.h"
+
+#define ELEMENTS_MAX 1000
+#define SEGMENTS_MAX 1000000
+
+struct transaction {
+	uint64_t offset, end;
+	uint64_t segments; /* as the trailer counts them: opening and closing one included */
+	char control[40], type[40];
+	size_t facts_from, facts_to; /* in the line */
+	bool open;                   /* its segments are being written */
+	bool latin;                  /* it was found to be no UTF-8: to be read again */
+	struct error why;            /* class NONE: sound so far */
+	uint64_t fault_segment, fault_offset;
+	size_t fault_element, fault_component;
+	char fault_name[4];
+};
+
+static void copy_text(char *into, size_t size, struct span text)
+{
+	snprintf(into, size, "%.*s", (int)(text.len < size ? text.len : size - 1), text.data ? text.data : "");
+}
+
+static void place_fault(struct transaction *t, const struct error *why, uint64_t offset)
+{
+	if (t->why.class != ERROR_NONE)
+		return;
+	t->why = *why;
+	t->fault_segment = t->segments;
+	t->fault_offset = offset;
+}
+
+static void begin(struct edi_read *x, struct transaction *t, const struct edi_segment *open)
+{
+	const struct edi_dialect *dialect = x->dialect;
+	const struct edi_syntax *syntax = &x->scan.syntax;
+	struct edi_fault fault;
+	struct error why;
+	unsigned elements;
+
+	memset(t, 0, sizeof *t);
+	t->offset = open->offset;
+	t->segments = 1;
+	copy_text(t->control, sizeof t->control, edi_element(syntax, open->text, dialect->control[EDI_TRANSACTION]));
+	edi_begin_line(x);
+	buf_text(&x->line, ",\"transaction\":");
+	t->facts_from = x->line.len;
+	buf_char(&x->line, '{');
+	dialect->facts(syntax, EDI_TRANSACTION, open->text, &x->line);
+	if (dialect->plain(syntax, open->text)) {
+		x->line.len--; /* the comma */
+	} else {
+		buf_text(&x->line, "\"header\":");
+		if (edi_write_segment(&x->line, syntax, open, &elements, &x->high, &fault) > EDI_NEEDLESS)
+			buf_text(&x->line, "[]");
+	}
+	buf_char(&x->line, '}');
+	t->facts_to = x->line.len;
+	buf_text(&x->line, ",\"segments\":[");
+	if (dialect->check_open(syntax, EDI_TRANSACTION, open->text, &why))
+		place_fault(t, &why, open->offset);
+}
+
+static int explain(const struct edi_read *x, struct transaction *t, const struct edi_segment *segment,
+		   const struct edi_fault *fault, struct error *why)
+{
+	const struct edi_dialect *dialect = x->dialect;
+	struct span name = edi_element(&x->scan.syntax, segment->text, 0);
+
+	t->fault_element = fault->element;
+	t->fault_component = fault->component;
+	if (!fault->kind)
+		return edi_fault(why, dialect, "limit", "the %s passes %u MiB of JSON", dialect->transaction, 1024u);
+	if (!strcmp(fault->kind, "segment") && !fault->at)
+		return edi_fault(why, dialect, "segment", "a segment has no name of two or three characters");
+	if (!strcmp(fault->kind, "segment"))
+		return edi_fault(why, dialect, "segment",
+				 "a segment's name is longer than three characters, or has something other than "
+				 "capital letters and digits");
+	copy_text(t->fault_name, sizeof t->fault_name, name);
+	if (fault->byte < 0x20 || fault->byte == 0x7f)
+		return edi_fault(why, dialect, "character", "segment %.3s contains the control character 0x%02x",
+				 t->fault_name, fault->byte);
+	return edi_fault(why, dialect, "character",
+			 "segment %.3s contains the byte 0x%02x, which is no character of %s", t->fault_name,
+			 fault->byte, x->scan.syntax.charset ? x->scan.syntax.charset->name : "its character set");
+}
+
+static int write_one(struct edi_read *x, struct transaction *t, struct edi_segment *segment, struct error *why)
+{
+	const struct edi_syntax *syntax = &x->scan.syntax;
+	struct span raw = segment->text;
+	struct edi_fault fault;
+	enum edi_written written;
+	unsigned elements = 0;
+
+	if (t->segments > 2)
+		buf_char(&x->line, ',');
+	written = edi_write_segment(&x->line, syntax, segment, &elements, &x->high, &fault);
+	if (written == EDI_WRAPPED && edi_unwrap(&x->scan, segment)) {
+		written = edi_write_segment(&x->line, syntax, segment, &elements, &x->high, &fault);
+		if (written == EDI_WRITTEN)
+			written = EDI_NEEDLESS;
+	}
+	if (written > EDI_NEEDLESS)
+		return explain(x, t, segment, &fault, why);
+	edi_layout_segment(&x->layout, syntax, raw, written == EDI_NEEDLESS);
+	if (elements > ELEMENTS_MAX)
+		return edi_fault(why, x->dialect, "limit", "segment %.3s has more than %d elements", segment->text.data,
+				 ELEMENTS_MAX);
+	return 0;
+}
+
+static void add(struct edi_read *x, struct transaction *t, struct edi_segment *segment)
+{
+	const struct edi_dialect *dialect = x->dialect;
+	struct error why;
+	int bad;
+
+	t->segments++;
+	if (t->why.class != ERROR_NONE)
+		return;
+	if (segment->oversized)
+		bad = edi_fault(&why, dialect, "limit",
+				"a segment is longer than %u bytes: its terminator may be missing", EDI_SEGMENT_MAX);
+	else if (t->segments > SEGMENTS_MAX || segment->end - t->offset > out_tree_max(x->out))
+		bad = edi_fault(&why, dialect, "limit", "the %s passes %d segments or %zu bytes", dialect->transaction,
+				SEGMENTS_MAX, out_tree_max(x->out));
+	else
+		bad = write_one(x, t, segment, &why);
+	if (bad)
+		place_fault(t, &why, segment->offset);
+}
+
+/* Written by the encoder as well: count and control number, nothing else. */
+static bool is_plain_close(const struct edi_read *x, const struct transaction *t, struct span text)
+{
+	char plain[120];
+	int n = snprintf(plain, sizeof plain, "%s%c%llu", x->dialect->close[EDI_TRANSACTION], x->scan.syntax.tag,
+			 (unsigned long long)t->segments);
+
+	if (x->dialect->close_control)
+		n += snprintf(plain + n, sizeof plain - (size_t)n, "%c%s", x->scan.syntax.element, t->control);
+	return span_equal(text, span_make(plain, (size_t)n));
+}
+
+/* What it counts and names must agree with what came. */
+static void close_transaction(struct edi_read *x, struct transaction *t, const struct edi_segment *segment)
+{
+	const struct edi_dialect *dialect = x->dialect;
+	const struct edi_syntax *syntax = &x->scan.syntax;
+	struct span count = edi_element(syntax, segment->text, 1), control = edi_element(syntax, segment->text, 2);
+	const char *open = dialect->open[EDI_TRANSACTION], *close = dialect->close[EDI_TRANSACTION];
+	struct error why;
+
+	t->segments++;
+	t->end = segment->end;
+	if (dialect->close_control && !span_is(control, t->control)) {
+		edi_fault(&why, dialect, "control", "%s02 is \"%.*s\", but %s%02d is \"%s\"", close,
+			  SPAN_ARGS(edi_shown(control)), open, dialect->control[EDI_TRANSACTION], t->control);
+		place_fault(t, &why, segment->offset);
+	} else if (!edi_says(count, t->segments)) {
+		edi_fault(&why, dialect, "count", "%s01 says \"%.*s\" segments, there are %llu", close,
+			  SPAN_ARGS(edi_shown(count)), (unsigned long long)t->segments);
+		place_fault(t, &why, segment->offset);
+	}
+	if (t->why.class != ERROR_NONE)
+		return;
+	buf_char(&x->line, ']');
+	if (!is_plain_close(x, t, segment->text))
+		edi_write_end(x, "transaction", segment);
+}
+
+static struct span position_of(struct edi_read *x, const struct transaction *t)
+{
+	struct arena *arena = out_arena(x->out);
+	const char *what = x->dialect->transaction;
+	char in[60] = "";
+
+	if (t->why.class == ERROR_NONE)
+		return span_of(arena_printf(arena, "%s %llu (control %s) at byte %llu", what,
+					    (unsigned long long)x->counted, t->control, (unsigned long long)t->offset));
+	if (t->fault_element)
+		snprintf(in, sizeof in, " (%.3s), element %zu, component %zu", t->fault_name, t->fault_element,
+			 t->fault_component);
+	return span_of(arena_printf(arena, "%s %llu (control %s), segment %llu%s at byte %llu", what,
+				    (unsigned long long)x->counted, t->control, (unsigned long long)t->fault_segment,
+				    in, (unsigned long long)t->fault_offset));
+}
+
+static int put_out(struct edi_read *x, struct transaction *t, bool group, struct error *error)
+{
+	struct item *item = out_item(x->out, x->whole);
+	json_t *facts = NULL;
+	char path[48];
+
+	snprintf(path, sizeof path, "%u/%u/%u", x->interchange, group ? x->group : 0, x->transaction);
+	out_level(x->out, item, path);
+	if (!x->line.full)
+		facts = json_loadb(x->line.data + t->facts_from, t->facts_to - t->facts_from, 0, NULL);
+	json_decref(item->facts);
+	item->facts = edi_facts(x, group, facts);
+	json_decref(facts);
+	item->offset = t->offset;
+	item->length = t->end - t->offset;
+	item->position = position_of(x, t);
+	if (t->why.class == ERROR_NONE)
+		return edi_emit_line(x, item, error);
+	x->came++;
+	return out_reject(x->out, item, &t->why, error);
+}
+
+static bool ends_without_close(const struct edi_read *x, struct span text)
+{
+	return edi_opens(x, text, EDI_TRANSACTION) || edi_opens(x, text, EDI_GROUP) || edi_closes(x, text, EDI_GROUP) ||
+	       edi_closes(x, text, EDI_INTERCHANGE);
+}
+
+/* 1: it was closed. 0: what follows ends it. */
+static int read_segments(struct edi_read *x, struct transaction *t, uint64_t until, struct error *error)
+{
+	struct edi_segment segment;
+	int more;
+
+	while (x->scan.offset < until && (more = edi_next(&x->scan, &segment, error))) {
+		struct span raw = segment.text;
+
+		if (more < 0)
+			return -1;
+		edi_account_filler(x, &segment);
+		if (raw.len && x->scan.interesting[(unsigned char)raw.data[0]]) {
+			bool wrapped = edi_unwrap(&x->scan, &segment);
+
+			if (edi_closes(x, segment.text, EDI_TRANSACTION)) {
+				edi_layout_segment(&x->layout, &x->scan.syntax, raw, true);
+				close_transaction(x, t, &segment);
+				return 1;
+			}
+			if (ends_without_close(x, segment.text)) {
+				edi_give_back(x, &segment);
+				return 0;
+			}
+			if (wrapped)
+				segment.text = raw;
+		}
+		add(x, t, &segment);
+	}
+	return 0;
+}
+
+/* Once with the character set as it is: 1 when it must be read again in another. */
+static int run_once(struct edi_read *x, struct edi_segment *open, struct span raw, uint64_t until, struct error *error)
+{
+	struct edi_layout_mark mark = edi_layout_mark(&x->layout);
+	bool group = x->in_group;
+	struct transaction t;
+	struct error why;
+	int closed;
+
+	edi_layout_segment(&x->layout, &x->scan.syntax, raw, true);
+	begin(x, &t, open);
+	closed = read_segments(x, &t, until, error);
+	if (closed < 0)
+		return -1;
+	if (!closed) {
+		struct span type = edi_element(&x->scan.syntax, open->text, 1);
+
+		t.end = x->scan.offset;
+		edi_fault(&why, x->dialect, "truncated", "the %s (type %.*s) has no %s", x->dialect->transaction,
+			  SPAN_ARGS(edi_shown(type)), x->dialect->close[EDI_TRANSACTION]);
+		place_fault(&t, &why, t.end);
+	}
+	if (t.why.class == ERROR_NONE && edi_take_trailers(x, error) < 0)
+		return -1;
+	if (t.why.class == ERROR_NONE && (x->high & 0xffff) && !x->line.full && !utf8_is_clean(buf_view(&x->line))) {
+		edi_layout_return(&x->layout, mark);
+		if (!x->start.charset)
+			return 1;
+		edi_fault(&why, x->dialect, "character", "the %s has bytes that are no UTF-8, which its header says",
+			  x->dialect->transaction);
+		place_fault(&t, &why, t.offset);
+	}
+	if (t.why.class != ERROR_NONE) {
+		edi_layout_return(&x->layout, x->header_mark);
+		x->accounted = x->accounted || closed;
+	}
+	return put_out(x, &t, group, error);
+}
+
+int edi_run_transaction(struct edi_read *x, struct edi_segment *open, struct span raw, uint64_t until,
+			struct error *error)
+{
+	uint64_t offset = open->offset;
+	bool group = x->in_group;
+	int result;
+
+	x->transaction++;
+	x->counted++;
+	result = run_once(x, open, raw, until, error);
+	if (result != 1)
+		return result;
+	x->in_group = group;
+	x->ended = false;
+	edi_read_as(x, edi_fallback(x));
+	edi_seek(&x->scan, offset);
+	result = edi_next(&x->scan, open, error);
+	if (result > 0) {
+		raw = open->text;
+		edi_unwrap(&x->scan, open);
+		result = run_once(x, open, raw, until, error);
+	}
+	edi_read_as(x, NULL);
+	return result;
+}
