@@ -3,3 +3,8 @@ DOCS_TESTS = tests/docs/made.sh tests/docs/run.py tests/docs/self.py tests/e2e/e
 dist_check_SCRIPTS += $(DOCS_TESTS)
 EXTRA_DIST += tests/docs/blocks.py
 TESTS += $(DOCS_TESTS)
+
+check_PROGRAMS += tests/unit/editor_schema
+TESTS += tests/unit/editor_schema
+tests_unit_editor_schema_SOURCES = tests/unit/editor_schema.c
+tests_unit_editor_schema_LDADD = $(CHECK_LIBS)
