@@ -230,8 +230,8 @@ static const struct {
 	 "'${H:yes}'}\n"
 	 "  - {map: a.jq, on-reject: {publish: r.v1}}\n  - route: [{when: .a, publish: p.v1}]\npublish: d.v1\n"},
 	{"system",
-	 "system: a\nowner: b\nurl: http://x\nheaders: {a: 1}\noperations: {o: {method: PUT, path: /x}, p:}\n"},
-	{"snippet", "snippet: a\nparameters: {x: 1, y:}\nsteps:\n  - filter: .a == ${x}\n"},
+	 "system: a\nowner: b\nurl: http://x\nheaders: {a: 1}\noperations: {o: {method: PUT, path: /x}, p: }\n"},
+	{"snippet", "snippet: a\nparameters: {x: 1, y: }\nsteps:\n  - filter: .a == ${x}\n"},
 	{"environment", "A: 1\nB: x\n"},
 	{"test", "test: a\nflow: b\ninput: {json: {a: 1}}\npublished: none\n"},
 };
