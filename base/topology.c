@@ -4,7 +4,8 @@
 #include "config.h"
 #include "base/topology.h"
 
-#define TOPOLOGY_VERSION 1
+#define TOPOLOGY_VERSION 2
+#define TEXTS 7
 
 struct topology *topology_new(void)
 {
@@ -63,7 +64,7 @@ struct topology_queue *topology_add(struct topology *topology, const char *name)
 		grow(topology);
 	queue = &topology->queues[topology->count];
 	*queue = (struct topology_queue){.name = arena_strdup(topology->arena, name), .flow = "", .endpoint = "",
-					 .system = "", .worker = "", .owner = "", .runbook = ""};
+					 .system = "", .worker = "", .owner = "", .runbook = "", .reject = ""};
 	index_put(topology, topology->count++);
 	return queue;
 }
@@ -80,7 +81,7 @@ const struct topology_queue *topology_find(const struct topology *topology, stru
 	return NULL;
 }
 
-static void texts_of(struct topology_queue *queue, const char **texts[6])
+static void texts_of(struct topology_queue *queue, const char **texts[TEXTS])
 {
 	texts[0] = &queue->flow;
 	texts[1] = &queue->endpoint;
@@ -88,6 +89,7 @@ static void texts_of(struct topology_queue *queue, const char **texts[6])
 	texts[3] = &queue->worker;
 	texts[4] = &queue->owner;
 	texts[5] = &queue->runbook;
+	texts[6] = &queue->reject;
 }
 
 void topology_encode(const struct topology *topology, struct buf *buf)
@@ -96,13 +98,13 @@ void topology_encode(const struct topology *topology, struct buf *buf)
 	buf_u32(buf, (uint32_t)topology->count);
 	for (size_t i = 0; i < topology->count; i++) {
 		struct topology_queue queue = topology->queues[i];
-		const char **texts[6];
+		const char **texts[TEXTS];
 
 		texts_of(&queue, texts);
 		buf_field(buf, span_of(queue.name));
 		buf_u8(buf, (uint8_t)queue.kind);
 		buf_u8(buf, (uint8_t)queue.order);
-		for (size_t t = 0; t < 6; t++)
+		for (size_t t = 0; t < TEXTS; t++)
 			buf_field(buf, span_of(*texts[t]));
 		buf_u32(buf, (uint32_t)queue.topics_count);
 		for (size_t t = 0; t < queue.topics_count; t++)
@@ -138,7 +140,7 @@ static bool take_topics(struct arena *arena, struct span *in, struct topology_qu
 static bool take_queue(struct topology *topology, struct span *in)
 {
 	struct topology_queue *queue;
-	const char *name, **texts[6];
+	const char *name, **texts[TEXTS];
 	uint8_t kind, order;
 
 	if (!take_text(topology->arena, in, &name) || !take_u8(in, &kind) || !take_u8(in, &order) ||
@@ -149,7 +151,7 @@ static bool take_queue(struct topology *topology, struct span *in)
 	queue->kind = (enum queue_kind)kind;
 	queue->order = (enum order_on_reject)order;
 	texts_of(queue, texts);
-	for (size_t t = 0; t < 6; t++)
+	for (size_t t = 0; t < TEXTS; t++)
 		if (!take_text(topology->arena, in, texts[t]))
 			return false;
 	return take_topics(topology->arena, in, queue);

@@ -24,6 +24,7 @@ struct topology_queue {
 	const char *system;   /* "" or the system that the endpoint belongs to: `hold` may name it */
 	const char *worker;   /* the role that serves it: "transform", "deliver", "record", on demand "sink:<…>" */
 	const char *owner, *runbook;
+	const char *reject; /* the topic that dead letters of the engine's own are told to (on-reject); "" where none */
 	enum order_on_reject order; /* not ORDER_NONE: one message of an order key in flight */
 	const char **topics;  /* what is bound to it */
 	size_t topics_count;

@@ -16,6 +16,7 @@ static void add_in(struct topology *topology, const struct flow *flow)
 	queue->worker = "transform";
 	queue->owner = copy(topology, flow->owner);
 	queue->runbook = copy(topology, flow->runbook);
+	queue->reject = copy(topology, flow->reject_publish);
 	queue->order = flow->order;
 	queue->topics_count = flow->subscribes_count;
 	queue->topics = arena_alloc(topology->arena, (flow->subscribes_count + 1) * sizeof *queue->topics);
@@ -34,6 +35,7 @@ static void add_out(struct topology *topology, const struct flow *flow)
 	queue->worker = flow->sink_ops->shared ? "deliver" : arena_printf(topology->arena, "sink:%s", flow->sink->name);
 	queue->owner = copy(topology, flow->owner);
 	queue->runbook = copy(topology, flow->runbook);
+	queue->reject = copy(topology, flow->reject_publish);
 	queue->order = flow->order;
 }
 

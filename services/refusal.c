@@ -4,9 +4,11 @@
 
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/crypto.h"
 #include "base/tree.h"
 #include "base/utf8.h"
+#include "config/site.h"
 
 static json_t *text(struct span span)
 {
@@ -51,10 +53,10 @@ static void put_content(json_t *event, struct span content, size_t most)
 	buf_free(&encoded);
 }
 
-static void describe(const struct flow *flow, const struct dead *letter, size_t most, struct buf *body)
+static void describe(const char *flow, const struct dead *letter, size_t most, struct buf *body)
 {
 	const struct message *message = letter->message;
-	json_t *event = json_pack("{s:s s:s s:s s:o s:o s:o s:o s:o}", "flow", flow->name, "step", letter->step, "code",
+	json_t *event = json_pack("{s:s s:s s:s s:o s:o s:o s:o s:o}", "flow", flow, "step", letter->step, "code",
 				  letter->why->code, "reason", text(span_of(letter->why->text)), "position",
 				  text(letter->position), "path", text(letter->path), "document",
 				  text(message->origin.name), "keys", keys_of(message));
@@ -64,7 +66,7 @@ static void describe(const struct flow *flow, const struct dead *letter, size_t 
 	json_decref(event);
 }
 
-struct message *refusal_new(const struct flow *flow, const struct dead *letter)
+struct message *refusal_new(const char *flow, const char *topic, const struct dead *letter)
 {
 	const struct message *from = letter->message;
 	struct message *message = message_copy(from);
@@ -82,14 +84,16 @@ struct message *refusal_new(const struct flow *flow, const struct dead *letter)
 	}
 	message->id = id_of(parts, 5);
 	message->causation = from->id;
-	message_set(message, &message->type, span_of(flow->reject_publish));
-	message_set(message, &message->flow, span_of(flow->name));
+	message_set(message, &message->type, span_of(topic));
+	message_set(message, &message->flow, span_of(flow));
 	message_set(message, &message->datacontenttype, SPAN_LITERAL("application/json"));
 	message_set(message, &message->dataschema, SPAN_NONE);
 	message_set(message, &message->path, letter->path);
 	message_set(message, &message->position, letter->position);
 	message_set(message, &message->part, SPAN_NONE);
 	message->attrs_count = message->orders_count = 0;
+	if (from->expires_ms) /* what waited too long is news all the same */
+		message->expires_ms = clock_now_ms() + (from->expires_ms - from->accepted_ms);
 	message->attempt = 0;
 	message->first_failed_ms = 0;
 	message_body_take(message, reader_new_copy(buf_view(&body)));
@@ -111,7 +115,7 @@ int refusal_publish(struct unit *unit, const struct flow *flow, const struct dea
 	if (letter->message->body)
 		n = reader_read(letter->message->body, 0, head, sizeof head, NULL);
 	whole.content = span_make(head, n > 0 ? (size_t)n : 0);
-	message = refusal_new(flow, &whole);
+	message = refusal_new(flow->name, flow->reject_publish, &whole);
 	result = unit_publish(unit, flow->reject_publish, NULL, true, message, NULL);
 	message_free(message);
 	return result;

@@ -190,7 +190,7 @@ static int died(struct run *run, const struct item *item, const struct message *
 	happened->keys = keys_new(message);
 	if (!run->flow->reject_publish)
 		return 0;
-	refusal = refusal_new(run->flow, &letter);
+	refusal = refusal_new(run->flow->name, run->flow->reject_publish, &letter);
 	result = published(run, refusal, run->flow->reject_publish, error);
 	message_free(refusal);
 	return result;

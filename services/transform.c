@@ -58,8 +58,7 @@ struct run {
 	const struct delivery *delivery;
 };
 
-/* ---- flows, ready -------------------------------------------------------------------------------------------------
- */
+/* ---- flows, ready */
 
 static const struct prepared *prepare_flow(struct worker *worker, const struct delivery *delivery, struct error *error)
 {
@@ -127,29 +126,29 @@ static int publish(struct run *run, const char *topic, const char *queue, bool o
 	return result ? -1 : unit_record(run->batch->unit, &record);
 }
 
+/* Of a message that waited too long nothing was prepared: today's flow says who is told. */
+static const struct flow *flow_of(const struct run *run)
+{
+	const char *name = strchr(run->delivery->queue, '.');
+
+	if (run->prepared)
+		return run->prepared->flow;
+	return name ? site_flow(run->worker->site, span_of(name + 1)) : NULL;
+}
+
 /* A flow may want its refusals told to a topic; nobody needs to listen there. */
 static int tell_refusal(struct run *run, const struct dead *letter, struct error *error)
 {
-	const struct flow *flow = run->prepared ? run->prepared->flow : NULL;
+	const struct flow *flow = flow_of(run);
 	struct message *message;
 	int result;
 
 	if (!flow || !flow->reject_publish)
 		return 0;
-	message = refusal_new(flow, letter);
+	message = refusal_new(flow->name, flow->reject_publish, letter);
 	result = publish(run, flow->reject_publish, NULL, true, message, error);
 	message_free(message);
 	return result;
-}
-
-/* Parts of a list all begin at 0: their paths tell them apart (FNV-1a). */
-static uint32_t part_number(const struct item *item)
-{
-	uint32_t hash = 2166136261u ^ (uint32_t)item->offset;
-
-	for (size_t i = 0; i < item->path.len; i++)
-		hash = (hash ^ (unsigned char)item->path.data[i]) * 16777619u;
-	return hash ? hash : 1;
 }
 
 static int put_dead(struct run *run, const struct item *item, const char *step, const struct error *why,
@@ -174,7 +173,7 @@ static int put_dead(struct run *run, const struct item *item, const char *step, 
 		json_object_set_new(detail, "path",
 				    json_stringn(item->path.data ? item->path.data : "", item->path.len));
 		/* several parts of one message may die: each has a record of its own */
-		record.attempt = part_number(item);
+		record.attempt = output_part_number(item);
 	}
 	json_object_set_new(detail, "position",
 			    json_stringn(letter.position.data ? letter.position.data : "", letter.position.len));

@@ -104,3 +104,12 @@ int output_address(struct message *message, const struct message *from, const st
 	buf_free(&key);
 	return result;
 }
+
+uint32_t output_part_number(const struct item *item)
+{
+	uint32_t hash = 2166136261u ^ (uint32_t)item->offset;
+
+	for (size_t i = 0; i < item->path.len; i++)
+		hash = (hash ^ (unsigned char)item->path.data[i]) * 16777619u;
+	return hash ? hash : 1;
+}

@@ -16,4 +16,7 @@ int output_orders(struct message *, const struct site *, struct chain *, struct 
 int output_address(struct message *, const struct message *from, const struct flow *, struct chain *, struct item *,
 		   struct error *);
 
+/* Parts of a list all begin at 0: their paths tell them apart (FNV-1a). Never 0. */
+uint32_t output_part_number(const struct item *);
+
 #endif

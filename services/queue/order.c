@@ -10,6 +10,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "services/queue/inner.h"
+#include "services/refusal.h"
 
 #define LOOK_AGAIN_MS 60000
 
@@ -355,6 +356,43 @@ void suspect_forget(struct engine *engine, const struct id *id)
 		}
 }
 
+/* A letter of the engine's own is told to the flow's on-reject topic as the others are. Where the body lies in the
+ * vault, which is not for this process, the content is left out. */
+static void tell_refusal(struct engine *engine, struct work *work, struct item *item, const char *step,
+			 const struct error *why)
+{
+	const struct topology_queue *spec = item->lane->spec;
+	struct dead letter = {.queue = item->lane->name, .step = step, .content = item_body(item), .why = why};
+	struct message *from, *message;
+	struct buf envelope, payload;
+	struct span body;
+
+	if (!spec || !*spec->reject)
+		return;
+	from = message_decode_new(item_envelope(item), NULL);
+	if (!from)
+		return;
+	letter.message = from;
+	letter.path = from->path;
+	letter.position = from->position;
+	message = refusal_new(spec->flow, spec->reject, &letter);
+	buf_init(&envelope, MESSAGE_ENVELOPE_MAX);
+	buf_init(&payload, WIRE_FRAME_MAX);
+	if (!message_encode(message, &envelope, NULL) && !reader_view(message->body, &body, NULL)) {
+		buf_u32(&payload, 0);
+		buf_u8(&payload, WIRE_PUBLISH_OPTIONAL);
+		buf_field(&payload, span_of(spec->reject));
+		buf_span(&payload, id_span(&message->id));
+		buf_field(&payload, buf_view(&envelope));
+		buf_field(&payload, body);
+		work_published(engine, work, buf_view(&payload));
+	}
+	buf_free(&envelope);
+	buf_free(&payload);
+	message_free(message);
+	message_free(from);
+}
+
 static void bury(struct engine *engine, struct item *item, const char *step, const struct error *why)
 {
 	struct work *work = own_work(engine);
@@ -371,6 +409,7 @@ static void bury(struct engine *engine, struct item *item, const char *step, con
 	buf_field(&payload, item_body(item));
 	work_add(work, &work->writes, FRAME_DEAD, buf_view(&payload));
 	buf_free(&payload);
+	tell_refusal(engine, work, item, step, why);
 	work_takes(work, item);
 	work_commit(engine, work);
 }

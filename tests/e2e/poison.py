@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
 """Messages that end the process that works on them, and mappings that never end: each is dead by itself, the rest goes through."""
+import base64
+import json
 import os
 import re
 import signal
@@ -58,6 +60,23 @@ def three_poisons(site):
     if "memory" in letters:
         check("memory" in letters["memory"]["reason"], letters["memory"]["reason"])
     check(not [name for name in site.files("in")], "all were archived")
+
+
+@test("a poisonous document is told to the flow's on-reject topic, as any dead letter is")
+def told(site):
+    if not has_faults():
+        raise Skip("built without --enable-faults")
+    site_of(site)
+    site.flow(FLOW + "on-reject: {publish: order.refused.v1}\n")
+    site.flow("flow: answers\nowner: tests\nsubscribe: order.refused.v1\nto: {file: 'refused/$(.document)', create: yes, exists: refuse}\neffect: rename\n")
+    site.drop("in/poison-crash.json", {"n": "x"})
+    site.start()
+    # what is told has the document's name, so that it poisons the next flow: that one's letter shows what was told
+    wait(lambda: len(site.dead()) == 2, 20, "both to be dead")
+    letters = {letter["flow"]: letter for letter in site.dead()}
+    refusal = json.loads(base64.b64decode(site.letter(letters["answers"]["number"])["body"]))
+    equal((refusal["flow"], refusal["code"], refusal["step"]), ("orders", "poison", "worker"), "the refusal")
+    equal(refusal["document"], "poison-crash.json", "its document")
 
 
 @test("a worker that an operator kills takes no message with it")

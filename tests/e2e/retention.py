@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """What is past its time goes, what is still needed stays: on a site that keeps things for seconds."""
+import json
 import os
+import time
 
-from bed import check, equal, main, test, wait
+from bed import check, equal, main, read, test, wait
 
 SITE = """name: e2e
 retention: {queue: 2s, originals: 3s, receipts: 4s, lineage: 3s}
@@ -44,6 +46,24 @@ def past_its_time(site):
     site.drop("in/again.json", '{"n": 1, "text": "%s"}' % ("g" * 100_000))
     os.unlink(site.at("out/1.json"))
     wait(lambda: os.path.exists(site.at("out/1.json")), 10, "the same document, accepted anew")
+
+
+@test("what waited in a queue for too long is dead, and told to the flow's on-reject topic")
+def waited_too_long(site):
+    site.write("site.yaml", SITE)
+    site.flow(FLOW + "on-reject: {publish: order.refused.v1}\n")
+    site.flow("flow: answers\nowner: tests\nsubscribe: order.refused.v1\nto: {file: 'refused/$(.document)', create: yes, exists: refuse}\n"
+              "effect: rename\nretry: {for: 1s}\n")
+    os.makedirs(site.at("in"))
+    site.start()
+    site.do("hold", "intake", "--until", "1h")
+    site.do("send", "intake", "-", "--name", "late.json", input='{"n": 1}')
+    time.sleep(2.2)
+    site.do("resume", "intake")
+    site.wait_files("refused", 1, 15)
+    refusal = json.loads(read(site.at("refused/late.json")))
+    equal((refusal["flow"], refusal["code"]), ("intake", "message.expired"), "the refusal")
+    equal([letter["cause"] for letter in site.dead()], ["message.expired"], "dead letters")
 
 
 main()

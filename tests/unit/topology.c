@@ -23,6 +23,7 @@ static struct topology *sample(unsigned n)
 		queue->order = (enum order_on_reject)(i / 3 % 3);
 		queue->owner = "team";
 		queue->runbook = "docs/x.md";
+		queue->reject = i % 2 ? "refused.v1" : "";
 		queue->system = "erp";
 		queue->endpoint = i % 2 ? "erp-drop" : "";
 		queue->topics_count = i % 4;
@@ -65,6 +66,7 @@ static void a_new_queue_has_empty_texts(void **state)
 	assert_string_equal(queue->worker, "");
 	assert_string_equal(queue->owner, "");
 	assert_string_equal(queue->runbook, "");
+	assert_string_equal(queue->reject, "");
 	topology_free(topology);
 }
 
