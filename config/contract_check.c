@@ -1,5 +1,5 @@
-/* Is a contract's schema one? Keywords have values of the right kind, references lead somewhere, names are spelled
- * as JSON Schema 2020-12 spells them. Validating messages is the transformers' affair. See load.h. */
+/* Is a contract's schema one? What JSON Schema itself has against it is asked of the registry and told at its line;
+ * here names are looked at that are spelled almost as 2020-12 spells them. See load.h. */
 #include "config.h"
 #include "config/load.h"
 
@@ -10,49 +10,50 @@
 #define SCHEMA_DEPTH_MAX 64
 #define DIALECT "https://json-schema.org/draft/2020-12/schema"
 
-enum value_kind { ANY, TEXT, NUMBER, COUNT, TRUTH, LIST, TYPE, NAMES, SCHEMA, SCHEMAS, SCHEMA_MAP, REFERENCE };
+/* What stands below a keyword. */
+enum below { NOTHING, NAMES, SCHEMA, SCHEMAS, SCHEMA_MAP };
 
 static const struct keyword {
 	const char *name;
-	enum value_kind kind;
+	enum below below;
 } keywords[] = {
-	{"$schema", TEXT},
-	{"$id", TEXT},
-	{"$ref", REFERENCE},
-	{"$anchor", TEXT},
-	{"$dynamicRef", TEXT},
-	{"$dynamicAnchor", TEXT},
+	{"$schema", NOTHING},
+	{"$id", NOTHING},
+	{"$ref", NOTHING},
+	{"$anchor", NOTHING},
+	{"$dynamicRef", NOTHING},
+	{"$dynamicAnchor", NOTHING},
 	{"$defs", SCHEMA_MAP},
-	{"$comment", TEXT},
-	{"$vocabulary", ANY},
-	{"title", TEXT},
-	{"description", TEXT},
-	{"default", ANY},
-	{"examples", LIST},
-	{"deprecated", TRUTH},
-	{"readOnly", TRUTH},
-	{"writeOnly", TRUTH},
-	{"type", TYPE},
-	{"enum", LIST},
-	{"const", ANY},
-	{"multipleOf", NUMBER},
-	{"maximum", NUMBER},
-	{"exclusiveMaximum", NUMBER},
-	{"minimum", NUMBER},
-	{"exclusiveMinimum", NUMBER},
-	{"maxLength", COUNT},
-	{"minLength", COUNT},
-	{"pattern", TEXT},
-	{"format", TEXT},
-	{"maxItems", COUNT},
-	{"minItems", COUNT},
-	{"uniqueItems", TRUTH},
-	{"maxContains", COUNT},
-	{"minContains", COUNT},
-	{"maxProperties", COUNT},
-	{"minProperties", COUNT},
+	{"$comment", NOTHING},
+	{"$vocabulary", NOTHING},
+	{"title", NOTHING},
+	{"description", NOTHING},
+	{"default", NOTHING},
+	{"examples", NOTHING},
+	{"deprecated", NOTHING},
+	{"readOnly", NOTHING},
+	{"writeOnly", NOTHING},
+	{"type", NOTHING},
+	{"enum", NOTHING},
+	{"const", NOTHING},
+	{"multipleOf", NOTHING},
+	{"maximum", NOTHING},
+	{"exclusiveMaximum", NOTHING},
+	{"minimum", NOTHING},
+	{"exclusiveMinimum", NOTHING},
+	{"maxLength", NOTHING},
+	{"minLength", NOTHING},
+	{"pattern", NOTHING},
+	{"format", NOTHING},
+	{"maxItems", NOTHING},
+	{"minItems", NOTHING},
+	{"uniqueItems", NOTHING},
+	{"maxContains", NOTHING},
+	{"minContains", NOTHING},
+	{"maxProperties", NOTHING},
+	{"minProperties", NOTHING},
 	{"required", NAMES},
-	{"dependentRequired", ANY},
+	{"dependentRequired", NOTHING},
 	{"properties", SCHEMA_MAP},
 	{"patternProperties", SCHEMA_MAP},
 	{"additionalProperties", SCHEMA},
@@ -70,16 +71,15 @@ static const struct keyword {
 	{"if", SCHEMA},
 	{"then", SCHEMA},
 	{"else", SCHEMA},
-	{"contentEncoding", TEXT},
-	{"contentMediaType", TEXT},
+	{"contentEncoding", NOTHING},
+	{"contentMediaType", NOTHING},
 	{"contentSchema", SCHEMA},
 };
 #define KEYWORDS (sizeof keywords / sizeof *keywords)
-static const char *const types[] = {"string", "object", "array", "number", "integer", "boolean", "null"};
-#define TYPES (sizeof types / sizeof *types)
 
 struct checker {
 	const struct contract *contract;
+	const struct node *root;
 	struct findings *findings;
 };
 
@@ -89,44 +89,12 @@ static struct place place_of(const struct checker *c, const struct node *node)
 	return node ? node->place : c->contract->place;
 }
 
-static void fault(const struct checker *c, const struct node *node, const char *keyword, const char *wanted)
-{
-	finding_add(c->findings, place_of(c, node), SEVERITY_ERROR, "contract.schema", "`%s` must be %s", keyword,
-		    wanted);
-}
-
 static const struct node *item_node(const struct node *node, size_t i)
 {
 	return node && node->type == NODE_LIST && i < node->count ? node->items[i] : NULL;
 }
 
 static void check_schema(const struct checker *, const json_t *schema, const struct node *, int depth);
-
-static void check_type_name(const struct checker *c, const json_t *name, const struct node *node)
-{
-	const char *near;
-
-	for (size_t i = 0; json_is_string(name) && i < TYPES; i++) {
-		if (strcmp(json_string_value(name), types[i]) == 0)
-			return;
-	}
-	near = json_is_string(name) ? nearest_name(span_of(json_string_value(name)), types, TYPES) : NULL;
-	finding_add(c->findings, place_of(c, node), SEVERITY_ERROR, "contract.schema", "unknown type `%.40s`; %s%s%s",
-		    json_is_string(name) ? json_string_value(name) : "?", near ? "did you mean `" : "types are ",
-		    near ? near : "string, object, array, number, integer, boolean and null", near ? "`?" : "");
-}
-
-static void check_types(const struct checker *c, const json_t *value, const struct node *node)
-{
-	const json_t *item;
-	size_t i;
-
-	if (!json_is_array(value)) {
-		check_type_name(c, value, node);
-		return;
-	}
-	json_array_foreach(value, i, item) check_type_name(c, item, item_node(node, i));
-}
 
 /* A required name that no property has is most often a slip of the pen; where anything else is forbidden it can never
  * hold. */
@@ -137,22 +105,12 @@ static void check_names(const struct checker *c, const json_t *schema, const jso
 	size_t i, n = 0;
 	json_t *unused;
 
-	json_object_foreach((json_t *)properties, key, unused)
-	{
+	json_object_foreach((json_t *)properties, key, unused) {
 		if (n < sizeof known / sizeof *known)
 			known[n++] = key;
 	}
-	if (!json_is_array(value)) {
-		fault(c, node, "required", "a list of names");
-		return;
-	}
-	json_array_foreach(value, i, item)
-	{
-		if (!json_is_string(item)) {
-			fault(c, item_node(node, i), "required", "a list of names");
-			continue;
-		}
-		if (!properties || json_object_get(properties, json_string_value(item)))
+	json_array_foreach(value, i, item) {
+		if (!properties || !json_is_string(item) || json_object_get(properties, json_string_value(item)))
 			continue;
 		near = nearest_name(span_of(json_string_value(item)), known, n);
 		finding_add(c->findings, place_of(c, item_node(node, i)),
@@ -164,104 +122,23 @@ static void check_names(const struct checker *c, const json_t *schema, const jso
 	}
 }
 
-/* #/$defs/amount leads somewhere; other files and addresses are not looked up. */
-static void check_reference(const struct checker *c, const json_t *value, const struct node *node)
-{
-	const char *text = json_string_value(value), *at = text;
-	const json_t *found = c->contract->schema;
-
-	if (!text) {
-		fault(c, node, "$ref", "a text");
-		return;
-	}
-	if (text[0] != '#' || text[1] != '/')
-		return;
-	at += 2;
-	while (found && at) {
-		const char *slash = strchr(at, '/');
-		char *key = mem_span_dup(span_make(at, slash ? (size_t)(slash - at) : strlen(at)));
-
-		found = json_is_array(found) ? json_array_get(found, strtoul(key, NULL, 10))
-					     : json_object_get(found, key);
-		free(key);
-		at = slash ? slash + 1 : NULL;
-	}
-	if (!found && !strchr(text, '~') && !strchr(text, '%'))
-		finding_add(c->findings, place_of(c, node), SEVERITY_ERROR, "contract.reference",
-			    "`%.100s` leads nowhere in this contract", text);
-}
-
-static void check_list(const struct checker *c, const char *name, const json_t *value, const struct node *node,
-		       int depth)
-{
-	const json_t *item;
-	size_t i;
-
-	if (!json_is_array(value) || json_array_size(value) == 0) {
-		fault(c, node, name, "a list of schemas");
-		return;
-	}
-	json_array_foreach(value, i, item) check_schema(c, item, item_node(node, i), depth + 1);
-}
-
-static void check_map(const struct checker *c, const char *name, const json_t *value, const struct node *node,
-		      int depth)
-{
-	const char *key;
-	json_t *item;
-
-	if (!json_is_object(value)) {
-		fault(c, node, name, "an object of schemas");
-		return;
-	}
-	json_object_foreach((json_t *)value, key, item) check_schema(c, item, node_find(node, key), depth + 1);
-}
-
 static void check_keyword(const struct checker *c, const struct keyword *keyword, const json_t *schema,
 			  const json_t *value, const struct node *node, int depth)
 {
-	switch (keyword->kind) {
-	case TEXT:
-		if (!json_is_string(value))
-			fault(c, node, keyword->name, "a text");
-		break;
-	case NUMBER:
-		if (!json_is_number(value))
-			fault(c, node, keyword->name, "a number");
-		break;
-	case COUNT:
-		if (!json_is_integer(value) || json_integer_value(value) < 0)
-			fault(c, node, keyword->name, "a whole number, 0 or more");
-		break;
-	case TRUTH:
-		if (!json_is_boolean(value))
-			fault(c, node, keyword->name, "true or false");
-		break;
-	case LIST:
-		if (!json_is_array(value))
-			fault(c, node, keyword->name, "a list");
-		break;
-	case TYPE:
-		check_types(c, value, node);
-		break;
-	case NAMES:
+	const json_t *item;
+	const char *key;
+	size_t i;
+
+	if (keyword->below == NAMES)
 		check_names(c, schema, value, node);
-		break;
-	case REFERENCE:
-		check_reference(c, value, node);
-		break;
-	case SCHEMA:
+	if (keyword->below == SCHEMA)
 		check_schema(c, value, node, depth + 1);
-		break;
-	case SCHEMAS:
-		check_list(c, keyword->name, value, node, depth);
-		break;
-	case SCHEMA_MAP:
-		check_map(c, keyword->name, value, node, depth);
-		break;
-	case ANY:
-		break;
-	}
+	if (keyword->below == SCHEMAS)
+		json_array_foreach(value, i, item)
+			check_schema(c, item, item_node(node, i), depth + 1);
+	if (keyword->below == SCHEMA_MAP)
+		json_object_foreach((json_t *)value, key, item)
+			check_schema(c, item, node_find(node, key), depth + 1);
 }
 
 static void unknown_keyword(const struct checker *c, const char *key, const struct node *node)
@@ -281,15 +158,11 @@ static void check_schema(const struct checker *c, const json_t *schema, const st
 	const char *key;
 	json_t *value;
 
-	if (json_is_boolean(schema))
-		return;
-	if (!json_is_object(schema) || depth > SCHEMA_DEPTH_MAX) {
-		finding_add(c->findings, place_of(c, node), SEVERITY_ERROR, "contract.schema",
-			    depth > SCHEMA_DEPTH_MAX ? "nested too deeply" : "a schema is an object, true or false");
+	if (depth > SCHEMA_DEPTH_MAX) {
+		finding_add(c->findings, place_of(c, node), SEVERITY_ERROR, "contract.schema", "nested too deeply");
 		return;
 	}
-	json_object_foreach((json_t *)schema, key, value)
-	{
+	json_object_foreach((json_t *)schema, key, value) {
 		const struct node *at = node_find(node, key);
 		size_t k = 0;
 
@@ -302,6 +175,48 @@ static void check_schema(const struct checker *c, const json_t *schema, const st
 	}
 }
 
+/* ---- what JSON Schema itself has against it */
+static const struct node *node_at(const struct node *node, const char *pointer)
+{
+	while (node && *pointer == '/') {
+		size_t n = strcspn(++pointer, "/");
+		char *token = mem_span_dup(span_make(pointer, n)), *out = token;
+		const struct node *below;
+
+		for (const char *p = token; *p; p++)
+			*out++ = (char)(p[0] != '~' ? p[0] : p[1] == '1' ? '/' : '~'), p += p[0] == '~' && p[1];
+		*out = '\0';
+		below = node->type == NODE_LIST ? item_node(node, strtoul(token, NULL, 10)) : node_find(node, token);
+		free(token);
+		if (!below)
+			break;
+		node = below;
+		pointer += n;
+	}
+	return node;
+}
+
+static void tell(void *arg, const char *pointer, const char *message)
+{
+	const struct checker *c = arg;
+	const char *keyword = strrchr(pointer, '/');
+	struct place place = place_of(c, node_at(c->root, pointer));
+	bool reference = keyword && (!strcmp(keyword, "/$ref") || !strcmp(keyword, "/$dynamicRef"));
+
+	/* The dialect was told already. */
+	if (keyword == pointer && !strcmp(keyword, "/$schema"))
+		return;
+	finding_add(c->findings, place, SEVERITY_ERROR, reference ? "contract.reference" : "contract.schema", "%s",
+		    message);
+}
+
+static const json_t *find_contract(void *site, const char *address)
+{
+	const struct contract *contract = site_contract_at(site, address);
+
+	return contract ? contract->schema : NULL;
+}
+
 /* A key is looked up in every message: it must compile. */
 static void check_keys(const struct checker *c, struct load *load, const struct node *node)
 {
@@ -309,8 +224,8 @@ static void check_keys(const struct checker *c, struct load *load, const struct 
 	struct shape shape = shape_of(c->contract->schema, c->contract->name);
 
 	for (size_t i = 0; i < c->contract->keys_count; i++) {
-		struct expression *key = expression_new(load->arena, span_of(c->contract->keys[i]),
-							place_of(c, item_node(list, i)));
+		struct expression *key =
+			expression_new(load->arena, span_of(c->contract->keys[i]), place_of(c, item_node(list, i)));
 
 		if (expression_check(key, c->findings) == 0)
 			jq_walk(load->arena, span_of(c->contract->keys[i]),
@@ -321,7 +236,7 @@ static void check_keys(const struct checker *c, struct load *load, const struct 
 
 void contract_check(struct load *load, const struct contract *contract, struct findings *findings)
 {
-	struct checker checker = {contract, findings};
+	struct checker checker = {contract, NULL, findings};
 	const struct span *text = bundle_find(load->bundle, contract->place.file);
 	const char *dialect = json_string_value(json_object_get(contract->schema, "$schema"));
 	struct yaml_documents documents = {0};
@@ -332,10 +247,13 @@ void contract_check(struct load *load, const struct contract *contract, struct f
 	if (text)
 		yaml_read(load->arena, &unused, contract->place.file, *text, NULL, &documents);
 	findings_free(&unused);
-	node = documents.count > 0 ? documents.items[0] : NULL;
+	checker.root = node = documents.count > 0 ? documents.items[0] : NULL;
 	if (dialect && strncmp(dialect, DIALECT, strlen(DIALECT)) != 0)
 		finding_add(findings, place_of(&checker, node_find(node, "$schema")), SEVERITY_ERROR,
 			    "contract.dialect", "contracts are JSON Schema 2020-12: \"$schema\": \"" DIALECT "\"");
+	if (load->registry->inspect_schema)
+		load->registry->inspect_schema(contract->schema, contract->name, find_contract, load->site, tell,
+					       &checker);
 	check_schema(&checker, contract->schema, node, 1);
 	check_keys(&checker, load, node);
 }

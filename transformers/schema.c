@@ -98,22 +98,53 @@ int schema_check(const struct schema *schema, const json_t *document, struct err
 	return -1;
 }
 
+static bool is_within(const char *pointer, const char *other)
+{
+	size_t n = strlen(other);
+
+	return !strncmp(pointer, other, n) && (!pointer[n] || pointer[n] == '/');
+}
+
 /* What the metaschema says about places where compiling has found nothing. */
 static void add_others(struct schema_faults *faults, struct schema_faults *others)
 {
+	size_t count = faults->count;
+	const char *keyword;
+
 	for (size_t i = 0; i < others->count; i++) {
 		struct schema_fault *other = &others->list[i];
 		bool known = false;
 
-		for (size_t j = 0; j < faults->count && !known; j++)
-			known = !strncmp(faults->list[j].instance, other->instance, strlen(other->instance));
-		if (!known) {
-			fault_put(faults, other->instance, other->schema, other->keyword, other->message);
-			*other = (struct schema_fault){NULL, NULL, NULL, NULL};
-		}
+		for (size_t j = 0; j < count && !known; j++)
+			known = is_within(faults->list[j].instance, other->instance) ||
+				is_within(other->instance, faults->list[j].instance);
+		keyword = strrchr(other->instance, '/');
+		if (!known)
+			fault_put(faults, mem_strdup(other->instance), mem_strdup(other->schema), other->keyword,
+				  mem_printf("%s%s%s%s", keyword ? "`" : "", keyword ? keyword + 1 : "",
+					     keyword ? "` " : "", other->message));
 	}
 	faults->more = faults->more || others->more;
 	schema_faults_free(others);
+}
+
+/* What is wrong with another document is told of that. */
+static void drop_foreign(struct schema_faults *faults)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < faults->count; i++) {
+		struct schema_fault fault = faults->list[i];
+
+		if (fault.schema[0] == '#') {
+			faults->list[kept++] = fault;
+			continue;
+		}
+		free(fault.instance);
+		free(fault.schema);
+		free(fault.message);
+	}
+	faults->count = kept;
 }
 
 int schema_inspect(const json_t *root, const struct schema_options *options, struct schema_faults *faults)
@@ -125,6 +156,7 @@ int schema_inspect(const json_t *root, const struct schema_options *options, str
 
 	*faults = (struct schema_faults){.count = 0};
 	schema_free(compile(root, options, faults));
+	drop_foreign(faults);
 	schema = compile(meta, &plain, &others);
 	if (schema_check_all(schema, root, &others))
 		add_others(faults, &others);

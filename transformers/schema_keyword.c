@@ -5,6 +5,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/finding.h"
+
 #define NO_INDEX (-1)
 
 /* ---- the parts of a rule, made when a keyword asks for them */
@@ -65,20 +67,31 @@ struct keyword {
 	void (*take)(struct compile *, struct rule *, const struct keyword *, const json_t *);
 };
 
+static const char *const types[] = {"null", "boolean", "object", "array", "number", "string", "integer"};
+
+static void no_type(struct compile *compile, struct rule *rule, const char *keyword, const char *name)
+{
+	const char *near = name ? nearest_name(span_of(name), types, 7) : NULL;
+
+	if (near)
+		compile_fault(compile, rule, keyword, "names no type: %.40s; did you mean `%s`?", name, near);
+	else
+		compile_fault(compile, rule, keyword,
+			      "must name a type: string, object, array, number, integer, boolean or null");
+}
+
 static void take_type(struct compile *compile, struct rule *rule, const struct keyword *keyword, const json_t *value)
 {
-	static const char *const names[] = {"null", "boolean", "object", "array", "number", "string", "integer"};
 	size_t n = json_is_array(value) ? json_array_size(value) : 1;
 
 	for (size_t i = 0; i < n; i++) {
 		const json_t *item = json_is_array(value) ? json_array_get(value, i) : value;
 		unsigned kind = 0;
 
-		while (kind < 7 && (!json_is_string(item) || strcmp(json_string_value(item), names[kind])))
+		while (kind < 7 && (!json_is_string(item) || strcmp(json_string_value(item), types[kind])))
 			kind++;
 		if (kind == 7)
-			compile_fault(compile, rule, keyword->name,
-				      "must name a type: null, boolean, object, array, number, integer or string");
+			no_type(compile, rule, keyword->name, json_string_value(item));
 		else
 			rule->types |= 1u << kind;
 	}
@@ -294,7 +307,10 @@ static void take_items(struct compile *compile, struct rule *rule, const struct 
 	bool list = json_is_array(json_object_get(rule->json, "items"));
 	static const struct keyword prefix = {"items", 0, NULL};
 
-	if (rule->resource->dialect == DIALECT_2020) {
+	if (rule->resource->dialect == DIALECT_2020 && list && !strcmp(keyword->name, "items")) {
+		compile_fault(compile, rule, keyword->name,
+			      "must be one schema for all; a schema for each is prefixItems");
+	} else if (rule->resource->dialect == DIALECT_2020) {
 		if (!strcmp(keyword->name, "items"))
 			take_rule(compile, rule, keyword, value);
 	} else if (!strcmp(keyword->name, "items") && list) {

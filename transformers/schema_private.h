@@ -141,7 +141,7 @@ struct rule {
 
 enum kind { KIND_NULL, KIND_BOOLEAN, KIND_OBJECT, KIND_ARRAY, KIND_NUMBER, KIND_STRING, KIND_INTEGER };
 
-#define SCHEMA_BUCKETS 4096
+#define SCHEMA_BUCKETS 1024
 
 struct schema {
 	struct arena *arena;

@@ -237,11 +237,11 @@ static void a_schema_is_inspected_with_every_mistake_at_its_place(void **state)
 	inspect("{\"properties\": {\"a\": {\"type\": \"text\", \"minLength\": -1}, \"b\": {\"$ref\": "
 		"\"#/$defs/none\"}, "
 		"\"c\": {\"pattern\": \"(\"}}, \"required\": [\"a\", \"a\"]}",
-		"/properties/a/type: `type` must name a type: null, boolean, object, array, number, integer or string\n"
+		"/properties/a/type: `type` must name a type: string, object, array, number, integer, boolean or null\n"
 		"/properties/a/minLength: `minLength` must be a whole number, 0 or more\n"
 		"/properties/c/pattern: `pattern` \"(\" does not compile: missing closing parenthesis\n"
 		"/properties/b/$ref: `$ref` \"#/$defs/none\" leads nowhere in its document\n"
-		"/required: has the same item twice, at 0 and 1 (counting from 0)\n");
+		"/required: `required` has the same item twice, at 0 and 1 (counting from 0)\n");
 	inspect("[]", ": a schema is an object, true or false\n");
 }
 
