@@ -1,5 +1,6 @@
-/* ferrule decode, encode, map: one step by hand, from a file or standard input, with no site needed. */
+/* ferrule decode, encode: one step by hand, from a file or standard input, with no site needed. */
 #include "config.h"
+#include "cli/hand.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -8,22 +9,11 @@
 #include <unistd.h>
 
 #include "base/tree.h"
-#include "cli/verb.h"
 #include "services/registry.h"
-#include "transformers/chain.h"
-
-#define SCHEMA_MAX (16u << 20)
 
 static const struct verb_option plain_options[] = {
 	{"json", NULL, "tell what is broken as JSON, a line each, on standard error"},
 	{NULL, NULL, NULL},
-};
-
-struct hand {
-	const struct arguments *arguments;
-	struct arena *arena;
-	struct findings findings;
-	struct span mapping; /* the text of the mapping at hand */
 };
 
 /* ---- input ------------------------------------------------------------------------------------------------------- */
@@ -46,7 +36,7 @@ static int spool_input(struct error *error)
 	return fd;
 }
 
-static struct reader *open_input(const char *name, struct error *error)
+struct reader *hand_open(const char *name, struct error *error)
 {
 	bool standard = !name || !strcmp(name, "-");
 	int fd = standard ? spool_input(error) : open(name, O_RDONLY | O_CLOEXEC);
@@ -65,9 +55,9 @@ static struct reader *open_input(const char *name, struct error *error)
 	return reader_new_fd(fd, 0, (uint64_t)status.st_size);
 }
 
-static int read_text(const char *path, struct buf *text, struct error *error)
+int hand_text(const char *path, struct buf *text, struct error *error)
 {
-	struct reader *reader = open_input(path, error);
+	struct reader *reader = hand_open(path, error);
 	int result = reader ? reader_all(reader, text, error) : -1;
 
 	reader_unref(reader);
@@ -122,8 +112,8 @@ static const struct span *mapping_of(void *arg, const char *name, const char **f
 	return &hand->mapping;
 }
 
-static int fill_step(struct hand *hand, struct chain_step *into, const char *step, const char *main_value,
-		     const struct transformer_context *surroundings, struct error *error)
+int hand_fill_step(struct hand *hand, struct chain_step *into, const char *step, const char *main_value,
+		   const struct transformer_context *surroundings, struct error *error)
 {
 	const struct transformer_ops *ops = ops_of(step);
 	struct node node = {.type = NODE_SCALAR, .place = {main_value, 1, 1}, .text = span_of(main_value)};
@@ -135,12 +125,11 @@ static int fill_step(struct hand *hand, struct chain_step *into, const char *ste
 	if (!option_fill(&context, &node, ops->options, NULL, settings) &&
 	    (!ops->check || !ops->check(settings, surroundings, node.place, &hand->findings) || !hand->findings.errors))
 		return 0;
-	verb_print_findings(&hand->findings, stderr);
 	return error_set(error, ERROR_REJECT, "hand.settings", "`%s` cannot be used; see above", main_value);
 }
 
 /* JSON comes as one document over many lines, or as a document a line, as `decode` writes it: the first line tells. */
-static const char *json_form(struct reader *input)
+const char *hand_json_form(struct reader *input)
 {
 	struct span all, line;
 	struct error unused = {0};
@@ -163,10 +152,11 @@ static struct chain *make_chain(struct hand *hand, const char *step, const char 
 	struct chain_step steps[2];
 	size_t n = 0;
 
-	if (decode && fill_step(hand, &steps[n++], "decode", decode, &surroundings, error))
+	if ((decode && hand_fill_step(hand, &steps[n++], "decode", decode, &surroundings, error)) ||
+	    hand_fill_step(hand, &steps[n++], step, main_value, &surroundings, error)) {
+		verb_print_findings(&hand->findings, stderr);
 		return NULL;
-	if (fill_step(hand, &steps[n++], step, main_value, &surroundings, error))
-		return NULL;
+	}
 	return chain_new("by hand", steps, n, &surroundings, NULL, error);
 }
 
@@ -185,8 +175,9 @@ static int run_chain(struct hand *hand, struct chain *chain, struct reader *inpu
 static int by_hand(struct hand *hand, const char *step, const char *main_value, const char *file, bool json)
 {
 	struct error error = {0};
-	struct reader *input = open_input(file, &error);
-	struct chain *chain = input ? make_chain(hand, step, main_value, json ? json_form(input) : NULL, &error) : NULL;
+	struct reader *input = hand_open(file, &error);
+	struct chain *chain =
+		input ? make_chain(hand, step, main_value, json ? hand_json_form(input) : NULL, &error) : NULL;
 	int code = chain ? run_chain(hand, chain, input, file, &error) : verb_failed(hand->arguments, &error);
 
 	chain_free(chain);
@@ -194,13 +185,13 @@ static int by_hand(struct hand *hand, const char *step, const char *main_value, 
 	return code;
 }
 
-static void begin(struct hand *hand, const struct arguments *arguments)
+void hand_begin(struct hand *hand, const struct arguments *arguments)
 {
 	*hand = (struct hand){.arguments = arguments, .arena = arena_new()};
 	findings_init(&hand->findings);
 }
 
-static int end(struct hand *hand, int code)
+int hand_end(struct hand *hand, int code)
 {
 	findings_free(&hand->findings);
 	arena_free(hand->arena);
@@ -213,35 +204,16 @@ static int decode(const struct arguments *arguments)
 {
 	struct hand hand;
 
-	begin(&hand, arguments);
-	return end(&hand, by_hand(&hand, "decode", arguments->words[0], argument_word(arguments, 1, NULL), false));
+	hand_begin(&hand, arguments);
+	return hand_end(&hand, by_hand(&hand, "decode", arguments->words[0], argument_word(arguments, 1, NULL), false));
 }
 
 static int encode(const struct arguments *arguments)
 {
 	struct hand hand;
 
-	begin(&hand, arguments);
-	return end(&hand, by_hand(&hand, "encode", arguments->words[0], argument_word(arguments, 1, NULL), true));
-}
-
-static int map(const struct arguments *arguments)
-{
-	struct error error = {0};
-	struct hand hand;
-	struct buf text;
-	int code;
-
-	begin(&hand, arguments);
-	buf_init(&text, SCHEMA_MAX);
-	if (read_text(arguments->words[0], &text, &error)) {
-		code = verb_failed(arguments, &error);
-	} else {
-		hand.mapping = buf_view(&text);
-		code = by_hand(&hand, "map", arguments->words[0], argument_word(arguments, 1, NULL), true);
-	}
-	buf_free(&text);
-	return end(&hand, code);
+	hand_begin(&hand, arguments);
+	return hand_end(&hand, by_hand(&hand, "encode", arguments->words[0], argument_word(arguments, 1, NULL), true));
 }
 
 const struct verb verb_decode = {
@@ -268,16 +240,4 @@ const struct verb verb_encode = {
 	.json = "on standard error a line for what is broken: {verb, step, code, text, position}",
 	.options = plain_options,
 	.run = encode,
-};
-
-const struct verb verb_map = {
-	.name = "map",
-	.words = "MAPPING [FILE]",
-	.words_min = 1,
-	.words_max = 2,
-	.summary = "Run a mapping (a file with jq) over JSON lines",
-	.text = "  ferrule decode x12 input/acme/20260302-acme-0001.edi | ferrule map mappings/acme-850-to-order.jq\n",
-	.json = "on standard error a line for what is broken: {verb, step, code, text, position}",
-	.options = plain_options,
-	.run = map,
 };

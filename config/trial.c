@@ -12,7 +12,7 @@
  */
 struct trial_settings {
 	const char *name, *flow, *now;
-	const struct node *input, *follow, *with, *answers, *cases, *sections[TRIAL_KINDS];
+	const struct node *input, *follow, *with, *stores, *answers, *cases, *sections[TRIAL_KINDS];
 };
 #define AT(holder, field) .offset = offsetof(struct holder, field)
 #define TEXT(holder, key, field, ...)                                                                                  \
@@ -134,6 +134,8 @@ const struct option trial_options[] = {
 	NODE(trial_settings, "follow", follow, .range = "yes|no|<texts>",
 	     .help = "yes: the flows that subscribe take what is published, too; or a list of those that do"),
 	NODE(trial_settings, "with", with, .flags = OPTION_NAMED, .range = "<text>", .help = "Values for ${NAME}"),
+	NODE(trial_settings, "stores", stores, .flags = OPTION_NAMED, .range = "<data>",
+	     .help = "What tables of the store know before: {TABLE: {KEY: value}}"),
 	NODE(trial_settings, "answers", answers, .flags = OPTION_NAMED, .table = trial_answer_options,
 	     .help = "What endpoints answer, by name; without a word they take everything"),
 	NODE(trial_settings, "published", sections[TRIAL_PUBLISHED], .flags = OPTION_LIST, .range = "none|<count>",
@@ -453,6 +455,22 @@ static void read_section(struct trial_reading *r, struct trial *trial, enum tria
 			read_wanted(r, trial, kind, node->items[i]);
 }
 
+static void read_stores(struct trial_reading *r, struct trial *trial, const struct node *node)
+{
+	const char *table;
+	json_t *rows;
+
+	if (!node)
+		return;
+	trial->stores = keep(r, trial_json_new(node, r->findings));
+	if (trial->stores && !json_is_object(trial->stores))
+		trial_error(r, node->place, "trial.form", "`stores` is a map of tables to {KEY: value}");
+	json_object_foreach(trial->stores, table, rows) {
+		if (!json_is_object(rows))
+			trial_error(r, node->place, "trial.form", "`stores.%s` is a map of keys to values", table);
+	}
+}
+
 static void read_follow(struct trial_reading *r, struct trial *trial, const struct node *node)
 {
 	size_t n = !node ? 0 : node->type == NODE_LIST ? node->count : 1;
@@ -496,6 +514,7 @@ static void read_parts(struct trial_reading *r, struct trial *trial, const struc
 	read_follow(r, trial, s->follow);
 	trial->with = texts_of(r, s->with, "with");
 	trial_check_with(r, s->with);
+	read_stores(r, trial, s->stores);
 	if (s->input)
 		read_inputs(r, trial, s->input);
 	read_answers(r, trial, s->answers);

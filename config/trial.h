@@ -55,7 +55,8 @@ struct trial {
 	int64_t now_ms;
 	bool follow_all;
 	struct text_list follow;
-	json_t *with; /* ${NAME} → value, or NULL */
+	json_t *with;   /* ${NAME} → value, or NULL */
+	json_t *stores; /* table of the store → {key: value}, as it is before; or NULL */
 	struct trial_input *inputs;
 	size_t inputs_count;
 	struct trial_answer *answers;

@@ -31,6 +31,7 @@ struct run {
 	const struct message *message;
 	struct waiting *first, **last;
 	size_t *answered; /* for each endpoint's flow: deliveries so far */
+	json_t *stores;   /* what flows learned so far */
 };
 
 /* ---- the stage ---------------- */
@@ -382,11 +383,36 @@ static int on_drop(void *arg, const struct item *item, const char *step, const c
 	return 0;
 }
 
+static int on_lookup(void *arg, const char *table, json_t *keys, json_t **values, struct error *error)
+{
+	struct run *run = arg;
+
+	(void)error;
+	*values = stores_lookup_new(run->stores, table, keys);
+	return 0;
+}
+
+static int on_remember(void *arg, const struct item *item, const char *table, struct span key, json_t *value,
+		       bool replace, struct error *error)
+{
+	struct run *run = arg;
+
+	(void)item;
+	(void)error;
+	stores_remember(run->stores, table, key, value, replace);
+	return 0;
+}
+
 /* ---- a test --------------------------------------------------------------------------------------------------------
  */
 static int run_one(struct run *run, struct message *message, const struct flow *flow, struct error *error)
 {
-	struct chain_events events = {.arg = run, .publish = on_publish, .dead = on_dead, .drop = on_drop};
+	struct chain_events events = {.arg = run,
+				      .publish = on_publish,
+				      .dead = on_dead,
+				      .drop = on_drop,
+				      .lookup = on_lookup,
+				      .remember = on_remember};
 
 	run->flow = flow;
 	run->message = message;
@@ -444,10 +470,12 @@ int rehearsal_run(struct rehearsal *rehearsal, struct stage *stage, const struct
 	*rehearsal = (struct rehearsal){.arena = arena_new()};
 	run.last = &run.first;
 	run.answered = mem_alloc((stage->site->flows_count + 1) * sizeof *run.answered);
+	run.stores = trial->stores ? json_deep_copy(trial->stores) : json_object();
 	clock_set(trial->now_ms);
 	for (size_t i = 0; i < trial->inputs_count && !result; i++)
 		result = run_input(&run, &trial->inputs[i], error);
 	clock_set(0);
+	json_decref(run.stores);
 	free(run.answered);
 	return result;
 }

@@ -391,6 +391,31 @@ published: 1
     equal([m["kind"] for m in mapping["missing"]], ["function"], "what is missing now")
 
 
+@test("tables of the store hold what a test gives, and what flows learned since")
+def stores(site):
+    site_of(site, """flow: meet
+cases:
+  - test: known from before
+    stores: {names: {'1': Before}}
+    input: {json: {n: 1}}
+    published: [{has: {known: Before}}]
+  - test: learned
+    input: [{json: {n: 1, name: First}}, {json: {n: 1}}]
+    published: [{where: .known == null}, {has: {known: First}}]
+""")
+    site.flow("""
+flow: meet
+owner: tests
+from: {file: 'meet/*.json', after: archive}
+steps:
+  - decode: json
+  - enrich: {store: names, key: .n | tostring, as: .known, missing: pass}
+  - remember: {store: names, key: .n | tostring, value: .name, when: .name}
+publish: met.v1
+""")
+    run(site)
+
+
 @test("a site with mistakes is not tested, and tests are no part of its revision")
 def revision(site):
     site_of(site, "test: t\nflow: intake\ninput: {json: []}\npublished: none\n")
