@@ -21,6 +21,7 @@ base_libbase_a_SOURCES = \
   %D%/fault.c %D%/fault.h \
   %D%/file.c %D%/file.h \
   %D%/finding.c %D%/finding.h \
+  %D%/hold.h \
   %D%/id.c %D%/id.h \
   %D%/literals.c %D%/literals.h \
   %D%/log.c %D%/log.h \

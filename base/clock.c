@@ -40,6 +40,23 @@ void clock_advance(int64_t ms)
 		frozen += ms;
 }
 
+int64_t clock_next_minute(int64_t now_ms, int minute)
+{
+	time_t now = (time_t)(now_ms / 1000), next = 0;
+	struct tm tm;
+
+	for (int days = 0; days < 3 && (int64_t)next * 1000 <= now_ms; days++) {
+		localtime_r(&now, &tm);
+		tm.tm_mday += days;
+		tm.tm_hour = minute / 60;
+		tm.tm_min = minute % 60;
+		tm.tm_sec = 0;
+		tm.tm_isdst = -1; /* on the day the clocks change it may be there twice, or not at all */
+		next = mktime(&tm);
+	}
+	return (int64_t)next * 1000;
+}
+
 void clock_format(int64_t ms, char out[CLOCK_TEXT])
 {
 	int64_t fraction = ms % 1000;

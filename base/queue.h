@@ -10,6 +10,7 @@
 
 #include "base/effect.h"
 #include "base/error.h"
+#include "base/hold.h"
 #include "base/message.h"
 
 struct queue;
@@ -66,6 +67,22 @@ struct dead {
 	const struct error *why;
 };
 int unit_dead(struct unit *, const struct dead *);
+/* A message that waits in a durable step; the same again (id and generation) is one. The store may refuse it when the
+ * unit is committed: then the part of `from` that it was made of is a dead letter. 1 and -1 as unit_publish. */
+struct held {
+	const struct message *message; /* what the steps behind it get, or a member of that */
+	const struct hold *hold;
+	const char *queue; /* of the steps behind: "in.orders/collect" */
+	const char *step;  /* "collect:group" */
+	const struct delivery *from;
+	struct span path, position;
+};
+int unit_held(struct unit *, const struct held *, struct error *);
+/* This place of a group stays empty, for the durable step before `queue`; what comes there all the same takes it.
+ * generation: of the message (message.h). */
+int unit_gap(struct unit *, const char *queue, struct span group, uint32_t generation, uint32_t place, enum gap);
+/* The group has so many places. */
+int unit_group(struct unit *, const char *queue, struct span group, uint32_t generation, uint32_t size);
 int unit_seen(struct unit *, const struct id *source, const struct id *message, int64_t keep_until_ms);
 /* The outcome of an effect that was intended: a receipt, or what became of it. */
 enum outcome {
@@ -77,8 +94,8 @@ enum outcome {
 };
 int unit_effect(struct unit *, const struct id *key, enum outcome, const struct message *, const char *endpoint,
 		struct span receipt /* JSON */);
-/* Lineage. stage: received, accepted, published, filtered, delivered, recognised, parked, dead, doubt, resolved,
- * replayed. */
+/* Lineage. stage: received, accepted, published, filtered, held, collected, delivered, recognised, parked, dead, doubt,
+ * resolved, replayed. */
 struct record {
 	const struct message *message;
 	const char *stage;
@@ -114,14 +131,15 @@ int queue_state(struct queue *, const char *endpoint, json_t *state);
 /* Waits. One of the questions of operations/ask.h by name; *answer is a new reference. */
 int queue_ask(struct queue *, const char *name, json_t *request, json_t **answer, int wait_ms, struct error *);
 
-/* ---- what only the supervisor (role "supervisor") may say and hear -------------------------------------------- */
+/* ---- what only the supervisor (role "supervisor") may say and hear; queue_on_want also the steward ------------- */
 /* A worker died with this message in hand. From now on it comes alone; its third death alone makes it a dead letter
  * with this cause. */
 int queue_suspect(struct queue *, const struct id *message, const char *cause);
 int queue_topology(struct queue *, const char *revision, struct span encoded); /* the queues of a new revision */
 int queue_drain(struct queue *); /* nothing is handed out any more; what is in hand may be finished */
 typedef void queue_want_fn(void *arg,
-			   const char *worker); /* messages wait that only this role takes: "sink:erp-drop" */
+			   const char *worker); /* messages wait that only this role takes: "sink:erp-drop";
+						   "steward": something held is due */
 void queue_on_want(struct queue *, queue_want_fn *, void *arg);
 
 #endif

@@ -79,24 +79,36 @@ static int body_of(const struct message *message, struct span *body, struct erro
 	return reader_view(message->body, body, error);
 }
 
+/* 1: so much waits to be sent that more must wait. */
+static int window(struct queue *client, struct error *error)
+{
+	if (queue_failed(client, error))
+		return -1;
+	if (channel_unsent(&client->channel) <= QUEUE_WINDOW)
+		return 0;
+	if (channel_write(&client->channel))
+		client->gone = true;
+	if (queue_failed(client, error))
+		return -1;
+	return channel_unsent(&client->channel) > QUEUE_WINDOW;
+}
+
+static int full(struct error *error)
+{
+	return error_set(error, ERROR_RETRY, "queue.window", "too much waits to be sent to the queue process");
+}
+
 int unit_publish(struct unit *unit, const char *topic, const char *queue, bool optional, const struct message *message,
 		 struct error *error)
 {
 	struct queue *client = unit->queue;
 	struct buf *out = &client->channel.out;
+	int wait = window(client, error);
 	struct span body;
 	size_t at;
 
-	if (queue_failed(client, error))
-		return -1;
-	if (channel_unsent(&client->channel) > QUEUE_WINDOW) {
-		if (channel_write(&client->channel))
-			client->gone = true;
-		if (queue_failed(client, error))
-			return -1;
-		if (channel_unsent(&client->channel) > QUEUE_WINDOW)
-			return 1;
-	}
+	if (wait)
+		return wait;
 	if (queue_envelope(client, message, error) || body_of(message, &body, error))
 		return -1;
 	at = begin(unit, FRAME_PUBLISH);
@@ -105,9 +117,55 @@ int unit_publish(struct unit *unit, const char *topic, const char *queue, bool o
 	buf_span(out, id_span(&message->id));
 	buf_field(out, buf_view(&client->scratch));
 	buf_field(out, body);
-	if (end(unit, at))
-		return error_set(error, ERROR_RETRY, "queue.window", "too much waits to be sent to the queue process");
-	return 0;
+	return end(unit, at) ? full(error) : 0;
+}
+
+int unit_held(struct unit *unit, const struct held *held, struct error *error)
+{
+	struct queue *client = unit->queue;
+	struct buf *out = &client->channel.out;
+	int wait = window(client, error);
+	struct span body;
+	size_t at;
+
+	if (wait)
+		return wait;
+	if (queue_envelope(client, held->message, error) || body_of(held->message, &body, error))
+		return -1;
+	at = begin(unit, FRAME_HELD);
+	buf_u64(out, held->from->tag);
+	wire_put_hold(out, held->hold);
+	buf_field(out, span_of(held->queue));
+	buf_field(out, span_of(held->step));
+	buf_field(out, held->path);
+	buf_field(out, held->position);
+	buf_field(out, buf_view(&client->scratch));
+	buf_field(out, body);
+	return end(unit, at) ? full(error) : 0;
+}
+
+static int group_frame(struct unit *unit, uint8_t what, const char *queue, struct span group, uint32_t generation,
+		       uint32_t number)
+{
+	struct buf *out = &unit->queue->channel.out;
+	size_t at = begin(unit, FRAME_GAP);
+
+	buf_u8(out, what);
+	buf_field(out, span_of(queue));
+	buf_field(out, group);
+	buf_u32(out, generation);
+	buf_u32(out, number);
+	return end(unit, at);
+}
+
+int unit_gap(struct unit *unit, const char *queue, struct span group, uint32_t generation, uint32_t place, enum gap gap)
+{
+	return group_frame(unit, (uint8_t)gap, queue, group, generation, place);
+}
+
+int unit_group(struct unit *unit, const char *queue, struct span group, uint32_t generation, uint32_t size)
+{
+	return group_frame(unit, 0, queue, group, generation, size);
 }
 
 int unit_settle(struct unit *unit, struct delivery *delivery)

@@ -4,7 +4,7 @@
 #include "config.h"
 #include "base/topology.h"
 
-#define TOPOLOGY_VERSION 2
+#define TOPOLOGY_VERSION 3
 #define TEXTS 7
 
 struct topology *topology_new(void)
@@ -81,6 +81,13 @@ const struct topology_queue *topology_find(const struct topology *topology, stru
 	return NULL;
 }
 
+static void put_names(struct buf *buf, const char **names, size_t n)
+{
+	buf_u32(buf, (uint32_t)n);
+	for (size_t i = 0; i < n; i++)
+		buf_field(buf, span_of(names[i]));
+}
+
 static void texts_of(struct topology_queue *queue, const char **texts[TEXTS])
 {
 	texts[0] = &queue->flow;
@@ -106,9 +113,8 @@ void topology_encode(const struct topology *topology, struct buf *buf)
 		buf_u8(buf, (uint8_t)queue.order);
 		for (size_t t = 0; t < TEXTS; t++)
 			buf_field(buf, span_of(*texts[t]));
-		buf_u32(buf, (uint32_t)queue.topics_count);
-		for (size_t t = 0; t < queue.topics_count; t++)
-			buf_field(buf, span_of(queue.topics[t]));
+		put_names(buf, queue.topics, queue.topics_count);
+		put_names(buf, queue.gathers, queue.gathers_count);
 	}
 }
 
@@ -123,16 +129,16 @@ static bool take_text(struct arena *arena, struct span *in, const char **text)
 	return true;
 }
 
-static bool take_topics(struct arena *arena, struct span *in, struct topology_queue *queue)
+static bool take_names(struct arena *arena, struct span *in, const char ***names, size_t *n)
 {
 	uint32_t count;
 
 	if (!take_u32(in, &count) || count > in->len / 4)
 		return false;
-	queue->topics = arena_alloc(arena, (count + 1u) * sizeof *queue->topics);
-	queue->topics_count = count;
-	for (size_t t = 0; t < count; t++)
-		if (!take_text(arena, in, &queue->topics[t]))
+	*names = arena_alloc(arena, (count + 1u) * sizeof **names);
+	*n = count;
+	for (size_t i = 0; i < count; i++)
+		if (!take_text(arena, in, &(*names)[i]))
 			return false;
 	return true;
 }
@@ -154,7 +160,8 @@ static bool take_queue(struct topology *topology, struct span *in)
 	for (size_t t = 0; t < TEXTS; t++)
 		if (!take_text(topology->arena, in, texts[t]))
 			return false;
-	return take_topics(topology->arena, in, queue);
+	return take_names(topology->arena, in, &queue->topics, &queue->topics_count) &&
+	       take_names(topology->arena, in, &queue->gathers, &queue->gathers_count);
 }
 
 struct topology *topology_decode_new(struct span bytes, struct error *error)

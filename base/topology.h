@@ -28,6 +28,8 @@ struct topology_queue {
 	enum order_on_reject order; /* not ORDER_NONE: one message of an order key in flight */
 	const char **topics;  /* what is bound to it */
 	size_t topics_count;
+	const char **gathers; /* queues behind steps that close by group, to which a part in this queue may come */
+	size_t gathers_count;
 };
 
 struct topology {

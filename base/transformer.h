@@ -6,6 +6,7 @@
 #include <jansson.h>
 
 #include "base/endpoint.h"
+#include "base/hold.h"
 #include "base/message.h"
 
 enum form { FORM_BYTES, FORM_TREE, FORM_EITHER };
@@ -54,6 +55,14 @@ int out_drop(struct out *, struct item *, const char *why, struct error *);
 int out_branch(struct out *, struct item *, size_t branch, struct error *);
 /* The same item once more, content and all, for a step that sends it several ways. In out_arena; ends as out_item's. */
 struct item *out_twin(struct out *, const struct item *from);
+/* Leaves the chain here, to wait in a durable step (transformer_ops.durable), which the steps behind it get it from.
+ * Takes it; `hold` is borrowed for the call. */
+int out_hold(struct out *, struct item *, const struct hold *, struct error *);
+/* The item is one more part of the whole input: sets its group and its place in it. How many there were is told when
+ * all of the input has passed (chain_events.group). */
+void out_part(struct out *, struct item *);
+/* This group has so many parts, which was not known when the first of them went on. -1 as for out_emit. */
+int out_group(struct out *, struct span group, uint32_t size, struct error *);
 /* Work goes on though nothing was emitted for a while (64 KiB of input read, say): tells the watchdog. -1 as for
  * out_emit. */
 int out_tick(struct out *, struct error *);
@@ -97,6 +106,11 @@ struct transformer_ops {
 	enum form takes, gives; /* FORM_EITHER: as it came */
 	bool uses_snippet;      /* no step, but the name of a snippet, in whose place config puts that one's steps; its
 				   settings are a struct use_settings, and nothing below is there */
+	/* What reaches it waits in the store (out_hold): the steps behind it run from a queue of their own. */
+	bool durable;
+	/* Durable: it closes by the group of a split, so that a part that does not come must be told (enum gap). NULL:
+	 * never. */
+	bool (*gathers)(const void *settings);
 	/* Checks what the option table cannot, offline. NULL: nothing to check. */
 	int (*check)(const void *settings, const struct transformer_context *, struct place, struct findings *);
 	/* The step's branches, in order: calls each with its node, a map with `publish` and perhaps `steps`, which

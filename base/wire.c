@@ -174,3 +174,55 @@ bool record_decode(struct span *in, struct record_view *view)
 	view->time_ms = (int64_t)time;
 	return take_keys(&one, view);
 }
+
+/* ---- holds */
+#define HOLD_CHANGE 1u
+#define HOLD_GROUP 2u
+#define HOLD_EVERYWHERE 4u
+
+void wire_put_hold(struct buf *buf, const struct hold *hold)
+{
+	const uint64_t numbers[] = {hold->count,  hold->bytes,     hold->bytes_most,
+				    hold->place,  hold->group_size, (uint64_t)hold->within_ms,
+				    (uint64_t)(hold->at_minute + 1), (uint64_t)hold->number, (uint64_t)hold->start};
+
+	buf_u8(buf, (uint8_t)hold->kind);
+	buf_u8(buf, (uint8_t)hold->policy);
+	buf_u8(buf, (uint8_t)((hold->change ? HOLD_CHANGE : 0) | (hold->group ? HOLD_GROUP : 0) |
+			      (hold->everywhere ? HOLD_EVERYWHERE : 0)));
+	buf_span(buf, id_span(&hold->key));
+	buf_field(buf, hold->label);
+	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+		buf_u64(buf, numbers[i]);
+}
+
+bool wire_take_hold(struct span *in, struct hold *hold)
+{
+	uint8_t kind, policy, flags;
+	uint64_t numbers[9];
+
+	if (!take_u8(in, &kind) || kind < HOLD_COLLECT || kind > HOLD_FIRST || !take_u8(in, &policy) ||
+	    policy > HOLD_WAIT || !take_u8(in, &flags) || !wire_take_id(in, &hold->key) ||
+	    !take_field(in, &hold->label) || hold->label.len > HOLD_LABEL_MAX)
+		return false;
+	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+		if (!take_u64(in, &numbers[i]) || numbers[i] > (uint64_t)INT64_MAX / 4)
+			return false;
+	if (numbers[3] > UINT32_MAX || numbers[4] > UINT32_MAX || numbers[6] > 24 * 60)
+		return false;
+	hold->kind = (enum hold_kind)kind;
+	hold->policy = (enum hold_policy)policy;
+	hold->change = flags & HOLD_CHANGE;
+	hold->group = flags & HOLD_GROUP;
+	hold->everywhere = flags & HOLD_EVERYWHERE;
+	hold->count = numbers[0];
+	hold->bytes = numbers[1];
+	hold->bytes_most = numbers[2];
+	hold->place = (uint32_t)numbers[3];
+	hold->group_size = (uint32_t)numbers[4];
+	hold->within_ms = (int64_t)numbers[5];
+	hold->at_minute = (int)numbers[6] - 1;
+	hold->number = (int64_t)numbers[7];
+	hold->start = (int64_t)numbers[8];
+	return true;
+}

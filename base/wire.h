@@ -28,6 +28,8 @@ enum frame {
 	FRAME_SEEN,      /* u32 unit, 32 source, 32 message, u64 keep until */
 	FRAME_EFFECT,    /* u32 unit, 32 key, u8 outcome, fields endpoint, envelope, body, receipt */
 	FRAME_CHANGE,    /* u32 unit, field name, field JSON */
+	FRAME_HELD,      /* u32 unit, u64 tag, hold, fields queue, step, path, position, envelope, body */
+	FRAME_GAP,       /* u32 unit, u8 enum gap (0: size), fields queue, group, u32 generation, u32 place or size */
 	FRAME_COMMIT,    /* u32 unit */
 	FRAME_ABANDON,   /* u32 unit */
 	FRAME_INTEND,    /* u32 request, 32 key, 32 request digest, fields endpoint, envelope, body */
@@ -64,6 +66,10 @@ size_t wire_begin(struct buf *, enum frame);
 bool wire_end(struct buf *, size_t at);
 /* The next whole frame from the front of *in: 1, 0 when there is none yet, -1 when it is no frame of ours. */
 int wire_next(struct span *in, uint8_t *type, struct span *payload);
+
+/* kind, policy, flags, 32 key, field label, numbers; the label is borrowed from what is read. */
+void wire_put_hold(struct buf *, const struct hold *);
+bool wire_take_hold(struct span *in, struct hold *);
 
 void wire_put_error(struct buf *, const struct error *); /* NULL: none */
 bool wire_take_error(struct span *in, struct error *);

@@ -17,6 +17,7 @@ ferrule_SOURCES += %D%/contract.c %D%/contract.h
 ferrule_SOURCES += %D%/contract_find.c
 ferrule_SOURCES += %D%/completion.c
 ferrule_SOURCES += %D%/config.c
+ferrule_SOURCES += %D%/collect.c
 ferrule_SOURCES += %D%/dead.c %D%/dead.h
 ferrule_SOURCES += %D%/dead_change.c
 ferrule_SOURCES += %D%/doubt.c

@@ -3,6 +3,7 @@
 #include "cli/verb.h"
 
 extern const struct verb verb_check;
+extern const struct verb verb_collect;
 extern const struct verb verb_config;
 extern const struct verb verb_contract;
 extern const struct verb verb_completion;
@@ -35,6 +36,7 @@ const struct verb *const verbs[] = {
 	&verb_trace,
 	&verb_dead,
 	&verb_doubt,
+	&verb_collect,
 	&verb_hold,
 	&verb_resume,
 	&verb_send,

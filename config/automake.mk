@@ -33,6 +33,7 @@ config_libconfig_a_SOURCES = \
   %D%/shape.c %D%/shape.h \
   %D%/site.c %D%/site.h \
   %D%/site_yaml.c \
+  %D%/segments.c \
   %D%/snippet.c \
   %D%/steps.c \
   %D%/system.c \

@@ -368,6 +368,7 @@ void load_flow(struct load *load, const struct node *node)
 	load_duplicates(load, &flow, settings.duplicates);
 	load_order(load, &flow, settings.order);
 	load_steps(load, &flow, settings.steps);
+	load_segments(load, &flow);
 	load_topics(load, &flow, &settings, node);
 	if (!node_null(settings.to) && load_sink(load, &flow, settings.to, settings.effect, settings.retry) == 0)
 		flow.timeout_ms = flow.sink->timeout_ms;

@@ -159,6 +159,7 @@ void check_secret_value(struct load *, const struct pair *);
 void filled_each(const struct load *, void (*each)(void *, const struct found *), void *arg);
 void load_system(struct load *, const struct node *);
 void load_flow(struct load *, const struct node *);
+void load_segments(struct load *, struct flow *); /* once its steps are known */
 
 /* Endpoints. -1: findings say why. */
 int load_source(struct load *, const char *flow, const struct node *, size_t index, struct source *);

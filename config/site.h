@@ -79,6 +79,14 @@ struct step {
 	struct branch *on_reject; /* or NULL */
 };
 
+/* A durable step cuts a flow: the steps up to it run from one queue, those behind it from another. */
+struct segment {
+	const char *queue;        /* "in.<flow>", then "in.<flow>/collect", "in.<flow>/collect-2" … */
+	size_t first, count;      /* of the flow's steps; the last is the durable one, but for the last segment */
+	const struct step *behind; /* the durable step that it gets its messages from; NULL: the first segment */
+	enum order_on_reject order;
+};
+
 /* expect: something that must happen by a time. Read and kept; judged from a later version on. */
 struct expectation {
 	const char *event, *file; /* a topic or a file pattern */
@@ -112,6 +120,8 @@ struct flow {
 	struct expression *order_by;
 	struct step *steps;
 	size_t steps_count;
+	struct segment *segments;
+	size_t segments_count; /* 1 where no step is durable */
 	const char *publish; /* topic or NULL */
 	struct endpoint *sink;
 	const struct sink_ops *sink_ops; /* or NULL */
@@ -206,6 +216,13 @@ const struct lookup_table *site_table(const struct site *, const char *name, str
 int lookup_table_read(struct arena *, struct findings *, const char *path, struct span text, struct lookup_table *);
 /* Calls back for every expression of the site's flows that is no template's; mapping: it is a file of mappings/. */
 void site_expressions(const struct site *, void (*each)(void *arg, struct expression *, bool mapping), void *arg);
+/* The flow that a queue belongs to, "in.orders/collect", and which of its segments; NULL: none. */
+const struct flow *site_flow_of_queue(const struct site *, const char *queue, size_t *segment);
+/* The queues behind durable steps that close by group, which a part on its way through this segment, or published to
+ * this topic, may come to: if it does not, they are told. Writes at most `most`; returns how many. */
+#define SITE_GATHERS_MAX 32
+size_t site_gathers(const struct site *, const struct flow *, size_t segment, const char **into, size_t most);
+size_t site_gathers_of_topic(const struct site *, const char *topic, const char **into, size_t most);
 const struct system *site_system(const struct site *, struct span name);
 struct topology *site_topology_new(const struct site *);
 

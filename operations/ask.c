@@ -25,6 +25,10 @@ static const struct {
 	{"table.list", ask_table_list},
 	{"table.find", ask_table_find},
 	{"log", ask_log},
+	{"held.due", ask_held_due},
+	{"held.page", ask_held_page},
+	{"collect.list", ask_collect_list},
+	{"collect.get", ask_collect_get},
 };
 
 static const struct {
@@ -42,6 +46,12 @@ static const struct {
 	{"revision.put", ask_revision_put},
 	{"table.put", ask_table_put},
 	{"table.remove", ask_table_remove},
+	{"held.close", ask_held_close},
+	{"held.closed", ask_held_closed},
+	{"held.clean", ask_held_clean},
+	{"held.released", ask_held_released},
+	{"held.skip", ask_held_skip},
+	{"collect.close", ask_collect_close},
 };
 
 int ask_question(struct ask_context *context, const char *name, json_t *request, json_t **answer, struct error *error)

@@ -8,6 +8,7 @@
  *      queues:[{name, kind, flow, endpoint, system, owner, runbook, ready, unsettled, parked, oldest_ms, consumers,
  *      held}],
  *      endpoints:{NAME:{state, since, error, next}}, workers:[{role, since, unsettled}], dead, doubt, parked,
+ *      held:[{queue, flow, step, open, members, oldest_ms, due_ms}] (what waits in durable steps),
  *      broker:{connected, consuming, blocked, text}, accepting, problems:[{what, since, keys, owner, runbook, next}],
  *      holds, counters:{…}}
  *   dead.list {flow?, cause?, key?, since?, state?, limit?, after?}
@@ -22,14 +23,24 @@
  *   holds {}                          {holds:[{name, until_ms, since_ms, reason, by}]}
  *   effect.find {message, endpoint?}  {effects:[{key, endpoint, state, first_ms, done_ms, receipt, request, attempts}]}
  *   parks {queue?, limit?}            {parks:[{number, queue, due_ms, held, message, since_ms, cause, reason, keys}]}
- *   idle {}                           {idle: bool, ready, unsettled, parked, unrecorded}; parks that wait for a person
- *                                     are not counted
+ *   idle {}                           {idle: bool, ready, unsettled, parked, unrecorded, closing, held}; parks that
+ *                                     wait for a person are not counted; what waits in a durable step for a time or for
+ *                                     other messages (held) does not keep a site busy, what is due there (closing)
+ *                                     does
  *   revision {revision}               {ref}
  *   pins {}                           {refs:[…]}
  *   log {levels?}                     {levels}: what every process of the site logs, "warn,deliver=debug", from now on
  *   tables {}                         {tables:[{name, count, last_ms}]}
  *   table.list {table, after?, limit?}  {entries:[{key, value, at_ms, message?, by?}], next?}; by key
  *   table.find {table, keys:[…]}      {values:{KEY: value}}, without those that are not there; at most 1000 keys
+ *   collect.list {flow?, key?, limit?}  what waits in durable steps:
+ *     {collections:[{number, state, kind, policy, queue, flow, step, key, due_ms (null: no time), count, bytes, filled,
+ *      dead, dropped, size, missing, next, first_ms, last_ms, closed_ms, reason, revision, generation, within_ms}]}
+ *   collect.get {number, limit?}      {the same of one, members:[{message, place, at_ms, keys}], gaps:[{place, why}]}
+ *   held.due {}                       the steward's: {due:[… as collect.list], next_ms (null: no time is waited for),
+ *                                     elsewhere (another machine has the steward), alone}
+ *   held.page {number, place?, after?}  behind that place and number, in order:
+ *     {members:[{number, place, at_ms, envelope, body (base64)}], more}
  * The keys of a message are [{name, value}], those of a problem are values
  * or names of documents. An id (key, id, message) may be given by
  * its first eight digits or more. A limit is 200 when not given and at most 50000. The state of an effect is open,
@@ -50,7 +61,14 @@
  *   hold.release {name}
  *   revision.put {revision, ref}
  *   table.put {table, key, value, message?, keep?}  value is any JSON; with keep what is there stays
- *   table.remove {table, key} */
+ *   table.remove {table, key}
+ *   collect.close {number}                  now: a collection closes with what it has, a sequence goes on behind its
+ *                                           gap
+ *   held.close {number, reason}             the steward's: its members are fixed
+ *   held.closed {number}                    its result is published, or a dead letter
+ *   held.clean {number}                     forgets some of its members, and closes it with the last
+ *   held.released {number, members:[…], next?}  these (held.page's numbers) have gone on
+ *   held.skip {number}                      the sequence goes on with the lowest number that waits */
 #ifndef FERRULE_OPERATIONS_ASK_H
 #define FERRULE_OPERATIONS_ASK_H
 
@@ -66,6 +84,7 @@ struct ask_context {
 	int (*live)(void *engine, const char *question, json_t *answer, struct error *);
 	void (*holds_changed)(void *engine);
 	void (*parks_changed)(void *engine); /* a held order key was released */
+	void (*held_changed)(void *engine);  /* something that waits in a durable step is due */
 };
 
 /* -1 REJECT `ask.unknown` or `ask.request` (names the field). *answer is a new reference. */

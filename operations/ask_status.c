@@ -157,6 +157,19 @@ static int put_held_problem(void *arg, const struct value *row, size_t columns)
 	return 0;
 }
 
+static int put_gap_problem(void *arg, const struct value *row, size_t columns)
+{
+	char *queue = mem_span_dup(row[0].bytes);
+	int64_t n = row[1].number;
+
+	problem_new(arg,
+		    json_sprintf("%lld sequence%s before %s behind a number that has not come", (long long)n,
+				 n == 1 ? " waits" : "s wait", queue),
+		    row[2].number, json_string("ferrule collect list"), "name", queue);
+	free(queue);
+	return 0;
+}
+
 static int problem_doubt_keys(struct ask_context *context, json_t *answer, struct error *error)
 {
 	json_t *request, *list = json_object(), *problem, *doubt;
@@ -197,7 +210,11 @@ static int stored_problems(struct ask_context *context, json_t *answer, struct e
 	       problem_doubt_keys(context, answer, error) ||
 	       db_run(store_db(context->store),
 		      "SELECT queue, count(*), MIN(at_ms) FROM parks WHERE due = $1 GROUP BY queue ORDER BY queue",
-		      &never, 1, put_held_problem, answer, error);
+		      &never, 1, put_held_problem, answer, error) ||
+	       db_run(store_db(context->store),
+		      "SELECT queue, count(*), MIN(first_ms) FROM collections WHERE state = 0 AND members > 0"
+		      " AND kind = 2 AND policy = 2 AND due = $1 GROUP BY queue ORDER BY queue",
+		      &never, 1, put_gap_problem, answer, error);
 }
 
 int ask_status(struct ask_context *context, json_t *request, json_t *answer, struct error *error)
@@ -208,7 +225,9 @@ int ask_status(struct ask_context *context, json_t *request, json_t *answer, str
 		json_object_set_new(answer, "queues", json_array());
 	if (!json_is_array(json_object_get(answer, "problems")))
 		json_object_set_new(answer, "problems", json_array());
-	if (ask_holds(context, request, answer, error) || parked_by_queue(context, answer, error) ||
+	json_object_set_new(answer, "held", json_array());
+	if (ask_held_steps(context, json_object_get(answer, "held"), error) ||
+	    ask_holds(context, request, answer, error) || parked_by_queue(context, answer, error) ||
 	    count(context, "SELECT count(*) FROM dead WHERE state = 0", answer, "dead", error) ||
 	    count(context, "SELECT count(*) FROM effects WHERE state = 2", answer, "doubt", error) ||
 	    count(context, "SELECT count(*) FROM parks", answer, "parked", error) ||
@@ -220,10 +239,10 @@ int ask_status(struct ask_context *context, json_t *request, json_t *answer, str
 /* What waits for a person is at rest: a held order key does not keep a site from being idle. */
 int ask_idle(struct ask_context *context, json_t *request, json_t *answer, struct error *error)
 {
-	static const char *const busy[] = {"ready", "unsettled", "parked", "unrecorded"};
-	struct value never = VALUE_OF_INT(INT64_MAX);
+	static const char *const busy[] = {"ready", "unsettled", "parked", "unrecorded", "closing"};
+	struct value never = VALUE_OF_INT(INT64_MAX), now = VALUE_OF_INT(context->now);
 	bool idle = true;
-	int64_t parked = 0;
+	int64_t parked = 0, closing = 0;
 
 	if (context->live && context->live(context->engine, "idle", answer, error))
 		return -1;
@@ -231,6 +250,12 @@ int ask_idle(struct ask_context *context, json_t *request, json_t *answer, struc
 		   &parked, error))
 		return -1;
 	json_object_set_new(answer, "parked", json_integer(parked));
+	if (db_run(store_db(context->store),
+		   "SELECT count(*) FROM collections WHERE state IN (1, 2) OR (state = 0 AND due <= $1)", &now, 1,
+		   take_number, &closing, error) ||
+	    count(context, "SELECT COALESCE(SUM(members), 0) FROM collections WHERE state = 0", answer, "held", error))
+		return -1;
+	json_object_set_new(answer, "closing", json_integer(closing));
 	for (size_t i = 0; i < STORE_COUNT(busy); i++) {
 		json_t *n = json_object_get(answer, busy[i]);
 

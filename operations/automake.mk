@@ -3,6 +3,7 @@ operations_liboperations_a_SOURCES = \
   %D%/ask.c %D%/ask.h %D%/ask_private.h \
   %D%/ask_dead.c \
   %D%/ask_doubt.c \
+  %D%/ask_held.c \
   %D%/ask_status.c \
   %D%/ask_table.c \
   %D%/health.c %D%/health.h \
@@ -14,6 +15,10 @@ operations_liboperations_a_SOURCES = \
   %D%/store_effects.c \
   %D%/store_entries.c \
   %D%/store_expire.c \
+  %D%/held.h %D%/held_private.h \
+  %D%/store_held.c \
+  %D%/store_held_close.c \
+  %D%/store_held_group.c \
   %D%/store_holds.c \
   %D%/store_parks.c \
   %D%/store_schema.c \

@@ -12,7 +12,7 @@
 #include "base/message.h"
 #include "base/queue.h"
 
-#define STORE_SCHEMA 2 /* the newest migration */
+#define STORE_SCHEMA 3 /* the newest migration */
 
 struct store;
 /* Brings the schema forward, one migration a transaction (several machines may start at once); FATAL `store.newer` when
@@ -118,8 +118,8 @@ struct store_retention {
 	int64_t receipts_before, dead_before, revisions_before, now;
 };
 int store_expire(struct store *, const struct store_retention *, unsigned limit, bool *more, struct error *);
-/* Vault references that dead letters, parks and open effects need (originals and bodies), and those of the revisions
- * kept. */
+/* Vault references that dead letters, parks, held messages and open effects need (originals and bodies), and those of
+ * the revisions kept. */
 int store_pins(struct store *, int (*each)(void *, struct span ref), void *arg, struct error *);
 
 #endif

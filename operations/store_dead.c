@@ -7,11 +7,11 @@
 #include "base/fault.h"
 #include "operations/store_private.h"
 
-/* in.<flow> names its flow; the others belong to the flow that made the message. */
+/* in.<flow> names its flow, in.<flow>/<step> as well; the others belong to the flow that made the message. */
 static struct span flow_of(const struct dead *dead)
 {
 	if (!strncmp(dead->queue, "in.", 3))
-		return span_of(dead->queue + 3);
+		return span_make(dead->queue + 3, strcspn(dead->queue + 3, "/"));
 	return dead->message->flow;
 }
 

@@ -20,11 +20,22 @@ static const char dead_history[] = "DELETE FROM dead_history WHERE number IN (SE
 static const char dead[] = "DELETE FROM dead WHERE number IN (SELECT number FROM dead WHERE state <> 0 AND closed_ms < "
 			   "$1 ORDER BY closed_ms, number LIMIT $2)";
 static const char holds[] = "DELETE FROM holds WHERE name IN (SELECT name FROM holds WHERE until_ms < $1 LIMIT $2)";
+/* Members that are gone, and gaps; then collections that are closed, or that only ever had gaps. A member that waits
+ * never expires, nor does what a sequence knows. */
+static const char held[] =
+	"DELETE FROM held WHERE number IN (SELECT number FROM held WHERE at_ms < $1 AND state <> 0 LIMIT $2)";
+static const char collections[] =
+	"DELETE FROM collections WHERE number IN (SELECT number FROM collections WHERE state = 3 AND closed_ms < $1"
+	" LIMIT $2)";
+static const char empty_collections[] =
+	"DELETE FROM collections WHERE number IN (SELECT number FROM collections WHERE state = 0 AND kind = 1"
+	" AND members = 0 AND last_ms < $1 LIMIT $2)";
 static const char revisions[] =
 	"DELETE FROM revisions WHERE revision IN (SELECT r.revision FROM revisions r WHERE r.at_ms < $1"
 	" AND r.at_ms < (SELECT MAX(at_ms) FROM revisions)"
 	" AND NOT EXISTS (SELECT 1 FROM dead WHERE dead.revision = r.revision AND dead.state = 0)"
 	" AND NOT EXISTS (SELECT 1 FROM parks WHERE parks.revision = r.revision)"
+	" AND NOT EXISTS (SELECT 1 FROM held WHERE held.revision = r.revision AND held.state = 0)"
 	" AND NOT EXISTS (SELECT 1 FROM effects WHERE effects.revision = r.revision AND effects.state IN (0, 2)) LIMIT "
 	"$2)";
 
@@ -42,6 +53,9 @@ int store_expire(struct store *store, const struct store_retention *retention, u
 		{dead_history, retention->dead_before},
 		{dead, retention->dead_before},
 		{holds, retention->now},
+		{held, retention->receipts_before},
+		{collections, retention->receipts_before},
+		{empty_collections, retention->receipts_before},
 		{revisions, retention->revisions_before},
 	};
 
@@ -82,6 +96,8 @@ int store_pins(struct store *store, int (*each)(void *, struct span ref), void *
 		      " UNION SELECT body_ref FROM parks WHERE body_ref IS NOT NULL"
 		      " UNION SELECT origin_ref FROM effects WHERE state IN (0, 2) AND origin_ref IS NOT NULL"
 		      " UNION SELECT body_ref FROM effects WHERE state IN (0, 2) AND body_ref IS NOT NULL"
+		      " UNION SELECT origin_ref FROM held WHERE state = 0 AND origin_ref IS NOT NULL"
+		      " UNION SELECT body_ref FROM held WHERE state = 0 AND body_ref IS NOT NULL"
 		      " UNION SELECT ref FROM revisions",
 		      NULL, 0, give_pin, &call, error);
 }

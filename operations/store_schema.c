@@ -61,4 +61,26 @@ static const char second[] =
 	"CREATE TABLE entries (name {text} NOT NULL, key {text} NOT NULL, value {text} NOT NULL, at_ms {int} NOT NULL,"
 	" message {blob}, who {text} NOT NULL, PRIMARY KEY (name, key));";
 
-const char *const store_migrations[STORE_SCHEMA] = {first, second};
+/* Durable steps (operations/held.h). `place` orders the members of a collection; one that is gone stays as a row
+ * without its message, so that the same again is known. */
+static const char held[] =
+	"CREATE TABLE collections (number {serial}, queue {text} NOT NULL, key {blob} NOT NULL,"
+	" generation {int} NOT NULL, state {int} NOT NULL, kind {int} NOT NULL, policy {int} NOT NULL,"
+	" flow {text} NOT NULL, step {text} NOT NULL, label {text} NOT NULL, due {int} NOT NULL,"
+	" members {int} NOT NULL, bytes {int} NOT NULL, filled {int} NOT NULL, dead {int} NOT NULL,"
+	" dropped {int} NOT NULL, size {int} NOT NULL, count_max {int} NOT NULL, bytes_max {int} NOT NULL,"
+	" within_ms {int} NOT NULL, next {int} NOT NULL, first_ms {int}, last_ms {int} NOT NULL, closed_ms {int}, reason {text}, revision {text},"
+	" UNIQUE (queue, key, generation));"
+	"CREATE UNIQUE INDEX collections_open ON collections (queue, key) WHERE state = 0;"
+	"CREATE INDEX collections_due ON collections (due) WHERE state = 0;"
+	"CREATE INDEX collections_closing ON collections (state) WHERE state IN (1, 2);"
+	"CREATE INDEX collections_closed ON collections (closed_ms) WHERE state = 3;"
+	"CREATE TABLE held (number {serial}, collection {int} NOT NULL, queue {text} NOT NULL, member {blob} NOT NULL,"
+	" generation {int} NOT NULL, state {int} NOT NULL, place {int} NOT NULL, digest {blob} NOT NULL,"
+	" at_ms {int} NOT NULL, revision {text}, origin_ref {text}, body_ref {text}, envelope {blob}, body {blob},"
+	" UNIQUE (queue, member, generation));"
+	"CREATE INDEX held_place ON held (collection, place, number);"
+	"CREATE INDEX held_gone ON held (at_ms) WHERE state <> 0;"
+	"CREATE INDEX held_waiting ON held (collection, place, number) WHERE state = 0;";
+
+const char *const store_migrations[STORE_SCHEMA] = {first, second, held};

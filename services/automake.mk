@@ -25,7 +25,8 @@ services_libservices_a_SOURCES += %D%/coverage.c %D%/coverage.h
 services_libservices_a_SOURCES += %D%/rehearsal.c %D%/rehearsal.h %D%/rehearsal_private.h %D%/rehearsal_compare.c \
   %D%/rehearsal_input.c
 services_libservices_a_SOURCES += %D%/refusal.c %D%/refusal.h
-services_libservices_a_SOURCES += %D%/transform.c %D%/transform_output.c %D%/transform_output.h \
+services_libservices_a_SOURCES += %D%/steward.c %D%/steward.h %D%/steward_collect.c %D%/steward_release.c
+services_libservices_a_SOURCES += %D%/transform.c %D%/transform_hold.c %D%/transform_inner.h %D%/transform_output.c %D%/transform_output.h \
   %D%/transform_tables.c %D%/transform_tables.h
 
 # the supervisor
@@ -34,6 +35,6 @@ services_libservices_a_SOURCES += %D%/supervisor.c %D%/supervisor.h %D%/supervis
 
 # the queue process
 services_libservices_a_SOURCES += %D%/queue/engine.c %D%/queue/engine.h %D%/queue/inner.h \
-  %D%/queue/apply.c %D%/queue/commit.c %D%/queue/disk.c %D%/queue/expire.c %D%/queue/dispatch.c %D%/queue/frames.c \
+  %D%/queue/apply.c %D%/queue/commit.c %D%/queue/disk.c %D%/queue/expire.c %D%/queue/dispatch.c %D%/queue/frames.c %D%/queue/held.c \
   %D%/queue/item.c %D%/queue/lane.c %D%/queue/live.c \
   %D%/queue/order.c %D%/queue/sessions.c %D%/queue/work.c

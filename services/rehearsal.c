@@ -64,7 +64,7 @@ static struct chain *chain_of(struct stage *stage, const struct flow *flow, stru
 	size_t index = (size_t)(flow - stage->site->flows);
 
 	if (!stage->chains[index])
-		stage->chains[index] = chain_of_flow_new(stage->site, flow, error);
+		stage->chains[index] = chain_of_flow_new(stage->site, flow, 0, error);
 	return stage->chains[index];
 }
 

@@ -91,6 +91,7 @@ void seats_plan(struct seats *seats, const struct generation *generation)
 		seat->retired = true;
 	seat_add(seats, NULL, mem_strdup("queue"), NULL, DEMAND_ALWAYS);
 	seat_add(seats, &role_record, mem_strdup("record"), NULL, DEMAND_ALWAYS);
+	seat_add(seats, &role_steward, mem_strdup("steward"), NULL, DEMAND_WANTED);
 	for (unsigned i = 1; i <= transforms(site); i++)
 		seat_add(seats, &role_transform, mem_printf("transform.%u", i), NULL, DEMAND_ALWAYS);
 	for (size_t i = 0; i < site->flows_count; i++)

@@ -11,36 +11,16 @@
 #include "services/backoff.h"
 #include "services/poison.h"
 #include "services/refusal.h"
+#include "services/transform_inner.h"
 #include "services/transform_output.h"
 #include "services/transform_tables.h"
-#include "services/worker.h"
-#include "transformers/chain.h"
 
 #define WINDOW_MESSAGES 200
 #define WINDOW_BYTES (8u << 20)
-#define BATCH_MESSAGES 100
 #define BATCH_BYTES (4u << 20)
 #define PIPELINE 4
 #define RETRY_MS 200
 #define WAIT_STEP_MS 200
-
-struct prepared { /* a flow of one revision, ready to run */
-	struct prepared *next;
-	const struct site *site;
-	const struct flow *flow;
-	struct chain *chain;
-};
-
-struct batch {
-	struct worker *worker;
-	struct unit *unit;
-	struct delivery *deliveries[BATCH_MESSAGES];
-	size_t count, bytes;
-	struct unit_tables tables;
-	bool stored; /* something was put into the vault */
-	bool counted; /* in transform.noting */
-	bool last;   /* it tells what became of a message that could not be done */
-};
 
 struct transform {
 	struct prepared *prepared;
@@ -50,29 +30,21 @@ struct transform {
 	unsigned careful;   /* so many messages go in units of their own: one of them cannot be done now */
 };
 
-/* What the chain's callbacks need of the run under way. */
-struct run {
-	struct worker *worker;
-	struct batch *batch;
-	const struct prepared *prepared;
-	const struct delivery *delivery;
-};
-
 /* ---- flows, ready */
 
 static const struct prepared *prepare_flow(struct worker *worker, const struct delivery *delivery, struct error *error)
 {
 	struct transform *transform = worker->own;
 	const struct site *site = revisions_get(worker->revisions, delivery->message->revision, error);
-	const char *name = strchr(delivery->queue, '.');
 	struct prepared *prepared;
 	const struct flow *flow;
+	size_t segment = 0;
 
 	if (!site)
 		return NULL;
-	flow = name ? site_flow(site, span_of(name + 1)) : NULL;
+	flow = site_flow_of_queue(site, delivery->queue, &segment);
 	if (!flow) /* the message was accepted before there was this flow, which subscribes since */
-		flow = name ? site_flow(site = worker->site, span_of(name + 1)) : NULL;
+		flow = site_flow_of_queue(site = worker->site, delivery->queue, &segment);
 	if (!flow) {
 		error_set(error, ERROR_REJECT, "flow.unknown",
 			  "neither revision %.12s nor today's has a flow for the queue %s", site->revision,
@@ -80,11 +52,15 @@ static const struct prepared *prepare_flow(struct worker *worker, const struct d
 		return NULL;
 	}
 	for (prepared = transform->prepared; prepared; prepared = prepared->next)
-		if (prepared->flow == flow)
+		if (prepared->flow == flow && prepared->segment == segment)
 			return prepared;
 	prepared = mem_alloc(sizeof *prepared);
-	*prepared = (struct prepared){
-		.next = transform->prepared, .site = site, .flow = flow, .chain = chain_of_flow_new(site, flow, error)};
+	*prepared = (struct prepared){.next = transform->prepared,
+				      .site = site,
+				      .flow = flow,
+				      .segment = segment,
+				      .chain = chain_of_flow_new(site, flow, segment, error)};
+	prepared->gathers_count = site_gathers(site, flow, segment, prepared->gathers, SITE_GATHERS_MAX);
 	if (!prepared->chain) {
 		free(prepared);
 		return NULL;
@@ -96,7 +72,7 @@ static const struct prepared *prepare_flow(struct worker *worker, const struct d
 /* ---- what comes out ------------------------------------------------------------------------------------------------
  */
 
-static int set_body(struct run *run, struct message *message, const struct chain_output *output, struct error *error)
+int transform_body(struct run *run, struct message *message, const struct chain_output *output, struct error *error)
 {
 	struct vault_entry entry;
 
@@ -180,6 +156,7 @@ static int put_dead(struct run *run, const struct item *item, const char *step, 
 	text = json_dumps(detail, JSON_COMPACT);
 	record.detail = span_of(text);
 	unit_dead(run->batch->unit, &letter);
+	gap_tell(run, item, NULL, 0, GAP_DEAD);
 	unit_record(run->batch->unit, &record);
 	log_warn("transform", message->correlationid, "dead flow=%s step=%s code=%s position=\"%.*s\" error=\"%s\"",
 		 record.place, step, why->code, SPAN_ARGS(letter.position), why->text);
@@ -189,7 +166,7 @@ static int put_dead(struct run *run, const struct item *item, const char *step, 
 }
 
 /* The same for an error that takes the letter's place as the caller's: on failure it says what failed. */
-static int bury(struct run *run, const struct item *item, const char *step, struct error *error)
+int transform_bury(struct run *run, const struct item *item, const char *step, struct error *error)
 {
 	struct error why = *error;
 
@@ -205,25 +182,33 @@ static int on_publish(void *arg, const struct chain_output *output, struct error
 	struct message *message = message_new();
 	int result = -1;
 
+	if (output->hold) {
+		message_free(message);
+		return hold_keep(run, output, error);
+	}
 	output_inherit(message, run->delivery->message, output, flow);
 	message_set(message, &message->type, topic ? span_of(topic) : SPAN_LITERAL("ferrule.delivery.v1"));
-	if (set_body(run, message, output, error))
+	if (transform_body(run, message, output, error))
 		goto done;
 	if (output_keys(message, run->delivery->message, output->item, error) ||
 	    (topic ? output_orders(message, run->worker->site, run->prepared->chain, output->item, topic, error)
 		   : output_address(message, run->delivery->message, flow, run->prepared->chain, output->item,
 				    error))) {
-		result = error->class == ERROR_REJECT ? bury(run, output->item, topic ? "publish" : "to", error) : -1;
+		result = error->class == ERROR_REJECT
+				 ? transform_bury(run, output->item, topic ? "publish" : "to", error)
+				 : -1;
 		goto done;
 	}
 	if (topic || queue) {
 		result = publish(run, topic, queue, false, message, error);
 		/* a message that cannot be a message (its envelope is too large) is this part's own fault */
 		if (result && error->class == ERROR_REJECT)
-			result = bury(run, output->item, "publish", error);
+			result = transform_bury(run, output->item, "publish", error);
 	} else {
 		result = 0;
 	}
+	if (!result)
+		gap_tell_way(run, output->item, topic);
 done:
 	message_free(message);
 	return result;
@@ -248,6 +233,7 @@ static int on_drop(void *arg, const struct item *item, const char *step, const c
 				.detail = span_of(text)};
 
 	unit_record(run->batch->unit, &record);
+	gap_tell(run, item, NULL, 0, GAP_DROPPED);
 	free(text);
 	json_decref(detail);
 	return 0;
@@ -311,14 +297,14 @@ static int body_at_hand(struct worker *worker, struct message *message, struct e
 static int run_chain(struct run *run, struct error *error)
 {
 	const struct message *message = run->delivery->message;
-	struct chain_events events = {
-		.arg = run,
-		.publish = on_publish,
-		.dead = on_dead,
-		.drop = on_drop,
-		.tick = on_tick,
-		.lookup = on_lookup,
-		.remember = on_remember};
+	struct chain_events events = {.arg = run,
+				      .publish = on_publish,
+				      .dead = on_dead,
+				      .drop = on_drop,
+				      .tick = on_tick,
+				      .lookup = on_lookup,
+				      .remember = on_remember,
+				      .group = group_tell};
 
 	if (message->expires_ms && clock_now_ms() > message->expires_ms)
 		return error_set(error, ERROR_REJECT, "message.expired",
@@ -342,7 +328,7 @@ static int process(struct batch *batch, struct delivery *delivery, struct error 
 	board_step(worker->slot, delivery->queue);
 	result = run_chain(&run, error);
 	if (result && error->class == ERROR_REJECT)
-		result = bury(&run, NULL, "receive", error);
+		result = transform_bury(&run, NULL, "receive", error);
 	if (result && error->class == ERROR_FATAL)
 		worker_blame(worker, error);
 	if (!result)
@@ -443,7 +429,7 @@ static void put_aside(struct batch *batch, const struct retry_spec *retry, const
 	if (clock_now_ms() - failed_since(delivery->message) > retry->for_ms) {
 		error_set(&dead, ERROR_REJECT, "retry.expired", "tried again and again without success; at last: %s",
 			  why->text);
-		bury(&run, NULL, "retry", &dead);
+		transform_bury(&run, NULL, "retry", &dead);
 		unit_settle(batch->unit, delivery);
 	} else {
 		int64_t due = clock_now_ms() + backoff_wait(retry, delivery->message->attempt, why->retry_after_ms);
@@ -475,7 +461,7 @@ static void refused(struct batch *batch, const struct error *error)
 		put_aside(batch, &patient, &why);
 		return;
 	}
-	bury(&run, NULL, "commit", &why);
+	transform_bury(&run, NULL, "commit", &why);
 	unit_settle(batch->unit, batch->deliveries[0]);
 	commit(batch);
 }

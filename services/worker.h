@@ -59,6 +59,6 @@ void worker_fail(struct worker *, const struct error *); /* logs, ends with EXIT
  * worker_fail. */
 void worker_blame(struct worker *, const struct error *);
 
-extern const struct role role_transform, role_deliver, role_poll, role_gateway, role_record;
+extern const struct role role_transform, role_deliver, role_poll, role_gateway, role_record, role_steward;
 
 #endif

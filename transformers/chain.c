@@ -141,10 +141,11 @@ static int too_many(struct chain *chain, struct error *error)
 	return stop(chain, &why, error);
 }
 
-/* The item has reached the end of the chain, or leaves it for a topic. */
-static int finish(struct chain *chain, struct item *item, const char *topic, const char *step, struct error *error)
+/* The item has reached the end of the chain, or leaves it for a topic, or to wait. */
+static int finish(struct chain *chain, struct item *item, const char *topic, const struct hold *hold, const char *step,
+		  struct error *error)
 {
-	struct chain_output output = {.topic = topic, .item = item};
+	struct chain_output output = {.topic = topic, .hold = hold, .step = step, .item = item};
 	enum seen_before before;
 	struct error why;
 
@@ -230,7 +231,7 @@ static int run_step(struct chain *chain, size_t index, const struct way *way, st
 	int failed;
 
 	if (index == CHAIN_END)
-		return finish(chain, item, way->topic, way->label, error);
+		return finish(chain, item, way->topic, NULL, way->label, error);
 	step = &chain->steps[index];
 	out = &step->out;
 	out->incoming = item;
@@ -383,6 +384,49 @@ struct item *out_twin(struct out *out, const struct item *from)
 	return item;
 }
 
+int out_hold(struct out *out, struct item *item, const struct hold *hold, struct error *error)
+{
+	const char *label = out->chain->steps[out->index].label;
+	int result = out_tick(out, error) || finish(out->chain, item, NULL, hold, label, error) ? -1 : 0;
+
+	return settle(out, item, result);
+}
+
+void out_part(struct out *out, struct item *item)
+{
+	if (!out->parts) {
+		id_hex(&out->chain->input->id, out->group);
+		out->group[ID_TEXT - 1] = ':';
+		out->group[ID_TEXT] = '\0';
+	}
+	item->group = span_of(out->group);
+	item->group_index = ++out->parts;
+	item->group_size = 0;
+}
+
+static int tell_group(struct chain *chain, struct span group, uint32_t size, struct error *error)
+{
+	struct error why;
+
+	if (chain->events->group && chain->events->group(chain->events->arg, group, size, &why))
+		return stop(chain, &why, error);
+	return 0;
+}
+
+int out_group(struct out *out, struct span group, uint32_t size, struct error *error)
+{
+	return tell_group(out->chain, group, size, error);
+}
+
+static int tell_groups(struct chain *chain, struct error *error)
+{
+	for (size_t i = 0; i < chain->count; i++)
+		if (chain->steps[i].out.parts &&
+		    tell_group(chain, span_of(chain->steps[i].out.group), chain->steps[i].out.parts, error))
+			return -1;
+	return 0;
+}
+
 json_t *out_envelope(struct out *out, const struct item *item)
 {
 	return chain_envelope(out->chain, item);
@@ -446,7 +490,9 @@ int chain_run(struct chain *chain, const struct message *input, const struct cha
 	chain->events = events;
 	chain->outputs = 0;
 	chain->stopped = false;
-	result = go(chain, &chain->way, &root, error);
+	for (size_t i = 0; i < chain->count; i++)
+		chain->steps[i].out.parts = 0;
+	result = go(chain, &chain->way, &root, error) || tell_groups(chain, error) ? -1 : 0;
 	/* A limit of the whole input was reached: it is dead as a whole, though what came out so far came out. */
 	if (result && chain->stopped && chain->why_stopped.class == ERROR_REJECT) {
 		struct error why = chain->why_stopped;

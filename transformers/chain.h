@@ -46,7 +46,9 @@ struct chain_limits {                  /* 0: the default */
 
 /* What comes out. Everything is borrowed for the call. */
 struct chain_output {
-	const char *topic; /* NULL: the flow's own end (publish: or to:) */
+	const char *topic;       /* NULL: the flow's own end (publish: or to:) */
+	const struct hold *hold; /* not NULL: it waits in a durable step, which is the last of this chain */
+	const char *step;        /* its label, or that of the branch, or "out" */
 	struct id id;
 	struct reader *body;   /* final bytes; take a reference with reader_ref */
 	struct id body_digest; /* SHA-256 of them */
@@ -68,6 +70,8 @@ struct chain_events {
 	int (*lookup)(void *arg, const char *table, json_t *keys, json_t **values, struct error *);
 	int (*remember)(void *arg, const struct item *, const char *table, struct span key, json_t *value, bool replace,
 			struct error *);
+	/* This group has so many parts; after the last of them. NULL: nobody wants to know. */
+	int (*group)(void *arg, struct span group, uint32_t size, struct error *);
 };
 
 struct chain;
@@ -79,8 +83,8 @@ struct chain *chain_new(const char *flow, const struct chain_step *, size_t n, c
 			const struct chain_limits *, struct error *);
 void chain_free(struct chain *); /* NULL is legal */
 
-/* The same for the steps of a flow, with the site's contracts and limits. */
-struct chain *chain_of_flow_new(const struct site *, const struct flow *, struct error *);
+/* The same for the steps of a flow (of one of its segments: site.h), with the site's contracts and limits. */
+struct chain *chain_of_flow_new(const struct site *, const struct flow *, size_t segment, struct error *);
 
 /* Runs one message, whose body must be at hand. 0: everything that came of it was handed over. -1: RETRY or FATAL,
  * nothing may be settled. May block on local disk. Not to be called from its own callbacks. */

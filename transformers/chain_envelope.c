@@ -40,6 +40,15 @@ static void set_attrs(json_t *object, const struct attr *attrs, size_t n)
 	}
 }
 
+/* What a collection says of itself, for the steps behind it. */
+static void set_collected(json_t *envelope, struct span text)
+{
+	json_t *collected = text.len ? json_loadb(text.data, text.len, 0, NULL) : NULL;
+
+	if (collected)
+		json_object_set_new(envelope, "collected", collected);
+}
+
 json_t *envelope_of_message(const struct message *message)
 {
 	json_t *envelope = json_object(), *keys = json_object(), *headers = json_object();
@@ -60,6 +69,7 @@ json_t *envelope_of_message(const struct message *message)
 	json_object_set_new(envelope, "keys", keys);
 	json_object_set_new(envelope, "headers", headers);
 	set_span(envelope, "path", message->path);
+	set_collected(envelope, message_attr_find(message, "collected"));
 	return envelope;
 }
 

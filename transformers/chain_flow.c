@@ -47,16 +47,18 @@ static struct chain_step *steps_of(struct arena *arena, const struct step *from,
 	return steps;
 }
 
-struct chain *chain_of_flow_new(const struct site *site, const struct flow *flow, struct error *error)
+struct chain *chain_of_flow_new(const struct site *site, const struct flow *flow, size_t number, struct error *error)
 {
 	struct transformer_context context = {
 		.site = (void *)(uintptr_t)site, .contract = contract_of, .table = table_of};
 	struct chain_limits limits = {
 		.tree_max = (size_t)site->limits.tree_max,
 		.step = {.time_ms = site->limits.step_time_ms, .memory = (size_t)site->limits.step_memory}};
+	const struct segment *segment = &flow->segments[number];
 	struct arena *arena = arena_new();
-	struct chain *chain = chain_new(flow->name, steps_of(arena, flow->steps, flow->steps_count), flow->steps_count,
-					&context, &limits, error);
+	struct chain *chain =
+		chain_new(flow->name, steps_of(arena, flow->steps + segment->first, segment->count), segment->count,
+			  &context, &limits, error);
 
 	arena_free(arena);
 	return chain;

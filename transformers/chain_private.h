@@ -21,6 +21,8 @@ struct out {
 	struct item *incoming; /* what it was given; belongs to the level above */
 	struct arena *arena;
 	size_t outstanding; /* items made and not yet handed on */
+	uint32_t parts;     /* of the whole input, in this run */
+	char group[ID_TEXT + 1];
 };
 
 struct flat_step {

@@ -124,22 +124,25 @@ static int split_transaction(const struct split *split, struct item *item, struc
 	part = out_item(out, item);
 	part->form = FORM_TREE;
 	part->tree = json_incref(item->tree);
+	out_part(out, part);
 	return hand_on(split, part, out, error);
 }
+
+#define AHEAD 1000 /* parts of a list up to this long know how many they are */
 
 struct parts {
 	const struct split *split;
 	struct item *whole;
 	struct out *out;
 	struct error *error;
-	uint32_t count;
+	uint32_t count, size; /* size: 0 until it is known */
 	bool stopped;
+	json_t *ahead; /* those not handed on yet; NULL: there are too many to wait for the end */
 	char group[200];
 };
 
-static int on_part(void *arg, json_t *tree)
+static int part_hand_on(struct parts *parts, json_t *tree)
 {
-	struct parts *parts = arg;
 	struct item *part = out_item(parts->out, parts->whole);
 	char ordinal[16];
 
@@ -154,9 +157,55 @@ static int on_part(void *arg, json_t *tree)
 		arena_printf(out_arena(parts->out), "part %s", ordinal));
 	part->group = span_of(parts->group);
 	part->group_index = parts->count;
-	part->group_size = 0;
+	part->group_size = parts->size;
 	parts->stopped = hand_on(parts->split, part, parts->out, parts->error) != 0;
 	return parts->stopped;
+}
+
+static int hand_on_ahead(struct parts *parts)
+{
+	json_t *ahead = parts->ahead, *tree;
+	int stop = 0;
+	size_t i;
+
+	parts->ahead = NULL;
+	json_array_foreach(ahead, i, tree)
+		if (!stop)
+			stop = part_hand_on(parts, tree);
+	json_decref(ahead);
+	return stop;
+}
+
+static int on_part(void *arg, json_t *tree)
+{
+	struct parts *parts = arg;
+
+	if (parts->ahead && json_array_size(parts->ahead) < AHEAD) {
+		json_array_append(parts->ahead, tree);
+		return 0;
+	}
+	return (parts->ahead && hand_on_ahead(parts)) || part_hand_on(parts, tree);
+}
+
+static int hand_on_all(struct parts *parts, const struct expression_input *input)
+{
+	struct error why;
+
+	parts->ahead = json_array();
+	if (expression_each(parts->split->by, input, on_part, parts, &why)) {
+		struct error own = parts->stopped ? *parts->error : why;
+
+		/* what came before the mistake goes on, as it always did */
+		if (parts->ahead && hand_on_ahead(parts))
+			return -1;
+		*parts->error = own;
+		return -1;
+	}
+	if (parts->ahead) {
+		parts->size = (uint32_t)json_array_size(parts->ahead);
+		return hand_on_ahead(parts) ? -1 : 0;
+	}
+	return out_group(parts->out, span_of(parts->group), parts->count, parts->error);
 }
 
 static int run(void *self, struct item *item, struct out *out, struct error *error)
@@ -164,7 +213,7 @@ static int run(void *self, struct item *item, struct out *out, struct error *err
 	const struct split *split = self;
 	struct parts parts = {.split = split, .whole = item, .out = out, .error = error};
 	struct expression_input input;
-	struct error why;
+	int result;
 
 	if (!split->by)
 		return split_transaction(split, item, out, error);
@@ -175,13 +224,10 @@ static int run(void *self, struct item *item, struct out *out, struct error *err
 			 ? json_string_value(json_object_get(input.envelope, "id"))
 			 : "",
 		 (int)(item->path.len < 100 ? item->path.len : 100), item->path.data ? item->path.data : "");
-	if (expression_each(split->by, &input, on_part, &parts, &why)) {
-		if (!parts.stopped)
-			*error = why;
-		json_decref(input.envelope);
-		return -1;
-	}
+	result = hand_on_all(&parts, &input);
 	json_decref(input.envelope);
+	if (result)
+		return -1;
 	return parts.count ? 0 : out_drop(out, item, "it has no parts", error);
 }
 

@@ -19,22 +19,26 @@ static void change_key(struct work *work, struct key_change change)
 	work->changes[work->changes_count++] = change;
 }
 
-/* Workers record what they do; a dead letter that the engine makes has nobody else to tell of it. */
-static void note_dead(struct work *work, const struct dead *dead)
+/* Workers record what they do; what the engine decides has nobody else to tell of it. */
+void note(struct work *work, const struct message *message, const char *stage, const char *place, struct span detail)
 {
-	char detail[128];
-	struct record record = {.message = dead->message, .stage = "dead", .attempt = dead->message->attempt};
-	char *place = mem_span_dup(dead->message->flow);
+	struct record record = {
+		.message = message, .stage = stage, .place = place, .attempt = message->attempt, .detail = detail};
 	size_t before = work->records.len;
 
-	snprintf(detail, sizeof detail, "{\"step\":\"%.30s\",\"code\":\"%.39s\"}", dead->step, dead->why->code);
-	record.place = place;
-	record.detail = span_of(detail);
 	record_encode(&work->records, &record, clock_now_ms());
 	if (work->records.full) { /* the dead letters themselves are in the store */
 		work->records.full = false;
 		work->records.len = before;
 	}
+}
+
+static void note_dead(struct work *work, const struct dead *dead)
+{
+	char detail[128], *place = mem_span_dup(dead->message->flow);
+
+	snprintf(detail, sizeof detail, "{\"step\":\"%.30s\",\"code\":\"%.39s\"}", dead->step, dead->why->code);
+	note(work, dead->message, "dead", place, span_of(detail));
 	free(place);
 }
 
@@ -69,7 +73,7 @@ void records_publish(struct engine *engine, struct work *work)
 	buf_free(&payload);
 }
 
-static int put_dead(struct engine *engine, struct work *work, const struct dead *dead, struct span envelope,
+int put_dead(struct engine *engine, struct work *work, const struct dead *dead, struct span envelope,
 		    struct span body, struct error *error)
 {
 	struct lane *lane = lane_find(engine, span_of(dead->queue));
@@ -110,8 +114,10 @@ static int apply_dead(struct engine *engine, struct work *work, struct span in, 
 	dead.step = step_name = mem_span_dup(step);
 	dead.why = &why;
 	result = put_dead(engine, work, &dead, envelope, body, error);
-	if (result == 0 && work->kind == WORK_OWN)
+	if (result == 0 && work->kind == WORK_OWN) {
 		note_dead(work, &dead);
+		result = held_tell_dead(engine, work, &dead, error);
+	}
 	free(queue_name);
 	free(step_name);
 	message_free(message);
@@ -273,6 +279,14 @@ static void parks_changed(void *arg)
 		engine->current->parks_changed = true;
 }
 
+static void held_changed(void *arg)
+{
+	struct engine *engine = arg;
+
+	if (engine->current)
+		engine->current->held_due = true;
+}
+
 static int apply_change(struct engine *engine, struct work *work, struct span in, struct error *error)
 {
 	struct span name, text;
@@ -292,6 +306,7 @@ static int apply_change(struct engine *engine, struct work *work, struct span in
 	engine->ask.now = clock_now_ms();
 	engine->ask.holds_changed = holds_changed;
 	engine->ask.parks_changed = parks_changed;
+	engine->ask.held_changed = held_changed;
 	result = ask_change(&engine->ask, word, request, error);
 	engine->current = NULL;
 	free(word);
@@ -377,6 +392,10 @@ static int apply_frame(struct engine *engine, struct work *work, uint8_t type, s
 		return apply_effect(engine, payload, error);
 	case FRAME_CHANGE:
 		return apply_change(engine, work, payload, error);
+	case FRAME_HELD:
+		return apply_held(engine, work, payload, error);
+	case FRAME_GAP:
+		return apply_gap(engine, work, payload, error);
 	case FRAME_INTEND:
 		return apply_intent(engine, work, payload, error);
 	case OWN_PARK_GONE:
@@ -418,6 +437,7 @@ int work_apply(struct engine *engine, struct work *work, struct error *error)
 	work->records.len = work->records_early;
 	work->park_due = INT64_MAX;
 	work->holds_changed = work->parks_changed = false;
+	work->held_due = false;
 	if (frames_apply(engine, work, buf_view(&work->early), error))
 		return -1;
 	FAULT("queue.published");

@@ -70,6 +70,8 @@ static void after(struct engine *engine, const struct work *work)
 {
 	struct error error;
 
+	if (work->held_due)
+		sessions_steward(engine);
 	if (work->holds_changed && lanes_holds(engine, &error))
 		engine_store_failed(engine, &error);
 	if (!work->parks_changed)

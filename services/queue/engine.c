@@ -83,6 +83,7 @@ static void db_stop(struct engine *engine)
 	engine->db_open = false;
 	for (size_t i = 0; i < engine->all_count; i++)
 		engine->all_lanes[i]->owned = false; /* locks went with the connection */
+	engine->stewards = false;
 	store_close(engine->store);
 	engine->store = engine->ask.store = NULL;
 	if (engine->db.self)
@@ -181,6 +182,7 @@ static void on_second(void *arg)
 	if (!engine->db_open)
 		return;
 	lanes_each_second(engine);
+	held_look(engine);
 	expire_look(engine);
 	if (engine->holds_due <= clock_now_ms()) {
 		if (lanes_holds(engine, &error))

@@ -185,7 +185,7 @@ static bool on_write(struct session *session, uint8_t type, struct span in)
 
 	if (!work)
 		return false;
-	if (type == FRAME_DEAD) {
+	if (type == FRAME_DEAD || type == FRAME_HELD) {
 		work_add(work, &work->early, type, in);
 		work_early(session->engine, work);
 	} else {
@@ -378,6 +378,8 @@ bool session_frame(struct session *session, uint8_t type, struct span in)
 	case FRAME_SEEN:
 	case FRAME_EFFECT:
 	case FRAME_CHANGE:
+	case FRAME_HELD:
+	case FRAME_GAP:
 		return on_write(session, type, in);
 	case FRAME_COMMIT:
 		return on_commit(session, in);

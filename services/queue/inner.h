@@ -6,6 +6,7 @@
 
 #include "base/wire.h"
 #include "operations/ask.h"
+#include "operations/held.h"
 #include "services/queue/engine.h"
 
 #define BUDGET 2000u
@@ -132,6 +133,7 @@ struct work {
 	size_t changes_count, changes_room;
 	int64_t park_due; /* of the earliest park it made */
 	bool holds_changed, parks_changed;
+	bool held_due; /* the steward has something to do */
 	struct lane *joined; /* parks one message behind others of its key */
 	uint64_t joined_key;
 	struct error error;
@@ -203,6 +205,8 @@ struct engine {
 	bool accepting; /* there is room on the disk */
 	bool told;      /* what sessions were told: room, and a broker that takes messages */
 	bool disk_low, draining, closing;
+	bool stewards; /* this machine has the steward */
+	bool steward_left; /* one has ended since the last look: it may have missed something */
 	bool connected, consuming, blocked, in_transaction;
 	char broker_text[200];
 	int64_t full_ms, next_open_ms, reload_parks_ms;
@@ -288,8 +292,19 @@ int publish_payload(struct engine *, uint64_t token, struct span payload, struct
 
 /* apply.c */
 int work_apply(struct engine *, struct work *, struct error *);
+int put_dead(struct engine *, struct work *, const struct dead *, struct span envelope, struct span body,
+	     struct error *);
+void note(struct work *, const struct message *, const char *stage, const char *place, struct span detail);
 void records_publish(struct engine *, struct work *); /* after its commit */
 int frames_apply(struct engine *, struct work *, struct span frames, struct error *);
+
+/* held.c: durable steps */
+int apply_held(struct engine *, struct work *, struct span, struct error *);
+int apply_gap(struct engine *, struct work *, struct span, struct error *);
+/* A dead letter that nobody but the engine makes: the collections to which the part might have come hear of it. */
+int held_tell_dead(struct engine *, struct work *, const struct dead *, struct error *);
+bool held_may_ask(struct engine *); /* of several machines one has the steward */
+void held_look(struct engine *);    /* gives the steward up when ours has gone */
 
 /* commit.c */
 void commit_ready(struct engine *);
@@ -306,6 +321,7 @@ bool engine_accepting(const struct engine *);
 bool session_alive(void *engine, struct span session);
 void session_name(const struct session *, char out[16]);
 void sessions_want(struct engine *, const char *worker);
+void sessions_steward(struct engine *); /* something that waits in a durable step is due, or will be */
 
 /* live.c */
 int live_answer(void *engine, const char *question, json_t *answer, struct error *);

@@ -89,6 +89,10 @@ static void add_old(struct topology *merged, const struct topology_queue *old)
 	queue->owner = arena_strdup(arena, old->owner);
 	queue->runbook = arena_strdup(arena, old->runbook);
 	queue->order = old->order;
+	queue->gathers_count = old->gathers_count;
+	queue->gathers = arena_alloc(arena, (old->gathers_count + 1) * sizeof *queue->gathers);
+	for (size_t i = 0; i < old->gathers_count; i++)
+		queue->gathers[i] = arena_strdup(arena, old->gathers[i]);
 }
 
 static void keep_old(struct engine *engine, struct topology *merged, struct lane *lane)

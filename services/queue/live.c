@@ -293,5 +293,9 @@ int live_answer(void *arg, const char *question, json_t *answer, struct error *e
 		return status(engine, answer, error);
 	if (!strcmp(question, "idle"))
 		return idle(engine, answer, error);
+	if (!strcmp(question, "held.due")) {
+		set_bool(answer, "elsewhere", !held_may_ask(engine));
+		set_bool(answer, "alone", engine->config.broker->shares_db);
+	}
 	return 0;
 }

@@ -79,6 +79,22 @@ void sessions_want(struct engine *engine, const char *worker)
 		}
 }
 
+void sessions_steward(struct engine *engine)
+{
+	bool here = false;
+
+	for (struct session *s = engine->sessions; s; s = s->next)
+		if (!strcmp(s->role, "steward") && !s->closing) {
+			size_t at = wire_begin(&s->channel.out, FRAME_WANT);
+
+			here = true;
+			buf_field(&s->channel.out, SPAN_LITERAL("steward"));
+			session_say(s, at);
+		}
+	if (!here)
+		sessions_want(engine, "steward");
+}
+
 /* ---- the connection */
 static void frames(struct session *session)
 {
@@ -166,6 +182,7 @@ void session_end(struct session *session)
 	struct session **at = &engine->sessions;
 
 	session->closing = true;
+	engine->steward_left = engine->steward_left || !strcmp(session->role, "steward");
 	leave_works(engine, session);
 	leave_items(session);
 	credits_free(session);

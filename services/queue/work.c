@@ -226,6 +226,8 @@ void work_early(struct engine *engine, struct work *work)
 	engine->in_transaction = false;
 	FAULT("queue.early");
 	work->records_early = work->records.len;
+	if (work->held_due)
+		sessions_steward(engine);
 	order_apply(engine, work->changes, work->changes_count);
 	work->changes_count = 0;
 	if (work->session)

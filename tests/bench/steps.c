@@ -37,7 +37,7 @@ struct run {
 static struct chain *chain_of(struct site *site, const struct flow *flow)
 {
 	struct error error;
-	struct chain *chain = chain_of_flow_new(site, flow, &error);
+	struct chain *chain = chain_of_flow_new(site, flow, 0, &error);
 
 	if (!chain)
 		bench_die(flow->name, &error);

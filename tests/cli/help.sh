@@ -23,7 +23,7 @@ result() {
 "$ferrule" help >"$work/overview"
 sed -n 's/^  \([a-z]*\) .*/\1/p' "$work/overview" >"$work/verbs"
 
-for verb in init check run status trace dead doubt hold resume send replay decode encode map validate version; do
+for verb in init check run status trace dead doubt collect hold resume send replay decode encode map validate version; do
 	grep -qx "$verb" "$work/verbs" || echo "there is no $verb" >>"$work/found"
 done
 result "every verb is in the overview"
@@ -50,7 +50,7 @@ while IFS= read -r line; do
 	words=${line#*:*:ferrule }
 	verb=${words%% *}
 	case $line in *.c:*) # in a message; elsewhere in C it is prose
-		case $verb in run | check | dead | doubt | trace | status | send | replay | hold | resume | init | help) ;; *) continue ;; esac ;;
+		case $verb in run | check | dead | doubt | collect | trace | status | send | replay | hold | resume | init | help) ;; *) continue ;; esac ;;
 	esac
 	case $verb in help | lint | table | role | is | process | site | program | verb | ready) continue ;; esac
 	if ! [ -e "$work/help.$verb" ]; then

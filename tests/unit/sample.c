@@ -95,7 +95,7 @@ static struct chain *chain_of(const struct flow *flow)
 	size_t at = (size_t)(flow - site->flows);
 
 	if (!chains[at])
-		chains[at] = chain_of_flow_new(site, flow, &error);
+		chains[at] = chain_of_flow_new(site, flow, 0, &error);
 	if (!chains[at])
 		fail_msg("%s: %s", flow->name, error.text);
 	return chains[at];

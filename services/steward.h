@@ -1,0 +1,33 @@
+/* What the steward's files share: steward.c asks what is due, steward_collect.c makes one message of many,
+ * steward_release.c lets go on what waited for its turn. Each call does one durable step of one collection; done again,
+ * it does the same. */
+#ifndef FERRULE_SERVICES_STEWARD_H
+#define FERRULE_SERVICES_STEWARD_H
+
+#include "services/worker.h"
+
+#define STEWARD_ASK_MS 30000
+#define STEWARD_COMMIT_MS 10000
+
+/* Makes the result of a closing collection, publishes it or buries it, and says so in the store: in this order, as a
+ * unit's publishes are confirmed before its store transaction. -1: again later. */
+int steward_collect(struct worker *, const json_t *collection, struct error *);
+/* Sends on what is next of a sequence, or what came first of its key; deals with a gap that lasts too long. */
+int steward_release(struct worker *, const json_t *collection, struct error *);
+
+/* A page of what waits, in order, behind that place and number; a new reference, NULL: the error. */
+json_t *steward_page(struct worker *, const json_t *collection, int64_t place, int64_t after, struct error *);
+/* The member as a message, its inline body at hand; NULL: the error. The caller frees it. */
+struct message *steward_member(const json_t *member, struct error *);
+/* A message that could not go on from this step; what waits for parts of its group behind it is told. */
+int steward_bury(struct worker *, struct unit *, const json_t *collection, const struct message *,
+		 const struct error *);
+/* unit_publish to the queue behind the step, and its record; waits for room. */
+int steward_publish(struct worker *, struct unit *, const json_t *collection, const struct message *, struct error *);
+/* A change of operations/ask.h about this collection, alone in a unit. */
+int steward_change(struct worker *, const json_t *collection, const char *change, const char *reason, struct error *);
+
+const char *steward_text(const json_t *, const char *key); /* "" when it is not there */
+int64_t steward_number(const json_t *, const char *key);   /* 0 when it is not there */
+
+#endif
