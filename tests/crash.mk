@@ -8,7 +8,7 @@ CRASH_SHORT = tests/crash/check-random.sh tests/crash/check-points.sh \
   tests/crash/check-supervision.sh tests/crash/check-rabbitmq.sh
 dist_check_SCRIPTS += $(CRASH_SHORT)
 TESTS += $(CRASH_SHORT)
-EXTRA_DIST += tests/crash/lab.py tests/crash/crash.py tests/crash/points.py tests/crash/supervision.py
+EXTRA_DIST += tests/crash/flows.py tests/crash/lab.py tests/crash/crash.py tests/crash/points.py tests/crash/supervision.py
 
 # Random trouble:
 #   make crash ROUNDS=20 SEED=1 QUEUE=rabbitmq DOCUMENTS=2000 DURATION=60 SPLIT=1000 FULL_DISK=yes KEEP=yes

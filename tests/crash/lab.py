@@ -5,6 +5,7 @@ Documents with numbered things go in through a watched folder and a webhook and 
   keyed    an HTTP target that honours idempotency keys and sometimes cuts the connection after the effect
   ordered  the same, in order by key
   plain    an HTTP target that honours nothing: what was interrupted there is in doubt, and a 503 is certainly no effect
+  held     by way of durable steps: once in a collection, once in its document's group, and in its key's own sequence
 What cannot be read becomes one dead letter each.
 """
 import collections
@@ -21,76 +22,11 @@ import tempfile
 import threading
 import time
 
+from flows import FLOWS, SCHEMA, TARGETS
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCES = os.path.dirname(os.path.dirname(HERE))
 LAB = os.path.join(os.path.dirname(HERE), "lab")
-RETRY = "retry: {for: 1h, from: 20ms, to: 200ms}"
-
-FLOWS = {
-    "intake": """
-from: {file: 'drop/in/*.json', after: archive, age: 0s, interval: 100ms}
-duplicates: {by: content, within: 30d}
-steps:
-  - decode: json
-  - split: {by: '.items[]', id: [.n]}
-  - validate: {contract: thing/v1, keys: [.n]}
-publish: thing.received.v1
-""",
-    "brief": """
-from: {file: 'drop/brief/*.json', after: delete, age: 0s, interval: 100ms}
-duplicates: {by: content, within: 30d}
-steps:
-  - decode: json
-  - split: {by: '.items[]', id: [.n]}
-  - validate: {contract: thing/v1, keys: [.n]}
-publish: thing.received.v1
-""",
-    "hook": """
-from: {webhook: /things, verify: none}
-steps:
-  - decode: json
-  - validate: {contract: thing/v1, keys: [.n]}
-publish: thing.received.v1
-""",
-    "spoiled": """
-from: {file: 'drop/spoiled/*.json', after: archive, to: '@ARCHIVE@', age: 0s, interval: 100ms}
-steps: [{decode: json}]
-publish: thing.received.v1
-""",
-    "to-files": """
-subscribe: thing.received.v1
-steps: [{encode: json}]
-to: {file: 'drop/out/$(.n).json', exists: refuse, create: yes}
-effect: rename
-""" + RETRY,
-    "to-keyed": """
-subscribe: thing.received.v1
-steps: [{encode: json}]
-to: {operation: keyed.put}
-effect: {key: 'keyed-$(.n)', remembers: 24h}
-""" + RETRY,
-    "to-ordered": """
-subscribe: thing.received.v1
-order: {by: .k, on-reject: hold}
-steps: [{encode: json}]
-to: {operation: ordered.put}
-effect: {key: 'ordered-$(.n)', remembers: 24h}
-""" + RETRY,
-    "to-plain": """
-subscribe: thing.received.v1
-steps: [{encode: json}]
-to: {operation: plain.put}
-effect: none
-""" + RETRY,
-}
-
-SCHEMA = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "A thing", "type": "object",
-          "required": ["n", "k"],
-          "properties": {"n": {"type": "integer"}, "k": {"type": "string"}, "text": {"type": "string"}}}
-
-TARGETS = ("keyed", "ordered", "plain")
-
-
 class Failure(Exception):
     """The program broke its promise."""
 
@@ -253,6 +189,7 @@ class Site:
         self.ferrule = os.path.join(build, "ferrule")
         self.counterpart = os.path.join(build, "tests/lab/counterpart")
         self.supervisor, self.helpers, self.mounted = None, [], False
+        self.sequences = collections.Counter()
         self.things, self.documents, self.archived, self.spoiled = {}, 0, 0, 0
         self.other = None  # a folder on another file system, where there is one
         self.log_path = os.path.join(self.work, "ferrule.log")
@@ -288,6 +225,9 @@ class Site:
             write(f"{self.site}/flows/{name}.yaml", f"flow: {name}\nowner: tests\n{text}\n")
         for target in TARGETS:
             self._target(target, rate, cut)
+        self._target("held", rate, cut, "".join(
+            f"  {name}: {{method: POST, path: '/{name}/$(.{field})'}}\n"
+            for name, field in (("collected", "ids"), ("grouped", "at"), ("sequenced", "n"))))
         self._helper("take", f"{self.site}/drop/out", f"{self.work}/files.jsonl")
         self.poster.start()
 
@@ -302,9 +242,10 @@ class Site:
     def _helper(self, *arguments):
         self.helpers.append(subprocess.Popen([self.counterpart, *arguments], stdout=self.log, stderr=self.log))
 
-    def _target(self, target, rate, cut):
+    def _target(self, target, rate, cut, operations=""):
         """Now and then the target says no, or does it and the answer is lost."""
         port = f"{self.work}/{target}.port"
+        default = f"  put: {{method: POST, path: '/{target}/$(.n)'}}\n"
         extra = ["--plain"] if target == "plain" else ["--idempotent"]
         extra += ["--fail-every", str(self.rng.randint(15, 60) // rate), "--status", "503"]
         if target != "plain" and cut:
@@ -313,12 +254,14 @@ class Site:
         wait_for(lambda: read(port), 10, "the target")
         write(f"{self.site}/systems/{target}.yaml",
               f"system: {target}\nowner: tests\nurl: http://127.0.0.1:{read(port).strip()}\ntimeout: 3s\n"
-              f"operations:\n  put: {{method: POST, path: '/{target}/$(.n)'}}\n")
+              f"operations:\n{operations or default}")
 
     # ---- what goes in
     def _thing(self, document, text):
         n = len(self.things)
-        thing = {"n": n, "k": f"k{self.rng.randint(0, 4)}", "text": text}
+        key = f"k{self.rng.randint(0, 4)}"
+        self.sequences[key] += 1
+        thing = {"n": n, "k": key, "s": self.sequences[key], "text": text}
         self.things[n] = (document, thing["k"])
         return thing
 
@@ -368,6 +311,17 @@ class Site:
         self.supervisor = None
         return code
 
+    def run_to_end(self, seconds, faults=(), once=False):
+        """The same, until nothing waits for a time any more; what waits is no reason for a run to go on."""
+        end = time.monotonic() + seconds
+        while True:
+            code = self.run_idle(seconds, faults, once)
+            if code or time.monotonic() > end:
+                return code
+            if not self.ask("collect", "list", "--site", self.site)["collections"]:
+                return code
+            time.sleep(0.5)
+
     def stop(self, number=signal.SIGTERM, seconds=30):
         code = None
         if self.supervisor:
@@ -410,7 +364,7 @@ class Site:
             raise Failure(f"the site ended by itself with {self.supervisor.returncode}")
         self.stop()
         began = time.monotonic()
-        code = self.run_idle(settle)
+        code = self.run_to_end(settle)
         if code:
             raise Failure(f"the last run ended with {code}")
         if time.monotonic() - began >= settle:
@@ -456,6 +410,31 @@ class Site:
                 problems.append(f"ordered: {n} came after {last[(document, k)]}, of the same key and document")
                 return
             last[(document, k)] = n
+
+    def _held(self, problems):
+        """What went through durable steps: in order by key, in one collection, whole groups."""
+        paths = [line["path"].split("/")[1:] for line in lines(f"{self.work}/held.jsonl")]
+        sequenced = [int(word) for name, word in paths if name == "sequenced"]
+        self._once(problems, "sequenced", sequenced)
+        last = {}
+        for n in sequenced:
+            key = self.things[n][1]
+            if last.get(key, -1) > n:
+                problems.append(f"sequenced: {n} came after {last[key]}, of the same key")
+                break
+            last[key] = n
+        self._once(problems, "collected", [int(n) for name, word in paths if name == "collected"
+                                           for n in word.split("-")])
+        wanted = {document for n, (document, _) in self.things.items() if document and n % 5 != 4}
+        sizes = collections.Counter(document for n, (document, _) in self.things.items() if n % 5 != 4)
+        grouped = collections.Counter()
+        for first, size in ([int(n) for n in word.split("-")] for name, word in paths if name == "grouped"):
+            grouped[self.things[first][0]] += 1
+            if sizes[self.things[first][0]] != size:
+                problems.append(f"grouped: {size} of {sizes[self.things[first][0]]} parts of a document")
+        if grouped != collections.Counter(dict.fromkeys(wanted, 1)):
+            problems.append(f"grouped: {len(grouped)} of {len(wanted)} documents, "
+                            f"{[d for d in grouped if grouped[d] > 1][:5]} twice")
 
     def _left(self, problems, links):
         for folder in ("in", "spoiled", "brief", "out"):
@@ -510,6 +489,7 @@ class Site:
         lost = set(self.things) - set(numbers["plain"]) - doubtful
         if lost:
             problems.append(f"plain: {len(lost)} neither delivered nor in doubt, such as {sorted(lost)[:5]}")
+        self._held(problems)
         self._queues(problems)
         self._left(problems, links)
         if problems:

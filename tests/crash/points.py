@@ -26,6 +26,7 @@ EXEMPT = {
     "amqp.returned": "only of what no queue takes; tests/conformance/broker",
     "amqp.release": "only of what nobody serves for minutes; tests/conformance/broker",
     "amqp.lost": "only when the broker goes; the random rounds do that",
+    "held.skipping": "only of a gap that lasts; tests/conformance/held",
     "ask.release": "a verb of an operator; tests/conformance/ask",
     "ask.resend": "a verb of an operator; tests/conformance/ask_doubt",
 }
@@ -79,7 +80,7 @@ def go(site, faults):
         code = site.supervisor.wait(timeout=30)
         if code not in (0, -9):
             raise Failure(f"the site ended with {code}")
-        code = site.run_idle(60, faults, True)
+        code = site.run_to_end(60, faults, True)
         if code == 0 and not site.poster.is_alive():
             return  # else the supervisor was struck before the webhooks were taken
         if code not in (0, -9):
