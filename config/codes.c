@@ -8,6 +8,9 @@
 #define W SEVERITY_WARNING
 
 const struct finding_code finding_codes[] = {
+	{"collect.at", E, "The time of day at which a collection closes is none"},
+	{"collect.group", E, "A collection by group says more than a time, though it closes with its group"},
+	{"collect.never", E, "Nothing ever closes a collection"},
 	{"contract.dialect", E, "A contract names another dialect than JSON Schema 2020-12"},
 	{"contract.json", E, "A contract is not a JSON object"},
 	{"contract.keys", E, "x-ferrule-keys is not a list of jq paths"},
@@ -54,6 +57,7 @@ const struct finding_code finding_codes[] = {
 	{"flow.env", E, "A flow runs in an environment that there is not"},
 	{"flow.input", E, "A flow has no input, or two kinds of it"},
 	{"flow.output", E, "A flow has no output, two kinds of it, or settings of one that it does not have"},
+	{"hold.keys", E, "Too many expressions make the key of a durable step"},
 	{"jq.compile", E, "A jq expression or mapping does not compile"},
 	{"map.program", E, "A map has neither a mapping nor a program, or both"},
 	{"mapping.unused", W, "No flow uses this mapping"},
@@ -75,6 +79,7 @@ const struct finding_code finding_codes[] = {
 	{"path.open", W, "An expression reads a field that the contract allows and does not describe"},
 	{"path.unknown", E, "An expression reads a field that no message of this contract can have"},
 	{"remember.store", E, "A table of the store has a name that such tables do not have"},
+	{"resequence.within", E, "A gap is to end by itself, and no time is said"},
 	{"retry.lifetime", E, "Deliveries would be tried for longer than a message may be in a queue"},
 	{"retry.order", E, "The times of `retry` are not in their order"},
 	{"route.always", E, "A case of a route always matches, so that those below never do"},

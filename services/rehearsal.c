@@ -342,6 +342,12 @@ static int on_publish(void *arg, const struct chain_output *output, struct error
 	struct error why = {0};
 	int result;
 
+	if (output->hold) {
+		message_free(message);
+		return error_set(error, ERROR_FATAL, "rehearsal.durable",
+				 "flow %s waits in the step %s, and tests do not go through such steps yet", flow->name,
+				 output->step);
+	}
 	output_inherit(message, run->message, output, flow);
 	message_set(message, &message->type, topic ? span_of(topic) : SPAN_LITERAL("ferrule.delivery.v1"));
 	message_body_take(message, reader_ref(output->body));

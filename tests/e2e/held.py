@@ -99,7 +99,8 @@ def counted(site, servers=None):
     # now, by a person
     site.start()
     number = str(site.ask("collect", "list")["collections"][0]["number"])
-    check("customer" not in site.do("collect", "show", number, "--site", site.path), "no bodies are shown")
+    shown = site.do("collect", "show", number, "--site", site.path)
+    check("key a: 2; goes on: in" in shown and f"collect close {number}" in shown, shown)
     site.do("collect", "close", number, "--site", site.path)
     site.wait_files("out", 3)
     equal(out(site, "a-2.json")["all"], [4, 5], "closed by a person")
