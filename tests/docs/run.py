@@ -170,7 +170,7 @@ class Guide:
         """A site with what the guide's has (but its flows), these documents, and the other ends of their topics."""
         base = self.site or self.directory
         site = "name: example\n"
-        for folder in ("systems", "mappings", "canonical", "snippets", "environments", "tables"):
+        for folder in ("systems", "mappings", "canonical", "snippets", "environments", "tables", "runbooks"):
             if os.path.isdir(os.path.join(base, folder)):
                 shutil.copytree(os.path.join(base, folder), os.path.join(directory, folder))
         if os.path.exists(os.path.join(base, "site.yaml")):
@@ -188,6 +188,7 @@ class Guide:
             if kind == "site":
                 site = text if "name" in blocks.keys_of(text) else "name: example\n" + text
             elif kind in ("flow", "system", "snippet"):
+                self.make_room(directory, kind, text)
                 name = re.search(r"^snippet: *([\w.-]+)", text, re.M).group(1) if kind == "snippet" else f"example-{number}"
                 names.append(f"{kind}s/{name}.yaml")
                 os.makedirs(os.path.join(directory, kind + "s"), exist_ok=True)
@@ -208,15 +209,25 @@ class Guide:
             file.write(site)
         with open(os.path.join(directory, "flows", "other-ends.yaml"), "w", encoding="utf-8") as file:
             for n, topic in enumerate(sorted(into - out)):
-                file.write(f"---\nflow: other-end-{n}\nowner: docs\nfrom: {{file: 'other-end-{n}/*'}}\npublish: {topic}\n")
+                file.write(f"---\nflow: other-end-{n}\nowner: docs\nfrom: {{file: 'other-end-{n}/*'}}\norder: {{by: '\"all\"'}}\npublish: {topic}\n")
             for n, topic in enumerate(sorted(out - into)):
                 file.write(f"---\nflow: sub-end-{n}\nowner: docs\nsubscribe: {topic}\nto: {{file: 'sub-end-{n}/$($envelope.id)'}}\neffect: rename\n")
         code, said = type_once("check", directory)
         # a mapping or a secret of the guide's site that this part does not use is no mistake of the part's
         said = [line for line in said.splitlines() if any(line.startswith(name) for name in names + ["site.yaml"]) and
-                "no flow uses this snippet" not in line]
+                "no flow uses this snippet" not in line and
+                not re.search(r"the runbook \S+ is not there|no flow uses the system", line)]
         if said or code:
             raise Failure("\n".join(said) or f"check ended with {code}: {type_once('check', directory)[1]}")
+
+    @staticmethod
+    def make_room(directory, kind, text):
+        """What the guide's site has under the same name gives way."""
+        name = re.search(rf"^{kind}: *([\w.-]+)", text, re.M)
+        for path in glob.glob(os.path.join(directory, kind + "s", "*.yaml")):
+            with open(path, encoding="utf-8") as file:
+                if name and re.search(rf"^{kind}: *{re.escape(name.group(1))} *$", file.read(), re.M):
+                    os.unlink(path)
 
     def jq(self, block, following):
         if block.rest:
