@@ -5,6 +5,7 @@ ferrule_SOURCES += %D%/arguments.c
 ferrule_SOURCES += %D%/help.c %D%/help.h
 ferrule_SOURCES += %D%/manual.c
 ferrule_SOURCES += %D%/reference.c
+ferrule_SOURCES += %D%/git.c %D%/git.h
 ferrule_SOURCES += %D%/letter.c %D%/letter.h
 ferrule_SOURCES += %D%/parts.c %D%/parts.h
 ferrule_SOURCES += %D%/site.c %D%/site.h
@@ -13,6 +14,7 @@ ferrule_SOURCES += %D%/verbs.c
 
 # a file a verb
 ferrule_SOURCES += %D%/check.c
+ferrule_SOURCES += %D%/check_against.c %D%/check_against.h
 ferrule_SOURCES += %D%/contract.c %D%/contract.h
 ferrule_SOURCES += %D%/contract_find.c
 ferrule_SOURCES += %D%/completion.c

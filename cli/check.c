@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "cli/check_against.h"
 #include "cli/verb.h"
 #include "config/site.h"
 #include "services/registry.h"
@@ -12,6 +13,7 @@
 static const struct verb_option options[] = {
 	{"site", "DIR", "the same as the word DIR"},
 	{"env", "NAME", "take the values of environments/NAME.yaml; all: each of them in turn"},
+	{"against", "REVISION", "contracts against those of a git revision: what breaks needs a new version"},
 	{"json", NULL, "findings as JSON"},
 	{"sarif", NULL, "findings as SARIF 2.1.0, for code review tools"},
 	{"limit", "N", "show so many findings (200)"},
@@ -128,7 +130,9 @@ static int check(const struct arguments *arguments)
 	if (arguments->json && argument_given(arguments, "sarif"))
 		return verb_usage(arguments, "--json and --sarif: one of them");
 	findings_init(&findings);
-	if (inspect(directory, environment ? environment : "", argument_given(arguments, "fresh"), &findings, &error))
+	if (inspect(directory, environment ? environment : "", argument_given(arguments, "fresh"), &findings, &error) ||
+	    (argument_given(arguments, "against") &&
+	     check_against(directory, argument(arguments, "against"), &findings, &error)))
 		code = verb_failed(arguments, &error);
 	else
 		code = tell(arguments, &findings, directory, (size_t)limit);
@@ -142,8 +146,9 @@ const struct verb verb_check = {
 	.words = "[DIR]",
 	.words_max = 1,
 	.summary = "Check a site offline, every finding in one pass",
-	.text = "  ferrule check\n  ferrule check --env prod\n  ferrule check --env all --sarif > check.sarif\n\n"
-		"A finding is file:line:column: error or warning: what is wrong. Exit code 1: there are errors.\n",
+	.text = "  ferrule check\n  ferrule check --env prod\n  ferrule check --env all --sarif > check.sarif\n"
+		"\nA finding is file:line:column: error or warning: what is wrong. Exit code 1: there are errors.\n"
+		"--against main: contracts as they are now against those of that revision of the site's git.\n",
 	.json = "{errors, warnings, more, findings: [{file, line, column, severity, code, message, scope?}]}; with "
 		"--codes {codes: [{code, severity, help}]}",
 	.options = options,

@@ -477,6 +477,8 @@ void compare_annotations(struct compare *c, const struct conj *w, const struct c
 		{"$id", "id", DIFFERENCE_FINE, "references by the old name no longer find it"},
 		{"id", "id", DIFFERENCE_FINE, "references by the old name no longer find it"},
 		{"x-ferrule-keys", "keys", DIFFERENCE_SUSPECT, "messages are found by other business keys than before"},
+		{"x-ferrule-compatibility", "compatibility", DIFFERENCE_SUSPECT,
+		 "it promises something else of later versions than before"},
 		{"x-ferrule-personal", "personal", DIFFERENCE_SUSPECT,
 		 "what is masked in tests and traces changes with it"},
 	};

@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "config/compatibility.h"
 #include "config/jq_walk.h"
 
 #define SCHEMA_DEPTH_MAX 64
@@ -234,6 +235,23 @@ static void check_keys(const struct checker *c, struct load *load, const struct 
 	}
 }
 
+/* What a later version may change is promised in words that `check --against` knows. */
+static void check_promise(const struct checker *c, const struct node *node)
+{
+	const json_t *mode = json_object_get(c->contract->schema, "x-ferrule-compatibility"),
+		     *open = json_object_get(c->contract->schema, "x-ferrule-open");
+	enum compatibility_mode unused;
+	bool transitive;
+
+	if (mode && (!json_is_string(mode) || compatibility_mode_parse(json_string_value(mode), &unused, &transitive)))
+		finding_add(c->findings, place_of(c, node_find(node, "x-ferrule-compatibility")), SEVERITY_ERROR,
+			    "contract.compatibility", "x-ferrule-compatibility is BACKWARD, FORWARD, FULL or NONE");
+	if (open && (!json_is_string(open) || (strcmp(json_string_value(open), "strict") != 0 &&
+					       strcmp(json_string_value(open), "lenient") != 0)))
+		finding_add(c->findings, place_of(c, node_find(node, "x-ferrule-open")), SEVERITY_ERROR,
+			    "contract.compatibility", "x-ferrule-open is strict or lenient");
+}
+
 void contract_check(struct load *load, const struct contract *contract, struct findings *findings)
 {
 	struct checker checker = {contract, NULL, findings};
@@ -256,4 +274,5 @@ void contract_check(struct load *load, const struct contract *contract, struct f
 					       &checker);
 	check_schema(&checker, contract->schema, node, 1);
 	check_keys(&checker, load, node);
+	check_promise(&checker, node);
 }
