@@ -229,8 +229,8 @@ static void check_keys(const struct checker *c, struct load *load, const struct 
 			expression_new(load->arena, span_of(c->contract->keys[i]), place_of(c, item_node(list, i)));
 
 		if (expression_check(key, c->findings) == 0)
-			jq_walk(load->arena, span_of(c->contract->keys[i]),
-				(struct jq_place){expression_place(key), 0}, &shape, "", "", c->findings);
+			jq_walk(load->arena, span_of(c->contract->keys[i]), (struct jq_place){expression_place(key), 0},
+				&shape, "", "", c->findings);
 		expression_drop(key);
 	}
 }

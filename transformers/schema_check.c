@@ -246,7 +246,7 @@ static bool check_logic(struct check *check, const struct rule *rule, const json
 		AND(ok, check_any(check, rule, value, spot, seen));
 	if (logic->one.count)
 		AND(ok, check_one(check, rule, value, spot, seen));
-	if (logic->not)
+	if (logic->not )
 		AND(ok, !branch(check, logic->not, value, spot, NULL) ||
 				check_fault(check, rule, "not", spot, "has a form that is not allowed here"));
 	AND(ok, check_condition(check, rule, value, spot, seen));

@@ -246,6 +246,14 @@ static void take_reference(struct compile *compile, struct rule *rule, const str
 	compile->references[compile->references_count++] = reference;
 }
 
+/* Of 2019-09; without its dynamic side. */
+static void take_recursive(struct compile *compile, struct rule *rule, const struct keyword *keyword,
+			   const json_t *value)
+{
+	if (rule->resource->dialect == DIALECT_2019)
+		take_reference(compile, rule, keyword, value);
+}
+
 static void take_rule(struct compile *compile, struct rule *rule, const struct keyword *keyword, const json_t *value)
 {
 	const char *name = keyword->name;
@@ -264,7 +272,7 @@ static void take_rule(struct compile *compile, struct rule *rule, const struct k
 	else if (!strcmp(name, "unevaluatedProperties"))
 		slot = &rule->unevaluated_members;
 	else if (!strcmp(name, "not"))
-		slot = &logic_of(compile, rule)->not;
+		slot = &logic_of(compile, rule)->not ;
 	else if (!strcmp(name, "if"))
 		slot = &logic_of(compile, rule)->condition;
 	else if (!strcmp(name, "then"))
@@ -417,6 +425,7 @@ static const struct keyword keywords[] = {
 	{"$dynamicAnchor", VOCABULARY_CORE, take_anchor},
 	{"$dynamicRef", VOCABULARY_CORE, take_reference},
 	{"$id", VOCABULARY_CORE, take_text},
+	{"$recursiveRef", VOCABULARY_CORE, take_recursive},
 	{"$ref", VOCABULARY_CORE, take_reference},
 	{"$schema", VOCABULARY_CORE, take_text},
 	{"$vocabulary", VOCABULARY_CORE, take_vocabularies},
@@ -540,17 +549,30 @@ static void take_members(struct compile *compile, struct rule *rule)
 }
 
 /* ---- all of a rule */
+/* Draft 7 knows nothing of these. */
+static bool is_later(const char *name)
+{
+	static const char *const later[] = {"$anchor",           "$dynamicAnchor",   "$dynamicRef",
+					    "dependentRequired", "dependentSchemas", "maxContains",
+					    "minContains",       "unevaluatedItems", "unevaluatedProperties"};
+
+	for (size_t i = 0; i < sizeof later / sizeof *later; i++)
+		if (!strcmp(name, later[i]))
+			return true;
+	return false;
+}
+
 void compile_keywords(struct compile *compile, struct rule *rule)
 {
 	json_t *same = (json_t *)(uintptr_t)rule->json, *value; /* jansson iterates only over what it may change */
-	bool alone = rule->resource->dialect == DIALECT_7 && json_object_get(same, "$ref");
+	bool old = rule->resource->dialect == DIALECT_7, alone = old && json_object_get(same, "$ref");
 	const char *name;
 
 	json_object_foreach(same, name, value) {
 		const struct keyword *keyword =
 			bsearch(name, keywords, sizeof keywords / sizeof *keywords, sizeof *keywords, by_name);
 
-		if (keyword && keyword->vocabulary & rule->resource->vocabularies &&
+		if (keyword && keyword->vocabulary & rule->resource->vocabularies && (!old || !is_later(name)) &&
 		    (!alone || keyword->take == take_reference || keyword->take == take_definitions))
 			keyword->take(compile, rule, keyword, value);
 	}

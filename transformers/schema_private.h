@@ -220,8 +220,8 @@ struct check {
 	const struct scope *scope;
 	size_t work, work_max;
 	int depth, explaining, secret; /* secret: values are not shown */
-	bool naming;         /* the value at hand is the name of a member */
-	const char *overrun; /* what limit was met; everything fails from then on */
+	bool naming;                   /* the value at hand is the name of a member */
+	const char *overrun;           /* what limit was met; everything fails from then on */
 };
 
 bool rule_check(struct check *, const struct rule *, const json_t *, const struct spot *, struct seen *);
