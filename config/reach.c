@@ -131,12 +131,39 @@ static struct shape after_looking(struct reach *r, const struct step *step, cons
 	return *input;
 }
 
+/* Texts of jq that a step reads itself: one, or a list. */
+static void look_at_node(struct reach *r, const struct node *node, const struct shape *input)
+{
+	struct expression *expression;
+
+	for (size_t i = 0; node && node->type == NODE_LIST && i < node->count; i++)
+		look_at_node(r, node->items[i], input);
+	if (node_null(node) || node->type != NODE_SCALAR)
+		return;
+	expression = expression_new(r->arena, node->text, node->place);
+	look(r, expression, input);
+	expression_drop(expression);
+}
+
+static struct shape after_collect(struct reach *r, const struct step *step, const struct shape *input)
+{
+	const struct node *const *by = setting(step, "by", OPTION_NODE);
+	struct shape all = *input;
+
+	if (by && *by && !((*by)->type == NODE_SCALAR && span_is((*by)->text, "group")))
+		look_at_node(r, *by, input);
+	all.lists += !all.unknown;
+	return all;
+}
+
 static const struct {
 	const char *step;
 	struct shape (*after)(struct reach *, const struct step *, const struct shape *);
 } known_steps[] = {
-	{"validate", after_validate}, {"map", after_map},        {"split", after_split},      {"enrich", after_enrich},
-	{"encode", after_encode},     {"filter", after_looking}, {"remember", after_looking}, {"route", after_looking},
+	{"validate", after_validate},  {"map", after_map},          {"split", after_split},
+	{"enrich", after_enrich},      {"encode", after_encode},    {"collect", after_collect},
+	{"filter", after_looking},     {"remember", after_looking}, {"route", after_looking},
+	{"resequence", after_looking}, {"dedupe", after_looking},
 };
 
 /* ---- branches -------------------------------------------------------------------------------------------- */
@@ -154,15 +181,9 @@ struct whens {
 static void look_at_when(void *arg, const struct node *branch, bool shared)
 {
 	struct whens *whens = arg;
-	const struct node *when = node_find(branch, "when");
-	struct expression *expression;
 
 	(void)shared;
-	if (node_null(when) || when->type != NODE_SCALAR)
-		return;
-	expression = expression_new(whens->reach->arena, when->text, when->place);
-	look(whens->reach, expression, whens->input);
-	expression_drop(expression);
+	look_at_node(whens->reach, node_find(branch, "when"), whens->input);
 }
 
 static void look_at_branches(struct reach *r, const struct flow *flow, const struct step *step,

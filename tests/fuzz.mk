@@ -19,6 +19,16 @@ fuzz: $(FUZZERS)
 	$(AM_TESTS_ENVIRONMENT) $(SHELL) $(srcdir)/tests/fuzz/fuzz.sh $(SECONDS) $(FUZZERS)
 .PHONY: fuzz
 
+# Mutated sites: short here, long with `make fuzz-sites SEED=7 ROUNDS=20000`.
+check_PROGRAMS += tests/fuzz/mutate
+TESTS += tests/fuzz/mutate
+EXTRA_DIST += tests/fuzz/sites
+tests_fuzz_mutate_SOURCES = tests/fuzz/mutate.c
+tests_fuzz_mutate_LDADD = $(CHECK_LIBS)
+fuzz-sites: tests/fuzz/mutate ferrule$(EXEEXT)
+	$(AM_TESTS_ENVIRONMENT) tests/fuzz/mutate $${SEED:-1} $${ROUNDS:-5000} 25
+.PHONY: fuzz-sites
+
 tests_fuzz_fuzz_amqp_SOURCES = tests/fuzz/amqp.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_amqp_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_envelope_SOURCES = tests/fuzz/envelope.c $(FUZZ_MAIN)

@@ -186,8 +186,7 @@ static void assert_sarif(const struct findings *findings, const char *directory)
 	assert_int_equal(json_unpack(driver, "{s:s, s:o}", "name", &name, "rules", &rules), 0);
 	results = json_object_get(run, "results");
 	assert_int_equal(json_array_size(results), findings->count);
-	json_array_foreach(results, i, result)
-	{
+	json_array_foreach(results, i, result) {
 		int index, line = 1;
 
 		assert_int_equal(json_unpack(result, "{s:s, s:i, s:s, s:{s:s}, s:[{s:{s:{s:s}}}]}", "ruleId", &id,

@@ -198,7 +198,7 @@ find Makefile.am $folders docs -name '*.mk' -print0 -o -name Makefile.am -print0
 {
 	sed 's/$/ /' "$work/c"
 	# shellcheck disable=SC2086
-	find $folders docs -type f \( -name '*.sh' -o -name '*.py' -o -name '*.md' -o -name '*.jq' \) 2>/dev/null | grep -v -e '^tests/golden/' -e '^tests/broken/base/'
+	find $folders docs -type f \( -name '*.sh' -o -name '*.py' -o -name '*.md' -o -name '*.jq' \) 2>/dev/null | grep -v -e '^tests/golden/' -e '^tests/broken/base/' -e '^tests/fuzz/sites/'
 } | while read -r file; do
 	grep -qF "/$(basename "$file")" "$work/made" || echo "$file:1: no makefile names it"
 done >"$work/found"
