@@ -38,6 +38,25 @@ static void print_queues(const json_t *queues)
 	table_print_take(table, "  ");
 }
 
+static void print_held(const struct arguments *arguments, const json_t *held)
+{
+	const json_t *step;
+	size_t i;
+
+	json_array_foreach(held, i, step) {
+		int64_t due = json_number(step, "due_ms"), wait = due - clock_now_ms();
+		char when[CLOCK_TEXT];
+
+		printf("  %s in %lld open, before %s, since %s", show_count(SHOWN_HERE, json_number(step, "members"), "message"),
+		       (long long)json_number(step, "open"), json_text(step, "queue"),
+		       show_age(SHOWN_HERE, json_number(step, "oldest_ms")));
+		duration_format(wait > 0 ? wait : 0, when);
+		if (json_is_integer(json_object_get(step, "due_ms")))
+			printf("; the next goes on in %s", when);
+		printf(": ferrule collect list%s\n", show_site(SHOWN_HERE, arguments));
+	}
+}
+
 static const char *directory_of(const struct arguments *arguments)
 {
 	return argument_word(arguments, 0, argument_given(arguments, "site") ? argument(arguments, "site") : ".");
@@ -142,11 +161,12 @@ static void print_status(const struct arguments *arguments, const json_t *answer
 	if (parked)
 		printf("  %s: for another try, the end of a hold, or a dead letter in front\n",
 		       show_count(SHOWN_HERE, parked, "parked message"));
+	print_held(arguments, json_object_get(answer, "held"));
 	n += print_persons(arguments, answer);
 	if (n)
 		printf("  what is wrong, and what to do: ferrule status --problems%s\n",
 		       show_site(SHOWN_HERE, arguments));
-	else if (!waiting && !in_hand && !parked)
+	else if (!waiting && !in_hand && !parked && !json_array_size(json_object_get(answer, "held")))
 		puts("  nothing waits, nothing is wrong");
 }
 
@@ -450,7 +470,8 @@ const struct verb verb_status = {
 		"there are some; with --until-idle, that something is still under way.\n",
 	.json = "{site, running, revision, since, queues: [{name, kind, flow, endpoint, system, owner, runbook, "
 		"ready,\n"
-		"  unsettled, parked, oldest_ms, consumers, held}], endpoints: {NAME: {state, since, error, next}}, "
+		"  unsettled, parked, oldest_ms, consumers, held}], held: [{queue, flow, step, open, members, oldest_ms,\n"
+		"  due_ms}], endpoints: {NAME: {state, since, error, next}}, "
 		"workers,\n"
 		"  dead, doubt, parked, broker: {connected, consuming, blocked, text}, accepting, problems, holds, "
 		"counters}\n"

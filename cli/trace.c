@@ -26,12 +26,15 @@ static void indent(int depth)
 /* What people look for in a stage's detail: the reason of a failure, or where the effect is. */
 static void print_detail(const json_t *detail)
 {
-	static const char *const shown[] = {"reason", "path", "status", "location", "why"};
+	static const char *const shown[] = {"reason", "path", "status",  "location", "why",
+					    "step",   "key",  "number", "until",    "result"};
 
 	for (size_t i = 0; i < sizeof shown / sizeof *shown; i++) {
 		const json_t *value = json_object_get(detail, shown[i]);
 
-		if (json_is_string(value) && *json_string_value(value))
+		if (!strcmp(shown[i], "result") && json_is_string(value))
+			printf("  %s: %s", shown[i], show_id(SHOWN_HERE, json_string_value(value)));
+		else if (json_is_string(value) && *json_string_value(value))
 			printf("  %s: %s", shown[i], json_string_value(value));
 		else if (json_is_integer(value))
 			printf("  %s: %lld", shown[i], (long long)json_integer_value(value));

@@ -115,6 +115,7 @@ const struct finding_code finding_codes[] = {
 	{"split.ids", E, "Too many expressions make the id of a part"},
 	{"step.count", E, "A flow has too many steps"},
 	{"step.depth", E, "Branches lie within branches too deeply"},
+	{"step.durable", E, "A step at which messages wait stands in a branch"},
 	{"step.form", E, "A step is not a map, or gets what it cannot work on"},
 	{"step.unknown", E, "There is no such step"},
 	{"step.unreachable", W, "Nothing ever comes to what stands here"},

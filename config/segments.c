@@ -20,6 +20,22 @@ static bool puts_in_order(const struct step *step)
 	return strcmp(step->ops->name, "resequence") == 0;
 }
 
+static void check_branch(struct load *load, const struct branch *branch)
+{
+	for (size_t i = 0; branch && i < branch->steps_count; i++) {
+		const struct step *step = &branch->steps[i];
+
+		if (step->ops->durable)
+			load_error(load, step->place, "step.durable",
+				   "`%s` cannot stand in a branch: publish from the branch, and let another flow subscribe "
+				   "and begin with it",
+				   step->ops->name);
+		for (size_t k = 0; k < step->branches_count; k++)
+			check_branch(load, &step->branches[k]);
+		check_branch(load, step->on_reject);
+	}
+}
+
 void load_segments(struct load *load, struct flow *flow)
 {
 	struct segment *segment = arena_alloc(load->arena, (flow->steps_count + 1) * sizeof *segment);
@@ -30,6 +46,9 @@ void load_segments(struct load *load, struct flow *flow)
 	segment->order = flow->order;
 	for (size_t i = 0; i < flow->steps_count; i++) {
 		segment->count++;
+		for (size_t k = 0; k < flow->steps[i].branches_count; k++)
+			check_branch(load, &flow->steps[i].branches[k]);
+		check_branch(load, flow->steps[i].on_reject);
 		if (!flow->steps[i].ops->durable)
 			continue;
 		segment[1] = (struct segment){.queue = queue_behind(load, flow, i),

@@ -171,6 +171,20 @@ static int take_child(void *arg, const struct value *row, size_t columns)
 	return 0;
 }
 
+/* What it was made part of: a collection has one parent, its first member, and many members. */
+static int take_result(void *arg, const struct value *row, size_t columns)
+{
+	struct children *children = arg;
+	json_t *detail = json_loadb(row[0].bytes.data ? row[0].bytes.data : "", row[0].bytes.len, 0, NULL);
+	const char *result = json_string_value(json_object_get(detail, "result"));
+
+	children->ids = mem_grow(children->ids, &children->capacity, children->count + 1, sizeof *children->ids);
+	if (result && !id_parse(&children->ids[children->count], span_of(result)))
+		children->count++;
+	json_decref(detail);
+	return 0;
+}
+
 /* Breadth first from the matches: what is nearest is told when not all fits. */
 static int walk_down(struct trace *trace, struct error *error)
 {
@@ -188,7 +202,12 @@ static int walk_down(struct trace *trace, struct error *error)
 		status = db_run(trace->db,
 				"SELECT message FROM lineage WHERE causation = $1 GROUP BY message ORDER BY "
 				"MIN(at_ms), MIN(number) LIMIT $2",
-				values, 2, take_child, &children, error);
+				values, 2, take_child, &children, error) ||
+			 db_run(trace->db,
+				"SELECT detail FROM lineage WHERE message = $1 AND stage = 'collected' ORDER BY number", values,
+				1, take_result, &children, error)
+				 ? -1
+				 : 0;
 		for (size_t i = 0; i < children.count && !status; i++) {
 			size_t before = trace->count;
 
