@@ -9,6 +9,7 @@ STORE_TESTS = \
   tests/conformance/db_sqlite tests/conformance/db_postgresql \
   tests/conformance/store_sqlite tests/conformance/store_postgresql \
   tests/conformance/store_effects_sqlite tests/conformance/store_effects_postgresql \
+  tests/conformance/held_sqlite tests/conformance/held_postgresql \
   tests/conformance/ask_sqlite tests/conformance/ask_postgresql \
   tests/conformance/ask_doubt_sqlite tests/conformance/ask_doubt_postgresql \
   tests/conformance/lineage_sqlite tests/conformance/lineage_postgresql
@@ -39,6 +40,14 @@ tests_conformance_store_effects_sqlite_LDADD = $(CHECK_LIBS)
 tests_conformance_store_effects_postgresql_SOURCES = tests/conformance/store_effects.c $(STORE_SITE)
 tests_conformance_store_effects_postgresql_CPPFLAGS = $(ON_POSTGRESQL)
 tests_conformance_store_effects_postgresql_LDADD = $(CHECK_LIBS)
+
+tests_conformance_held_sqlite_SOURCES = tests/conformance/held.c $(STORE_SITE)
+tests_conformance_held_sqlite_CPPFLAGS = $(ON_SQLITE)
+tests_conformance_held_sqlite_LDADD = $(CHECK_LIBS)
+
+tests_conformance_held_postgresql_SOURCES = tests/conformance/held.c $(STORE_SITE)
+tests_conformance_held_postgresql_CPPFLAGS = $(ON_POSTGRESQL)
+tests_conformance_held_postgresql_LDADD = $(CHECK_LIBS)
 
 tests_conformance_ask_sqlite_SOURCES = tests/conformance/ask.c $(ASK_SITE)
 tests_conformance_ask_sqlite_CPPFLAGS = $(ON_SQLITE)
