@@ -47,7 +47,8 @@ static void print_held(const struct arguments *arguments, const json_t *held)
 		int64_t due = json_number(step, "due_ms"), wait = due - clock_now_ms();
 		char when[CLOCK_TEXT];
 
-		printf("  %s in %lld open, before %s, since %s", show_count(SHOWN_HERE, json_number(step, "members"), "message"),
+		printf("  %s in %lld open, before %s, since %s",
+		       show_count(SHOWN_HERE, json_number(step, "members"), "message"),
 		       (long long)json_number(step, "open"), json_text(step, "queue"),
 		       show_age(SHOWN_HERE, json_number(step, "oldest_ms")));
 		duration_format(wait > 0 ? wait : 0, when);
@@ -470,8 +471,8 @@ const struct verb verb_status = {
 		"there are some; with --until-idle, that something is still under way.\n",
 	.json = "{site, running, revision, since, queues: [{name, kind, flow, endpoint, system, owner, runbook, "
 		"ready,\n"
-		"  unsettled, parked, oldest_ms, consumers, held}], held: [{queue, flow, step, open, members, oldest_ms,\n"
-		"  due_ms}], endpoints: {NAME: {state, since, error, next}}, "
+		"  unsettled, parked, oldest_ms, consumers, held}],\n"
+		"  held: [{queue, flow, step, open, members, oldest_ms, due_ms}], endpoints: {NAME: {state, since, error, next}}, "
 		"workers,\n"
 		"  dead, doubt, parked, broker: {connected, consuming, blocked, text}, accepting, problems, holds, "
 		"counters}\n"

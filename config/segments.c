@@ -27,8 +27,8 @@ static void check_branch(struct load *load, const struct branch *branch)
 
 		if (step->ops->durable)
 			load_error(load, step->place, "step.durable",
-				   "`%s` cannot stand in a branch: publish from the branch, and let another flow subscribe "
-				   "and begin with it",
+				   "`%s` cannot stand in a branch: publish from the branch, and let another flow "
+				   "subscribe and begin with it",
 				   step->ops->name);
 		for (size_t k = 0; k < step->branches_count; k++)
 			check_branch(load, &step->branches[k]);

@@ -204,8 +204,8 @@ static int walk_down(struct trace *trace, struct error *error)
 				"MIN(at_ms), MIN(number) LIMIT $2",
 				values, 2, take_child, &children, error) ||
 			 db_run(trace->db,
-				"SELECT detail FROM lineage WHERE message = $1 AND stage = 'collected' ORDER BY number", values,
-				1, take_result, &children, error)
+				"SELECT detail FROM lineage WHERE message = $1 AND stage = 'collected' ORDER BY number",
+				values, 1, take_result, &children, error)
 				 ? -1
 				 : 0;
 		for (size_t i = 0; i < children.count && !status; i++) {
