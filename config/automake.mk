@@ -42,7 +42,7 @@ config_libconfig_a_SOURCES = \
   %D%/trial.c %D%/trial.h %D%/trial_private.h \
   %D%/trial_files.c \
   %D%/yaml.c %D%/yaml.h \
-  %D%/yaml_place.c
+  %D%/yaml_variables.c %D%/yaml_place.c
 
 # what ships: contracts, and sites to start from (config_shipped finds them), a variable for each folder
 ship_canonical_assetdir = $(pkgdatadir)/canonical/asset

@@ -56,6 +56,7 @@ const struct finding_code finding_codes[] = {
 	{"environment.form", E, "An environment is not a map of NAME: value"},
 	{"environment.lacks", W, "An environment lacks a value that another one has and that has no default"},
 	{"environment.unused", W, "No file asks for this value of an environment"},
+	{"environment.variable", W, "A value of an environment looks as if something were replaced in it"},
 	{"expect.what", E, "An expectation names neither an event nor a file, or both"},
 	{"expect.when", E, "An expectation does not say by when"},
 	{"flow.env", E, "A flow runs in an environment that there is not"},

@@ -52,6 +52,9 @@ static void check_value(struct load *load, const struct pair *pair, json_t *aske
 
 	if (pair->value->type != NODE_SCALAR)
 		load_error(load, pair->value->place, "environment.form", "an environment has values only: NAME: value");
+	else if (memmem(pair->value->text.data, pair->value->text.len, "${", 2))
+		load_warning(load, pair->value->place, "environment.variable",
+			     "nothing is replaced in a value of an environment: this stays as it is typed");
 	check_secret_value(load, pair);
 	if (!json_object_get(asked, key)) {
 		json_object_foreach(asked, name, value) {

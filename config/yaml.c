@@ -2,7 +2,6 @@
 #include "config.h"
 #include "config/yaml.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <yaml.h>
 
@@ -91,76 +90,6 @@ static const yaml_event_t *next(struct yaml *y)
 }
 
 /* ---- variables ------------------------------------------------------------------------------------------- */
-static bool name_character(char c, bool first)
-{
-	return isalpha((unsigned char)c) || c == '_' || (!first && isdigit((unsigned char)c));
-}
-
-bool yaml_variable_name(struct span name)
-{
-	for (size_t i = 0; i < name.len; i++)
-		if (!name_character(name.data[i], i == 0))
-			return false;
-	return name.len > 0;
-}
-
-struct variable {
-	struct span name, fallback; /* fallback.data NULL: none */
-	size_t length;              /* of all of it, from $ to } */
-};
-
-/* Reads `${NAME}` or `${NAME:default}` at the front of the text. */
-static bool variable_read(struct span text, struct variable *into)
-{
-	size_t i = 2, colon;
-
-	while (i < text.len && name_character(text.data[i], i == 2))
-		i++;
-	into->name = span_make(text.data + 2, i - 2);
-	into->fallback = SPAN_NONE;
-	if (into->name.len == 0 || i >= text.len || (text.data[i] != '}' && text.data[i] != ':'))
-		return false;
-	colon = i;
-	while (i < text.len && text.data[i] != '}')
-		i++;
-	if (i >= text.len)
-		return false;
-	if (text.data[colon] == ':')
-		into->fallback = span_make(text.data + colon + 1, i - colon - 1);
-	into->length = i + 1;
-	return true;
-}
-
-void yaml_variables_each(struct span text, void (*each)(void *, struct span, struct span), void *arg)
-{
-	struct variable variable;
-
-	for (size_t i = 0; i + 2 < text.len;) {
-		struct span rest = span_make(text.data + i, text.len - i);
-
-		if (span_starts(rest, "$${")) {
-			i += 3;
-		} else if (span_starts(rest, "${") && variable_read(rest, &variable)) {
-			each(arg, variable.name, variable.fallback);
-			i += variable.length;
-		} else {
-			i++;
-		}
-	}
-}
-
-bool yaml_variable_length(struct span text, const struct yaml_variables *variables, size_t *length, size_t *bytes)
-{
-	struct variable variable;
-	struct span value;
-
-	if (!variable_read(text, &variable))
-		return false;
-	*length = variable.length;
-	*bytes = variables->find(variables->arg, variable.name, &value) ? value.len : variable.fallback.len;
-	return true;
-}
-
 static void undefined(struct yaml *y, struct place place, struct span name)
 {
 	const struct yaml_variables *v = y->variables;
@@ -173,39 +102,40 @@ static void undefined(struct yaml *y, struct place place, struct span name)
 		    SPAN_ARGS(name));
 }
 
+struct scalar {
+	struct yaml *y;
+	struct place place; /* where it begins */
+};
+
+/* In a text over several lines the line that it is in says more than where the text begins. */
+static void variable_fault(void *arg, size_t at, struct span name)
+{
+	const struct scalar *scalar = arg;
+	struct yaml *y = scalar->y;
+	struct place place = scalar->place, within;
+
+	if (yaml_place_within(y->source, place, at, y->variables, &within) && within.line != place.line) {
+		within.file = place.file;
+		place = within;
+	}
+	if (name.len)
+		undefined(y, place, name);
+	else
+		finding_add(y->findings, place, SEVERITY_ERROR, "variable.syntax",
+			    "`${` begins a variable: write ${NAME} or ${NAME:default}, or $${ for a literal ${");
+}
+
 /* The value of a scalar with its variables replaced; the text itself where there are none. */
 static struct span replace(struct yaml *y, struct place place, struct span text)
 {
-	struct variable variable;
+	struct scalar scalar = {y, place};
 	struct buf out;
 	struct span value;
 
 	if (!y->variables || !memchr(text.data, '$', text.len) || !memmem(text.data, text.len, "${", 2))
 		return text;
 	buf_init(&out, YAML_SIZE_MAX);
-	for (size_t i = 0; i < text.len;) {
-		struct span rest = span_make(text.data + i, text.len - i);
-
-		if (span_starts(rest, "$${")) {
-			buf_text(&out, "${");
-			i += 3;
-		} else if (!span_starts(rest, "${")) {
-			buf_char(&out, text.data[i++]);
-		} else if (!variable_read(rest, &variable)) {
-			finding_add(
-				y->findings, place, SEVERITY_ERROR, "variable.syntax",
-				"`${` begins a variable: write ${NAME} or ${NAME:default}, or $${ for a literal ${");
-			i += 2;
-		} else {
-			if (y->variables->find(y->variables->arg, variable.name, &value))
-				buf_span(&out, value);
-			else if (variable.fallback.data)
-				buf_span(&out, variable.fallback);
-			else
-				undefined(y, place, variable.name);
-			i += variable.length;
-		}
-	}
+	yaml_variables_replace(text, y->variables, &out, variable_fault, &scalar);
 	if (out.full)
 		finding_add(y->findings, place, SEVERITY_ERROR, "variable.size", "this value is larger than %u bytes",
 			    YAML_SIZE_MAX);

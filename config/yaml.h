@@ -6,10 +6,12 @@
  * YAML_DEPTH_MAX levels, YAML_NODES_MAX nodes a file.
  *
  * In values (never in keys) `${NAME}` and `${NAME:default}` are replaced after parsing, so that a value can never
- * change the structure; `$${` stands for a literal `${`. */
+ * change the structure; `$${` stands for a literal `${`. A default may have braces, in pairs, and variables; a value is
+ * never looked at again. */
 #ifndef FERRULE_CONFIG_YAML_H
 #define FERRULE_CONFIG_YAML_H
 
+#include "base/buf.h"
 #include "base/node.h"
 
 #define YAML_SIZE_MAX (1024u * 1024)
@@ -38,8 +40,14 @@ int yaml_read(struct arena *, struct findings *, const char *file, struct span t
 
 bool yaml_variable_name(struct span); /* letters, digits and _, no digit first */
 /* Walks `${NAME}` and `${NAME:default}` in a text; `each` gets names and defaults (data NULL: none). Ill-formed ones
- * are left out. */
+ * are left out, those in defaults come as well. */
 void yaml_variables_each(struct span text, void (*each)(void *arg, struct span name, struct span fallback), void *arg);
+
+/* Appends the text with its variables replaced. fault (may be NULL) is told how much was written in front of one that
+ * is not defined, or, with an empty name, that is none. */
+typedef void yaml_fault_fn(void *arg, size_t at, struct span name);
+void yaml_variables_replace(struct span text, const struct yaml_variables *, struct buf *out, yaml_fault_fn *,
+			    void *arg);
 
 /* How long `${NAME}` at the front of a text is, and how many bytes stand in its place. False: it is none. */
 bool yaml_variable_length(struct span text, const struct yaml_variables *, size_t *length, size_t *bytes);

@@ -1,7 +1,8 @@
 # Fuzz targets. In `make check` each replays its corpus, its own or a golden folder of inputs. Configured with CC=clang
 # --enable-fuzzing they are libFuzzer programs, and `make fuzz SECONDS=60` runs each of them so long.
-FUZZERS = tests/fuzz/fuzz_amqp tests/fuzz/fuzz_envelope tests/fuzz/fuzz_expression tests/fuzz/fuzz_http tests/fuzz/fuzz_json \
-  tests/fuzz/fuzz_schema tests/fuzz/fuzz_site tests/fuzz/fuzz_topology tests/fuzz/fuzz_wire tests/fuzz/fuzz_x12
+FUZZERS = tests/fuzz/fuzz_amqp tests/fuzz/fuzz_bridge tests/fuzz/fuzz_envelope tests/fuzz/fuzz_expression tests/fuzz/fuzz_http tests/fuzz/fuzz_json \
+  tests/fuzz/fuzz_schema tests/fuzz/fuzz_site tests/fuzz/fuzz_topology tests/fuzz/fuzz_variables tests/fuzz/fuzz_wire \
+  tests/fuzz/fuzz_x12 tests/fuzz/fuzz_yaml
 check_PROGRAMS += $(FUZZERS)
 noinst_HEADERS += tests/fuzz/chain.h tests/fuzz/lines.h
 EXTRA_DIST += tests/fuzz/corpus tests/fuzz/fuzz_main.c
@@ -49,3 +50,9 @@ tests_fuzz_fuzz_wire_SOURCES = tests/fuzz/wire.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_wire_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_x12_SOURCES = tests/fuzz/x12.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_x12_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_bridge_SOURCES = tests/fuzz/bridge.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_bridge_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_variables_SOURCES = tests/fuzz/variables.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_variables_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_yaml_SOURCES = tests/fuzz/yaml.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_yaml_LDADD = $(FUZZ_LIBS)

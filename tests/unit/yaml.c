@@ -109,6 +109,47 @@ static void variables_are_replaced_after_parsing(void **state)
 	assert_text(value("e"), "");
 }
 
+static void a_default_may_have_colons_braces_and_variables(void **state)
+{
+	assert_int_equal(parse("a: '${NO:http://x:1/}'\nb: '${NO:{\"a\": {}}}'\nc: '${NO:${PORT}}'\n"
+			       "d: '${NO:${NO2:${NO3:x}}!}'\n"
+			       "e: ['${NO:1}', '${PORT}']\nf: '$${NO:${NO:1}}'\ng: '${NO:$${x}}'\nh: '${NO:a}b}'\n"),
+			 0);
+	assert_int_equal(findings.count, 0);
+	assert_text(value("a"), "http://x:1/");
+	assert_text(value("b"), "{\"a\": {}}");
+	assert_text(value("c"), "8080: {x}");
+	assert_text(value("d"), "x!");
+	assert_text(value("e")->items[0], "1");
+	assert_text(value("e")->items[1], "8080: {x}");
+	assert_text(value("f"), "${NO:1}");
+	assert_text(value("g"), "${x}");
+	assert_text(value("h"), "ab}");
+}
+
+static void a_default_in_a_default_ends_somewhere(void **state)
+{
+	assert_int_equal(parse("a: '${N:${N:${N:${N:${N:${N:${N:${N:${N:${N:x}}}}}}}}}}'\n"
+			       "b: '${N:{x}'\nc: '${N:${M}}'\n"), 0);
+	assert_int_equal(findings.count, 3);
+	assert_string_equal(findings.list[0].code, "variable.syntax");
+	assert_string_equal(findings.list[1].code, "variable.syntax");
+	assert_string_equal(findings.list[2].code, "variable.undefined");
+	assert_non_null(strstr(findings.list[2].text, "the variable M "));
+}
+
+static void a_variable_in_a_block_is_found_in_its_line(void **state)
+{
+	assert_int_equal(parse("a:\n  b: |\n    one ${PORT}\n    two ${PRT}\nc: >-\n  x\n  y\n  ${NO} ${\n"), 0);
+	assert_int_equal(findings.count, 3);
+	assert_int_equal(findings.list[0].place.line, 4);
+	assert_int_equal(findings.list[0].place.column, 9);
+	assert_int_equal(findings.list[1].place.line, 8);
+	assert_int_equal(findings.list[1].place.column, 3);
+	assert_string_equal(findings.list[2].code, "variable.syntax");
+	assert_int_equal(findings.list[2].place.line, 8);
+}
+
 static void an_undefined_variable_is_named_with_the_nearest(void **state)
 {
 	parse("a:\n  - ok\n  - ${PROT}\n");
@@ -196,6 +237,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(scalars_stay_what_was_typed, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_file_may_hold_several_documents, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(variables_are_replaced_after_parsing, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_default_may_have_colons_braces_and_variables, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_default_in_a_default_ends_somewhere, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_variable_in_a_block_is_found_in_its_line, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(an_undefined_variable_is_named_with_the_nearest, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_repeated_key_is_told_and_the_first_kept, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(aliases_tags_and_odd_keys_are_refused, set_up, tear_down),
