@@ -28,3 +28,8 @@ include tests/crash.mk
 include tests/bench.mk
 include tests/lint.mk
 include tests/fuzz.mk
+
+# Folders of examples that programs are built in, too: what was built is not part of a release.
+dist-hook:
+	cd "$(distdir)" && find tests/broken tests/golden -type f | while read -r file; do \
+	  test -e "$(abs_srcdir)/$$file" || rm -f "$$file"; done
