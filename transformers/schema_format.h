@@ -6,6 +6,8 @@
 #ifndef FERRULE_TRANSFORMERS_SCHEMA_FORMAT_H
 #define FERRULE_TRANSFORMERS_SCHEMA_FORMAT_H
 
+#include <stdint.h>
+
 #include "base/span.h"
 
 struct format {
@@ -27,5 +29,7 @@ bool format_uri_reference(struct span);
 bool format_iri(struct span);
 bool format_iri_reference(struct span);
 bool format_uri_template(struct span);
+/* Takes one code point off the front of what is not empty (schema_format_idn.c). */
+uint32_t format_take_point(struct span *);
 
 #endif

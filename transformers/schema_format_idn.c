@@ -147,7 +147,7 @@ static void put_point(struct buf *out, uint32_t c)
 	buf_char(out, c < 0x80 ? (char)c : (char)(0x80 | (c & 0x3f)));
 }
 
-static uint32_t take_point(struct span *text)
+uint32_t format_take_point(struct span *text)
 {
 	size_t n = utf8_character(*text);
 	uint32_t c = (unsigned char)text->data[0];
@@ -206,7 +206,7 @@ static bool are_labels(const struct pattern *pattern, struct span text)
 		bool ascii = true;
 
 		for (more = false; text.len;) {
-			uint32_t c = take_point(&text);
+			uint32_t c = format_take_point(&text);
 
 			if (c == '.' || c == 0x3002 || c == 0xff0e || c == 0xff61) {
 				more = true;

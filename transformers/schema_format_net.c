@@ -4,6 +4,7 @@
 #include "transformers/schema_format.h"
 
 #include <ctype.h>
+#include <strings.h>
 
 #define UNRESERVED "-._~"
 #define SUB_DELIMS "!$&'()*+,;="
@@ -130,8 +131,8 @@ static bool is_quoted(struct span local, bool any)
 	for (size_t i = 1; i + 1 < local.len; i++) {
 		unsigned char c = (unsigned char)local.data[i];
 
-		if (c == '\\') {
-			if (++i + 1 >= local.len)
+		if (c == '\\') { /* before a printable character of ASCII */
+			if (++i + 1 >= local.len || local.data[i] < ' ' || local.data[i] > '~')
 				return false;
 		} else if (c < 0x20 || c == 0x7f || c == '"' || (c >= 0x80 && !any)) {
 			return false;
@@ -145,6 +146,8 @@ static bool is_local(struct span local, bool any)
 	bool dot = true;
 
 	if (!local.len || local.len > LOCAL_MAX)
+		return false;
+	if (memmem(local.data, local.len, "\xef\xbf\xbd", 3)) /* U+FFFD stands for what was lost on the way */
 		return false;
 	if (local.data[0] == '"')
 		return is_quoted(local, any);
@@ -174,7 +177,7 @@ static bool is_mailbox(struct span text, bool any)
 	if (domain.data[domain.len - 1] != ']')
 		return false;
 	domain = span_make(domain.data + 1, domain.len - 2);
-	if (span_starts(domain, "IPv6:"))
+	if (domain.len > 5 && !strncasecmp(domain.data, "IPv6:", 5))
 		return format_ipv6(span_make(domain.data + 5, domain.len - 5));
 	return format_ipv4(domain);
 }
@@ -190,30 +193,47 @@ bool format_idn_email(struct span text)
 }
 
 /* ---- resources (RFC 3986, RFC 3987) */
-static bool are_characters(struct span text, const char *others, bool any)
+enum script { ASCII, ANY, ANY_PRIVATE };
+
+/* ucschar and iprivate of RFC 3987. */
+static bool is_international(uint32_t c, enum script script)
 {
-	for (size_t i = 0; i < text.len; i++) {
-		char c = text.data[i];
+	bool private = (c >= 0xe000 && c <= 0xf8ff) || c >= 0xf0000;
+
+	if (c < 0xa0 || (c & 0xfffe) == 0xfffe || (c >= 0xfdd0 && c <= 0xfdef) || (c >= 0xfff0 && c <= 0xffff) ||
+	    (c >= 0xe0000 && c < 0xe1000))
+		return false;
+	return script == ANY_PRIVATE || (script == ANY && !private);
+}
+
+static bool are_characters(struct span text, const char *others, enum script script)
+{
+	while (text.len) {
+		char c = text.data[0];
 
 		if (c == '%') {
-			if (i + 2 >= text.len || !is_hex(text.data[i + 1]) || !is_hex(text.data[i + 2]))
+			if (text.len < 3 || !is_hex(text.data[1]) || !is_hex(text.data[2]))
 				return false;
-			i += 2;
-		} else if (!is_alnum(c) && !among(c, UNRESERVED SUB_DELIMS) && !among(c, others) &&
-			   !((unsigned char)c >= 0x80 && any)) {
+			text = span_make(text.data + 3, text.len - 3);
+		} else if ((unsigned char)c >= 0x80) {
+			if (!is_international(format_take_point(&text), script))
+				return false;
+		} else if (is_alnum(c) || among(c, UNRESERVED SUB_DELIMS) || among(c, others)) {
+			text = span_make(text.data + 1, text.len - 1);
+		} else {
 			return false;
 		}
 	}
 	return true;
 }
 
-static bool is_authority(struct span text, bool any)
+static bool is_authority(struct span text, enum script script)
 {
 	size_t at = text.len, end, port;
 
 	while (at && text.data[at - 1] != '@')
 		at--;
-	if (at && !are_characters(span_make(text.data, at - 1), ":", any))
+	if (at && !are_characters(span_make(text.data, at - 1), ":", script))
 		return false;
 	text = span_make(text.data + at, text.len - at);
 	if (text.len && text.data[0] == '[') {
@@ -228,7 +248,7 @@ static bool is_authority(struct span text, bool any)
 	} else {
 		struct span rest, name = cut(text, ':', &rest);
 
-		if (!are_characters(name, "", any))
+		if (!are_characters(name, "", script))
 			return false;
 		end = name.len;
 	}
@@ -259,7 +279,7 @@ static bool take_scheme(struct span *text, bool *given)
 	return true;
 }
 
-static bool is_resource(struct span text, bool reference, bool any)
+static bool is_resource(struct span text, bool reference, enum script script)
 {
 	struct span fragment, query;
 	bool scheme;
@@ -273,32 +293,33 @@ static bool is_resource(struct span text, bool reference, bool any)
 
 		while (n < text.len && text.data[n] != '/')
 			n++;
-		if (!is_authority(span_make(text.data + 2, n - 2), any))
+		if (!is_authority(span_make(text.data + 2, n - 2), script))
 			return false;
 		text = span_make(text.data + n, text.len - n);
 	}
-	return are_characters(text, ":@/", any) && are_characters(query, ":@/?", any) &&
-	       are_characters(fragment, ":@/?", any);
+	return are_characters(text, ":@/", script) &&
+	       are_characters(query, ":@/?", script == ANY ? ANY_PRIVATE : script) &&
+	       are_characters(fragment, ":@/?", script);
 }
 
 bool format_uri(struct span text)
 {
-	return is_resource(text, false, false);
+	return is_resource(text, false, ASCII);
 }
 
 bool format_uri_reference(struct span text)
 {
-	return is_resource(text, true, false);
+	return is_resource(text, true, ASCII);
 }
 
 bool format_iri(struct span text)
 {
-	return is_resource(text, false, true);
+	return is_resource(text, false, ANY);
 }
 
 bool format_iri_reference(struct span text)
 {
-	return is_resource(text, true, true);
+	return is_resource(text, true, ANY);
 }
 
 /* ---- templates of resources (RFC 6570, section 2) */

@@ -34,14 +34,41 @@ static const char *const excepted[][2] = {
 	{"", ""},
 };
 
+/* Halves of surrogate pairs, which no JSON in UTF-8 can hold, become U+FFFD. */
+static void mend_surrogates(char *text)
+{
+	for (char *p = text; *p; p++) {
+		unsigned code, next;
+
+		if (*p == '\\' && p[1] != 'u') {
+			p += p[1] != '\0';
+			continue;
+		}
+		if (sscanf(p, "\\u%4x", &code) != 1 || code < 0xd800 || code > 0xdfff)
+			continue;
+		if (code < 0xdc00 && sscanf(p + 6, "\\u%4x", &next) == 1 && next >= 0xdc00 && next <= 0xdfff)
+			p += 11;
+		else
+			memcpy(p, "\\ufffd", 6);
+	}
+}
+
 /* Integers beyond 64 bits become doubles here; the program's own reader refuses them. */
 static json_t *load(const char *path)
 {
+	const size_t flags = JSON_DECODE_ANY | JSON_ALLOW_NUL;
 	json_error_t why;
-	json_t *tree = json_load_file(path, JSON_DECODE_ANY | JSON_ALLOW_NUL, &why);
+	size_t len = 0;
+	char *text = support_read(path, &len);
+	json_t *tree;
 
+	if (!text)
+		return NULL;
+	mend_surrogates(text);
+	tree = json_loadb(text, len, flags, &why);
 	if (!tree && json_error_code(&why) == json_error_numeric_overflow)
-		tree = json_load_file(path, JSON_DECODE_ANY | JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, &why);
+		tree = json_loadb(text, len, flags | JSON_DECODE_INT_AS_REAL, &why);
+	free(text);
 	return tree;
 }
 
