@@ -35,6 +35,7 @@ ferrule_SOURCES += %D%/schema.c %D%/schema.h
 ferrule_SOURCES += %D%/send.c
 ferrule_SOURCES += %D%/status.c
 ferrule_SOURCES += %D%/test.c %D%/test.h
+ferrule_SOURCES += %D%/test_record.c %D%/test_record.h %D%/test_record_then.c
 ferrule_SOURCES += %D%/test_report.c
 ferrule_SOURCES += %D%/test_update.c %D%/test_update.h %D%/yaml_write.c %D%/yaml_write.h
 ferrule_SOURCES += %D%/trace.c

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "cli/test_record.h"
 #include "cli/test_update.h"
 #include "services/registry.h"
 
@@ -19,6 +20,7 @@ static const struct verb_option options[] = {
 	{"env", "NAME", "take the values of environments/NAME.yaml (test, where there is such a file)"},
 	{"coverage", NULL, "tell which parts of the mappings never ran"},
 	{"update", NULL, "show the differences, then write what came as what is expected"},
+	{"record", "KEY", "write a test from a document that went through, with personal data masked"},
 	{"tap", NULL, "the results as TAP"},
 	{"junit", "FILE", "write the results as JUnit XML, too"},
 	{"json", NULL, "the results as JSON"},
@@ -249,7 +251,8 @@ static int test(const struct arguments *arguments)
 	log_levels("off");
 	if (!test_open(&run, arguments, directory, &code)) {
 		run.edits = &edits;
-		code = run_all(&run, from);
+		code = argument_given(arguments, "record") ? test_record(&run, argument(arguments, "record"))
+							   : run_all(&run, from);
 	}
 	test_update_free(&edits);
 	test_close(&run);
@@ -261,7 +264,8 @@ const struct verb verb_test = {
 	.words = "[DIR] [NAME…]",
 	.words_max = ARGUMENTS_MAX,
 	.summary = "Run the tests of a site, offline",
-	.text = "  ferrule test\n  ferrule test PO-4711\n  ferrule test --update\n  ferrule test --coverage\n\nThe "
+	.text = "  ferrule test\n  ferrule test PO-4711\n  ferrule test --update\n  ferrule test --coverage\n  ferrule "
+		"test --record PO-4711\n\nThe "
 		"tests are in tests/*.yaml: an "
 		"input, "
 		"and what must be published, delivered, refused or dropped. Nothing is sent\nanywhere. NAME: only "

@@ -34,6 +34,8 @@ const struct option trial_input_options[] = {
 	TEXT(input_settings, "topic", topic, .help = "The topic it was published to; the flow's first"),
 	TEXT(input_settings, "id", id, .help = "The event's id, for a webhook"),
 	TEXT(input_settings, "contract", contract, .help = "The contract it is valid against: order/v1"),
+	TEXT(input_settings, "part", part,
+	     .help = "Only what comes of this part of it, as a split or decoder counts: 1/1/3"),
 	TEXT(input_settings, "time", time, .help = "When it happened (RFC 3339); the test's `now`"),
 	NODE(input_settings, "headers", headers, .flags = OPTION_NAMED, .range = "<text>",
 	     .help = "Headers that came with it"),
@@ -85,6 +87,8 @@ const struct option trial_answer_options[] = {
 static const struct option published_options[] = {
 	TEXT(wanted_settings, "topic", topic, .flags = OPTION_MAIN, .help = "The topic"),
 	TEXT(wanted_settings, "contract", contract, .help = "The contract that it was validated against"),
+	TEXT(wanted_settings, "part", part,
+	     .help = "The part of the input that it is, as a split or decoder counts: 1/1/3"),
 	BODY,
 	COUNT,
 	OPTION_END,
@@ -312,6 +316,7 @@ static void read_input(struct trial_reading *r, struct trial *trial, const struc
 	input->topic = s.topic;
 	input->id = s.id;
 	input->contract = s.contract;
+	input->part = s.part;
 	input->time_ms = time_of(r, node, "time", s.time, trial->now_ms);
 	input->headers = texts_of(r, s.headers, "headers");
 	input->keys = texts_of(r, s.keys, "keys");

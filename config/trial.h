@@ -20,7 +20,7 @@ struct trial_content {
 struct trial_input {
 	struct place place;
 	struct trial_content content;
-	const char *name, *type, *source, *topic, *id, *contract;
+	const char *name, *type, *source, *topic, *id, *contract, *part;
 	int64_t time_ms;        /* 0: the test's */
 	json_t *headers, *keys; /* objects of texts, or NULL */
 };

@@ -18,7 +18,7 @@ struct trial_reading {
 #define trial_warning(r, place, code, ...) finding_add((r)->findings, (place), SEVERITY_WARNING, (code), __VA_ARGS__)
 
 struct input_settings {
-	const char *file, *text, *name, *type, *source, *topic, *id, *contract, *time;
+	const char *file, *text, *name, *type, *source, *topic, *id, *contract, *part, *time;
 	const struct node *json, *headers, *keys;
 };
 struct answer_settings {
@@ -26,7 +26,7 @@ struct answer_settings {
 	const char *fails, *body;
 };
 struct wanted_settings {
-	const char *topic, *contract, *to, *path, *url, *method, *key, *code, *reason, *step, *position, *content, *why,
+	const char *topic, *contract, *to, *path, *url, *method, *key, *code, *reason, *step, *position, *content, *why, *part,
 		*flow, *text, *file;
 	const struct node *body, *has, *keys, *headers;
 	struct expression_list where;

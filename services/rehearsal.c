@@ -159,6 +159,7 @@ static int published(struct run *run, const struct message *message, const char 
 
 	set_fact(happened, "topic", span_of(topic));
 	set_fact(happened, "contract", message->dataschema);
+	set_fact(happened, "part", message->path);
 	if (take_body(run, happened, message, error))
 		return -1;
 	for (size_t i = 0; i < site->flows_count; i++)

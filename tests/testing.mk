@@ -1,10 +1,12 @@
 # tests of `ferrule test`: its verb, and what it stands on
-TESTING_TESTS = tests/testing/map.py tests/testing/verb.py
+TESTING_TESTS = tests/testing/map.py tests/testing/record.py tests/testing/verb.py
 dist_check_SCRIPTS += $(TESTING_TESTS)
 TESTS += $(TESTING_TESTS)
 
-TESTING_UNITS = tests/testing/marks
+TESTING_UNITS = tests/testing/marks tests/testing/masking
 check_PROGRAMS += $(TESTING_UNITS)
 TESTS += $(TESTING_UNITS)
 tests_testing_marks_SOURCES = tests/testing/marks.c
 tests_testing_marks_LDADD = $(CHECK_LIBS)
+tests_testing_masking_SOURCES = tests/testing/masking.c
+tests_testing_masking_LDADD = $(CHECK_LIBS)
