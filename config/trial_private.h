@@ -26,8 +26,8 @@ struct answer_settings {
 	const char *fails, *body;
 };
 struct wanted_settings {
-	const char *topic, *contract, *to, *path, *url, *method, *key, *code, *reason, *step, *position, *content, *why, *part,
-		*flow, *text, *file;
+	const char *topic, *contract, *to, *path, *url, *method, *key, *code, *reason, *step, *position, *content, *why,
+		*part, *flow, *text, *file;
 	const struct node *body, *has, *keys, *headers;
 	struct expression_list where;
 	int outcome;
