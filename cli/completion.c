@@ -198,10 +198,11 @@ static void say_formats(const char *step)
 static void say_value(const struct asked *asked, const char *option, const char *kind)
 {
 	static const char *const lists[][2] = {
-		{"ROLE", "gateway poll transform deliver sink record"},
+		{"ROLE", "gateway poll transform deliver sink record steward"},
 		{"STATE", "open replayed discarded all"},
 		{"LEVELS", "error warn info debug"},
-		{"LEVEL", "error warn info debug"},
+		{"MODE", "backward forward full backward-transitive forward-transitive full-transitive none"},
+		{"HOW", "strict lenient"},
 	};
 
 	for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
@@ -212,7 +213,7 @@ static void say_value(const struct asked *asked, const char *option, const char 
 	else if (strstr(kind, "FILE") || !strcmp(kind, "MAPPING"))
 		puts(":files");
 	else if (!strcmp(kind, "FORMAT"))
-		say_formats(asked->verb->name);
+		say_formats(option ? option : asked->verb->name);
 	else if (!strcmp(kind, "KIND") && !strcmp(asked->verb->name, "schema"))
 		for (const struct editor_schema_kind *k = editor_schema_kinds; k->name; k++)
 			say(k->name, k->files);
@@ -220,6 +221,9 @@ static void say_value(const struct asked *asked, const char *option, const char 
 		say_of_site(asked, "env");
 	else if (option && !strcmp(option, "template"))
 		say_templates();
+	else if ((option && !strcmp(option, "contract")) ||
+		 (!option && !strcmp(asked->verb->name, "contract") && !strcmp(kind, "NAME")))
+		say_of_site(asked, "CONTRACT");
 	else if (option && (!strcmp(option, "flow") || !strcmp(option, "endpoint")))
 		say_of_site(asked, !strcmp(option, "flow") ? "FLOW" : "ENDPOINT");
 	else if (strstr(kind, "FLOW") || strstr(kind, "ENDPOINT") || strstr(kind, "SYSTEM") || strstr(kind, "CONTRACT"))

@@ -17,11 +17,24 @@ const struct verb *verb_find(const char *name)
 	return NULL;
 }
 
+/* The overview in parts: each begins with a verb. */
+static const struct {
+	const char *first, *title;
+} groups[] = {
+	{"init", "Write a site"},         {"run", "Run it"},
+	{"status", "Ask it, and mend"},   {"decode", "One step by hand"},
+	{"completion", "Ferrule itself"},
+};
+
 void help_overview(FILE *to)
 {
 	fputs("Ferrule joins ERP, CRM, support systems and trading partners through durable queues.\n\n", to);
-	for (size_t i = 0; verbs[i]; i++)
+	for (size_t i = 0; verbs[i]; i++) {
+		for (size_t g = 0; g < sizeof groups / sizeof *groups; g++)
+			if (!strcmp(groups[g].first, verbs[i]->name))
+				fprintf(to, "%s%s\n", g ? "\n" : "", groups[g].title);
 		fprintf(to, "  %-10s %s\n", verbs[i]->name, verbs[i]->summary);
+	}
 	fputs("\nMore about one: ferrule help VERB. About what programs read: ferrule help json\n"
 	      "Exit codes: 0 done, 1 findings or failures, 2 the command line is wrong, 3 the site cannot be reached\n",
 	      to);

@@ -19,7 +19,8 @@ static const struct verb_option options[] = {
 	{NULL, NULL, NULL},
 };
 
-static const char *const role_names[] = {"gateway", "poll", "transform", "deliver", "sink", "record", "queue"};
+static const char *const role_names[] = {"gateway", "poll",   "transform", "deliver",
+					 "sink",    "record", "steward",   "queue"};
 #define ROLES (sizeof role_names / sizeof *role_names)
 
 /* A role, or one of its processes: poll:acme-orders, transform.1. */
@@ -61,7 +62,7 @@ static int run(const struct arguments *arguments)
 	for (size_t n = 0; argument_nth(arguments, "role", n); n++) {
 		if (!is_role(argument_nth(arguments, "role", n)))
 			return verb_unknown(arguments, "role", argument_nth(arguments, "role", n), role_names, ROLES,
-					    "gateway, poll, transform, deliver, sink or record");
+					    "gateway, poll, transform, deliver, sink, record or steward");
 		roles[n] = argument_nth(arguments, "role", n);
 		config.roles = roles;
 	}
@@ -86,7 +87,8 @@ const struct verb verb_run = {
 		"\nEnds cleanly on SIGTERM and Ctrl-C within 10 seconds. SIGHUP takes a changed configuration, if it "
 		"is "
 		"valid.\nWhat goes on is logged on standard error, a line key=value each; ferrule status shows it.\n"
-		"ROLE is gateway, poll, transform, deliver, sink or record. Exit code 1: the configuration is not "
+		"ROLE is gateway, poll, transform, deliver, sink, record or steward. Exit code 1: the configuration is "
+		"not "
 		"valid.\n",
 	.options = options,
 	.run = run,

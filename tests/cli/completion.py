@@ -106,6 +106,11 @@ def values(site):
         (["decode", ""], {"x12", "json"}),
         (["schema", ""], {"site", "flow"}),
         (["init", "x", "--template", ""], {"order-to-cash"}),
+        (["contract", "show", ""], {"order/v1"}),
+        (["contract", "diff", "--mode", ""], {"backward", "full-transitive"}),
+        (["map", "--contract", ""], {"order/v1"}),
+        (["map", "--decode", ""], {"x12", "json-lines"}),
+        (["config", ""], {"show"}),
         (["completion", ""], {"bash", "zsh", "fish"}),
     ]:
         got = words(*typed, cwd=here)
