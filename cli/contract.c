@@ -2,6 +2,7 @@
 #include "config.h"
 #include "cli/contract.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/parts.h"
@@ -13,6 +14,7 @@ static const struct verb_option options[] = {
 	{"open", "HOW", "diff: strict (the default) or lenient about names that an open contract leaves free"},
 	{"all", NULL, "diff: also what is compatible"},
 	{"markdown", NULL, "show: as a page of a guide"},
+	{"schema", NULL, "show: the JSON Schema itself, to begin a new version with"},
 	{"site", "DIR", "the site's directory (the current one)"},
 	{"json", NULL, "as JSON"},
 	{NULL, NULL, NULL},
@@ -136,6 +138,25 @@ static void show_markdown(const char *name, const json_t *schema, const json_t *
 	}
 }
 
+/* As it was written, to the byte. */
+static int show_schema(const struct arguments *arguments, struct contracts *contracts)
+{
+	struct error error = {0};
+	char *path = contracts_path_new(contracts, arguments->words[1], &error), text[16384];
+	FILE *file = path ? fopen(path, "r") : NULL;
+	size_t n;
+
+	if (path && !file)
+		error_errno(&error, ERROR_REJECT, "contract.unreadable", "%s", path);
+	free(path);
+	if (!file)
+		return verb_failed(arguments, &error);
+	while ((n = fread(text, 1, sizeof text, file)) > 0)
+		fwrite(text, 1, n, stdout);
+	fclose(file);
+	return EXIT_DONE;
+}
+
 static int show(const struct arguments *arguments, struct contracts *contracts)
 {
 	const char *name = arguments->words[1];
@@ -145,6 +166,8 @@ static int show(const struct arguments *arguments, struct contracts *contracts)
 
 	if (!schema)
 		return verb_failed(arguments, &error);
+	if (argument_given(arguments, "schema"))
+		return show_schema(arguments, contracts);
 	fields = contract_fields_new(contracts, schema);
 	if (arguments->json) {
 		json_t *answer = json_pack("{s:s s:s s:s s:s s:O}", "name", name, "title", json_text(schema, "title"),

@@ -15,6 +15,8 @@ struct contracts {
 
 void contracts_init(struct contracts *, const struct arguments *);
 void contracts_free(struct contracts *);
+/* Where it lies, for the caller to free; NULL as below. */
+char *contracts_path_new(struct contracts *, const char *name, struct error *);
 /* "order/v1" or a file; borrowed. NULL: REJECT `contract.unknown` or `contract.json`. */
 const json_t *contracts_get(struct contracts *, const char *name, struct error *);
 /* As compatibility_options.find: by name or by $id. */

@@ -44,24 +44,31 @@ static const json_t *load(struct contracts *contracts, const char *path, struct 
 	return schema;
 }
 
-const json_t *contracts_get(struct contracts *contracts, const char *name, struct error *error)
+char *contracts_path_new(struct contracts *contracts, const char *name, struct error *error)
 {
 	char *places[] = {mem_strdup(name), mem_printf("%s/canonical/%s.schema.json", contracts->site, name),
 			  mem_printf("%s/%s.schema.json", contracts->shipped, name)};
 	const size_t n = sizeof places / sizeof *places;
-	const json_t *schema = NULL;
-	size_t i = 0;
+	char *found = NULL;
 
-	while (i < n && access(places[i], R_OK))
-		i++;
-	if (i < n)
-		schema = load(contracts, places[i], error);
-	else
+	for (size_t i = 0; i < n && !found; i++)
+		if (!access(places[i], R_OK))
+			found = mem_strdup(places[i]);
+	if (!found)
 		error_set(error, ERROR_REJECT, "contract.unknown",
 			  "no contract %s: looked in %s and %s; ferrule contract list shows all", name, places[1],
 			  places[2]);
-	for (i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++)
 		free(places[i]);
+	return found;
+}
+
+const json_t *contracts_get(struct contracts *contracts, const char *name, struct error *error)
+{
+	char *path = contracts_path_new(contracts, name, error);
+	const json_t *schema = path ? load(contracts, path, error) : NULL;
+
+	free(path);
 	return schema;
 }
 

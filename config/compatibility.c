@@ -163,7 +163,7 @@ bool compare_say(struct compare *c, enum difference_weight weight, const char *f
 	char text[600];
 	va_list list;
 
-	if (c->trial || (weight == DIFFERENCE_BREAKING ? c->no_breaking : c->no_fine))
+	if (c->trial || (weight == DIFFERENCE_FINE ? c->no_fine : c->no_breaking))
 		return weight != DIFFERENCE_BREAKING;
 	if (keyword)
 		path = path_name(c, path, keyword);
@@ -290,8 +290,10 @@ static bool compare_base(struct compare *c, const struct conj *w, const struct c
 	return compare_logic(c, w, r) && ok;
 }
 
-static bool compare_pair(struct compare *c, const struct conj *w, const struct conj *r)
+static bool compare_pair(struct compare *c, const struct conj *w, const struct conj *reader)
 {
+	struct conj marked = conj_implied(c, w, reader);
+	const struct conj *r = &marked;
 	struct choice_of choice;
 	bool ok = true, chooses;
 
@@ -362,6 +364,13 @@ bool compare_trial(struct compare *c, const struct conj *w, const struct conj *r
 
 /* ---- two versions -------------------------------------------------------------------------------------------------
  */
+static bool same_part(const json_t *one, const json_t *other, const char *keyword)
+{
+	const json_t *a = json_object_get(one, keyword), *b = json_object_get(other, keyword);
+
+	return a == b || (a && b && json_equal(a, b));
+}
+
 static void one_round(struct compare *c, const json_t *writer, const json_t *reader)
 {
 	struct schema_document *documents[2];
@@ -378,6 +387,7 @@ static void one_round(struct compare *c, const json_t *writer, const json_t *rea
 	c->assumed = c->corrected = false;
 	c->steps = c->depth = c->trial = c->no_fine = c->no_breaking = 0;
 	c->field = NULL;
+	c->same_definitions = same_part(writer, reader, "$defs") && same_part(writer, reader, "definitions");
 	conj_init(&w);
 	conj_init(&r);
 	conj_add(c, &w, writer, NULL, documents[0]);

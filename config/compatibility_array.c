@@ -60,8 +60,8 @@ static bool compare_position(struct compare *c, const struct conj *w, const stru
 	struct conj wrote, reads;
 	bool ok;
 
-	conj_item(c, w, index, &wrote);
-	conj_item(c, r, index, &reads);
+	conj_item(c, w, NULL, index, &wrote);
+	conj_item(c, r, w, index, &reads);
 	c->field = path_index(c, c->field, index);
 	if (named_w && named_r)
 		ok = compare_subset(c, &wrote, &reads);
@@ -94,8 +94,8 @@ static bool compare_rest(struct compare *c, const struct conj *w, const struct c
 	struct conj wrote, reads;
 	bool ok;
 
-	conj_items_rest(c, w, &wrote);
-	conj_items_rest(c, r, &reads);
+	conj_items_rest(c, w, NULL, &wrote);
+	conj_items_rest(c, r, w, &reads);
 	if ((!w_part && !r_part) || (wrote.nothing && reads.nothing))
 		return true;
 	if (reads.nothing)
@@ -172,15 +172,11 @@ static bool contains_most(struct compare *c, const struct part *had, const struc
 			   most, c->writer);
 }
 
-static bool compare_contains(struct compare *c, const struct conj *w, const struct conj *r)
+static bool contains_enough(struct compare *c, const struct part *had, const struct part *has)
 {
-	const struct part *had = conj_with(w, "contains"), *has = conj_with(r, "contains");
 	struct conj wrote, reads;
 	bool ok;
 
-	if (!has)
-		return !had || compare_say(c, DIFFERENCE_FINE, "contains", "removed", had, "contains", NULL,
-					   "the %s version does not look for such an item", c->reader);
 	conj_init(&wrote);
 	conj_init(&reads);
 	if (had)
@@ -188,6 +184,35 @@ static bool compare_contains(struct compare *c, const struct conj *w, const stru
 	conj_add_below(c, &reads, has, "contains");
 	ok = contains_fewest(c, had, has, &wrote, &reads);
 	return contains_most(c, had, has, &wrote, &reads) && ok;
+}
+
+static bool some_contains_enough(struct compare *c, const struct conj *w, const struct part *has)
+{
+	bool found = false;
+
+	c->trial++;
+	for (size_t i = 0; i < w->count && !found; i++)
+		found = json_object_get(w->parts[i].schema, "contains") && contains_enough(c, &w->parts[i], has);
+	c->trial--;
+	return found;
+}
+
+static bool compare_contains(struct compare *c, const struct conj *w, const struct conj *r)
+{
+	const struct part *had = conj_with(w, "contains");
+	bool ok = true;
+
+	if (had && !conj_with(r, "contains"))
+		return compare_say(c, DIFFERENCE_FINE, "contains", "removed", had, "contains", NULL,
+				   "the %s version does not look for such an item", c->reader);
+	for (size_t i = 0; i < r->count; i++) {
+		const struct part *has = &r->parts[i];
+
+		if (json_object_get(has->schema, "contains") && !(has->skip & SKIP_IMPLIED) &&
+		    !some_contains_enough(c, w, has))
+			ok &= contains_enough(c, had, has);
+	}
+	return ok;
 }
 
 /* ---- sizes ----------------------------------------------------------------------------------------------------------
@@ -210,7 +235,7 @@ static bool compare_sizes(struct compare *c, const struct conj *w, const struct 
 	bool unique_w = unique(w, &was), unique_r = unique(r, &is), ok = true;
 	struct conj rest;
 
-	conj_items_rest(c, w, &rest);
+	conj_items_rest(c, w, NULL, &rest);
 	if (rest.nothing && (!w_high.given || w_high.value > (double)conj_prefix(w)))
 		w_high = (struct bound){true, false, (double)conj_prefix(w), NULL, NULL};
 	if (r_low.value <= 0)

@@ -6,35 +6,98 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- properties -------------------------------------------------------------------------------------------------- */
-/* Named somewhere below a condition or a choice: unevaluatedProperties may not see it. */
-static bool mentioned(const json_t *at, const char *name, int depth)
+/* ---- what nothing else looked at -------------------------------------------------------------------------------- */
+static const char *const of_properties[] = {"patternProperties", "additionalProperties", "unevaluatedProperties"};
+static const char *const of_items[] = {"prefixItems", "items", "contains", "unevaluatedItems"};
+
+static bool may_see(const json_t *at, bool properties, const char *name, int depth);
+
+static bool may_see_below(const json_t *value, bool properties, const char *name, int depth)
 {
-	static const char *const below[] = {"anyOf", "oneOf", "allOf", "if", "then", "else", "dependentSchemas"};
 	const char *key;
 	json_t *item;
-	size_t i, k;
+	size_t i;
 
-	if (depth > 8 || !json_is_object(at))
-		return false;
-	if (depth > 0 && json_object_get(json_object_get(at, "properties"), name))
-		return true;
-	for (k = 0; k < sizeof below / sizeof *below; k++) {
-		json_t *value = json_object_get(at, below[k]);
-
-		json_array_foreach(value, i, item)
-			if (mentioned(item, name, depth + 1))
-				return true;
-		if (json_is_object(value) && mentioned(value, name, depth + 1))
+	json_array_foreach(value, i, item)
+		if (may_see(item, properties, name, depth))
 			return true;
-		if (strcmp(below[k], "dependentSchemas") == 0)
-			json_object_foreach(value, key, item)
-				if (mentioned(item, name, depth + 1))
-					return true;
-	}
+	if (json_is_object(value) && may_see(value, properties, name, depth))
+		return true;
+	json_object_foreach((json_t *)value, key, item) /* dependentSchemas: a map */
+		if (json_is_object(item) && may_see(item, properties, name, depth + 1))
+			return true;
 	return false;
 }
 
+/* Could a choice or a condition in the schema have looked at the property, or at an item? */
+static bool may_see(const json_t *at, bool properties, const char *name, int depth)
+{
+	static const char *const ways[] = {"anyOf", "oneOf", "if", "then", "else", "dependentSchemas", "allOf"};
+	const char *const *words = properties ? of_properties : of_items;
+	size_t n = properties ? sizeof of_properties / sizeof *of_properties : sizeof of_items / sizeof *of_items;
+
+	if (depth > 8)
+		return true;
+	if (depth > 0) {
+		if (json_object_get(at, "$ref") || json_object_get(at, "$dynamicRef") ||
+		    (name && json_object_get(json_object_get(at, "properties"), name)))
+			return true;
+		for (size_t i = 0; i < n; i++)
+			if (json_object_get(at, words[i]))
+				return true;
+	}
+	for (size_t i = 0; i < sizeof ways / sizeof *ways - (depth == 0); i++)
+		if (may_see_below(json_object_get(at, ways[i]), properties, name, depth + 1))
+			return true;
+	return false;
+}
+
+static bool has_equal(const struct conj *conj, const struct part *part)
+{
+	for (size_t i = 0; i < conj->count; i++)
+		if (json_equal(conj->parts[i].schema, part->schema))
+			return true;
+	return false;
+}
+
+/* Is the part in what the other came to, so that its unevaluated… knows what this one looked at? */
+static bool within(const struct part *part, const struct part *other)
+{
+	const struct trail *trail = part->trail;
+
+	while (trail && trail->schema != other->schema)
+		trail = trail->up;
+	return trail != NULL;
+}
+
+/* Does the unevaluated… of this part count, when `saw` tells which parts looked? */
+static bool unevaluated_counts(const struct conj *conj, const struct part *part, const struct conj *writer,
+			       const bool *saw, bool properties, const char *name)
+{
+	if (part->skip & SKIP_IMPLIED)
+		return false;
+	for (size_t i = 0; i < conj->count; i++)
+		if (saw[i] && (!writer || within(&conj->parts[i], part)))
+			return false;
+	if (!writer && !properties && conj_with(conj, "contains"))
+		return false;
+	if (!may_see(part->schema, properties, name, 0) && !(!properties && json_object_get(part->schema, "contains")))
+		return true;
+	return writer && !has_equal(writer, part);
+}
+
+static void add_unevaluated(struct compare *c, const struct conj *conj, const struct conj *writer, const bool *saw,
+			    bool properties, const char *name, struct conj *out)
+{
+	const char *keyword = properties ? "unevaluatedProperties" : "unevaluatedItems";
+
+	for (size_t i = 0; i < conj->count; i++)
+		if (json_object_get(conj->parts[i].schema, keyword) &&
+		    unevaluated_counts(conj, &conj->parts[i], writer, saw, properties, name))
+			conj_add_below(c, out, &conj->parts[i], keyword);
+}
+
+/* ---- properties -------------------------------------------------------------------------------------------------- */
 static unsigned property_of_part(struct compare *c, const struct part *part, const char *name, struct conj *out)
 {
 	json_t *patterns = json_object_get(part->schema, "patternProperties"), *unused;
@@ -58,34 +121,33 @@ static unsigned property_of_part(struct compare *c, const struct part *part, con
 	return said;
 }
 
-unsigned conj_property(struct compare *c, const struct conj *conj, const char *name, struct conj *out)
+unsigned conj_property(struct compare *c, const struct conj *conj, const struct conj *writer, const char *name,
+		       struct conj *out)
 {
-	unsigned said = 0;
+	bool saw[PARTS_MAX] = {false};
+	unsigned said = 0, by_part;
 
 	conj_init(out);
-	for (size_t i = 0; i < conj->count; i++)
-		said |= property_of_part(c, &conj->parts[i], name, out);
-	for (size_t i = 0; i < conj->count && !said; i++)
-		if (json_object_get(conj->parts[i].schema, "unevaluatedProperties") &&
-		    !mentioned(conj->parts[i].schema, name, 0))
-			conj_add_below(c, out, &conj->parts[i], "unevaluatedProperties");
+	for (size_t i = 0; i < conj->count; i++) {
+		by_part = property_of_part(c, &conj->parts[i], name, out);
+		saw[i] = by_part != 0;
+		said |= by_part;
+	}
+	add_unevaluated(c, conj, writer, saw, true, name, out);
 	return said;
 }
 
-static void rest(struct compare *c, const struct conj *conj, const char *keyword, const char *unevaluated,
-		 struct conj *out)
+void conj_rest(struct compare *c, const struct conj *conj, const struct conj *writer, struct conj *out)
 {
-	conj_init(out);
-	if (!conj_with(conj, keyword))
-		keyword = unevaluated;
-	for (size_t i = 0; i < conj->count; i++)
-		if (json_object_get(conj->parts[i].schema, keyword))
-			conj_add_below(c, out, &conj->parts[i], keyword);
-}
+	bool saw[PARTS_MAX] = {false};
 
-void conj_rest(struct compare *c, const struct conj *conj, struct conj *out)
-{
-	rest(c, conj, "additionalProperties", "unevaluatedProperties", out);
+	conj_init(out);
+	for (size_t i = 0; i < conj->count; i++) {
+		saw[i] = json_object_get(conj->parts[i].schema, "additionalProperties") != NULL;
+		if (saw[i])
+			conj_add_below(c, out, &conj->parts[i], "additionalProperties");
+	}
+	add_unevaluated(c, conj, writer, saw, true, NULL, out);
 }
 
 /* ---- items ------------------------------------------------------------------------------------------------------- */
@@ -124,16 +186,9 @@ size_t conj_prefix(const struct conj *conj)
 	return most;
 }
 
-static void unevaluated_items(struct compare *c, const struct conj *conj, struct conj *out)
+void conj_item(struct compare *c, const struct conj *conj, const struct conj *writer, size_t index, struct conj *out)
 {
-	for (size_t i = 0; i < conj->count; i++)
-		if (json_object_get(conj->parts[i].schema, "unevaluatedItems"))
-			conj_add_below(c, out, &conj->parts[i], "unevaluatedItems");
-}
-
-void conj_item(struct compare *c, const struct conj *conj, size_t index, struct conj *out)
-{
-	bool said = false;
+	bool saw[PARTS_MAX] = {false};
 
 	conj_init(out);
 	for (size_t i = 0; i < conj->count; i++) {
@@ -145,26 +200,24 @@ void conj_item(struct compare *c, const struct conj *conj, size_t index, struct 
 			conj_add_index(c, out, part, keyword, index);
 		else if (others)
 			conj_add_below(c, out, part, others);
-		said |= index < json_array_size(prefix) || others;
+		saw[i] = index < json_array_size(prefix) || others;
 	}
-	if (!said)
-		unevaluated_items(c, conj, out);
+	add_unevaluated(c, conj, writer, saw, false, NULL, out);
 }
 
-void conj_items_rest(struct compare *c, const struct conj *conj, struct conj *out)
+void conj_items_rest(struct compare *c, const struct conj *conj, const struct conj *writer, struct conj *out)
 {
-	bool said = false;
+	bool saw[PARTS_MAX] = {false};
 
 	conj_init(out);
 	for (size_t i = 0; i < conj->count; i++) {
 		const char *others = part_rest(&conj->parts[i]);
 
+		saw[i] = others != NULL;
 		if (others)
 			conj_add_below(c, out, &conj->parts[i], others);
-		said |= others != NULL;
 	}
-	if (!said)
-		unevaluated_items(c, conj, out);
+	add_unevaluated(c, conj, writer, saw, false, NULL, out);
 }
 
 /* ---- regular expressions of property names -------------------------------------------------------------------------

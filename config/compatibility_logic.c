@@ -34,7 +34,7 @@ static bool compare_not(struct compare *c, const struct conj *w, const struct co
 		return !had || compare_say(c, DIFFERENCE_FINE, "not", "removed", had, "not", NULL,
 					   "the %s version no longer forbids it", c->reader);
 	for (size_t i = 0; i < r->count; i++) {
-		if (!json_object_get(r->parts[i].schema, "not"))
+		if (!json_object_get(r->parts[i].schema, "not") || r->parts[i].skip & SKIP_IMPLIED)
 			continue;
 		conj_init(&forbidden);
 		conj_add_below(c, &forbidden, &r->parts[i], "not");
@@ -71,23 +71,26 @@ static bool same_condition(struct compare *c, const struct part *one, const stru
 static bool consequence(struct compare *c, const struct conj *w, const struct part *part, const struct part *same,
 			const char *keyword)
 {
-	struct conj wrote = conj_copy(c, w), reads;
+	struct conj wrote = conj_copy(c, w), reads, before;
 
 	if (!json_object_get(part->schema, keyword))
 		return true;
 	conj_init(&reads);
+	conj_init(&before);
 	conj_add_below(c, &reads, part, keyword);
 	if (strcmp(keyword, "then") == 0)
 		conj_add_below(c, &wrote, part, "if");
-	if (same)
+	if (same) {
 		conj_add_below(c, &wrote, same, keyword);
+		conj_add_below(c, &before, same, keyword);
+	}
 	if (conj_open(&reads) || compare_trial(c, &wrote, &reads))
 		return true;
-	if (!same)
-		return compare_say(c, DIFFERENCE_BREAKING, "condition", "added", part, keyword, NULL,
-				   "the %s version wants more under a condition, the %s one wrote without it",
-				   c->reader, c->writer);
-	return compare_subset(c, &wrote, &reads);
+	if (same) /* what it wanted before, by itself */
+		return compare_subset(c, &before, &reads);
+	return compare_say(c, DIFFERENCE_BREAKING, "condition", "added", part, keyword, NULL,
+			   "the %s version wants more under a condition, the %s one wrote without it", c->reader,
+			   c->writer);
 }
 
 static bool compare_conditions(struct compare *c, const struct conj *w, const struct conj *r)
@@ -101,7 +104,7 @@ static bool compare_conditions(struct compare *c, const struct conj *w, const st
 	for (size_t i = 0; i < r->count; i++) {
 		const struct part *part = &r->parts[i], *same = NULL;
 
-		if (!json_object_get(part->schema, "if"))
+		if (!json_object_get(part->schema, "if") || part->skip & SKIP_IMPLIED)
 			continue;
 		for (size_t k = 0; k < w->count && !same; k++)
 			if (same_condition(c, &w->parts[k], part))

@@ -76,8 +76,8 @@ static bool compare_property(struct compare *c, const struct conj *w, const stru
 	struct conj wrote, reads;
 	bool ok;
 
-	conj_property(c, w, name, &wrote);
-	conj_property(c, r, name, &reads);
+	conj_property(c, w, NULL, name, &wrote);
+	conj_property(c, r, w, name, &reads);
 	c->field = path_name(c, c->field, name);
 	if (named_w && named_r)
 		ok = compare_subset(c, &wrote, &reads);
@@ -123,8 +123,8 @@ static bool compare_rest(struct compare *c, const struct conj *w, const struct c
 
 	if (!w_part && !r_part)
 		return true;
-	conj_rest(c, w, &wrote);
-	conj_rest(c, r, &reads);
+	conj_rest(c, w, NULL, &wrote);
+	conj_rest(c, r, w, &reads);
 	if (wrote.nothing && reads.nothing)
 		return true;
 	if (reads.nothing)
@@ -164,7 +164,7 @@ static bool pattern_new(struct compare *c, const struct conj *w, const struct pa
 {
 	struct conj wrote;
 
-	conj_rest(c, w, &wrote);
+	conj_rest(c, w, NULL, &wrote);
 	if (wrote.nothing || conj_open(reads))
 		return compare_say(c, DIFFERENCE_FINE, "pattern-property", "added", part, "patternProperties", pattern,
 				   "nothing that the %s version wrote is refused for it", c->writer);
@@ -174,12 +174,12 @@ static bool pattern_new(struct compare *c, const struct conj *w, const struct pa
 	return compare_subset(c, &wrote, reads);
 }
 
-static bool pattern_gone(struct compare *c, const struct conj *r, const struct part *part, const char *pattern,
-			 const struct conj *wrote)
+static bool pattern_gone(struct compare *c, const struct conj *w, const struct conj *r, const struct part *part,
+			 const char *pattern, const struct conj *wrote)
 {
 	struct conj reads;
 
-	conj_rest(c, r, &reads);
+	conj_rest(c, r, w, &reads);
 	if (conj_open(&reads) || wrote->nothing)
 		return compare_say(c, DIFFERENCE_FINE, "pattern-property", "removed", part, "patternProperties",
 				   pattern, "the %s version does not look at such names", c->reader);
@@ -212,7 +212,7 @@ static bool compare_patterns_of_names(struct compare *c, const struct conj *w, c
 			with_pattern(c, w, pattern, &wrote, &here);
 			with_pattern(c, r, pattern, &reads, &there);
 			if (here == &w->parts[i] && !there)
-				ok &= pattern_gone(c, r, here, pattern, &wrote);
+				ok &= pattern_gone(c, w, r, here, pattern, &wrote);
 		}
 	}
 	return ok;
@@ -265,14 +265,14 @@ static bool has_default(struct compare *c, const struct conj *r, const char *nam
 {
 	struct conj reads;
 
-	conj_property(c, r, name, &reads);
+	conj_property(c, r, r, name, &reads);
 	return conj_with(&reads, "default") != NULL;
 }
 
 static bool newly_required(struct compare *c, const struct conj *w, const struct conj *r, const struct part *part,
 			   const char *name)
 {
-	if (!part_naming(w, name) && !part_naming(r, name) && json_object_get(part->schema, "properties"))
+	if (!c->trial && !part_naming(w, name) && !part_naming(r, name) && json_object_get(part->schema, "properties"))
 		return compare_say(c, DIFFERENCE_SUSPECT, "required", "added", part, "required", NULL,
 				   "%s is required, yet no property of that name is described; schema registries do "
 				   "not look at it",

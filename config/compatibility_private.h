@@ -19,7 +19,18 @@ struct schema_document {
 	struct schema_document *next;
 };
 
-enum { SKIP_ANY = 1, SKIP_ONE = 2 }; /* the union of this part was decided already */
+enum {
+	SKIP_ANY = 1, /* the union of this part was decided already */
+	SKIP_ONE = 2,
+	SKIP_IMPLIED = 4, /* the writer has the same part, so whatever it says holds */
+};
+
+/* How a schema was come to, by $ref, allOf and unions of one. */
+struct trail {
+	const json_t *schema;
+	const struct trail *up;
+	int depth;
+};
 
 /* One schema object among those that must all hold. */
 struct part {
@@ -27,6 +38,7 @@ struct part {
 	const struct path *path;
 	struct schema_document *document;
 	unsigned skip;
+	const struct trail *trail; /* it is its first */
 };
 
 /* Types as sets; a number is an integer or has a fraction. */
@@ -70,6 +82,7 @@ struct compare {
 	size_t version;
 	unsigned trial, depth, steps;
 	unsigned no_fine, no_breaking; /* of these nothing is said just now */
+	bool same_definitions;         /* $defs of both sides are equal */
 	bool assumed;                  /* some answer of this round rests on one that was not known yet */
 	bool corrected;                /* some answer is no that was yes so far */
 	bool failed;
@@ -86,13 +99,19 @@ void conj_add_below(struct compare *, struct conj *, const struct part *, const 
 void conj_add_index(struct compare *, struct conj *, const struct part *, const char *keyword, size_t);
 void conj_add_name(struct compare *, struct conj *, const struct part *, const char *keyword, const char *name);
 bool conj_open(const struct conj *); /* anything goes */
+/* The reader's schemas, those marked that the writer has word by word. */
+struct conj conj_implied(struct compare *, const struct conj *w, const struct conj *r);
 bool conj_bare(const struct conj *); /* says one thing only */
-/* What the schemas say of a property, and how: by name, by pattern, by what is said of the others. */
+/* What the schemas say of a property, and how: by name, by pattern, by what is said of the others. `writer` is the
+ * other side, or NULL where this one writes: what unevaluated… forbids depends on what else looked at it, and where
+ * that is not known, a writer counts as free and a reader as strict. */
 enum { SAID_BY_NAME = 1, SAID_BY_PATTERN = 2, SAID_BY_REST = 4 };
-unsigned conj_property(struct compare *, const struct conj *, const char *name, struct conj *out);
-void conj_rest(struct compare *, const struct conj *, struct conj *out); /* of properties that nothing is said of */
-void conj_item(struct compare *, const struct conj *, size_t index, struct conj *out);
-void conj_items_rest(struct compare *, const struct conj *, struct conj *out);
+unsigned conj_property(struct compare *, const struct conj *, const struct conj *writer, const char *name,
+		       struct conj *out);
+void conj_rest(struct compare *, const struct conj *, const struct conj *writer,
+	       struct conj *out); /* of properties that nothing is said of */
+void conj_item(struct compare *, const struct conj *, const struct conj *writer, size_t index, struct conj *out);
+void conj_items_rest(struct compare *, const struct conj *, const struct conj *writer, struct conj *out);
 size_t conj_prefix(const struct conj *); /* positions that have a schema of their own */
 const json_t *part_prefix(const struct part *, const char **keyword);
 /* The part, or NULL, that has the keyword. */

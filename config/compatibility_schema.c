@@ -9,13 +9,6 @@
 
 #define FOLLOW_MAX 64
 
-/* What is being followed: a schema that leads back to itself says nothing. */
-struct trail {
-	const json_t *schema;
-	const struct trail *up;
-	int depth;
-};
-
 static void add(struct compare *, struct conj *, const json_t *, const struct path *, struct schema_document *,
 		const struct trail *);
 
@@ -369,31 +362,33 @@ static bool known(const struct conj *conj, const json_t *schema, const struct tr
 static void add(struct compare *c, struct conj *conj, const json_t *schema, const struct path *path,
 		struct schema_document *document, const struct trail *up)
 {
-	struct part part = {schema, path, document, 0};
-	struct trail trail = {schema, up, up ? up->depth + 1 : 0};
+	struct trail *trail;
+	struct part part = {schema, path, document, 0, NULL};
 	bool speaks = false, limited = false;
 
 	if (json_is_false(schema))
 		conj->nothing = true;
-	if (!json_is_object(schema) || known(conj, schema, up))
+	if (!json_is_object(schema) || known(conj, schema, up)) /* what leads back to itself says nothing */
 		return;
-	if (trail.depth > FOLLOW_MAX) {
+	if (up && up->depth > FOLLOW_MAX) {
 		compare_fail(c);
 		return;
 	}
+	part.trail = trail = arena_alloc(c->arena, sizeof *trail);
+	*trail = (struct trail){schema, up, up ? up->depth + 1 : 0};
 	look(schema, &speaks, &limited);
 	if (speaks)
 		append(c, conj, &part);
 	conj->constrained |= limited;
 	conj->types &= types_of(schema);
-	add_reference(c, conj, "$ref", &part, &trail);
-	add_reference(c, conj, "$dynamicRef", &part, &trail);
-	add_reference(c, conj, "$recursiveRef", &part, &trail);
-	add_list(c, conj, &part, "allOf", &trail);
+	add_reference(c, conj, "$ref", &part, trail);
+	add_reference(c, conj, "$dynamicRef", &part, trail);
+	add_reference(c, conj, "$recursiveRef", &part, trail);
+	add_list(c, conj, &part, "allOf", trail);
 	if (json_array_size(json_object_get(schema, "anyOf")) == 1)
-		add_list(c, conj, &part, "anyOf", &trail);
+		add_list(c, conj, &part, "anyOf", trail);
 	if (json_array_size(json_object_get(schema, "oneOf")) == 1)
-		add_list(c, conj, &part, "oneOf", &trail);
+		add_list(c, conj, &part, "oneOf", trail);
 }
 
 void conj_add(struct compare *c, struct conj *conj, const json_t *schema, const struct path *path,
@@ -417,6 +412,43 @@ void conj_add_name(struct compare *c, struct conj *conj, const struct part *part
 {
 	add(c, conj, json_object_get(json_object_get(part->schema, keyword), name),
 	    path_name(c, path_name(c, part->path, keyword), name), part->document, NULL);
+}
+
+/* Says the same wherever it stands: references lead to definitions that are the same on both sides. */
+static bool stands_alone(const struct compare *c, const json_t *at)
+{
+	const char *key;
+	json_t *value;
+	size_t i;
+
+	json_object_foreach((json_t *)at, key, value) {
+		const char *text = json_string_value(value);
+
+		if (key[0] == '$' && text && strstr(key, "Ref"))
+			return false;
+		if (strcmp(key, "$ref") == 0 && text &&
+		    !(c->same_definitions && (text[0] != '#' || strncmp(text, "#/$defs/", 8) == 0 ||
+					      strncmp(text, "#/definitions/", 14) == 0)))
+			return false;
+		if (!stands_alone(c, value))
+			return false;
+	}
+	json_array_foreach(at, i, value)
+		if (!stands_alone(c, value))
+			return false;
+	return true;
+}
+
+struct conj conj_implied(struct compare *c, const struct conj *w, const struct conj *r)
+{
+	struct conj out = conj_copy(c, r);
+
+	for (size_t i = 0; i < out.count; i++)
+		for (size_t k = 0; k < w->count; k++)
+			if (!(out.parts[i].skip & SKIP_IMPLIED) &&
+			    json_equal(out.parts[i].schema, w->parts[k].schema) && stands_alone(c, out.parts[i].schema))
+				out.parts[i].skip |= SKIP_IMPLIED | SKIP_ANY | SKIP_ONE;
+	return out;
 }
 
 bool conj_open(const struct conj *conj)
