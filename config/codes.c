@@ -16,7 +16,7 @@ const struct finding_code finding_codes[] = {
 	{"contract.dialect", E, "A contract names another dialect than JSON Schema 2020-12"},
 	{"contract.json", E, "A contract is not a JSON object"},
 	{"contract.keys", E, "x-ferrule-keys is not a list of jq paths"},
-	{"contract.keyword", W, "A keyword that JSON Schema does not know looks like one that it knows"},
+	{"contract.keyword", W, "A keyword or format that JSON Schema does not know looks like one that it knows"},
 	{"contract.name", E, "A contract's file is not named canonical/<entity>/v<n>.schema.json"},
 	{"contract.reference", E, "A $ref leads nowhere, neither in its contract nor to another"},
 	{"contract.removed", W, "A contract is gone since another revision; an error where flows used it"},

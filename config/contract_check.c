@@ -197,7 +197,7 @@ static const struct node *node_at(const struct node *node, const char *pointer)
 	return node;
 }
 
-static void tell(void *arg, const char *pointer, const char *message)
+static void tell(void *arg, bool mistake, const char *pointer, const char *message)
 {
 	const struct checker *c = arg;
 	const char *keyword = strrchr(pointer, '/');
@@ -207,8 +207,11 @@ static void tell(void *arg, const char *pointer, const char *message)
 	/* The dialect was told already. */
 	if (keyword == pointer && !strcmp(keyword, "/$schema"))
 		return;
-	finding_add(c->findings, place, SEVERITY_ERROR, reference ? "contract.reference" : "contract.schema", "%s",
-		    message);
+	finding_add(c->findings, place, mistake ? SEVERITY_ERROR : SEVERITY_WARNING,
+		    !mistake    ? "contract.keyword"
+		    : reference ? "contract.reference"
+				: "contract.schema",
+		    "%s", message);
 }
 
 static const json_t *find_contract(void *site, const char *address)

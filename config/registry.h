@@ -18,11 +18,12 @@ struct registry {
 	const struct sink_ops *const *sinks;
 	const struct transformer_ops *const *transformers;
 	/* What a JSON Schema has against it, as one of 2020-12: calls each with the place in the schema (a JSON
-	 * pointer) and a sentence. `name` is the contract's; `document` finds others by name or $id
-	 * (transformer_context.contract). NULL: it is not looked at. */
+	 * pointer) and a sentence; mistake false: it is allowed, but hardly meant. `name` is the contract's; `document`
+	 * finds others by name or $id (transformer_context.contract). NULL: it is not looked at. */
 	void (*inspect_schema)(const json_t *schema, const char *name,
 			       const json_t *(*document)(void *site, const char *address), void *site,
-			       void (*each)(void *arg, const char *pointer, const char *message), void *arg);
+			       void (*each)(void *arg, bool mistake, const char *pointer, const char *message),
+			       void *arg);
 };
 
 #endif

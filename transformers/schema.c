@@ -4,10 +4,11 @@
 
 #include <stdlib.h>
 
-static struct schema *compile(const json_t *root, const struct schema_options *options, struct schema_faults *faults)
+static struct schema *compile(const json_t *root, const struct schema_options *options, struct schema_faults *faults,
+			      struct schema_faults *doubts)
 {
 	struct schema *schema = mem_alloc(sizeof *schema);
-	struct compile compile = {.schema = schema, .faults = faults};
+	struct compile compile = {.schema = schema, .faults = faults, .doubts = doubts};
 
 	schema->arena = arena_new();
 	if (options)
@@ -40,7 +41,7 @@ static void tell(const struct schema_faults *faults, const char *code, const cha
 struct schema *schema_new(const json_t *root, const struct schema_options *options, struct error *error)
 {
 	struct schema_faults faults = {.count = 0};
-	struct schema *schema = compile(root, options, &faults);
+	struct schema *schema = compile(root, options, &faults, NULL);
 
 	if (!faults.count)
 		return schema;
@@ -147,7 +148,8 @@ static void drop_foreign(struct schema_faults *faults)
 	faults->count = kept;
 }
 
-int schema_inspect(const json_t *root, const struct schema_options *options, struct schema_faults *faults)
+int schema_inspect(const json_t *root, const struct schema_options *options, struct schema_faults *faults,
+		   struct schema_faults *doubts)
 {
 	json_t *meta = schema_meta_new(SCHEMA_META_2020);
 	struct schema_options plain = {.formats = true};
@@ -155,9 +157,13 @@ int schema_inspect(const json_t *root, const struct schema_options *options, str
 	struct schema *schema;
 
 	*faults = (struct schema_faults){.count = 0};
-	schema_free(compile(root, options, faults));
+	if (doubts)
+		*doubts = *faults;
+	schema_free(compile(root, options, faults, doubts));
 	drop_foreign(faults);
-	schema = compile(meta, &plain, &others);
+	if (doubts)
+		drop_foreign(doubts);
+	schema = compile(meta, &plain, &others, NULL);
 	if (schema_check_all(schema, root, &others))
 		add_others(faults, &others);
 	schema_free(schema);
@@ -165,16 +171,22 @@ int schema_inspect(const json_t *root, const struct schema_options *options, str
 	return faults->count ? -1 : 0;
 }
 
+static void each_of(struct schema_faults *faults, bool mistake,
+		    void (*each)(void *arg, bool mistake, const char *pointer, const char *message), void *arg)
+{
+	for (size_t i = 0; i < faults->count; i++)
+		each(arg, mistake, faults->list[i].instance, faults->list[i].message);
+	schema_faults_free(faults);
+}
+
 void schema_each_fault(const json_t *root, const char *name, const json_t *(*document)(void *arg, const char *address),
-		       void *arg, void (*each)(void *each_arg, const char *pointer, const char *message),
+		       void *arg, void (*each)(void *each_arg, bool mistake, const char *pointer, const char *message),
 		       void *each_arg)
 {
 	struct schema_options options = {.name = name, .document = document, .arg = arg};
-	struct schema_faults faults;
+	struct schema_faults faults, doubts;
 
-	if (!schema_inspect(root, &options, &faults))
-		return;
-	for (size_t i = 0; i < faults.count; i++)
-		each(each_arg, faults.list[i].instance, faults.list[i].message);
-	schema_faults_free(&faults);
+	schema_inspect(root, &options, &faults, &doubts);
+	each_of(&faults, true, each, each_arg);
+	each_of(&doubts, false, each, each_arg);
 }

@@ -65,12 +65,14 @@ void schema_faults_free(struct schema_faults *);
 /* A new list of {instance, schema, keyword, message}. */
 json_t *schema_faults_json_new(const struct schema_faults *);
 
-/* Is it a schema? What compiling and its metaschema have against it; `instance` points into the schema. 0, or -1 with
- * faults to be freed. */
-int schema_inspect(const json_t *root, const struct schema_options *, struct schema_faults *);
+/* Is it a schema? What compiling and its metaschema have against it; `instance` points into the schema. doubts (may be
+ * NULL): what is no mistake but hardly meant, a format that nobody knows. 0, or -1 when there are faults; both are to
+ * be freed. */
+int schema_inspect(const json_t *root, const struct schema_options *, struct schema_faults *,
+		   struct schema_faults *doubts);
 /* The same as the registry offers it to `check` (config/registry.h). */
 void schema_each_fault(const json_t *root, const char *name, const json_t *(*document)(void *arg, const char *address),
-		       void *arg, void (*each)(void *each_arg, const char *pointer, const char *message),
+		       void *arg, void (*each)(void *each_arg, bool mistake, const char *pointer, const char *message),
 		       void *each_arg);
 
 #endif

@@ -153,16 +153,34 @@ bool check_fault(struct check *check, const struct rule *rule, const char *keywo
 	return add_fault(check, rule, keyword, spot, &message);
 }
 
-void compile_fault(struct compile *compile, const struct rule *rule, const char *keyword, const char *format, ...)
+static void put_place(struct schema_faults *faults, const struct rule *rule, const char *keyword, const char *format,
+		      va_list args)
 {
 	char text[800], *pointer = rule_pointer(rule, keyword), *hash = strchr(pointer, '#');
+
+	vsnprintf(text, sizeof text, format, args);
+	fault_put(faults, mem_strdup(hash ? hash + 1 : pointer), pointer, keyword ? keyword : "",
+		  mem_printf("%s%s%s%s", keyword ? "`" : "", keyword ? keyword : "", keyword ? "` " : "", text));
+}
+
+void compile_fault(struct compile *compile, const struct rule *rule, const char *keyword, const char *format, ...)
+{
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(text, sizeof text, format, args);
+	put_place(compile->faults, rule, keyword, format, args);
 	va_end(args);
-	fault_put(compile->faults, mem_strdup(hash ? hash + 1 : pointer), pointer, keyword ? keyword : "",
-		  mem_printf("%s%s%s%s", keyword ? "`" : "", keyword ? keyword : "", keyword ? "` " : "", text));
+}
+
+void compile_doubt(struct compile *compile, const struct rule *rule, const char *keyword, const char *format, ...)
+{
+	va_list args;
+
+	if (!compile->doubts)
+		return;
+	va_start(args, format);
+	put_place(compile->doubts, rule, keyword, format, args);
+	va_end(args);
 }
 
 /* ---- values, as a sentence shows them */

@@ -4,6 +4,7 @@
 
 #include <ctype.h>
 
+#include "base/finding.h"
 #include "transformers/schema_pattern.h"
 
 /* ---- reading from the front */
@@ -191,4 +192,13 @@ const struct format *schema_format(const char *name)
 		if (!strcmp(formats[i].name, name))
 			return &formats[i];
 	return NULL;
+}
+
+const char *schema_format_near(const char *name)
+{
+	const char *names[sizeof formats / sizeof *formats];
+
+	for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
+		names[i] = formats[i].name;
+	return nearest_name(span_of(name), names, sizeof names / sizeof *names);
 }

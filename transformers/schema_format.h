@@ -17,6 +17,9 @@ struct format {
 
 const struct format *schema_format(const char *name); /* NULL: not known, so everything fits */
 
+/* Of the names that are known the one that is meant, perhaps; or NULL. */
+const char *schema_format_near(const char *name);
+
 /* Those of names in networks (schema_format_net.c). */
 bool format_email(struct span);
 bool format_idn_email(struct span);

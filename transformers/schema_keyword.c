@@ -195,10 +195,18 @@ static void take_format(struct compile *compile, struct rule *rule, const struct
 	const struct format *format = json_is_string(value) ? schema_format(json_string_value(value)) : NULL;
 	bool assert = compile->schema->options.formats || rule->resource->vocabularies & VOCABULARY_FORMAT_ASSERTION;
 
-	if (!json_is_string(value))
+	const char *near;
+
+	if (!json_is_string(value)) {
 		compile_fault(compile, rule, keyword->name, "must be the name of a format");
-	else if (format && assert)
+	} else if (!format) {
+		near = schema_format_near(json_string_value(value));
+		if (near)
+			compile_doubt(compile, rule, keyword->name, "%.40s asserts nothing; did you mean `%s`?",
+				      json_string_value(value), near);
+	} else if (assert) {
 		text_of(compile, rule)->format = format;
+	}
 }
 
 static void take_truth(struct compile *compile, struct rule *rule, const struct keyword *keyword, const json_t *value)

@@ -164,7 +164,7 @@ struct reference {
 
 struct compile {
 	struct schema *schema;
-	struct schema_faults *faults;
+	struct schema_faults *faults, *doubts; /* doubts: no mistakes, but hardly meant; NULL: nobody asks */
 	struct reference *references;
 	size_t references_count, references_capacity;
 	int depth;
@@ -172,6 +172,8 @@ struct compile {
 
 /* What follows `what` names the keyword (NULL: the rule itself). */
 void compile_fault(struct compile *, const struct rule *, const char *keyword, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+void compile_doubt(struct compile *, const struct rule *, const char *keyword, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 /* The rule of this JSON, which stands where the place says; never NULL. */
 struct rule *compile_rule(struct compile *, const json_t *, const struct resource *, const struct rule *place);

@@ -47,7 +47,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct span rest = span_make(data, size);
 	struct schema_options how = {.document = other, .name = "a/v1", .work_max = WORK_MAX};
-	struct schema_faults faults;
+	struct schema_faults faults, doubts;
 	json_t *rules, *document, *others;
 
 	if (size > 65536)
@@ -59,8 +59,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		try(rules, document, &how);
 		how.formats = true;
 		try(rules, document, &how);
-		if (schema_inspect(rules, &how, &faults))
-			schema_faults_free(&faults);
+		schema_inspect(rules, &how, &faults, &doubts);
+		schema_faults_free(&faults);
+		schema_faults_free(&doubts);
 	}
 	json_decref(rules);
 	json_decref(document);

@@ -184,7 +184,7 @@ static void every_schema_is_one(void **state)
 	for (size_t i = 0; editor_schema_kinds[i].name; i++) {
 		struct schema_faults found = {0};
 
-		if (schema_inspect(trees[i], NULL, &found))
+		if (schema_inspect(trees[i], NULL, &found, NULL))
 			fail_msg("%s: %s %s", editor_schema_kinds[i].name, found.list[0].instance,
 				 found.list[0].message);
 		schema_faults_free(&found);

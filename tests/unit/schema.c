@@ -214,9 +214,9 @@ static void the_error_of_a_check_carries_code_text_and_place(void **state)
 }
 
 /* ---- inspecting */
-static void put(void *arg, const char *pointer, const char *message)
+static void put(void *arg, bool mistake, const char *pointer, const char *message)
 {
-	buf_printf(arg, "%s: %s\n", pointer, message);
+	buf_printf(arg, "%s: %s%s\n", pointer, mistake ? "" : "perhaps ", message);
 }
 
 static void inspect(const char *schema, const char *want)
@@ -242,6 +242,8 @@ static void a_schema_is_inspected_with_every_mistake_at_its_place(void **state)
 		"/properties/c/pattern: `pattern` \"(\" does not compile: missing closing parenthesis\n"
 		"/properties/b/$ref: `$ref` \"#/$defs/none\" leads nowhere in its document\n"
 		"/required: `required` has the same item twice, at 0 and 1 (counting from 0)\n");
+	inspect("{\"format\": \"datetime\", \"items\": {\"format\": \"colour\"}}",
+		"/format: perhaps `format` datetime asserts nothing; did you mean `date-time`?\n");
 	inspect("[]", ": a schema is an object, true or false\n");
 }
 
