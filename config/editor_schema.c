@@ -209,6 +209,23 @@ static json_t *map_of(const struct option *table, const struct option *more, con
 	return map;
 }
 
+/* What may stand in place of the whole map: a map is never that. */
+static json_t *alone(const struct option *main)
+{
+	json_t *schema = value_of(main);
+
+	if (main->type != OPTION_NODE)
+		return schema;
+	if (main->flags & OPTION_LIST) {
+		json_t *list = json_incref(json_array_get(json_object_get(schema, "anyOf"), 1));
+
+		json_decref(schema);
+		return list;
+	}
+	json_object_set_new(schema, "type", json_pack("[s,s,s,s]", "string", "number", "boolean", "array"));
+	return schema;
+}
+
 /* The same, or what its main option is, alone: that comes first, because editors tell what is wrong with the first. */
 static json_t *of_table(const struct option *table, const struct option *more, const char *const *left_out,
 			bool partial)
@@ -216,7 +233,7 @@ static json_t *of_table(const struct option *table, const struct option *more, c
 	const struct option *main = option_main_of(table);
 	json_t *map = map_of(table, more, left_out, partial);
 
-	return main ? json_pack("{s:[o,o]}", "anyOf", value_of(main), map) : map;
+	return main ? json_pack("{s:[o,o]}", "anyOf", alone(main), map) : map;
 }
 
 /* {KEY: main value or a map, and the other settings beside it}: steps and endpoints. */
@@ -493,8 +510,9 @@ static json_t *body_of(const struct registry *registry, const char *kind)
 	}
 	if (strcmp(kind, "test") == 0) {
 		map = map_of(trial_options, NULL, NULL, true);
-		json_object_set_new(map, "anyOf", json_pack("[{s:[s,s,s]},{s:[s]}]", "required", "test", "flow",
-							    "input", "required", "cases"));
+		json_object_set_new(
+			map, "anyOf",
+			json_pack("[{s:[s,s,s]},{s:[s]}]", "required", "test", "flow", "input", "required", "cases"));
 		return map;
 	}
 	if (strcmp(kind, "system") == 0) {

@@ -23,6 +23,7 @@ static const struct option options[] = {
 	 .type = OPTION_NODE,
 	 .offset = offsetof(struct collect_settings, by),
 	 .flags = OPTION_MAIN,
+	 .range = "group|<expressions>",
 	 .help = "`group`: what a split took apart; or jq, a list: messages with these values together"},
 	{.name = "count",
 	 .type = OPTION_INT,

@@ -82,8 +82,8 @@ static json_t *value_new(const struct node *node)
 	return value;
 }
 
-/* What the schema has against the documents of a text; "" when nothing. */
-static void faults(const char *kind, const char *name, struct span text, struct buf *out)
+/* What the schema has against the documents of a text; "" when nothing. How many there were. */
+static size_t faults(const char *kind, const char *name, struct span text, struct buf *out)
 {
 	struct arena *arena = arena_new();
 	struct yaml_documents documents;
@@ -94,7 +94,7 @@ static void faults(const char *kind, const char *name, struct span text, struct 
 	while (strcmp(editor_schema_kinds[k].name, kind) != 0)
 		k++;
 	if (yaml_read(arena, &findings, name, text, NULL, &documents))
-		fail_msg("%s cannot be read", name);
+		documents.count = 0; /* no matter of schemas */
 	for (size_t d = 0; d < documents.count; d++) {
 		json_t *document = value_new(documents.items[d]);
 		struct error error = {0};
@@ -106,6 +106,7 @@ static void faults(const char *kind, const char *name, struct span text, struct 
 	}
 	findings_free(&findings);
 	arena_free(arena);
+	return documents.count;
 }
 
 static const char *kind_of(const char *path)
@@ -216,6 +217,65 @@ static void every_file_of_the_templates_is_taken(void **state)
 	buf_free(&out);
 }
 
+/* One file of a case of tests/broken: what a schema has against it, check has as well. */
+static void compare_file(const char *name, const char *path, struct span text, const char *expected)
+{
+	char *start = mem_printf("\n%s:", path);
+	const char *line = strstr(expected, start), *error = line ? strstr(line, ": error: ") : NULL;
+	struct buf out;
+
+	buf_init(&out, 1 << 20);
+	if (kind_of(path))
+		faults(kind_of(path), path, text, &out);
+	if (out.len && !error)
+		fail_msg("%s: check takes what the schema does not: %.*s", name, (int)out.len, out.data);
+	buf_free(&out);
+	free(start);
+}
+
+static unsigned compare_case(const char *path)
+{
+	struct buf all;
+	const char *expected, *at;
+	unsigned count = 0;
+
+	buf_init(&all, 1 << 20);
+	read_text(path, &all);
+	buf_char(&all, 0);
+	expected = strstr(all.data, "=== expect");
+	for (at = all.data; expected && (at = strstr(at, "=== file ")) && at < expected; count++) {
+		char file[512] = "";
+		const char *text = strchr(at, '\n') + 1, *end = strstr(text - 1, "\n===");
+
+		sscanf(at, "=== file %500s", file);
+		compare_file(path, file, span_make(text, end > text ? (size_t)(end + 1 - text) : 0), expected);
+		at = text;
+	}
+	buf_free(&all);
+	return count;
+}
+
+static void what_the_schemas_refuse_check_refuses(void **state)
+{
+	const char *source = getenv("FERRULE_SRCDIR");
+	char *base = mem_printf("%s/tests/broken", source ? source : SRCDIR), *path;
+	DIR *directory = opendir(base);
+	struct dirent *entry;
+	unsigned count = 0;
+
+	assert_non_null(directory);
+	while ((entry = readdir(directory))) {
+		const char *dot = strrchr(entry->d_name, '.');
+
+		path = mem_printf("%s/%s", base, entry->d_name);
+		count += dot && !strcmp(dot, ".case") ? compare_case(path) : 0;
+		free(path);
+	}
+	closedir(directory);
+	free(base);
+	assert_true(count > 150);
+}
+
 static const struct {
 	const char *kind, *text;
 } good[] = {
@@ -284,7 +344,7 @@ static void what_is_right_is_taken(void **state)
 
 	buf_init(&out, 1 << 20);
 	for (size_t i = 0; i < sizeof good / sizeof *good; i++)
-		faults(good[i].kind, good[i].text, span_of(good[i].text), &out);
+		assert_true(faults(good[i].kind, good[i].text, span_of(good[i].text), &out) > 0);
 	if (out.len)
 		fail_msg("%.*s", (int)out.len, out.data);
 	buf_free(&out);
@@ -309,6 +369,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_schema_is_one),
 		cmocka_unit_test(every_file_of_the_templates_is_taken),
+		cmocka_unit_test(what_the_schemas_refuse_check_refuses),
 		cmocka_unit_test(what_is_right_is_taken),
 		cmocka_unit_test(what_is_wrong_is_found),
 	};
