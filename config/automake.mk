@@ -22,6 +22,7 @@ config_libconfig_a_SOURCES = \
   %D%/endpoint.c \
   %D%/environments.c \
   %D%/flow.c \
+  %D%/jq_call.c \
   %D%/jq_field.c %D%/jq_walk_private.h \
   %D%/jq_tokens.c %D%/jq_tokens.h \
   %D%/jq_walk.c %D%/jq_walk.h \

@@ -81,6 +81,7 @@ const struct finding_code finding_codes[] = {
 	{"order.body", E, "A flow that receives documents keeps order by their bodies, which nobody has read yet"},
 	{"order.upstream", W, "An ordered flow gets its messages from one that keeps no order"},
 	{"owner.empty", E, "Nobody answers for a flow or a system"},
+	{"path.made", W, "An expression reads a field that the mapping before it does not make"},
 	{"path.open", W, "An expression reads a field that the contract allows and does not describe"},
 	{"path.unknown", E, "An expression reads a field that no message of this contract can have"},
 	{"remember.store", E, "A table of the store has a name that such tables do not have"},

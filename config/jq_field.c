@@ -1,8 +1,51 @@
-/* Fields that a program asks for, and what is told of them. See jq_walk.h. */
+/* Tokens as the walk takes them, fields that a program asks for, and what is told of them. See jq_walk.h. */
 #include "config.h"
 #include "config/jq_walk_private.h"
 
 #include <stdlib.h>
+
+/* ---- tokens ---------------------------------------------------------------------------------------------- */
+const struct jq_token *jq_peek(const struct walk *w)
+{
+	return &w->tokens.list[w->at];
+}
+
+const struct jq_token *jq_take(struct walk *w)
+{
+	const struct jq_token *token = jq_peek(w);
+
+	if (token->kind != JQ_END)
+		w->at++;
+	return token;
+}
+
+bool jq_is(const struct walk *w, const char *text)
+{
+	const struct jq_token *token = jq_peek(w);
+
+	return (token->kind == JQ_MARK || token->kind == JQ_WORD) && span_is(token->text, text);
+}
+
+bool jq_next_is(struct walk *w, const char *text)
+{
+	if (!jq_is(w, text))
+		return false;
+	w->at++;
+	return true;
+}
+
+void jq_expect(struct walk *w, const char *text)
+{
+	if (!jq_next_is(w, text))
+		w->lost = true;
+}
+
+bool jq_is_any(const struct walk *w, const char *const *words)
+{
+	while (*words && !jq_is(w, *words))
+		words++;
+	return *words != NULL;
+}
 
 bool jq_in_list(struct span word, const char *const *words)
 {
@@ -29,7 +72,11 @@ static void tell_field(struct walk *w, const struct shape *of, const struct shap
 
 	if (near && strcmp(near, key) == 0)
 		near = NULL;
-	if (verdict == FIELD_SCALAR) {
+	if (of->object) {
+		text = arena_printf(w->arena, "`%s` is no field of what the mapping before it makes%s%s%s", field->path,
+				    near ? "; did you mean `" : "", near ? near : "", near ? "`?" : "");
+		tell(w, offset, SEVERITY_WARNING, "path.made", text);
+	} else if (verdict == FIELD_SCALAR) {
 		text = arena_printf(w->arena, "`%s` of %s has no fields: it is no object", *of->path ? of->path : ".",
 				    contracts);
 		tell(w, offset, SEVERITY_ERROR, "path.unknown", text);

@@ -11,8 +11,8 @@ enum jq_kind {
 	JQ_VARIABLE, /* $name; text without the dollar */
 	JQ_FORMAT,   /* @name */
 	JQ_NUMBER,
-	JQ_STRING,   /* "…" without interpolation; text: what is in it, as it is written */
-	JQ_OPEN,     /* the start of a string with interpolations; then the tokens of each, each ended by JQ_NEXT … */
+	JQ_STRING, /* "…" without interpolation; text: what is in it, as it is written */
+	JQ_OPEN,   /* the start of a string with interpolations; then the tokens of each, each ended by JQ_NEXT … */
 	JQ_NEXT,
 	JQ_CLOSE, /* … and its end */
 	JQ_MARK,

@@ -7,59 +7,15 @@
 
 #include <stdlib.h>
 
-static struct shape pipe(struct walk *, const struct shape *input);
 static struct shape term(struct walk *, const struct shape *input);
-
-/* ---- tokens ---------------------------------------------------------------------------------------------- */
-static const struct jq_token *peek(const struct walk *w)
-{
-	return &w->tokens.list[w->at];
-}
-
-static const struct jq_token *take(struct walk *w)
-{
-	const struct jq_token *token = peek(w);
-
-	if (token->kind != JQ_END)
-		w->at++;
-	return token;
-}
-
-static bool is(const struct walk *w, const char *text)
-{
-	const struct jq_token *token = peek(w);
-
-	return (token->kind == JQ_MARK || token->kind == JQ_WORD) && span_is(token->text, text);
-}
-
-static bool next_is(struct walk *w, const char *text)
-{
-	if (!is(w, text))
-		return false;
-	w->at++;
-	return true;
-}
-
-static void expect(struct walk *w, const char *text)
-{
-	if (!next_is(w, text))
-		w->lost = true;
-}
-
-static bool is_any(const struct walk *w, const char *const *words)
-{
-	while (*words && !is(w, *words))
-		words++;
-	return *words != NULL;
-}
 
 /* ---- fields and indices ---------------------------------------------------------------------------------- */
 /* Behind the `[`: `]`, a name, a number, a slice, or an expression over the input of the whole term. */
 static struct shape index_of(struct walk *w, const struct shape *of, const struct shape *input)
 {
-	const struct jq_token *token = peek(w), *then = token->kind == JQ_END ? token : token + 1;
+	const struct jq_token *token = jq_peek(w), *then = token->kind == JQ_END ? token : token + 1;
 
-	if (next_is(w, "]"))
+	if (jq_next_is(w, "]"))
 		return shape_items(w->arena, of);
 	if (then->kind == JQ_MARK && span_is(then->text, "]") && token->kind == JQ_STRING) {
 		w->at += 2;
@@ -69,27 +25,27 @@ static struct shape index_of(struct walk *w, const struct shape *of, const struc
 		w->at += 2;
 		return shape_items(w->arena, of);
 	}
-	if (is(w, "-") && then->kind == JQ_NUMBER && span_is(then[1].text, "]") && then[1].kind == JQ_MARK) {
+	if (jq_is(w, "-") && then->kind == JQ_NUMBER && span_is(then[1].text, "]") && then[1].kind == JQ_MARK) {
 		w->at += 3;
 		return shape_items(w->arena, of);
 	}
-	if (!is(w, ":"))
-		pipe(w, input);
-	if (next_is(w, ":")) {
-		if (!is(w, "]"))
-			pipe(w, input);
-		expect(w, "]");
+	if (!jq_is(w, ":"))
+		jq_pipe(w, input);
+	if (jq_next_is(w, ":")) {
+		if (!jq_is(w, "]"))
+			jq_pipe(w, input);
+		jq_expect(w, "]");
 		return *of; /* a slice: the same list */
 	}
-	expect(w, "]");
+	jq_expect(w, "]");
 	return shape_unknown();
 }
 
 static void strings(struct walk *w, const struct shape *input)
 {
-	while (!w->lost && peek(w)->kind != JQ_CLOSE) {
-		pipe(w, input);
-		if (take(w)->kind != JQ_NEXT)
+	while (!w->lost && jq_peek(w)->kind != JQ_CLOSE) {
+		jq_pipe(w, input);
+		if (jq_take(w)->kind != JQ_NEXT)
 			w->lost = true;
 	}
 	w->at += !w->lost;
@@ -99,131 +55,31 @@ static void strings(struct walk *w, const struct shape *input)
 static struct shape suffixes(struct walk *w, struct shape shape, const struct shape *input, bool is_envelope)
 {
 	while (!w->lost) {
-		const struct jq_token *token = peek(w), *then = token->kind == JQ_END ? token : token + 1;
+		const struct jq_token *token = jq_peek(w), *then = token->kind == JQ_END ? token : token + 1;
 
 		if (token->kind == JQ_FIELD) {
 			w->at++;
 			if (is_envelope)
 				jq_envelope(w, token);
 			shape = jq_field(w, &shape, token->text, token->offset);
-		} else if (is(w, ".") && then->kind == JQ_STRING) {
+		} else if (jq_is(w, ".") && then->kind == JQ_STRING) {
 			w->at += 2;
 			shape = jq_field(w, &shape, then->text, token->offset);
-		} else if (is(w, ".") && then->kind == JQ_OPEN) {
+		} else if (jq_is(w, ".") && then->kind == JQ_OPEN) {
 			w->at += 2;
 			strings(w, input);
 			shape = shape_unknown();
-		} else if (is(w, ".") && then->kind == JQ_MARK && span_is(then->text, "[")) {
+		} else if (jq_is(w, ".") && then->kind == JQ_MARK && span_is(then->text, "[")) {
 			w->at++;
 			continue;
-		} else if (next_is(w, "[")) {
+		} else if (jq_next_is(w, "[")) {
 			shape = index_of(w, &shape, input);
-		} else if (!next_is(w, "?")) {
+		} else if (!jq_next_is(w, "?")) {
 			break;
 		}
 		is_envelope = false;
 	}
 	return shape;
-}
-
-/* ---- functions ------------------------------------------------------------------------------------------- */
-/* What is known of builtins: which input their arguments see, and what they give. */
-static const char *const same[] = {"reverse",  "sort",   "unique",  "values",  "nulls",     "strings", "numbers",
-				   "booleans", "arrays", "objects", "scalars", "iterables", NULL};
-static const char *const per_item[] = {"sort_by", "unique_by", "group_by", "min_by", "max_by", "map", NULL};
-static const char *const on_input[] = {"select",   "has",      "contains", "inside",   "startswith", "endswith",
-				       "ltrimstr", "rtrimstr", "split",    "join",     "index",      "rindex",
-				       "indices",  "test",     "range",    "error",    "in",         "first",
-				       "last",     "limit",    "strptime", "strftime", "del",        "path",
-				       "isvalid",  "pow",      "match",    "nth",      NULL};
-
-static bool defined(const struct walk *w, struct span name)
-{
-	for (size_t i = 0; i < w->functions_count; i++) {
-		if (span_equal(w->functions[i], name))
-			return true;
-	}
-	return false;
-}
-
-static struct shape of_items(struct walk *w, struct span name, const struct shape *input, const struct shape *items,
-			     const struct shape *result)
-{
-	struct shape shape = *result;
-
-	if (span_is(name, "map") && !shape.unknown) {
-		shape.lists++;
-		return shape;
-	}
-	if (span_is(name, "sort_by") || span_is(name, "unique_by"))
-		return *input;
-	if (span_is(name, "group_by") && !items->unknown) {
-		shape = *items;
-		shape.lists += 2;
-		return shape;
-	}
-	return span_is(name, "min_by") || span_is(name, "max_by") ? *items : shape_unknown();
-}
-
-/* Behind `name(`. */
-static struct shape arguments(struct walk *w, struct span name, const struct shape *input)
-{
-	struct shape none = shape_unknown(), items = none, result, last = none;
-	bool known = !defined(w, name), each = known && jq_in_list(name, per_item),
-	     here = known && jq_in_list(name, on_input);
-	size_t n = 1;
-
-	if (each)
-		items = shape_items(w->arena, input);
-	result = pipe(w, each ? &items : here ? input : &none);
-	while (!w->lost && next_is(w, ";")) {
-		last = pipe(w, here ? input : &none);
-		n++;
-	}
-	expect(w, ")");
-	if (each && n == 1)
-		return of_items(w, name, input, &items, &result);
-	if (!here)
-		return shape_unknown();
-	if (span_is(name, "select") || span_is(name, "del"))
-		return *input;
-	if (span_is(name, "first") || span_is(name, "last"))
-		return result;
-	return span_is(name, "limit") || span_is(name, "nth") ? last : shape_unknown();
-}
-
-/* any(f) sees items; any(g; f) gives g the input, and f what comes of it. */
-static struct shape any_or_all(struct walk *w, const struct shape *input)
-{
-	size_t start = w->at, told = w->told_count, variables = w->variables_count;
-	struct shape items = shape_items(w->arena, input), made = pipe(w, &items);
-
-	if (next_is(w, ";")) {
-		w->at = start;
-		w->told_count = told;
-		w->variables_count = variables;
-		made = pipe(w, input);
-		expect(w, ";");
-		pipe(w, &made);
-	}
-	expect(w, ")");
-	return shape_unknown();
-}
-
-static struct shape call(struct walk *w, struct span name, const struct shape *input)
-{
-	bool ours = defined(w, name);
-
-	if (next_is(w, "("))
-		return !ours && (span_is(name, "any") || span_is(name, "all")) ? any_or_all(w, input)
-									       : arguments(w, name, input);
-	if (ours)
-		return shape_unknown();
-	if (jq_in_list(name, same))
-		return *input;
-	if (span_is(name, "first") || span_is(name, "last"))
-		return shape_items(w->arena, input);
-	return shape_unknown();
 }
 
 /* ---- what has a form of its own -------------------------------------------------------------------------- */
@@ -241,12 +97,12 @@ static void pattern(struct walk *w, const struct shape *shape)
 	struct shape none = shape_unknown();
 	int open = 0;
 
-	if (peek(w)->kind == JQ_VARIABLE) {
-		bind(w, take(w)->text, shape);
+	if (jq_peek(w)->kind == JQ_VARIABLE) {
+		bind(w, jq_take(w)->text, shape);
 		return;
 	}
 	do {
-		const struct jq_token *token = take(w);
+		const struct jq_token *token = jq_take(w);
 
 		if (token->kind == JQ_VARIABLE)
 			bind(w, token->text, &none);
@@ -266,10 +122,10 @@ static struct shape bound(struct walk *w, const struct shape *value, const struc
 	struct shape shape;
 
 	pattern(w, value);
-	while (next_is(w, "?//"))
+	while (jq_next_is(w, "?//"))
 		pattern(w, value);
-	expect(w, "|");
-	shape = pipe(w, input);
+	jq_expect(w, "|");
+	shape = jq_pipe(w, input);
 	w->variables_count = before;
 	return shape;
 }
@@ -278,16 +134,16 @@ static struct shape condition(struct walk *w, const struct shape *input)
 {
 	struct shape result, other;
 
-	pipe(w, input);
-	expect(w, "then");
-	result = pipe(w, input);
-	if (next_is(w, "elif")) {
+	jq_pipe(w, input);
+	jq_expect(w, "then");
+	result = jq_pipe(w, input);
+	if (jq_next_is(w, "elif")) {
 		other = condition(w, input);
-		return shape_either(&result, &other);
+		return shape_either(w->arena, &result, &other);
 	}
-	other = next_is(w, "else") ? pipe(w, input) : *input;
-	expect(w, "end");
-	return shape_either(&result, &other);
+	other = jq_next_is(w, "else") ? jq_pipe(w, input) : *input;
+	jq_expect(w, "end");
+	return shape_either(w->arena, &result, &other);
 }
 
 static struct shape fold(struct walk *w, const struct shape *input)
@@ -295,13 +151,13 @@ static struct shape fold(struct walk *w, const struct shape *input)
 	struct shape none = shape_unknown(), each = term(w, input);
 	size_t before = w->variables_count;
 
-	expect(w, "as");
+	jq_expect(w, "as");
 	pattern(w, &each);
-	expect(w, "(");
-	pipe(w, input);
-	while (!w->lost && next_is(w, ";"))
-		pipe(w, &none);
-	expect(w, ")");
+	jq_expect(w, "(");
+	jq_pipe(w, input);
+	while (!w->lost && jq_next_is(w, ";"))
+		jq_pipe(w, &none);
+	jq_expect(w, ")");
 	w->variables_count = before;
 	return none;
 }
@@ -313,73 +169,30 @@ static struct shape definition(struct walk *w, const struct shape *input)
 	size_t variables = w->variables_count, functions = w->functions_count;
 	struct shape shape;
 
-	if (peek(w)->kind != JQ_WORD || functions == NAMES_MAX) {
+	if (jq_peek(w)->kind != JQ_WORD || functions == NAMES_MAX) {
 		w->lost = true;
 		return none;
 	}
-	w->functions[w->functions_count++] = take(w)->text;
-	if (next_is(w, "(")) {
+	w->functions[w->functions_count++] = jq_take(w)->text;
+	if (jq_next_is(w, "(")) {
 		do {
-			const struct jq_token *token = take(w);
+			const struct jq_token *token = jq_take(w);
 
 			if (token->kind == JQ_VARIABLE)
 				bind(w, token->text, &none);
 			if (w->functions_count < NAMES_MAX)
 				w->functions[w->functions_count++] = token->text;
-		} while (next_is(w, ";"));
-		expect(w, ")");
+		} while (jq_next_is(w, ";"));
+		jq_expect(w, ")");
 	}
-	expect(w, ":");
-	pipe(w, &none);
-	expect(w, ";");
+	jq_expect(w, ":");
+	jq_pipe(w, &none);
+	jq_expect(w, ";");
 	w->variables_count = variables;
 	w->functions_count = functions + 1;
-	shape = pipe(w, input);
+	shape = jq_pipe(w, input);
 	w->functions_count = functions;
 	return shape;
-}
-
-/* Of an object: the shorthands {number}, {$x}, and values. */
-static void entry(struct walk *w, const struct shape *input)
-{
-	const struct jq_token *token = take(w);
-	struct shape shape;
-
-	if (token->kind == JQ_MARK && span_is(token->text, "(")) {
-		pipe(w, input);
-		expect(w, ")");
-	} else if (token->kind == JQ_OPEN) {
-		strings(w, input);
-	} else if (token->kind == JQ_FORMAT) {
-		if (peek(w)->kind == JQ_OPEN || peek(w)->kind == JQ_STRING) {
-			if (take(w)->kind == JQ_OPEN)
-				strings(w, input);
-		}
-	} else if (token->kind != JQ_WORD && token->kind != JQ_STRING && token->kind != JQ_VARIABLE &&
-		   token->kind != JQ_NUMBER) {
-		w->lost = true;
-	}
-	if (!next_is(w, ":")) {
-		if (token->kind == JQ_WORD || token->kind == JQ_STRING)
-			jq_field(w, input, token->text, token->offset);
-		return;
-	}
-	shape = *input;
-	do {
-		next_is(w, "-");
-		shape = term(w, &shape);
-	} while (!w->lost && next_is(w, "|"));
-}
-
-static struct shape object(struct walk *w, const struct shape *input)
-{
-	while (!w->lost && !is(w, "}")) {
-		entry(w, input);
-		if (!next_is(w, ","))
-			break;
-	}
-	expect(w, "}");
-	return shape_unknown();
 }
 
 static struct shape variable(struct walk *w, const struct jq_token *token)
@@ -389,6 +202,55 @@ static struct shape variable(struct walk *w, const struct jq_token *token)
 			return w->variables[i - 1].shape;
 	}
 	return shape_unknown();
+}
+
+/* Of an object: the shorthands {number}, {$x}, and values. A key that is computed may be any. */
+static void entry(struct walk *w, const struct shape *input, struct shape *object)
+{
+	const struct jq_token *token = jq_take(w);
+	bool plain = token->kind == JQ_WORD || token->kind == JQ_STRING || token->kind == JQ_VARIABLE;
+	struct shape shape = *input;
+
+	if (token->kind == JQ_MARK && span_is(token->text, "(")) {
+		jq_pipe(w, input);
+		jq_expect(w, ")");
+	} else if (token->kind == JQ_OPEN) {
+		strings(w, input);
+	} else if (token->kind == JQ_FORMAT) {
+		if ((jq_peek(w)->kind == JQ_OPEN || jq_peek(w)->kind == JQ_STRING) && jq_take(w)->kind == JQ_OPEN)
+			strings(w, input);
+	} else if (!plain && token->kind != JQ_NUMBER) {
+		w->lost = true;
+	}
+	if (jq_next_is(w, ":")) {
+		do {
+			bool negative = jq_next_is(w, "-");
+
+			shape = term(w, &shape);
+			shape = negative ? shape_unknown() : shape;
+		} while (!w->lost && jq_next_is(w, "|"));
+	} else if (token->kind == JQ_VARIABLE) {
+		shape = variable(w, token);
+	} else if (plain) {
+		shape = jq_field(w, input, token->text, token->offset);
+	}
+	if (!plain || memchr(token->text.data ? token->text.data : "", '\\', token->text.len))
+		*object = shape_unknown();
+	else if (object->object)
+		shape_add(w->arena, object, arena_span(w->arena, token->text).data, &shape);
+}
+
+static struct shape object(struct walk *w, const struct shape *input)
+{
+	struct shape made = shape_object();
+
+	while (!w->lost && !jq_is(w, "}")) {
+		entry(w, input, &made);
+		if (!jq_next_is(w, ","))
+			break;
+	}
+	jq_expect(w, "}");
+	return made;
 }
 
 static struct shape keyword(struct walk *w, struct span name, const struct shape *input)
@@ -403,37 +265,38 @@ static struct shape keyword(struct walk *w, struct span name, const struct shape
 		return definition(w, input);
 	if (span_is(name, "try")) {
 		shape = term(w, input);
-		if (next_is(w, "catch"))
-			term(w, &none);
-		return shape;
-	}
-	if (span_is(name, "label")) {
-		take(w);
-		expect(w, "|");
-		return pipe(w, input);
-	}
-	if (span_is(name, "break")) {
-		take(w);
+		if (!jq_next_is(w, "catch"))
+			return shape;
+		term(w, &none);
 		return none;
 	}
-	return call(w, name, input);
+	if (span_is(name, "label")) {
+		jq_take(w);
+		jq_expect(w, "|");
+		return jq_pipe(w, input);
+	}
+	if (span_is(name, "break")) {
+		jq_take(w);
+		return none;
+	}
+	return jq_call(w, name, input);
 }
 
 static struct shape list(struct walk *w, const struct shape *input)
 {
 	struct shape shape = shape_unknown();
 
-	if (next_is(w, "]"))
+	if (jq_next_is(w, "]"))
 		return shape;
-	shape = pipe(w, input);
-	expect(w, "]");
+	shape = jq_pipe(w, input);
+	jq_expect(w, "]");
 	shape.lists += !shape.unknown;
 	return shape;
 }
 
 static struct shape term_start(struct walk *w, const struct shape *input, bool *is_envelope)
 {
-	const struct jq_token *token = take(w);
+	const struct jq_token *token = jq_take(w);
 	struct shape shape = shape_unknown();
 
 	switch (token->kind) {
@@ -455,12 +318,12 @@ static struct shape term_start(struct walk *w, const struct shape *input, bool *
 		break;
 	}
 	if (span_is(token->text, "."))
-		return peek(w)->kind == JQ_STRING ? jq_field(w, input, take(w)->text, token->offset) : *input;
+		return jq_peek(w)->kind == JQ_STRING ? jq_field(w, input, jq_take(w)->text, token->offset) : *input;
 	if (span_is(token->text, "..") || span_is(token->text, "$"))
 		return shape;
 	if (span_is(token->text, "(")) {
-		shape = pipe(w, input);
-		expect(w, ")");
+		shape = jq_pipe(w, input);
+		jq_expect(w, ")");
 		return shape;
 	}
 	if (span_is(token->text, "["))
@@ -476,13 +339,13 @@ static struct shape term(struct walk *w, const struct shape *input)
 	bool is_envelope = false;
 	struct shape shape = shape_unknown();
 
-	if (w->lost || ++w->depth > DEPTH_MAX) {
+	if (w->lost || ++w->depth > DEPTH_MAX || ++w->terms > TERMS_MAX) {
 		w->lost = true;
 		return shape;
 	}
 	shape = term_start(w, input, &is_envelope);
 	shape = suffixes(w, shape, input, is_envelope);
-	if (!w->lost && next_is(w, "as"))
+	if (!w->lost && jq_next_is(w, "as"))
 		shape = bound(w, &shape, input);
 	w->depth--;
 	return shape;
@@ -497,28 +360,35 @@ static const char *const operators[] = {"+",   "-",  "*",  "/", "%",  "==", "!="
 static struct shape operands(struct walk *w, const struct shape *input)
 {
 	struct shape shape, other;
-	bool alternative;
+	bool alternative, plus;
 
-	next_is(w, "-");
-	shape = term(w, input);
+	if (jq_next_is(w, "-")) {
+		term(w, input);
+		shape = shape_unknown();
+	} else {
+		shape = term(w, input);
+	}
 	while (!w->lost) {
-		if (is_any(w, updates)) {
+		if (jq_is_any(w, updates)) {
 			w->at++;
 			operands(w, &shape);
 			return shape_unknown();
 		}
-		if (!is_any(w, operators))
+		if (!jq_is_any(w, operators))
 			break;
-		alternative = is(w, "//");
+		alternative = jq_is(w, "//");
+		plus = jq_is(w, "+");
 		w->at++;
-		next_is(w, "-");
+		jq_next_is(w, "-");
 		other = term(w, input);
-		shape = alternative ? shape_either(&shape, &other) : shape_unknown();
+		shape = alternative ? shape_either(w->arena, &shape, &other)
+			: plus      ? shape_plus(w->arena, &shape, &other)
+				    : shape_unknown();
 	}
 	return shape;
 }
 
-static struct shape pipe(struct walk *w, const struct shape *input)
+struct shape jq_pipe(struct walk *w, const struct shape *input)
 {
 	struct shape shape, other;
 
@@ -526,18 +396,18 @@ static struct shape pipe(struct walk *w, const struct shape *input)
 		w->lost = true;
 		return shape_unknown();
 	}
-	if (next_is(w, "def")) {
+	if (jq_next_is(w, "def")) {
 		shape = definition(w, input);
 		w->depth--;
 		return shape;
 	}
 	shape = operands(w, input);
-	while (!w->lost && next_is(w, ",")) {
+	while (!w->lost && jq_next_is(w, ",")) {
 		other = operands(w, input);
-		shape = shape_either(&shape, &other);
+		shape = shape_either(w->arena, &shape, &other);
 	}
-	if (!w->lost && next_is(w, "|"))
-		shape = pipe(w, &shape);
+	if (!w->lost && jq_next_is(w, "|"))
+		shape = jq_pipe(w, &shape);
 	w->depth--;
 	return shape;
 }
@@ -553,8 +423,8 @@ struct shape jq_walk(struct arena *arena, struct span program, struct jq_place p
 	w->absent_why = absent_why;
 	jq_tokens_read(&w->tokens, program);
 	w->lost = w->tokens.lost;
-	shape = pipe(w, input);
-	if (peek(w)->kind != JQ_END)
+	shape = jq_pipe(w, input);
+	if (jq_peek(w)->kind != JQ_END)
 		w->lost = true;
 	for (size_t i = 0; i < w->told_count && !w->lost && findings; i++) {
 		const struct told *told = &w->told[i];

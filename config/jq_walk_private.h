@@ -1,4 +1,4 @@
-/* jq_walk.c's own, shared with jq_field.c. */
+/* jq_walk.c's own, shared with jq_call.c and jq_field.c. */
 #ifndef FERRULE_CONFIG_JQ_WALK_PRIVATE_H
 #define FERRULE_CONFIG_JQ_WALK_PRIVATE_H
 
@@ -6,6 +6,7 @@
 #include "config/jq_walk.h"
 
 #define DEPTH_MAX 200
+#define TERMS_MAX 100000
 #define NAMES_MAX 64
 #define TOLD_MAX 64
 
@@ -26,6 +27,7 @@ struct walk {
 	size_t at;
 	bool lost;
 	int depth;
+	unsigned terms; /* looked at so far: what is nested in `any` is looked at twice */
 	const char *absent_code, *absent_why;
 	struct binding variables[NAMES_MAX];
 	size_t variables_count;
@@ -35,6 +37,16 @@ struct walk {
 	size_t told_count;
 };
 
+const struct jq_token *jq_peek(const struct walk *);
+const struct jq_token *jq_take(struct walk *);
+bool jq_is(const struct walk *, const char *text);
+bool jq_next_is(struct walk *, const char *text); /* and takes it */
+void jq_expect(struct walk *, const char *text);
+bool jq_is_any(const struct walk *, const char *const *words);
+/* The shape of what the tokens give, up to where a pipe ends. */
+struct shape jq_pipe(struct walk *, const struct shape *input);
+/* Behind a function's name. */
+struct shape jq_call(struct walk *, struct span name, const struct shape *input);
 /* NULL ends the list. */
 bool jq_in_list(struct span word, const char *const *words);
 /* The value of a field; tells when no message can have it. */

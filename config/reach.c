@@ -248,7 +248,7 @@ static struct shape shape_of_topic(struct reach *r, const char *topic)
 	for (size_t i = 0; i < r->count; i++) {
 		if (strcmp(r->publications[i].topic, topic) != 0)
 			continue;
-		shape = first ? r->publications[i].shape : shape_either(&shape, &r->publications[i].shape);
+		shape = first ? r->publications[i].shape : shape_either(r->arena, &shape, &r->publications[i].shape);
 		first = false;
 	}
 	return shape;
@@ -260,7 +260,7 @@ static struct shape shape_of_input(struct reach *r, const struct flow *flow)
 
 	for (size_t i = 0; i < flow->subscribes_count; i++) {
 		other = shape_of_topic(r, flow->subscribes[i]);
-		shape = i == 0 ? other : shape_either(&shape, &other);
+		shape = i == 0 ? other : shape_either(r->arena, &shape, &other);
 	}
 	return shape;
 }

@@ -38,10 +38,73 @@ static void add_node(struct shape *shape, struct shape_node node)
 		shape->nodes[shape->count++] = node;
 }
 
-struct shape shape_either(const struct shape *a, const struct shape *b)
+/* ---- made objects ---------------------------------------------------------------------------------------- */
+static const struct made *find_made(const struct shape *object, const char *key)
+{
+	const struct made *made = object->made;
+
+	while (made && strcmp(made->key, key) != 0)
+		made = made->next;
+	return made;
+}
+
+struct shape shape_object(void)
+{
+	return (struct shape){.object = true, .path = ""};
+}
+
+void shape_add(struct arena *arena, struct shape *object, const char *key, const struct shape *shape)
+{
+	struct made *made;
+
+	if (!object->object)
+		return;
+	if (++object->keys > SHAPE_KEYS_MAX) {
+		*object = shape_unknown();
+		return;
+	}
+	made = arena_alloc(arena, sizeof *made);
+	*made = (struct made){key, *shape, object->made};
+	object->made = made; /* the last one of a key is found first */
+}
+
+struct shape shape_plus(struct arena *arena, const struct shape *a, const struct shape *b)
 {
 	struct shape both = *a;
 
+	if (!a->object || !b->object || a->lists > 0 || b->lists > 0)
+		return shape_unknown();
+	for (const struct made *made = b->made; made; made = made->next) {
+		if (find_made(b, made->key) == made)
+			shape_add(arena, &both, made->key, &made->shape);
+	}
+	return both;
+}
+
+static struct shape either_object(struct arena *arena, const struct shape *a, const struct shape *b)
+{
+	struct shape both = *a;
+
+	for (const struct made *made = b->made; made; made = made->next) {
+		const struct made *other = find_made(a, made->key);
+		struct shape shape = other ? shape_either(arena, &other->shape, &made->shape) : made->shape;
+
+		if (find_made(b, made->key) == made)
+			shape_add(arena, &both, made->key, &shape);
+	}
+	return both;
+}
+
+struct shape shape_either(struct arena *arena, const struct shape *a, const struct shape *b)
+{
+	struct shape both = *a;
+
+	if (a->none || b->none)
+		return a->none ? *b : *a;
+	if (a->object && b->object && a->lists == b->lists)
+		return either_object(arena, a, b);
+	if (a->object || b->object)
+		return shape_unknown();
 	if (a->unknown || b->unknown || a->lists != b->lists || a->absent != b->absent)
 		return shape_unknown();
 	for (size_t i = 0; i < b->count; i++)
@@ -288,13 +351,19 @@ enum field shape_field(struct arena *arena, const struct shape *shape, const cha
 {
 	enum field field;
 
-	if (shape->unknown || shape->lists > 0 || shape->count == 0) {
+	if (shape->object && shape->lists == 0) {
+		const struct made *made = find_made(shape, key);
+
+		*into = made ? made->shape : shape_unknown();
+		field = made ? FIELD_KNOWN : FIELD_CLOSED;
+	} else if (shape->unknown || shape->lists > 0 || shape->count == 0) {
 		*into = shape_unknown();
 		return FIELD_UNKNOWN;
+	} else {
+		field = look_for(shape, key, into);
+		if (field != FIELD_KNOWN || into->count == 0 || into->unknown)
+			*into = shape_unknown();
 	}
-	field = look_for(shape, key, into);
-	if (field != FIELD_KNOWN || into->count == 0 || into->unknown)
-		*into = shape_unknown();
 	into->path = arena_printf(arena, is_word(key) ? "%s.%s" : "%s.\"%s\"", shape->path ? shape->path : "", key);
 	return field;
 }
@@ -304,13 +373,14 @@ struct shape shape_items(struct arena *arena, const struct shape *shape)
 	struct shape items;
 	enum field field;
 
-	if (shape->unknown || shape->count == 0)
-		return shape_unknown();
 	if (shape->lists > 0) {
 		items = *shape;
 		items.lists--;
+		items.path = arena_printf(arena, "%s[]", shape->path && *shape->path ? shape->path : ".");
 		return items;
 	}
+	if (shape->unknown || shape->count == 0)
+		return shape_unknown();
 	for (size_t i = 0; i < shape->count; i++) { /* .[] of an object gives its values */
 		if (allows_type(shape->nodes[i].schema, "object") && !json_object_get(shape->nodes[i].schema, "$ref") &&
 		    !json_object_get(shape->nodes[i].schema, "items"))
@@ -363,6 +433,8 @@ const char *shape_nearest(const struct shape *shape, const char *key)
 
 	for (size_t i = 0; i < shape->count; i++)
 		collect_names(&shape->nodes[i], shape->nodes[i].schema, names, &n, 0);
+	for (const struct made *made = shape->made; made && n < NAMES_MAX; made = made->next)
+		names[n++] = made->key;
 	return nearest_name(span_of(key), names, n);
 }
 

@@ -1,4 +1,5 @@
-/* What is known of a value by its contracts: a set of schemas, any of which it may have. Only what is certain is said;
+/* What is known of a value: by its contracts, a set of schemas, any of which it may have; or by the program that makes
+ * it, its keys. Only what is certain is said;
  * anything that a schema leaves to chance is unknown. Values are small and copied. */
 #ifndef FERRULE_CONFIG_SHAPE_H
 #define FERRULE_CONFIG_SHAPE_H
@@ -8,17 +9,28 @@
 #include "base/mem.h"
 
 #define SHAPE_MAX 12
+#define SHAPE_KEYS_MAX 300 /* an object with more of them is not followed */
 
 struct shape {
-	bool unknown;       /* nothing is known, and nothing can be wrong */
-	bool absent;        /* there is no body yet */
-	unsigned lists;     /* arrays around it that an expression made */
+	bool unknown; /* nothing is known, and nothing can be wrong */
+	bool absent;  /* there is no body yet */
+	bool none;    /* no value comes of it at all */
+	bool object;  /* made with these keys and no others; no schemas then */
+	unsigned keys;
+	const struct made *made;
+	unsigned lists; /* arrays around it that an expression made */
 	size_t count;
 	struct shape_node {
 		const json_t *schema, *root;
 		const char *contract; /* "order/v1" */
 	} nodes[SHAPE_MAX];
 	const char *path; /* as it was reached, ".customer"; for people */
+};
+
+struct made { /* a key of an object that a program makes */
+	const char *key;
+	struct shape shape;
+	const struct made *next;
 };
 
 enum field {
@@ -31,7 +43,11 @@ enum field {
 
 struct shape shape_unknown(void);
 struct shape shape_of(const json_t *schema, const char *contract);
-struct shape shape_either(const struct shape *, const struct shape *);
+struct shape shape_either(struct arena *, const struct shape *, const struct shape *);
+struct shape shape_object(void); /* made, without a key */
+void shape_add(struct arena *, struct shape *object, const char *key, const struct shape *);
+/* `+` of two objects: the keys of both, the second's before the first's. Unknown, unless both were made. */
+struct shape shape_plus(struct arena *, const struct shape *, const struct shape *);
 /* The value of a key; `into` is what is known of it. */
 enum field shape_field(struct arena *, const struct shape *, const char *key, struct shape *into);
 /* What a list holds. */

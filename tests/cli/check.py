@@ -1,0 +1,175 @@
+#!/usr/bin/env python3
+"""`ferrule check` as people and CI type it: exit codes, SARIF, environments, the limit, and what it keeps for the second time."""
+import json
+import os
+import re
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(os.path.dirname(HERE), "e2e"))
+from bed import FERRULE, Skip, check, equal, main, test  # noqa: E402
+
+FLOW = """
+flow: orders
+owner: me
+from: {file: 'in/*.json', after: archive}
+steps:
+  - decode: json
+  - filter: .lines | length > 0
+  - map: thing.jq
+to: {file: '${OUT:out}/$(.number).json', create: yes}
+effect: rename
+"""
+
+
+def site_of(site):
+    site.flow(FLOW)
+    site.write("mappings/thing.jq", "{number: .n}\n")
+
+
+def ferrule(site, *words, **options):
+    done = subprocess.run([FERRULE, "check", site.at("."), *words], capture_output=True, text=True, **options)
+    return done.returncode, done.stdout, done.stderr
+
+
+def cached(site):
+    return sorted(os.listdir(site.at("data/check"))) if os.path.isdir(site.at("data/check")) else []
+
+
+@test("exit codes are 0 without errors, 1 with one, 2 for a wrong line and 3 without a site")
+def codes(site):
+    site_of(site)
+    equal(ferrule(site)[0], 0)
+    equal(ferrule(site, "--sarif", "--json")[0], 2)
+    equal(ferrule(site, "--limit", "x")[0], 2)
+    equal(ferrule(site, "--env", "nowhere")[0], 3)
+    site.write("mappings/thing.jq", "{number: .n\n")
+    code, out, _ = ferrule(site)
+    equal(code, 1)
+    check(re.search(r"^mappings/thing.jq:1:12: error: syntax error, unexpected end", out, re.M), out)
+
+
+@test("the second check says the same from what was kept, and looks again when anything changes")
+def second(site):
+    site_of(site)
+    site.write("mappings/thing.jq", "{number: .n} | nothing\n")
+    first = ferrule(site)
+    equal(cached(site), ["site.json"])
+    kept = json.load(open(site.at("data/check/site.json")))
+    kept["findings"][0]["message"] = "said from what was kept"
+    json.dump(kept, open(site.at("data/check/site.json"), "w"))
+    check("said from what was kept" in ferrule(site)[1], "it looked again")
+    equal(ferrule(site, "--fresh"), first, "--fresh")
+    equal(ferrule(site), first, "after --fresh")
+    site.write("mappings/thing.jq", "{number: .n} | nothings\n")
+    check("nothings/0" in ferrule(site)[1], "a changed file")
+    site.write("mappings/thing.jq", "{number: .n}\n")
+    equal(ferrule(site)[0], 0)
+    equal(ferrule(site, env={**os.environ, "OUT": "elsewhere"})[0], 0)
+    site.flow(FLOW.replace("owner: me", "owner: me\nrunbook: late.md"))
+    check("runbook late.md is not there" in ferrule(site)[1])
+    site.write("late.md", "wait\n")
+    check("runbook" not in ferrule(site)[1], "a runbook that came")
+
+
+@test("a damaged note is nothing, and so is a folder that cannot be written")
+def unwritable(site):
+    site_of(site)
+    site.write("mappings/thing.jq", "{number: .n} | nothing\n")
+    first = ferrule(site)
+    for text in ("", "{", '{"key": 5}', "[" * 100000):
+        site.write("data/check/site.json", text)
+        equal(ferrule(site), first, f"after {text[:20]!r}")
+    subprocess.run(["rm", "-rf", site.at("data")], check=True)
+    site.write("data", "a file stands where the directory would be")
+    equal(ferrule(site), first, "data is a file")
+    os.remove(site.at("data"))
+    if os.geteuid() == 0:
+        raise Skip("root may write anywhere")
+    os.chmod(site.at("."), 0o555)
+    try:
+        equal(ferrule(site), first, "read-only")
+    finally:
+        os.chmod(site.at("."), 0o755)
+
+
+@test("what is kept tells git to leave it alone, and lies where nobody else can write")
+def polite(site):
+    site_of(site)
+    subprocess.run(["rm", "-rf", site.at("data")], check=True)
+    ferrule(site)
+    equal(open(site.at("data/.gitignore")).read(), "*\n")
+    equal(os.stat(site.at("data/check")).st_mode & 0o777, 0o700)
+    subprocess.run(["rm", "-rf", site.at("data")], check=True)
+    os.chmod(site.at("."), 0o777)
+    ferrule(site)
+    check(not os.path.exists(site.at("data")), "it wrote into a folder that others may write to")
+
+
+@test("--env all tells what is wrong in one environment only with its name")
+def environments(site):
+    site_of(site)
+    site.flow(FLOW + "timeouts: 5\nretry: {for: '${PATIENCE}'}\n")
+    site.write("environments/dev.yaml", "PATIENCE: 1h\n")
+    site.write("environments/prod.yaml", "PATIENCE: long\n")
+    code, out, _ = ferrule(site, "--env", "all")
+    equal(code, 1)
+    lines = [line for line in out.splitlines() if ": error: " in line]
+    equal(len(lines), 2, out)
+    check(lines[0].endswith("(environment prod)") != lines[1].endswith("(environment prod)"), out)
+    equal(cached(site), ["env-dev.json", "env-prod.json"])
+    findings = json.loads(ferrule(site, "--env", "all", "--json")[1])["findings"]
+    equal([f.get("scope") for f in findings if "PATIENCE" not in f["message"]].count("environment prod"), 1, findings)
+
+
+@test("--limit shows so many and tells how many more")
+def limit(site):
+    site_of(site)
+    site.flow(FLOW + "".join(f"key{n}: x\n" for n in range(30)))
+    code, out, _ = ferrule(site, "--limit", "10")
+    equal(code, 1)
+    equal(out.count(": error: "), 10)
+    check("and 20 more" in out and "30 errors" in out, out)
+    answer = json.loads(ferrule(site, "--limit", "10", "--json")[1])
+    equal((answer["errors"], len(answer["findings"]), answer["more"]), (30, 10, 20))
+    equal(len(json.loads(ferrule(site, "--limit", "10", "--sarif")[1])["runs"][0]["results"]), 30)
+
+
+@test("SARIF has a rule for every code, and results that point to them and into the site")
+def sarif(site):
+    site_of(site)
+    site.write("mappings/thing.jq", "{number: .n\n")
+    site.write("mappings/old one.jq", ".\n")
+    site.flow(FLOW.replace("owner: me", "ownr: me"))
+    code, out, _ = ferrule(site, "--sarif")
+    equal(code, 1)
+    log = json.loads(out)
+    equal(log["version"], "2.1.0")
+    run, = log["runs"]
+    rules = run["tool"]["driver"]["rules"]
+    codes = {c["code"]: c for c in json.loads(ferrule(site, "--codes", "--json")[1])["codes"]}
+    equal([r["id"] for r in rules], list(codes))
+    check(run["originalUriBaseIds"]["SITE"]["uri"].startswith("file:///") and run["originalUriBaseIds"]["SITE"]["uri"].endswith("/"))
+    check(run["results"], "no results")
+    for result in run["results"]:
+        equal(rules[result["ruleIndex"]]["id"], result["ruleId"])
+        check(result["level"] in ("error", "warning") and result["message"]["text"], result)
+        place = result["locations"][0]["physicalLocation"]
+        equal(place["artifactLocation"]["uriBaseId"], "SITE")
+        check(os.path.exists(site.at(place["artifactLocation"]["uri"].replace("%20", " "))), place)
+        check(place["region"]["startLine"] >= 1 and place["region"].get("startColumn", 1) >= 1, place)
+        check(len(result["partialFingerprints"]["ferrule/v1"]) == 64, result)
+
+
+@test("--codes lists each code once, with a sentence")
+def listed(site):
+    site_of(site)
+    code, out, _ = ferrule(site, "--codes")
+    equal(code, 0)
+    names = [line.split()[0] for line in out.splitlines()]
+    equal(names, sorted(set(names)))
+    check(all(re.match(r"[a-z.-]+ +(error|warning) +\S", line) for line in out.splitlines()), out)
+
+
+main()
