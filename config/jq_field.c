@@ -96,6 +96,7 @@ static const char *const envelope[] = {
 	"id",          "source",     "type",        "subject",    "datacontenttype", "correlationid", "flow",
 	"name",        "time",       "attempt",     "keys",       "headers",         "path",          "position",
 	"group",       "generation", "group_index", "group_size", "facts",           "interchange",   "transaction",
+	"collected",
 	"causationid", "sequence",   NULL};
 
 void jq_envelope(struct walk *w, const struct jq_token *token)

@@ -58,6 +58,8 @@ int store_held_released(struct store *, int64_t collection, const int64_t *membe
 /* The sequence goes on with the lowest number that waits. */
 int store_sequence_skip(struct store *, int64_t collection, int64_t now, struct error *);
 int store_held_next(struct store *, int64_t *due, struct error *); /* of open ones; INT64_MAX: none */
+/* Does anything wait in the step before this queue? */
+int store_held_before(struct store *, const char *queue, bool *any, struct error *);
 int store_held_waits(struct store *, bool *any, struct error *);   /* is one closing, or not cleaned yet? */
 
 #endif

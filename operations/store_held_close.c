@@ -179,3 +179,15 @@ int store_held_waits(struct store *store, bool *any, struct error *error)
 	*any = n > 0;
 	return 0;
 }
+
+int store_held_before(struct store *store, const char *queue, bool *any, struct error *error)
+{
+	struct value value = STORE_TEXT(queue);
+	int64_t n = 0;
+
+	if (db_run(store->db, "SELECT count(*) FROM collections WHERE queue = $1 AND state IN (0, 1) AND members > 0",
+		   &value, 1, store_take_number, &n, error))
+		return -1;
+	*any = n > 0;
+	return 0;
+}

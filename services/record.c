@@ -51,11 +51,12 @@ static void settled(void *arg, const struct error *error)
 }
 
 /* What the broker itself gave up, after far more deliveries than ours ever are: a dead letter like any other. */
-static void bury(struct unit *unit, struct delivery *delivery)
+static void bury(struct worker *worker, struct unit *unit, struct delivery *delivery)
 {
 	const struct message *message = delivery->message;
 	struct span queue = message_attr_find(message, "backstop.queue"),
 		    reason = message_attr_find(message, "backstop.reason");
+	const struct topology_queue *spec = topology_find(worker->topology, queue);
 	char *name = mem_span_dup(queue);
 	struct error why;
 	struct dead dead = {.message = message,
@@ -70,6 +71,8 @@ static void bury(struct unit *unit, struct delivery *delivery)
 	log_warn("record", message->correlationid, "dead queue=%s code=%s error=\"%s\"", name, why.code, why.text);
 	unit_dead(unit, &dead);
 	unit_record(unit, &record);
+	for (size_t i = 0; spec && message->group.len && message->group_index && i < spec->gathers_count; i++)
+		unit_gap(unit, spec->gathers[i], message->group, message->generation, message->group_index, GAP_DEAD);
 	free(name);
 }
 
@@ -110,7 +113,7 @@ static void commit(struct batch *batch)
 
 	for (size_t i = 0; i < batch->count; i++) {
 		if (!strcmp(batch->deliveries[i]->queue, QUEUE_BACKSTOP))
-			bury(unit, batch->deliveries[i]);
+			bury(batch->worker, unit, batch->deliveries[i]);
 		unit_settle(unit, batch->deliveries[i]);
 	}
 	if (unit_commit(unit, settled, batch, &error))

@@ -18,14 +18,15 @@ struct result {
 	struct message *message; /* NULL until the first member */
 	struct buf body;
 	char id[ID_TEXT];
-	int64_t count;
+	int64_t count, lost; /* lost: what could not be read, and is dead */
 };
 
-static bool partial(const json_t *collection)
+static bool partial(const struct result *result)
 {
+	const json_t *collection = result->collection;
 	bool group = steward_number(collection, "size") || steward_number(collection, "filled");
 
-	return group && (steward_number(collection, "missing") || steward_number(collection, "dead") ||
+	return group && (steward_number(collection, "missing") || steward_number(collection, "dead") || result->lost ||
 			 !steward_number(collection, "size"));
 }
 
@@ -42,7 +43,7 @@ static int set_collected(const struct result *result, struct message *message, s
 	collected =
 		json_pack("{s:s s:I s:I s:I s:I s:s s:s s:s s:I}", "key", steward_text(from, "key"), "count",
 			  (json_int_t)result->count, "missing", (json_int_t)steward_number(from, "missing"), "dead",
-			  (json_int_t)steward_number(from, "dead"), "dropped",
+			  (json_int_t)(steward_number(from, "dead") + result->lost), "dropped",
 			  (json_int_t)steward_number(from, "dropped"), "reason", steward_text(from, "reason"), "first",
 			  first, "last", last, "generation", (json_int_t)steward_number(from, "generation"));
 	text = json_dumps(collected, JSON_COMPACT);
@@ -85,12 +86,21 @@ static void begin(struct result *result, const struct message *first)
 	message_order(message, flow, id_hash(&key) | 1);
 }
 
+/* 1: it cannot be read any more, and is a dead letter by itself. */
 static int add_body(struct result *result, struct message *member, struct error *error)
 {
+	struct error why = {0};
+
 	if (!member->body)
-		member->body = vault_get_new(result->worker->vault, member->body_ref, error);
-	if (!member->body)
+		member->body = vault_get_new(result->worker->vault, member->body_ref, &why);
+	if (!member->body && why.class != ERROR_REJECT) {
+		*error = why;
 		return -1;
+	}
+	if (!member->body) {
+		result->lost++;
+		return steward_bury(result->worker, result->unit, result->collection, member, &why) ? -1 : 1;
+	}
 	buf_char(&result->body, result->count ? ',' : '[');
 	return reader_all(member->body, &result->body, error);
 }
@@ -108,8 +118,11 @@ static int add(struct result *result, const json_t *one, struct error *error)
 		return -1;
 	if (!result->message)
 		begin(result, member);
-	if (add_body(result, member, error))
+	status = add_body(result, member, error);
+	if (status) {
+		status = status < 0 ? -1 : 0;
 		goto done;
+	}
 	for (size_t i = 0; i < member->keys_count && result->message->keys_count < MESSAGE_KEYS_MAX; i++)
 		message_key(result->message, member->keys[i].name, member->keys[i].value, NULL);
 	detail = json_pack("{s:s s:s s:s}", "result", result->id, "key", steward_text(result->collection, "key"),
@@ -123,6 +136,15 @@ static int add(struct result *result, const json_t *one, struct error *error)
 done:
 	message_free(member);
 	return status;
+}
+
+/* A unit has a size: what is recorded of many members goes before. It may be recorded twice. */
+static int records_go(struct result *result, struct error *error)
+{
+	struct unit *unit = result->unit;
+
+	result->unit = unit_new(result->worker->queue);
+	return unit_commit_within(unit, STEWARD_COMMIT_MS, error);
 }
 
 static int add_all(struct result *result, struct error *error)
@@ -146,6 +168,8 @@ static int add_all(struct result *result, struct error *error)
 		}
 		more = json_is_true(json_object_get(page, "more"));
 		json_decref(page);
+		if (more && records_go(result, error))
+			return -1;
 	}
 	buf_char(&result->body, ']');
 	return result->body.full
@@ -180,10 +204,21 @@ static int bury(struct result *result, struct error *error)
 	error_set(&why, ERROR_REJECT, "collect.partial",
 		  "a group of %lld has %lld: %lld missing, %lld dead; a replay goes on with what there is",
 		  (long long)steward_number(from, "size"), (long long)result->count,
-		  (long long)steward_number(from, "missing"), (long long)steward_number(from, "dead"));
+		  (long long)steward_number(from, "missing"), (long long)(steward_number(from, "dead") + result->lost));
 	return steward_bury(result->worker, result->unit, from, result->message, &why)
 		       ? error_set(error, ERROR_RETRY, "queue.window", "the refusal could not be told")
 		       : 0;
+}
+
+/* With long keys, names and labels together an envelope may pass its limit: then it does without the keys. */
+static void shorten(struct message *message)
+{
+	struct buf envelope;
+
+	buf_init(&envelope, MESSAGE_ENVELOPE_MAX);
+	if (message_encode(message, &envelope, NULL))
+		message->keys_count = 0;
+	buf_free(&envelope);
 }
 
 static int publish(struct result *result, struct error *error)
@@ -196,8 +231,9 @@ static int publish(struct result *result, struct error *error)
 	message_set(result->message, &result->message->position, span_of(position));
 	if (set_collected(result, result->message, error) || set_body(result, error))
 		return -1;
+	shorten(result->message);
 	FAULT("steward.made");
-	return partial(from) && !strcmp(steward_text(from, "policy"), "reject")
+	return partial(result) && !strcmp(steward_text(from, "policy"), "reject")
 		       ? bury(result, error)
 		       : steward_publish(result->worker, result->unit, from, result->message, error);
 }
@@ -212,7 +248,7 @@ int steward_collect(struct worker *worker, const json_t *collection, struct erro
 	buf_init(&result.body, (size_t)steward_number(collection, "bytes") + 4096);
 	if (add_all(&result, error))
 		goto done;
-	if (result.message && publish(&result, error))
+	if (result.count && publish(&result, error))
 		goto done;
 	unit_change(result.unit, "held.closed", json_pack("{s:I}", "number", number));
 	status = unit_commit_within(result.unit, STEWARD_COMMIT_MS, error);

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Durable steps: collect, resequence, dedupe. On the spool, and on a real RabbitMQ with a real PostgreSQL."""
 import json
+import os
 import time
 
 from bed import Site, Target, check, equal, main, read, test, wait
@@ -224,6 +225,73 @@ def sequence(site, gap="hold", within="1h"):
 
 def put(site, folder, k, n, **more):
     site.drop(f"{folder}/{k}-{n}-{len(more)}.json", dict(k=k, n=n, **more))
+
+
+def interchange(transactions):
+    """An X12 interchange with that many purchase orders."""
+    out = ["ISA*00*          *00*          *ZZ*ACME           *ZZ*HQ             *260101*1200*U*00401*000000001*0*P*>",
+           "GS*PO*ACME*HQ*20260101*1200*1*X*004010"]
+    for n in range(1, transactions + 1):
+        out += [f"ST*850*{n:04d}", f"BEG*00*SA*PO-{n}**20260101", f"SE*3*{n:04d}"]
+    return "~".join(out + [f"GE*{transactions}*1", "IEA*1*000000001"]) + "~"
+
+
+@test("the transactions of an interchange are a group, whose size is known at its end; one that dies is missed")
+def transactions(site):
+    site.flow("""
+flow: orders
+owner: tests
+from: {file: 'in/*.edi', after: delete, age: 0s, interval: 50ms}
+steps:
+  - decode: x12
+  - split: {by: transaction, id: [.transaction.control]}
+  - map: {jq: '.segments[0][3] | if . == "PO-3" then error("no") else {number: .} end'}
+  - collect: {by: group, partial: pass}
+  - map: {jq: '{all: [.[].number], c: $envelope.collected}'}
+to: {file: 'out/$(.c.count).json', exists: refuse, create: yes}
+effect: rename
+""")
+    site.drop("in/a.edi", interchange(5))
+    site.run_until_idle()
+    equal(out(site, "4.json")["all"], ["PO-1", "PO-2", "PO-4", "PO-5"], "the others")
+    equal(out(site, "4.json")["c"]["dead"], 1, "is told")
+
+
+@test("a size closes, a large result lies in the vault, and another key closes with `change`")
+def large(site):
+    site.flow("""
+flow: sized
+owner: tests
+from: {file: 'in/*.json', after: delete, age: 0s, interval: 50ms}
+steps:
+  - decode: json
+  - split: '.lines[]'
+  - collect: {by: .k, size: 300KB, change: on}
+  - map: {jq: '{k: .[0].k, n: length, c: $envelope.collected}'}
+to: {file: 'out/$(.k)-$(.c.generation).json', exists: refuse, create: yes}
+effect: rename
+""")
+    lines = [{"k": "a", "text": "x" * 80_000} for _ in range(4)] + [{"k": "b", "text": ""}]
+    site.drop("in/a.json", {"lines": lines})
+    site.run_until_idle()
+    equal((out(site, "a-1.json")["n"], out(site, "a-1.json")["c"]["reason"]), (3, "size"), "closed by size")
+    equal((out(site, "a-2.json")["n"], out(site, "a-2.json")["c"]["reason"]), (1, "change"), "closed by another key")
+
+
+@test("what waits goes on under its revision, also when a reload has taken its flow away, and its steward was killed")
+def gone(site):
+    site.flow(BY_COUNT.replace("within: 1h", "within: 3s"))
+    site.start()
+    site.drop("in/a.json", {"lines": [{"customer": "a", "n": n} for n in (1, 2)]})
+    wait(lambda: site.ask("collect", "list")["collections"], 10, "the collection")
+    os.unlink(site.at("flows/counted.yaml"))
+    site.flow(FIRST.replace("in/*", "other/*"))
+    site.reload()
+    for pid in site.processes()["steward"]:
+        os.kill(pid, 9)
+    site.wait_files("out", 1)
+    equal(out(site, "a-1.json")["all"], [1, 2], "its members")
+    equal(site.dead(), [], "dead letters")
 
 
 def in_order(site, servers=None):

@@ -10,7 +10,8 @@
 
 static const struct transformer_ops *const all[] = {&decode_transformer, &encode_transformer,   &filter_transformer,
 						    &enrich_transformer, &remember_transformer, &map_transformer,
-						    &route_transformer,  &split_transformer,    &validate_transformer};
+						    &route_transformer,  &split_transformer,    &validate_transformer,
+						    &collect_transformer, &dedupe_transformer,  &resequence_transformer};
 
 static const char *text_at(struct made_chain *made, const struct node *node, const char *key)
 {
@@ -215,6 +216,44 @@ static int put_line(struct came *came, json_t *line)
 	return 0;
 }
 
+/* What a durable step says of what waits in it. */
+static void put_hold(json_t *line, const struct chain_output *output)
+{
+	static const char *const policies[] = {"reject", "pass", "hold"};
+	const struct hold *hold = output->hold;
+	json_t *held = json_pack("{s:s s:s}", "step", output->step, "policy", policies[hold->policy]);
+
+	put_span(held, "key", hold->label);
+	if (hold->count)
+		json_object_set_new(held, "count", json_integer((json_int_t)hold->count));
+	if (hold->bytes)
+		json_object_set_new(held, "bytes", json_integer((json_int_t)hold->bytes));
+	if (hold->within_ms)
+		json_object_set_new(held, "within", json_integer(hold->within_ms));
+	if (hold->at_minute >= 0)
+		json_object_set_new(held, "at", json_integer(hold->at_minute));
+	if (hold->group)
+		json_object_set_new(held, "place",
+				    json_sprintf("%u of %u", (unsigned)hold->place, (unsigned)hold->group_size));
+	if (hold->kind == HOLD_SEQUENCE)
+		json_object_set_new(held, "number", json_integer(hold->number));
+	if (hold->everywhere)
+		json_object_set_new(held, "everywhere", json_true());
+	json_object_set_new(line, "held", held);
+}
+
+static int on_group(void *arg, struct span group, uint32_t size, struct error *error)
+{
+	struct came *came = arg;
+	json_t *line = json_object();
+
+	if (!came->with_groups)
+		return json_decref(line), 0;
+	put_span(line, "group", group);
+	json_object_set_new(line, "size", json_integer(size));
+	return put_line(came, line);
+}
+
 static int on_publish(void *arg, const struct chain_output *output, struct error *error)
 {
 	struct came *came = arg;
@@ -226,6 +265,8 @@ static int on_publish(void *arg, const struct chain_output *output, struct error
 	assert_int_equal(reader_all(output->body, &body, error), 0);
 	if (output->topic)
 		json_object_set_new(line, "topic", json_string(output->topic));
+	if (output->hold)
+		put_hold(line, output);
 	put_span(line, "path", output->item->path);
 	put_span(line, "position", output->item->position);
 	put_span(line, "contract", output->item->contract);
@@ -316,7 +357,8 @@ int made_chain_run(struct made_chain *made, struct span body, struct span part, 
 				      .dead = on_dead,
 				      .drop = on_drop,
 				      .lookup = on_lookup,
-				      .remember = on_remember};
+				      .remember = on_remember,
+				      .group = on_group};
 	struct message *message = message_new();
 	const char *type = json_string_value(json_object_get(made->config, "media_type"));
 	int result;
@@ -324,6 +366,7 @@ int made_chain_run(struct made_chain *made, struct span body, struct span part, 
 	buf_reset(&came->lines);
 	came->stores = json_object_get(made->config, "stores");
 	came->asked = 0;
+	came->with_groups = json_is_true(json_object_get(made->config, "groups"));
 	came->published = came->dead = came->dropped = 0;
 	came->lines.max = 64 << 20;
 	memset(&message->id, 7, sizeof message->id);

@@ -21,7 +21,7 @@ void made_chain_free(struct made_chain *);
 
 struct came {
 	struct buf lines;
-	bool with_ids;
+	bool with_ids, with_groups; /* "groups": true in the config: a line for each group that is told at its end */
 	unsigned published, dead, dropped, asked; /* asked: questions to the store */
 	json_t *stores;                           /* borrowed */
 	size_t content_len;
