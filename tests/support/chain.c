@@ -8,10 +8,10 @@
 #include "base/tree.h"
 #include "tests/support/support.h"
 
-static const struct transformer_ops *const all[] = {&decode_transformer, &encode_transformer,   &filter_transformer,
-						    &enrich_transformer, &remember_transformer, &map_transformer,
-						    &route_transformer,  &split_transformer,    &validate_transformer,
-						    &collect_transformer, &dedupe_transformer,  &resequence_transformer};
+static const struct transformer_ops *const all[] = {
+	&collect_transformer, &decode_transformer, &dedupe_transformer,     &encode_transformer,
+	&enrich_transformer,  &filter_transformer, &map_transformer,        &remember_transformer,
+	&route_transformer,   &split_transformer,  &resequence_transformer, &validate_transformer};
 
 static const char *text_at(struct made_chain *made, const struct node *node, const char *key)
 {
