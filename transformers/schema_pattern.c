@@ -14,6 +14,8 @@
 
 #define REWRITTEN_MAX (PATTERN_MAX * 32)
 #define NESTED_MAX 200
+#define HEAP_KEPT_KIB 64 /* what a pattern keeps from one match to the next */
+#define HEAP_MAX_KIB (64 * 1024)
 
 struct pattern {
 	char *text;
@@ -379,7 +381,6 @@ struct pattern *pattern_new(struct span text, struct error *error)
 	pattern->limits = pcre2_match_context_create(NULL);
 	if (!pattern->match || !pattern->limits)
 		abort();
-	pcre2_set_heap_limit(pattern->limits, 64 * 1024); /* KiB */
 	return pattern;
 }
 
@@ -394,6 +395,26 @@ void pattern_free(struct pattern *pattern)
 	free(pattern);
 }
 
+/* With memory of its own, which is not kept: a match that needs much is rare. */
+static int match_at_length(const struct pattern *pattern, struct span text)
+{
+	pcre2_match_data *match = pcre2_match_data_create(1, NULL);
+	int found;
+
+	if (!match)
+		abort();
+	pcre2_set_heap_limit(pattern->limits, HEAP_MAX_KIB);
+	found = pcre2_match(pattern->code, (PCRE2_SPTR)(text.data ? text.data : ""), text.len, 0, 0, match,
+			    pattern->limits);
+	pcre2_match_data_free(match);
+	return found;
+}
+
+static bool is_limit(int found)
+{
+	return found == PCRE2_ERROR_MATCHLIMIT || found == PCRE2_ERROR_HEAPLIMIT;
+}
+
 /* PCRE2 does not tell how many steps a match took, only that they were too many: so it is tried with few first. */
 int pattern_match(const struct pattern *pattern, struct span text, size_t *work)
 {
@@ -405,10 +426,12 @@ int pattern_match(const struct pattern *pattern, struct span text, size_t *work)
 
 	if (text.len > PATTERN_TEXT_MAX)
 		return -1;
-	for (size_t i = 0; i < 3 && found == PCRE2_ERROR_MATCHLIMIT; i++) {
+	for (size_t i = 0; i < 3 && is_limit(found); i++) {
 		pcre2_set_match_limit(pattern->limits, tries[i].steps);
-		found = pcre2_match(pattern->code, (PCRE2_SPTR)(text.data ? text.data : ""), text.len, 0, 0,
-				    pattern->match, pattern->limits);
+		pcre2_set_heap_limit(pattern->limits, HEAP_KEPT_KIB);
+		found = i ? match_at_length(pattern, text)
+			  : pcre2_match(pattern->code, (PCRE2_SPTR)(text.data ? text.data : ""), text.len, 0, 0,
+					pattern->match, pattern->limits);
 		if (work)
 			*work += tries[i].work;
 	}
