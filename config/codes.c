@@ -44,6 +44,7 @@ const struct finding_code finding_codes[] = {
 	{"endpoint.later", E, "This kind of endpoint is not in this version yet"},
 	{"endpoint.shared", E, "Two flows deliver to files of the same names"},
 	{"endpoint.taken", E, "Two flows receive from the same place, and would take each other's documents"},
+	{"endpoint.unnamed", W, "A second source of a flow has no name, so that its place in the list is its identity"},
 	{"enrich.as", E, "The place that an enrich writes to is not a path such as .price"},
 	{"enrich.column", E, "A table has no such column"},
 	{"enrich.default", E, "`missing: default` and `default` are not both there"},

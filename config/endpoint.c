@@ -267,6 +267,10 @@ int load_source(struct load *load, const char *flow, const struct node *node, si
 	into->endpoint.name = common.name  ? common.name
 			      : index == 0 ? flow
 					   : arena_printf(load->arena, "%s.%zu", flow, index + 1);
+	if (!common.name && index > 0)
+		load_warning(load, node->place, "endpoint.unnamed",
+			     "give this source a name: without one it is number %zu of its flow, and after a change of "
+			     "places in the list its documents are new ones", index + 1);
 	if (common.name || index > 0)
 		take_name(load, &(struct known_name){into->endpoint.name, flow, NAME_SOURCE, node->place});
 	take_place(load, adapter, pair, flow);

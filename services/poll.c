@@ -239,7 +239,9 @@ static bool is_held(struct worker *worker, struct poll *poll)
 	json_array_foreach(json_object_get(answer, "holds"), i, hold) {
 		const char *name = json_string_value(json_object_get(hold, "name"));
 
-		if (name && (!strcmp(name, worker->endpoint) || (poll->source->endpoint.system &&
+		/* the flow's name means the flow: what arrives for it is received all the same, from all its sources */
+		if (name && strcmp(name, poll->source->endpoint.flow) &&
+		    (!strcmp(name, worker->endpoint) || (poll->source->endpoint.system &&
 								 !strcmp(name, poll->source->endpoint.system))))
 			poll->held = true;
 	}

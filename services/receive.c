@@ -98,7 +98,7 @@ static struct message *make_message(const struct site *site, const struct flow *
 	struct message *message = message_new();
 	struct span parts[4] = {span_of("source"), span_of(flow->name), span_of(endpoint->name), id_span(identity)};
 	struct span timed_parts[6] = {parts[0], parts[1], parts[2], parts[3], SPAN_NONE, document->name};
-	char text[ID_TEXT], time[CLOCK_TEXT];
+	char text[ID_TEXT], time[CLOCK_TEXT], from[200];
 
 	clock_format(document->time_ms, time);
 	timed_parts[4] = span_of(time);
@@ -106,7 +106,7 @@ static struct message *make_message(const struct site *site, const struct flow *
 	id_hex(&message->id, text);
 	message_set(message, &message->correlationid, span_of(text));
 	message_set(message, &message->source,
-		    span_make(text, (size_t)snprintf(text, sizeof text, "/%.60s", site->name)));
+		    span_make(from, (size_t)snprintf(from, sizeof from, "/%.80s/%.80s", site->name, endpoint->name)));
 	message_set(message, &message->type, SPAN_LITERAL("ferrule.document.v1"));
 	message_set(message, &message->subject, document->name);
 	message_set(message, &message->datacontenttype, document->media_type);

@@ -3,10 +3,13 @@
 import json
 import os
 import sys
+import time
+import urllib.request
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
-from bed import check, equal, has_faults, main, read, test, wait  # noqa: E402
+from bed import check, equal, free_port, has_faults, main, read, test, wait  # noqa: E402
+from servers import Servers  # noqa: E402
 
 
 def sink(name, topic):
@@ -165,6 +168,99 @@ def partners(site):
     letter = site.dead()[0]
     equal(letter["cause"], "map.partner", "the cause")
     check("known are ACME, BETA" in letter["reason"], letter["reason"])
+
+
+SOURCES = """
+flow: orders
+owner: test
+from:
+  - {file: 'a/*.json', after: archive, age: 0s, interval: 100ms}
+  - {file: 'b/*.json', name: second, after: delete, age: 0s, interval: 100ms}
+  - {webhook: /orders, name: hook, verify: none}
+steps:
+  - decode: json
+  - map: {jq: '. + {from: $envelope.source}'}
+publish: done.v1
+"""
+
+
+def several_sources(site):
+    port = free_port()
+    with open(site.at("site.yaml"), "a") as file:
+        file.write(f"listen: {{http: {{port: {port}}}}}\n")
+    site.flow(SOURCES)
+    site.flow(sink("good", "done.v1").replace("$(.n).json", "$(.n)-$($envelope.id).json"))
+    for folder in "ab":
+        os.makedirs(site.at(folder))
+
+    def told(n, event):
+        request = urllib.request.Request(f"http://127.0.0.1:{port}/orders", json.dumps({"n": n}).encode(),
+                                         {"content-type": "application/json", "webhook-id": event})
+        return urllib.request.urlopen(request, timeout=10).status
+
+    site.start()
+    site.drop("a/x.json", {"n": 1})
+    site.drop("b/x.json", {"n": 1})
+    equal(told(1, "evt-1"), 202, "a webhook")
+    site.wait_files("good", 3, 20)
+    equal([name.split("-")[0] for name in site.files("good")], ["1", "1", "1"], "the same document from three sources is three")
+    equal(sorted(d["from"] for d in contents(site, "good")), ["/e2e/hook", "/e2e/orders", "/e2e/second"], "their sources")
+    site.drop("a/y.json", {"n": 1})
+    site.drop("b/y.json", {"n": 1})
+    equal(told(1, "evt-1"), 202, "the same event again")
+    wait(lambda: not site.files("a") and not site.files("b"), 10, "both files to be taken")
+    site.idle()
+    equal(len(site.files("good")), 3, "after the same came again from each")
+    endpoints = site.status()["endpoints"]
+    check({"orders", "second"} <= set(endpoints), endpoints)
+    site.do("hold", "second", "--until", "10m")
+    time.sleep(1.2)  # holds are asked for once a second
+    site.drop("b/z.json", {"n": 2})
+    site.drop("a/z.json", {"n": 3})
+    wait(lambda: any(name.startswith("3-") for name in site.files("good")), 10, "the other source to go on")
+    time.sleep(0.5)
+    equal(site.files("b"), ["z.json"], "what lies in the source that is held")
+    site.do("resume", "second")
+    wait(lambda: any(name.startswith("2-") for name in site.files("good")), 10, "the source that goes on")
+    site.do("hold", "orders", "--until", "10m")  # the flow: everything is received, and waits
+    time.sleep(1.2)
+    for n, folder in ((4, "a"), (5, "b")):
+        site.drop(f"{folder}/{n}.json", {"n": n})
+    equal(told(6, "evt-6"), 202, "a webhook of a flow that is held")
+    wait(lambda: not site.files("a") and not site.files("b"), 10, "both sources of a held flow to receive")
+    equal(len(site.files("good")), 5, "delivered by a flow that is held")
+    site.kill_all()
+    site.do("resume", "orders")
+    site.start()
+    site.wait_files("good", 8, 20)
+    site.drop("b/again.json", {"n": 5})
+    wait(lambda: not site.files("b"), 10, "the file to be taken")
+    site.idle()
+    equal(sorted(name.split("-")[0] for name in site.files("good")), ["1", "1", "1", "2", "3", "4", "5", "6"], "in all")
+    equal(site.dead(), [], "dead letters")
+    site.stop()
+
+
+@test("several sources of a flow: each knows its own documents again and is held by itself; the flow's hold receives from all")
+def sources_on_the_spool(site):
+    several_sources(site)
+
+
+@test("several sources, and a table of the store, on RabbitMQ and PostgreSQL")
+def sources_on_rabbitmq(site):
+    servers = Servers()
+    try:
+        servers.choose(site)
+        several_sources(site)
+        site.write("flows/orders.yaml", SOURCES.replace("publish: done.v1", "  - remember: {store: seen, key: .n, value: .n}\n"
+                   "  - enrich: {store: seen, key: .n, as: .again}\npublish: done.v1"))
+        site.drop("a/t.json", {"n": 77})
+        site.run_until_idle()
+        name = [name for name in site.files("good") if name.startswith("77-")][0]
+        equal(json.loads(read(site.at("good", name))), {"n": 77, "from": "/e2e/orders", "again": 77}, "found in the unit that noted it")
+        equal(site.do("table", "get", "seen", "77"), "77\n", "by the verb")
+    finally:
+        servers.down()
 
 
 main()
