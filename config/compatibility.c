@@ -378,11 +378,8 @@ static void one_round(struct compare *c, const json_t *writer, const json_t *rea
 
 	arena_reset(c->arena);
 	c->documents = NULL;
-	for (int i = 0; i < 2; i++) {
-		documents[i] = arena_alloc(c->arena, sizeof *documents[i]);
-		*documents[i] = (struct schema_document){i ? reader : writer, NULL, i == 0, c->documents};
-		c->documents = documents[i];
-	}
+	for (int i = 0; i < 2; i++)
+		documents[i] = schema_document_new(c, i ? reader : writer, NULL, i == 0);
 	c->memo->round++;
 	c->assumed = c->corrected = false;
 	c->steps = c->depth = c->trial = c->no_fine = c->no_breaking = 0;

@@ -17,6 +17,10 @@ struct schema_document {
 	const char *name; /* how it was referred to; NULL: the schema that is compared itself */
 	bool writer;
 	struct schema_document *next;
+	/* A schema inside another with an $id of its own: references in it begin there. */
+	struct schema_document *home; /* the outermost; NULL: it is that itself */
+	const struct path *path;      /* where it stands in that */
+	const char *base;             /* its address, "" where it has none */
 };
 
 enum {
@@ -91,6 +95,7 @@ struct compare {
 /* ---- schemas (compatibility_schema.c) --------------------------------------------------------------------------- */
 const struct path *path_name(struct compare *, const struct path *up, const char *name);
 const struct path *path_index(struct compare *, const struct path *up, size_t index);
+struct schema_document *schema_document_new(struct compare *, const json_t *root, const char *name, bool writer);
 void conj_init(struct conj *);
 struct conj conj_copy(struct compare *, const struct conj *); /* may be changed without changing the other */
 void conj_add(struct compare *, struct conj *, const json_t *schema, const struct path *, struct schema_document *);

@@ -4,6 +4,7 @@
 #include "config.h"
 #include "config/compatibility_private.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -174,33 +175,64 @@ struct target {
 	struct schema_document *document;
 };
 
+/* RFC 3986, 5.2, as far as addresses of schemas go: absolute, below the same host, or beside. */
+static const char *absolute(struct compare *c, const char *base, const char *reference)
+{
+	const char *scheme = strstr(base, "://"), *host = scheme ? scheme + 3 : base, *slash = strrchr(host, '/');
+
+	if (strstr(reference, "://") || strncmp(reference, "urn:", 4) == 0 || !*base)
+		return reference;
+	if (*reference == '/')
+		return arena_printf(c->arena, "%.*s%s", (int)(host - base + (ptrdiff_t)strcspn(host, "/")), base,
+				    reference);
+	return slash ? arena_printf(c->arena, "%.*s/%s", (int)(slash - base), base, reference) : reference;
+}
+
+struct wanted {
+	const char *name, *address; /* as written, and in full */
+	const char *base;           /* that $id are relative to */
+	bool anchor;
+};
+
+static bool is_wanted(struct compare *c, const json_t *at, const struct wanted *wanted)
+{
+	static const char *const ids[] = {"$id", "id", "$anchor", "$dynamicAnchor"};
+
+	for (int i = 0; i < (wanted->anchor ? 4 : 2); i++) {
+		const char *said = json_string_value(json_object_get(at, ids[i]));
+
+		if (!said)
+			continue;
+		if (strcmp(said, wanted->name) == 0 || (said[0] == '#' && strcmp(said + 1, wanted->name) == 0))
+			return true;
+		if (wanted->address && strcmp(absolute(c, wanted->base, said), wanted->address) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* The schema whose $id, id, $anchor or $dynamicAnchor it is. */
-static bool find_named(struct compare *c, const json_t *at, const struct path *path, const char *name, bool anchor,
+static bool find_named(struct compare *c, const json_t *at, const struct path *path, const struct wanted *wanted,
 		       int depth, struct target *target)
 {
-	static const char *const ids[] = {"$id", "id"}, *const anchors[] = {"$anchor", "$dynamicAnchor", "$id", "id"};
-	const char *key, *said;
+	const char *key;
 	json_t *value;
 	size_t i;
 
 	if (depth > FOLLOW_MAX)
 		return false;
-	for (i = 0; json_is_object(at) && i < (anchor ? 4u : 2u); i++) {
-		said = json_string_value(json_object_get(at, anchor ? anchors[i] : ids[i]));
-		if (said && (strcmp(said, name) == 0 || (anchor && said[0] == '#' && strcmp(said + 1, name) == 0))) {
-			target->schema = at;
-			target->path = path;
-			return true;
-		}
+	if (is_wanted(c, at, wanted)) {
+		target->schema = at;
+		target->path = path;
+		return true;
 	}
 	json_object_foreach((json_t *)at, key, value) {
 		if ((json_is_object(value) || json_is_array(value)) &&
-		    find_named(c, value, path_name(c, path, key), name, anchor, depth + 1, target))
+		    find_named(c, value, path_name(c, path, key), wanted, depth + 1, target))
 			return true;
 	}
 	json_array_foreach(at, i, value) {
-		if (json_is_object(value) &&
-		    find_named(c, value, path_index(c, path, i), name, anchor, depth + 1, target))
+		if (json_is_object(value) && find_named(c, value, path_index(c, path, i), wanted, depth + 1, target))
 			return true;
 	}
 	return false;
@@ -249,6 +281,41 @@ static bool follow_pointer(struct compare *c, const char *text, struct target *t
 	return target->schema != NULL && *text == '\0';
 }
 
+struct schema_document *schema_document_new(struct compare *c, const json_t *root, const char *name, bool writer)
+{
+	struct schema_document *document = arena_alloc(c->arena, sizeof *document);
+	const char *id = json_string_value(json_object_get(root, "$id"));
+
+	if (!id)
+		id = json_string_value(json_object_get(root, "id"));
+	*document = (struct schema_document){.root = root,
+					     .name = arena_strdup(c->arena, name),
+					     .writer = writer,
+					     .next = c->documents,
+					     .base = id ? id : ""};
+	c->documents = document;
+	return document;
+}
+
+/* References in a schema with an $id of its own begin there. */
+static struct schema_document *document_at(struct compare *c, const json_t *schema, const struct path *path,
+					   struct schema_document *around)
+{
+	const char *id = json_string_value(json_object_get(schema, "$id"));
+	struct schema_document *document;
+
+	if (!id || id[0] == '#' || schema == around->root)
+		return around;
+	for (document = c->documents; document; document = document->next)
+		if (document->root == schema)
+			return document;
+	document = schema_document_new(c, schema, around->name, around->writer);
+	document->home = around->home ? around->home : around;
+	document->path = path;
+	document->base = absolute(c, around->base, id);
+	return document;
+}
+
 /* Contracts are compared as they are today: what another contract says is the same for both sides. */
 static struct schema_document *other_document(struct compare *c, const char *name, bool writer)
 {
@@ -256,34 +323,37 @@ static struct schema_document *other_document(struct compare *c, const char *nam
 	const json_t *root;
 
 	for (document = c->documents; document; document = document->next)
-		if (document->name && strcmp(document->name, name) == 0 && document->writer == writer)
+		if (document->name && !document->home && strcmp(document->name, name) == 0 &&
+		    document->writer == writer)
 			return document;
 	root = c->options->find ? c->options->find(c->options->arg, name) : NULL;
-	if (!root)
-		return NULL;
-	document = arena_alloc(c->arena, sizeof *document);
-	*document = (struct schema_document){root, arena_strdup(c->arena, name), writer, c->documents};
-	c->documents = document;
-	return document;
+	return root ? schema_document_new(c, root, name, writer) : NULL;
 }
 
 static bool resolve(struct compare *c, const char *reference, struct schema_document *from, struct target *target)
 {
 	const char *hash = strchr(reference, '#'), *fragment = hash ? hash + 1 : "";
 	char *base = token(c, reference, hash ? (size_t)(hash - reference) : strlen(reference));
+	struct schema_document *home = from->home ? from->home : from;
+	struct wanted address = {base, absolute(c, from->base, base), home->base, false},
+		      anchor = {fragment, NULL, NULL, true};
 
-	*target = (struct target){from->root, NULL, from};
-	if (*base && !find_named(c, from->root, NULL, base, false, 0, target)) {
-		target->document = other_document(c, base, from->writer);
-		if (!target->document)
-			return false;
-		target->schema = target->document->root;
+	*target = (struct target){from->root, from->path, from};
+	if (*base) {
+		*target = (struct target){home->root, NULL, home};
+		if (!find_named(c, home->root, NULL, &address, 0, target)) {
+			target->document = other_document(c, base, from->writer);
+			if (!target->document)
+				return false;
+			target->schema = target->document->root;
+		}
+		target->document = document_at(c, target->schema, target->path, target->document);
 	}
 	if (!*fragment)
 		return true;
 	if (*fragment == '/')
 		return follow_pointer(c, fragment, target);
-	return find_named(c, target->schema, target->path, fragment, true, 0, target);
+	return find_named(c, target->schema, target->path, &anchor, 0, target);
 }
 
 static void append(struct compare *c, struct conj *conj, const struct part *part)
@@ -374,6 +444,7 @@ static void add(struct compare *c, struct conj *conj, const json_t *schema, cons
 		compare_fail(c);
 		return;
 	}
+	part.document = document = document_at(c, schema, path, document);
 	part.trail = trail = arena_alloc(c->arena, sizeof *trail);
 	*trail = (struct trail){schema, up, up ? up->depth + 1 : 0};
 	look(schema, &speaks, &limited);
