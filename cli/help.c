@@ -178,7 +178,7 @@ int help(int argc, char **argv)
 		return print_made(argv[2], argc > 3 ? argv[3] : NULL);
 	if (argc > 2 && !strcmp(argv[2], "json"))
 		print_json_help();
-	else if (argc > 2 && !verb)
+	else if (argc > 2 && !verb && strcmp(argv[2], "help") != 0)
 		return help_unknown(argv[2]);
 	else if (verb)
 		help_verb(verb);

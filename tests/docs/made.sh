@@ -62,6 +62,20 @@ while read -r key; do
 done <"$work/keys" >>"$work/found"
 result "ferrule-site(5) has every key"
 
+# Links between the guides, as file:line:target.
+find "$src/README.md" "$src/CONTRIBUTING.md" "$src/docs" "$src/config/sample" -name '*.md' -print0 |
+	xargs -0 grep -noE '\]\([^)#: ]+[)#]' | sed 's/](\(.*\)[)#]$/\1/' >"$work/links"
+while IFS=: read -r file line target; do
+	[ -e "$(dirname "$file")/$target" ] || echo "${file#"$src"/}:$line: $target is not there"
+done <"$work/links" >"$work/found"
+[ "$(wc -l <"$work/links")" -gt 40 ] || echo "only $(wc -l <"$work/links") links: there are more" >>"$work/found"
+result "links between guides lead somewhere"
+
+for guide in "$src"/docs/*.md "$src"/docs/reference/*.md; do
+	grep -qF "(${guide#"$src"/})" "$src/README.md" || echo "README.md does not say where ${guide#"$src"/} is"
+done >"$work/found"
+result "the README leads to every guide"
+
 "$ferrule" help --man nonsense >/dev/null 2>&1 && echo "a page that is none is printed" >"$work/found"
 result "a page that there is not is refused"
 

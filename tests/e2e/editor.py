@@ -104,9 +104,9 @@ class Editor:
 FLOW = "# yaml-language-server: $schema=../.ferrule/flow.schema.json\n"
 
 
-def editor_of(site):
-    path = os.path.join(site.root, "edited")
-    code, out, err = site.type("init", path)
+def editor_of(site, template="order-to-cash"):
+    path = os.path.join(site.root, template)
+    code, out, err = site.type("init", path, "--template", template)
     equal(code, 0, out + err)
     editor = Editor(path)
     site.spawned.append(editor.process)
@@ -115,11 +115,16 @@ def editor_of(site):
 
 @test("the files of a new site are without a mistake to the editor")
 def valid(site):
-    editor = editor_of(site)
-    for folder in ("", "flows", "systems", "environments"):
-        for name in sorted(os.listdir(os.path.join(editor.root, folder))):
-            if name.endswith(".yaml"):
-                equal(editor.mistakes(os.path.join(folder, name)), [], os.path.join(folder, name))
+    count = 0
+    for template in ("order-to-cash", "edi-to-erp", "file-to-http", "empty"):
+        editor = editor_of(site, template)
+        for folder in ("", "flows", "systems", "environments", "tests"):
+            for name in sorted(os.listdir(os.path.join(editor.root, folder))) if os.path.isdir(os.path.join(editor.root, folder)) else []:
+                if name.endswith(".yaml"):
+                    equal(editor.mistakes(os.path.join(folder, name)), [], os.path.join(template, folder, name))
+                    count += 1
+        editor.close()
+    check(count >= 20, count)
 
 
 @test("mistakes are shown at their lines while one types")
