@@ -24,7 +24,7 @@ services_libservices_a_SOURCES += %D%/record.c %D%/retention.c %D%/retention.h
 services_libservices_a_SOURCES += %D%/coverage.c %D%/coverage.h
 services_libservices_a_SOURCES += %D%/masking.c %D%/masking.h
 services_libservices_a_SOURCES += %D%/rehearsal.c %D%/rehearsal.h %D%/rehearsal_private.h %D%/rehearsal_compare.c \
-  %D%/rehearsal_input.c
+  %D%/rehearsal_hold.c %D%/rehearsal_input.c
 services_libservices_a_SOURCES += %D%/refusal.c %D%/refusal.h
 services_libservices_a_SOURCES += %D%/steward.c %D%/steward.h %D%/steward_collect.c %D%/steward_release.c
 services_libservices_a_SOURCES += %D%/transform.c %D%/transform_hold.c %D%/transform_inner.h %D%/transform_output.c %D%/transform_output.h \

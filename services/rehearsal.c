@@ -14,26 +14,6 @@
 #define HAPPENED_MAX 1000000
 #define BYTES_MAX (512u << 20)
 
-/* A message on its way to a flow. */
-struct waiting {
-	struct message *message;
-	const struct flow *flow;
-	struct waiting *next;
-};
-
-/* What the callbacks need of the run under way. */
-struct run {
-	struct rehearsal *rehearsal;
-	struct stage *stage;
-	const struct trial *trial;
-	const struct flow *flow;
-	struct chain *chain;
-	const struct message *message;
-	struct waiting *first, **last;
-	size_t *answered; /* for each endpoint's flow: deliveries so far */
-	json_t *stores;   /* what flows learned so far */
-};
-
 /* ---- the stage ---------------- */
 struct stage *stage_new(const struct site *site)
 {
@@ -41,6 +21,8 @@ struct stage *stage_new(const struct site *site)
 
 	stage->site = site;
 	stage->chains = mem_alloc((site->flows_count + 1) * sizeof *stage->chains);
+	for (size_t i = 0; i < site->flows_count; i++)
+		stage->chains[i] = mem_alloc((site->flows[i].segments_count + 1) * sizeof **stage->chains);
 	return stage;
 }
 
@@ -48,8 +30,11 @@ void stage_free(struct stage *stage)
 {
 	if (!stage)
 		return;
-	for (size_t i = 0; i < stage->site->flows_count; i++)
-		chain_free(stage->chains[i]);
+	for (size_t i = 0; i < stage->site->flows_count; i++) {
+		for (size_t k = 0; k < stage->site->flows[i].segments_count; k++)
+			chain_free(stage->chains[i][k]);
+		free(stage->chains[i]);
+	}
 	free(stage->chains);
 	free(stage);
 }
@@ -59,13 +44,13 @@ const struct site *stage_site(const struct stage *stage)
 	return stage->site;
 }
 
-static struct chain *chain_of(struct stage *stage, const struct flow *flow, struct error *error)
+static struct chain *chain_of(struct stage *stage, const struct flow *flow, size_t segment, struct error *error)
 {
-	size_t index = (size_t)(flow - stage->site->flows);
+	struct chain **chain = &stage->chains[flow - stage->site->flows][segment];
 
-	if (!stage->chains[index])
-		stage->chains[index] = chain_of_flow_new(stage->site, flow, 0, error);
-	return stage->chains[index];
+	if (!*chain)
+		*chain = chain_of_flow_new(stage->site, flow, segment, error);
+	return *chain;
 }
 
 /* ---- what happened ------------------------------------------------------------------------------------------------
@@ -127,11 +112,11 @@ static int take_body(struct run *run, struct happened *happened, const struct me
 	return result;
 }
 
-static void wait_for(struct run *run, const struct message *message, const struct flow *flow)
+void rehearsal_wait(struct run *run, const struct message *message, const struct flow *flow, size_t segment)
 {
 	struct waiting *waiting = mem_alloc(sizeof *waiting);
 
-	*waiting = (struct waiting){message_copy(message), flow, NULL};
+	*waiting = (struct waiting){message_copy(message), flow, segment, NULL};
 	*run->last = waiting;
 	run->last = &waiting->next;
 }
@@ -164,12 +149,12 @@ static int published(struct run *run, const struct message *message, const char 
 		return -1;
 	for (size_t i = 0; i < site->flows_count; i++)
 		if (subscribes(&site->flows[i], topic) && follows(run->trial, &site->flows[i]))
-			wait_for(run, message, &site->flows[i]);
+			rehearsal_wait(run, message, &site->flows[i], 0);
 	return 0;
 }
 
-static int died(struct run *run, const struct item *item, const struct message *message, const char *step,
-		const struct error *why, struct span content, struct error *error)
+int rehearsal_died(struct run *run, const struct item *item, const struct message *message, const char *step,
+		   const struct error *why, struct span content, struct error *error)
 {
 	struct happened *happened = happened_add(run, TRIAL_DEAD);
 	struct dead letter = {.message = message,
@@ -311,7 +296,7 @@ static int delivered(struct run *run, struct message *message, struct error *err
 	set_fact(happened, "reason", span_of(verdict.text));
 	result = 0;
 	if (verdict.class == ERROR_REJECT) {
-		result = died(run, NULL, message, "deliver", &verdict, SPAN_NONE, error);
+		result = rehearsal_died(run, NULL, message, "deliver", &verdict, SPAN_NONE, error);
 		run->rehearsal->list[index].other = index + 2;
 		run->rehearsal->list[index + 1].other = index + 1;
 	}
@@ -345,9 +330,7 @@ static int on_publish(void *arg, const struct chain_output *output, struct error
 
 	if (output->hold) {
 		message_free(message);
-		return error_set(error, ERROR_FATAL, "rehearsal.durable",
-				 "flow %s waits in the step %s, and tests do not go through such steps yet", flow->name,
-				 output->step);
+		return rehearsal_hold(run, output, error);
 	}
 	output_inherit(message, run->message, output, flow);
 	message_set(message, &message->type, topic ? span_of(topic) : SPAN_LITERAL("ferrule.delivery.v1"));
@@ -358,11 +341,11 @@ static int on_publish(void *arg, const struct chain_output *output, struct error
 	else if (output_keys(message, run->message, output->item, &why) ||
 		 (topic ? output_orders(message, run->stage->site, run->chain, output->item, topic, &why)
 			: output_address(message, run->message, flow, run->chain, output->item, &why)))
-		result = why.class == ERROR_REJECT ? died(run, output->item, run->message, topic ? "publish" : "to",
-							  &why, SPAN_NONE, error)
+		result = why.class == ERROR_REJECT ? rehearsal_died(run, output->item, run->message,
+								    topic ? "publish" : "to", &why, SPAN_NONE, error)
 						   : -1;
 	else if (check_envelope(message, &why))
-		result = died(run, output->item, run->message, "publish", &why, SPAN_NONE, error);
+		result = rehearsal_died(run, output->item, run->message, "publish", &why, SPAN_NONE, error);
 	else
 		result = topic ? published(run, message, topic, error) : delivered(run, message, error);
 	if (result && error->class == ERROR_NONE)
@@ -376,17 +359,24 @@ static int on_dead(void *arg, const struct item *item, const char *step, const s
 {
 	struct run *run = arg;
 
-	return died(run, item, run->message, step, why, content, error);
+	rehearsal_gap(run, item->group, true);
+	return rehearsal_died(run, item, run->message, step, why, content, error);
+}
+
+void rehearsal_dropped(struct run *run, const struct item *item, const char *step, const char *why)
+{
+	struct happened *happened = happened_add(run, TRIAL_DROPPED);
+
+	set_fact(happened, "step", span_of(step));
+	set_fact(happened, "why", span_of(why));
+	set_fact(happened, "position", item->position);
 }
 
 static int on_drop(void *arg, const struct item *item, const char *step, const char *why, struct error *error)
 {
-	struct happened *happened = happened_add(arg, TRIAL_DROPPED);
-
 	(void)error;
-	set_fact(happened, "step", span_of(step));
-	set_fact(happened, "why", span_of(why));
-	set_fact(happened, "position", item->position);
+	rehearsal_dropped(arg, item, step, why);
+	rehearsal_gap(arg, item->group, false);
 	return 0;
 }
 
@@ -410,26 +400,35 @@ static int on_remember(void *arg, const struct item *item, const char *table, st
 	return 0;
 }
 
+static int on_group(void *arg, struct span group, uint32_t size, struct error *error)
+{
+	(void)error;
+	rehearsal_group(arg, group, size);
+	return 0;
+}
+
 /* ---- a test --------------------------------------------------------------------------------------------------------
  */
-static int run_one(struct run *run, struct message *message, const struct flow *flow, struct error *error)
+static int run_one(struct run *run, struct message *message, const struct flow *flow, size_t segment,
+		   struct error *error)
 {
 	struct chain_events events = {.arg = run,
 				      .publish = on_publish,
 				      .dead = on_dead,
 				      .drop = on_drop,
 				      .lookup = on_lookup,
+				      .group = on_group,
 				      .remember = on_remember};
 
 	run->flow = flow;
+	run->segment = segment;
 	run->message = message;
-	run->chain = chain_of(run->stage, flow, error);
+	run->chain = chain_of(run->stage, flow, segment, error);
 	return run->chain ? chain_run(run->chain, message, &events, error) : -1;
 }
 
 static int run_waiting(struct run *run, struct error *error)
 {
-	size_t runs = 0;
 	int result = 0;
 
 	while (run->first) {
@@ -438,11 +437,11 @@ static int run_waiting(struct run *run, struct error *error)
 		run->first = waiting->next;
 		if (!run->first)
 			run->last = &run->first;
-		if (!result && runs++ == RUNS_MAX)
+		if (!result && run->runs++ == RUNS_MAX)
 			result = error_set(error, ERROR_FATAL, "rehearsal.endless",
 					   "flows have run %d times: do they publish in a circle?", RUNS_MAX);
 		if (!result)
-			result = run_one(run, waiting->message, waiting->flow, error);
+			result = run_one(run, waiting->message, waiting->flow, waiting->segment, error);
 		message_free(waiting->message);
 		free(waiting);
 	}
@@ -461,8 +460,12 @@ static int run_input(struct run *run, const struct trial_input *input, struct er
 	if (!trial_bytes(run->stage, &input->content, &bytes, error))
 		message = input_message_new(run->stage, run->rehearsal->arena, flow, input, buf_view(&bytes), error);
 	if (message) {
-		wait_for(run, message, flow);
-		result = run_waiting(run, error);
+		rehearsal_wait(run, message, flow, 0);
+		do
+			result = run_waiting(run, error);
+		while (!result && rehearsal_close_groups(run, error) > 0);
+		if (error->class != ERROR_NONE)
+			result = -1;
 	}
 	message_free(message);
 	buf_free(&bytes);
@@ -481,7 +484,15 @@ int rehearsal_run(struct rehearsal *rehearsal, struct stage *stage, const struct
 	clock_set(trial->now_ms);
 	for (size_t i = 0; i < trial->inputs_count && !result; i++)
 		result = run_input(&run, &trial->inputs[i], error);
+	/* Time passes: what waits for it goes on. */
+	while (!result && rehearsal_time_passes(&run, error) > 0)
+		do
+			result = run_waiting(&run, error);
+		while (!result && rehearsal_close_groups(&run, error) > 0);
+	if (error->class != ERROR_NONE)
+		result = -1;
 	clock_set(0);
+	rehearsal_holds_free(&run);
 	json_decref(run.stores);
 	free(run.answered);
 	return result;

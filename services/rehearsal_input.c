@@ -147,8 +147,7 @@ struct message *input_message_new(const struct stage *stage, struct arena *arena
 {
 	const struct making making = {stage, arena, flow, input, bytes};
 	const struct source *source = source_of(flow, input);
-	struct message *message =
-		source && !input->topic ? receive(&making, source, error) : arrive(&making, error);
+	struct message *message = source && !input->topic ? receive(&making, source, error) : arrive(&making, error);
 
 	if (message && input->part)
 		message_set(message, &message->part, span_of(input->part));

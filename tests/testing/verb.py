@@ -416,6 +416,44 @@ publish: met.v1
     run(site)
 
 
+@test("messages wait in durable steps as they would, and what waits for time goes on behind the last input")
+def durable(site):
+    site_of(site, """cases:
+  - test: a group is complete
+    flow: gather
+    input: {json: {id: A, lines: [{n: 1}, {n: 2}, {n: 3}]}}
+    published: [{topic: gathered.v1, body: [{n: 1}, {n: 2}, {n: 3}], where: 'length == 3'}]
+  - test: a group of which one is dead is refused
+    flow: gather
+    input: {json: {id: A, lines: [{n: 1}, {n: bad}, {n: 3}]}}
+    published: none
+    dead: [{code: jq.error}, {code: collect.partial, step: collect, reason: 'a group of 3 has 2: 0 missing, 1 dead'}]
+  - test: so many, and the rest by time
+    flow: batch
+    input: [{json: {n: 1}, name: a}, {json: {n: 2}, name: b}, {json: {n: 3}, name: c}]
+    published: [{body: [{n: 1}, {n: 2}], where: '.[0].n == 1'}, {body: [{n: 3}]}]
+  - test: numbers come into their order, a gap ends with time
+    flow: sort
+    input: [{json: {n: 3}, name: a}, {json: {n: 1}, name: b}, {json: {n: 2}, name: c}, {json: {n: 5}, name: d}, {json: {n: 1, x: 1}, name: e}]
+    published: [{has: {n: 1}}, {has: {n: 2}}, {has: {n: 3}}, {has: {n: 5}}]
+    dead: {code: resequence.late}
+  - test: the first of its key only
+    flow: first
+    input: [{json: {n: 1, t: x}, name: a}, {json: {n: 1, t: x}, name: b}, {json: {n: 1, t: y}, name: c}]
+    published: [{has: {t: x}}]
+    dropped: [dedupe]
+    dead: [dedupe.conflict]
+""")
+    head = "flow: %s\nowner: tests\nfrom: {file: '%s/*', after: archive}\nsteps:\n  - decode: json\n"
+    for name, steps in (("gather", "  - split: {by: '.lines[]', id: [.n]}\n  - map: {jq: 'if .n == \"bad\" then error(\"bad\") else . end'}\n"
+                                   "  - collect: {by: group, within: 1h}\n"),
+                        ("batch", "  - collect: {by: '\"all\"', count: 2, within: 1h}\n"),
+                        ("sort", "  - resequence: {number: .n, within: 1h, gap: pass}\n"),
+                        ("first", "  - dedupe: {by: .n}\n")):
+        site.write(f"flows/{name}.yaml", head % (name, name) + steps + f"publish: {name}ed.v1\n")
+    run(site)
+
+
 @test("a site with mistakes is not tested, and tests are no part of its revision")
 def revision(site):
     site_of(site, "test: t\nflow: intake\ninput: {json: []}\npublished: none\n")
