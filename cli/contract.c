@@ -281,6 +281,9 @@ static int diff(const struct arguments *arguments, struct contracts *contracts)
 		versions[i] = contracts_get(contracts, arguments->words[i + 1], &error);
 		if (!versions[i])
 			return verb_failed(arguments, &error);
+		if (!json_is_object(versions[i]) && !json_is_boolean(versions[i]))
+			return verb_refused(arguments, EXIT_FINDINGS, "contract.json",
+					    "%s: a schema is an object, true or false", arguments->words[i + 1]);
 	}
 	if (compatibility_compare(versions, n, &how, &result, &error))
 		code = verb_failed(arguments, &error);

@@ -148,6 +148,11 @@ static void keep(struct compare *c, const struct difference *new)
 	}
 	if (result->count == COMPATIBILITY_DIFFERENCES_MAX) {
 		result->more = true;
+		for (size_t i = 0; i < result->count; i++)
+			if (result->list[i].weight < new->weight) { /* what breaks is not lost */
+				result->list[i] = *new;
+				return;
+			}
 		return;
 	}
 	result->list = mem_grow(result->list, &result->capacity, result->count + 1, sizeof *result->list);
@@ -364,6 +369,14 @@ bool compare_trial(struct compare *c, const struct conj *w, const struct conj *r
 
 /* ---- two versions -------------------------------------------------------------------------------------------------
  */
+static bool said_why(const struct compatibility *result)
+{
+	for (size_t i = 0; i < result->count; i++)
+		if (result->list[i].weight != DIFFERENCE_FINE)
+			return true;
+	return false;
+}
+
 static bool same_part(const json_t *one, const json_t *other, const char *keyword)
 {
 	const json_t *a = json_object_get(one, keyword), *b = json_object_get(other, keyword);
@@ -389,7 +402,9 @@ static void one_round(struct compare *c, const json_t *writer, const json_t *rea
 	conj_init(&r);
 	conj_add(c, &w, writer, NULL, documents[0]);
 	conj_add(c, &r, reader, NULL, documents[1]);
-	compare_subset(c, &w, &r);
+	if (!compare_subset(c, &w, &r) && !c->failed && !said_why(c->result))
+		compare_say(c, DIFFERENCE_BREAKING, "value", "changed", r.count ? &r.parts[0] : NULL, NULL, NULL,
+			    "the %s version does not take all that the %s one wrote", c->reader, c->writer);
 }
 
 static int compare_two(const json_t *old, const json_t *new, size_t version, bool forward,

@@ -149,6 +149,9 @@ def typed_wrong(site):
     write(site, "broken.json", "{")
     code, out, err = site.type("contract", "diff", "a.json", "broken.json")
     check(code == 1 and "broken.json:1:" in err, err)
+    write(site, "list.json", [1])
+    code, out, err = site.type("contract", "diff", "a.json", "list.json")
+    check(code == 1 and "a schema is an object" in err, err)
     code, out, err = site.type("contract", "diff", "a.json", "none.json", "--json")
     check(code == 1 and json.loads(err.splitlines()[-1])["code"] == "contract.unknown", err)
 

@@ -270,6 +270,33 @@ static void what_was_assumed_of_a_cycle_does_not_hide_a_change(void **state)
 	json_decref(schemas[1]);
 }
 
+static void what_breaks_is_not_lost_among_much_that_does_not(void **state)
+{
+	json_t *old = json_object(), *new = json_object(), *schemas[2];
+	struct compatibility_options how = {.mode = COMPATIBILITY_BACKWARD};
+	struct compatibility result;
+	struct error error = {0};
+	char name[32];
+
+	for (int i = 0; i < COMPATIBILITY_DIFFERENCES_MAX + 200; i++) {
+		snprintf(name, sizeof name, "field%04d", i);
+		json_object_set_new(old, name, json_pack("{s:i}", "maxLength", 3));
+		json_object_set_new(new, name, json_pack("{s:i}", "maxLength", 4));
+	}
+	json_object_set_new(old, "last", json_pack("{s:s}", "type", "string"));
+	json_object_set_new(new, "last", json_pack("{s:s}", "type", "number"));
+	schemas[0] = json_pack("{s:o}", "properties", old);
+	schemas[1] = json_pack("{s:o}", "properties", new);
+	assert_int_equal(
+		compatibility_compare((const json_t *const[]){schemas[0], schemas[1]}, 2, &how, &result, &error), 0);
+	assert_true(result.more);
+	assert_int_equal(result.breaking, 1);
+	assert_string_equal(result.list[0].pointer, "/properties/last/type");
+	compatibility_free(&result);
+	json_decref(schemas[0]);
+	json_decref(schemas[1]);
+}
+
 static void what_is_too_deep_is_refused(void **state)
 {
 	json_t *schemas[2];
@@ -298,6 +325,7 @@ int main(void)
 		cmocka_unit_test(modes_are_spelled_as_registries_spell_them),
 		cmocka_unit_test(schemas_that_contain_each_other_are_compared_in_time),
 		cmocka_unit_test(what_was_assumed_of_a_cycle_does_not_hide_a_change),
+		cmocka_unit_test(what_breaks_is_not_lost_among_much_that_does_not),
 		cmocka_unit_test(what_is_too_deep_is_refused),
 	};
 
