@@ -1,5 +1,5 @@
 #!/bin/bash
-# What is made from the tables (reference, manual pages) is up to date, whole and well-formed. Prints TAP.
+# What is made from the tables (reference, manual pages) is whole and well-formed; the lint compares the reference. Prints TAP.
 set -u
 src=${FERRULE_SRCDIR:-$(cd "$(dirname "$0")/../.." && pwd)}
 build=${FERRULE_BUILDDIR:?the directory of a build}
@@ -26,14 +26,6 @@ skip() {
 }
 
 : >"$work/found"
-for page in $("$ferrule" help --markdown); do
-	"$ferrule" help --markdown "$page" >"$work/page.md"
-	diff -u "$src/docs/reference/$page.md" "$work/page.md" >"$work/difference" && continue
-	echo "docs/reference/$page.md is out of date: type \`make docs\` and commit it"
-	head -30 "$work/difference"
-done >"$work/found" 2>&1
-result "the reference says what the tables say"
-
 for page in "$src"/docs/reference/*.md; do
 	"$ferrule" help --markdown | grep -qx "$(basename "$page" .md)" || echo "$page: nothing makes it"
 done >"$work/found"

@@ -262,4 +262,20 @@ else
 	skip "shell scripts pass shellcheck" "shellcheck is not installed"
 fi
 
+# ---- what is made of the tables --------------------------------------------------------------------------------------------
+reference() {
+	for page in $("$build/ferrule" help --markdown); do
+		"$build/ferrule" help --markdown "$page" >"$work/page.md"
+		diff "docs/reference/$page.md" "$work/page.md" >"$work/difference" 2>&1 && continue
+		echo "docs/reference/$page.md:1: is out of date: type \`make docs\` and commit it"
+		head -n 20 "$work/difference"
+	done
+}
+if [ -n "$build" ] && [ -x "$build/ferrule" ]; then
+	reference >"$work/found"
+	result "the reference says what the tables say" "$work/found"
+else
+	skip "the reference says what the tables say" "needs a build"
+fi
+
 echo "1..$number"
