@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define POINTS_MAX 128
+#define PAUSE_US 5000
 
 struct point {
 	char name[48];
@@ -65,7 +66,7 @@ static bool due(struct point *point)
 
 static bool ends_process(const struct point *point)
 {
-	return strcmp(point->action, "fail") && strcmp(point->action, "enospc");
+	return strcmp(point->action, "fail") && strcmp(point->action, "enospc") && strcmp(point->action, "pause");
 }
 
 /* False: another process was first. */
@@ -103,6 +104,10 @@ bool fault_hit(const char *name)
 
 		if (strcmp(point->name, name) || !strikes(point))
 			continue;
+		if (!strcmp(point->action, "pause")) {
+			usleep(PAUSE_US);
+			continue;
+		}
 		if (!ends_process(point)) {
 			errno = *point->action == 'e' ? ENOSPC : EIO;
 			return true;

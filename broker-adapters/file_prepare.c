@@ -243,6 +243,15 @@ static bool is_our_tmp(struct pending *pending)
 	       st.st_ino == pending->temporary.st_ino;
 }
 
+/* A mark of our own .tmp: another worker found it there and marked it before we did. */
+static bool is_marked_tmp(struct pending *pending)
+{
+	struct stat mark;
+
+	return hidden_is_there(pending->directory, &pending->attempt->key, HIDDEN_MARK, &mark) &&
+	       mark.st_ino == pending->temporary.st_ino;
+}
+
 /* .tmp with these bytes and .mark, both durable. Two workers with one message are kept apart by who finds what. */
 int pending_make_ready(struct pending *pending, bool marked, struct error *error)
 {
@@ -259,7 +268,8 @@ int pending_make_ready(struct pending *pending, bool marked, struct error *error
 	result = marked ? 0 : make_mark(pending, error);
 	if (result < 0)
 		return -1;
-	if (result && alone && is_our_tmp(pending)) { /* another made its mark and renamed, all since we looked */
+	/* another made its mark and renamed, all since we looked */
+	if (result && alone && is_our_tmp(pending) && !is_marked_tmp(pending)) {
 		hidden_unlink(pending->directory, key, HIDDEN_TMP);
 		pending->stage = STAGE_WENT;
 		return pending_sync(pending, error);

@@ -495,13 +495,29 @@ static void two_crashes_anywhere_end_in_one_effect_though_a_reader_takes_it_away
 	die_everywhere(*state, true);
 }
 
-/* Two workers have one message: as when the broker gave it to another while the first still lived. */
-static void two_live_workers_make_one_effect(void **state)
+/* Every point is now and then a moment longer than usual, as on a machine that has much else to do. */
+static char *slow_faults(unsigned round)
+{
+	struct buf text;
+	char seed[16];
+
+	snprintf(seed, sizeof seed, "%u", round);
+	setenv("FERRULE_FAULT_SEED", seed, 1);
+	buf_init(&text, 4096);
+	buf_text(&text, fixture->always);
+	for (size_t i = 0; fixture->faults[i]; i++)
+		buf_printf(&text, "%s%s%%3=pause", text.len ? "," : "", fixture->faults[i]);
+	return buf_take(&text);
+}
+
+/* Several workers have one message: as when the broker gave it to another while the first still lived. */
+static void several_live_workers_make_one_effect(void **state)
 {
 	struct world *world = *state;
 	char name[32];
 
 	for (int round = 0; round < 60; round++) {
+		char *faults = round % 2 ? slow_faults((unsigned)round) : mem_strdup(fixture->always);
 		pid_t child[3];
 		int status;
 
@@ -509,8 +525,11 @@ static void two_live_workers_make_one_effect(void **state)
 		forget(world, "intent");
 		forget(world, "receipt");
 		world->rivals = true;
-		for (int i = 0; i < 3; i++)
-			child[i] = start_role(world, name, fixture->always);
+		for (int i = 0; i < 3; i++) {
+			child[i] = start_role(world, name, faults);
+			usleep(round % 2 ? (unsigned)(round * 7919 + i * 104729) % 10000 : 0);
+		}
+		free(faults);
 		for (int i = 0; i < 3; i++) {
 			assert_int_equal(waitpid(child[i], &status, 0), child[i]);
 			assert_true(WIFEXITED(status));
@@ -536,7 +555,7 @@ int sink_suite(const struct sink_fixture *under_test)
 		cmocka_unit_test_setup_teardown(an_attempt_that_is_abandoned_while_it_runs_leaves_the_others_alone,
 						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(an_unreachable_target_is_tried_again_later, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(two_live_workers_make_one_effect, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(several_live_workers_make_one_effect, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(two_crashes_anywhere_end_in_one_effect, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(two_crashes_anywhere_end_in_one_effect_though_a_reader_takes_it_away,
 						set_up, tear_down),
