@@ -3,8 +3,8 @@
  *
  * FERRULE_FAULTS="receive.confirmed:3=kill,vault.sync:1=enospc" in the environment: the third time this process
  * passes the point it kills itself (SIGKILL); `crash` is SIGSEGV, `stop` ends with exit 1, `hang` sleeps for ever,
- * `pause` sleeps for 5 ms, `fail` and `enospc` make FAULT_FAILS true with errno EIO or ENOSPC. `%N` in place of `:N` means: each time with
- * chance 1/N, drawn from FERRULE_FAULT_SEED and the process id.
+ * `pause` for 5 ms, `fail` and `enospc` make FAULT_FAILS true with errno EIO or ENOSPC. `%N` in place of `:N` means:
+ * each time with chance 1/N, drawn from FERRULE_FAULT_SEED and the process id.
  *
  * FERRULE_FAULT_MARKS names a directory: a point then ends one process of all, leaving NAME.struck there,
  * and NAME.passed says that a process came to it. So a site that starts its processes again comes to its end. */
