@@ -167,7 +167,7 @@ static int say(const struct arguments *arguments, const char *result, int64_t co
 		verb_print_json(report);
 		json_decref(report);
 	} else {
-		printf("%s in %s %s\n", show_count(SHOWN_HERE, count, "entry"), arguments->words[1], result);
+		printf("%s in %s %s\n", show_count(SHOWN_HERE, count, "key"), arguments->words[1], result);
 	}
 	return EXIT_DONE;
 }

@@ -76,7 +76,7 @@ json_t *stores_lookup_new(json_t *stores, const char *table, json_t *keys)
 	json_array_foreach(keys, i, key) {
 		json_t *value = json_object_get(known, json_string_value(key));
 
-		if (value)
+		if (value && !json_is_null(value))
 			json_object_set_nocheck(values, json_string_value(key), value);
 	}
 	return values;

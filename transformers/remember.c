@@ -31,7 +31,7 @@ static const struct option options[] = {
 	 .type = OPTION_EXPRESSION,
 	 .offset = offsetof(struct remember, value),
 	 .flags = OPTION_REQUIRED,
-	 .help = "jq: what is noted; nothing (empty) notes nothing"},
+	 .help = "jq: what is noted; empty and null note nothing"},
 	{.name = "when",
 	 .type = OPTION_EXPRESSION,
 	 .offset = offsetof(struct remember, when),
@@ -110,7 +110,7 @@ static int run(void *self, struct item *item, struct out *out, struct error *err
 				   SPAN_ARGS(expression_source(remember->key)));
 	if (!failed)
 		failed = expression_run(remember->value, &input, &value, error);
-	if (!failed && value)
+	if (!failed && value && !json_is_null(value)) /* null is what is not there */
 		failed = note(remember, out, &key, value, error);
 	json_decref(value);
 	buf_free(&key);
