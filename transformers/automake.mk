@@ -12,7 +12,7 @@ transformers_libtransformers_a_SOURCES = \
   %D%/collect.c %D%/dedupe.c %D%/resequence.c %D%/hold_key.c %D%/hold_key.h \
   %D%/enrich.c %D%/remember.c %D%/tree_place.c %D%/tree_place.h \
   %D%/edi.h %D%/edi_charset.c %D%/edi_json.c %D%/edi_layout.c %D%/edi_line.c %D%/edi_layout.h %D%/edi_read.c \
-  %D%/edi_read.h %D%/edi_scan.c %D%/edi_survey.c %D%/edi_transaction.c %D%/x12.c \
+  %D%/edi_read.h %D%/edi_scan.c %D%/edi_survey.c %D%/edi_transaction.c %D%/edifact.c %D%/tradacoms.c %D%/x12.c \
   %D%/filter.c %D%/map.c %D%/route.c %D%/split.c %D%/use.c \
   %D%/schema.c %D%/schema.h %D%/schema_private.h \
   %D%/schema_check.c %D%/schema_check_value.c %D%/schema_compile.c %D%/schema_fault.c \

@@ -177,7 +177,7 @@ enum edi_written edi_write_segment(struct buf *, const struct edi_syntax *, cons
 void edi_write_text(struct buf *, const struct edi_syntax *, struct span);
 void edi_write_string(struct buf *, struct span utf8);
 
-/* What a decoder of this dialect does: format.h. */
-int edi_read(const struct edi_dialect *, struct item *, struct out *, struct error *);
+/* What a decoder of this dialect does: format.h. charset: in place of what headers say; or NULL. */
+int edi_read(const struct edi_dialect *, const char *charset, struct item *, struct out *, struct error *);
 
 #endif

@@ -33,7 +33,7 @@ static void write_separators(struct buf *out, const struct edi_syntax *syntax)
 	buf_free(&end);
 }
 
-static void write_header(struct edi_read *x, struct buf *out, struct span header, bool fixed)
+static void write_header(struct edi_read *x, struct buf *out, struct span header, bool fixed, enum edi_bad bad)
 {
 	struct edi_syntax syntax = x->scan.syntax;
 	struct edi_segment segment = {.text = header};
@@ -46,8 +46,11 @@ static void write_header(struct edi_read *x, struct buf *out, struct span header
 		edi_syntax_ready(&syntax);
 	}
 	buf_text(out, "\"header\":");
-	if (edi_write_segment(out, &syntax, &segment, &elements, &high, &fault) > EDI_NEEDLESS)
+	x->bad &= ~(unsigned)bad;
+	if (edi_write_segment(out, &syntax, &segment, &elements, &high, &fault) > EDI_NEEDLESS) {
 		buf_text(out, "[]");
+		x->bad |= bad;
+	}
 }
 
 void edi_write_interchange(struct edi_read *x)
@@ -64,7 +67,7 @@ void edi_write_interchange(struct edi_read *x)
 	}
 	write_separators(out, &x->scan.syntax);
 	buf_char(out, ',');
-	write_header(x, out, x->start.header, x->dialect->fixed_header);
+	write_header(x, out, x->start.header, x->dialect->fixed_header, BAD_INTERCHANGE);
 	buf_char(out, '}');
 }
 
@@ -77,7 +80,7 @@ void edi_write_group(struct edi_read *x)
 		return;
 	buf_char(out, '{');
 	x->dialect->facts(&x->scan.syntax, EDI_GROUP, span_make(x->group_header.data, x->group_header_len), out);
-	write_header(x, out, span_make(x->group_header.data, x->group_header_len), false);
+	write_header(x, out, span_make(x->group_header.data, x->group_header_len), false, BAD_GROUP);
 	buf_char(out, '}');
 }
 
@@ -117,6 +120,7 @@ void edi_begin_line(struct edi_read *x)
 	struct buf *line = &x->line;
 
 	buf_reset(line);
+	x->bad &= ~(unsigned)BAD_LINE;
 	x->ends = 0;
 	x->high = 0;
 	buf_printf(line, "{\"format\":\"%s\"", x->dialect->name);
@@ -124,8 +128,8 @@ void edi_begin_line(struct edi_read *x)
 		buf_text(line, ",\"before\":");
 		edi_write_string(line, buf_view(&x->before));
 	}
-	if (!x->start.charset && x->scan.syntax.charset)
-		buf_text(line, ",\"charset\":\"ISO-8859-1\"");
+	if (x->charset || (!x->start.charset && x->scan.syntax.charset))
+		buf_printf(line, ",\"charset\":\"%s\"", x->scan.syntax.charset ? x->scan.charset.name : x->charset);
 	buf_text(line, ",\"interchange\":");
 	buf_span(line, buf_view(&x->interchange_json));
 	if (x->in_group) {
@@ -142,8 +146,10 @@ void edi_write_end(struct edi_read *x, const char *level, const struct edi_segme
 
 	buf_text(&x->line, x->ends++ ? "," : ",\"ends\":{");
 	buf_printf(&x->line, "\"%s\":", level);
-	if (edi_write_segment(&x->line, &x->scan.syntax, segment, &elements, &high, &fault) > EDI_NEEDLESS)
+	if (edi_write_segment(&x->line, &x->scan.syntax, segment, &elements, &high, &fault) > EDI_NEEDLESS) {
 		buf_text(&x->line, "[]");
+		x->bad |= BAD_LINE;
+	}
 	x->high |= high;
 }
 
@@ -239,6 +245,13 @@ int edi_emit_line(struct edi_read *x, struct item *item, struct error *error)
 {
 	end_line(x);
 	x->came++;
+	if (x->bad) {
+		struct error why;
+
+		edi_fault(&why, x->dialect, "character",
+			  "a header or trailer has a control character, or one that is not in its character set");
+		return out_reject(x->out, item, &why, error);
+	}
 	if (x->line.full) {
 		struct error why;
 

@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 
 /* ---- a stretch that is rejected as a whole */
 static struct item *item_of(struct edi_read *x, const char *path, const char *what, uint64_t offset, uint64_t length)
@@ -102,7 +103,7 @@ static int run_service(struct edi_read *x, struct error *error)
 		if (n++)
 			buf_char(&x->line, ',');
 		if (edi_write_segment(&x->line, &x->scan.syntax, &segment, &elements, &x->high, &fault) > EDI_NEEDLESS)
-			buf_text(&x->line, "[]");
+			x->bad |= BAD_LINE;
 	}
 	buf_char(&x->line, ']');
 	if (more < 0 || edi_take_trailers(x, error) < 0)
@@ -288,6 +289,20 @@ static int reject_junk(struct edi_read *x, const struct error *why, struct error
 	return reject_interchange(x, start, next, why, error);
 }
 
+static int set_charset(struct edi_read *x, struct error *why)
+{
+	if (x->charset)
+		x->start.charset = x->charset;
+	if (x->start.charset && strcasecmp(x->start.charset, "UTF-8")) {
+		if (edi_charset_make(&x->scan.charset, x->start.charset))
+			return edi_fault(why, x->dialect, "charset",
+					 "%s is no character set with a byte for each character", x->start.charset);
+		x->scan.syntax.charset = &x->scan.charset;
+	}
+	edi_syntax_ready(&x->scan.syntax);
+	return 0;
+}
+
 static int run_stretch(struct edi_read *x, struct error *error)
 {
 	struct edi_survey survey;
@@ -303,7 +318,10 @@ static int run_stretch(struct edi_read *x, struct error *error)
 		edi_seek(&x->scan, start);
 		return reject_junk(x, &why, error);
 	}
-	edi_syntax_ready(&x->scan.syntax);
+	if (set_charset(x, &why)) {
+		edi_seek(&x->scan, start);
+		return reject_junk(x, &why, error);
+	}
 	if (read_suffix(x, error))
 		return -1;
 	failed = edi_survey(&x->scan, &x->start, &survey, error);
@@ -377,12 +395,14 @@ static void end(struct edi_read *x)
 	json_decref(x->group_facts);
 }
 
-int edi_read(const struct edi_dialect *dialect, struct item *item, struct out *out, struct error *error)
+int edi_read(const struct edi_dialect *dialect, const char *charset, struct item *item, struct out *out,
+	     struct error *error)
 {
 	struct edi_read x;
 	int failed;
 
 	begin(&x, dialect, item, out);
+	x.charset = charset;
 	failed = check_start(&x, error);
 	while (!failed && x.scan.offset < x.scan.window.size) {
 		struct span filler;

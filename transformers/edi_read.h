@@ -6,6 +6,8 @@
 
 #define EDI_TEXT_MAX ((size_t)1 << 30)
 
+enum edi_bad { BAD_INTERCHANGE = 1, BAD_GROUP = 2, BAD_LINE = 4 }; /* a header or trailer that cannot be written */
+
 struct edi_read {
 	const struct edi_dialect *dialect;
 	struct item *whole;
@@ -18,6 +20,8 @@ struct edi_read {
 	uint64_t lines;                           /* emitted */
 	struct buf interchange_json, group_json;  /* the objects that every line has */
 	json_t *interchange_facts, *group_facts;
+	const char *charset; /* in place of what headers say, or NULL */
+	unsigned bad;        /* enum edi_bad */
 	bool in_group, ended;
 	struct buf group_header; /* GS or UNG with its terminator */
 	size_t group_header_len;

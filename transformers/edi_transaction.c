@@ -58,7 +58,7 @@ static void begin(struct edi_read *x, struct transaction *t, const struct edi_se
 	} else {
 		buf_text(&x->line, "\"header\":");
 		if (edi_write_segment(&x->line, syntax, open, &elements, &x->high, &fault) > EDI_NEEDLESS)
-			buf_text(&x->line, "[]");
+			x->bad |= BAD_LINE;
 	}
 	buf_char(&x->line, '}');
 	t->facts_to = x->line.len;

@@ -7,7 +7,7 @@
 #include "base/tree.h"
 #include "transformers/window.h"
 
-static int run_document(struct item *item, struct out *out, struct error *error)
+static int run_document(const struct decode_settings *settings, struct item *item, struct out *out, struct error *error)
 {
 	struct item *decoded;
 	struct span text;
@@ -108,7 +108,7 @@ static bool is_blank(struct span line)
 	return true;
 }
 
-static int run_lines(struct item *item, struct out *out, struct error *error)
+static int run_lines(const struct decode_settings *settings, struct item *item, struct out *out, struct error *error)
 {
 	struct lines lines = {.whole = item, .out = out, .max = out_tree_max(out)};
 	int failed = 0;

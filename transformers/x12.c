@@ -192,9 +192,9 @@ const struct edi_dialect edi_x12 = {
 	.plain = plain,
 };
 
-static int run(struct item *item, struct out *out, struct error *error)
+static int run(const struct decode_settings *settings, struct item *item, struct out *out, struct error *error)
 {
-	return edi_read(&edi_x12, item, out, error);
+	return edi_read(&edi_x12, settings->charset, item, out, error);
 }
 
 const struct decode_format decode_x12 = {"x12", "ASC X12 interchanges, a transaction set each", run};

@@ -1,0 +1,312 @@
+/* EDIFACT (ISO 9735, syntax versions 1 to 4): UNA, UNB, UNG, UNH, UNT, UNE, UNZ. Interactive interchanges (UIB) and
+ * packages of objects (UNO) are told and not read. See edi.h. */
+#include "config.h"
+#include "transformers/edi.h"
+
+#include <ctype.h>
+#include <strings.h>
+
+#include "transformers/format.h"
+
+#define UNA_LENGTH 9
+
+/* ---- separators: UNA's, or those of the syntax level (ISO 9735-1, 8.1 and annex A) */
+static bool is_separator(char c)
+{
+	return c && !isalnum((unsigned char)c) && c != ' ' && (unsigned char)c < 0x80;
+}
+
+static void set_separators(struct edi_syntax *syntax, const char una[6])
+{
+	memset(syntax, 0, sizeof *syntax);
+	syntax->component = una[0];
+	syntax->element = syntax->tag = una[1];
+	syntax->decimal = una[2];
+	syntax->release = una[3] == ' ' ? '\0' : una[3];
+	syntax->terminator = una[5];
+}
+
+static bool are_sound(const struct edi_syntax *s)
+{
+	if (!is_separator(s->element) || !is_separator(s->component) || !is_separator(s->terminator) ||
+	    s->element == s->component || s->element == s->terminator || s->component == s->terminator)
+		return false;
+	return !s->release || (is_separator(s->release) && s->release != s->element && s->release != s->component &&
+			       s->release != s->terminator);
+}
+
+static void set_repetition(struct edi_syntax *syntax, char c)
+{
+	if (is_separator(c) && c != syntax->element && c != syntax->component && c != syntax->terminator &&
+	    c != syntax->release)
+		syntax->repetition = c;
+}
+
+/* Without UNA: the usual ones, or the control characters that level B once had. */
+static bool guess(struct span got, struct edi_syntax *syntax)
+{
+	size_t at = 3;
+
+	while (at < got.len && (got.data[at] == '\r' || got.data[at] == '\n'))
+		at++;
+	if (at < got.len && got.data[at] == '\x1d')
+		set_separators(syntax, "\x1f\x1d.  \x1c");
+	else
+		set_separators(syntax, ":+.? '");
+	return at < got.len && got.data[at] == syntax->element;
+}
+
+/* ---- the header */
+static bool says(struct span got, const char *name)
+{
+	return span_starts(got, name);
+}
+
+/* Up to its terminator, without line ends. False: there is none within the limit. */
+static bool collect(struct span got, const struct edi_syntax *syntax, struct edi_start *start)
+{
+	size_t n = 0;
+	bool released = false;
+
+	for (size_t i = 0; i < got.len && n < EDI_HEADER_MAX; i++) {
+		char c = got.data[i];
+
+		if ((c == '\r' || c == '\n') && c != syntax->terminator)
+			continue;
+		start->text[n] = c;
+		if (!released && c == syntax->terminator) {
+			start->header = span_make(start->text, n);
+			start->end = start->header_from + i + 1;
+			return true;
+		}
+		released = !released && syntax->release && c == syntax->release;
+		n++;
+	}
+	return false;
+}
+
+static const char *charset_of(struct span level)
+{
+	static const struct {
+		const char *level, *charset;
+	} sets[] = {{"UNOC", "ISO-8859-1"}, {"UNOD", "ISO-8859-2"},  {"UNOE", "ISO-8859-5"}, {"UNOF", "ISO-8859-7"},
+		    {"UNOG", "ISO-8859-3"}, {"UNOH", "ISO-8859-4"},  {"UNOI", "ISO-8859-6"}, {"UNOJ", "ISO-8859-8"},
+		    {"UNOK", "ISO-8859-9"}, {"UNOL", "ISO-8859-15"}, {"UNOW", "UTF-8"},      {"UNOY", "UTF-8"}};
+
+	for (size_t i = 0; i < sizeof sets / sizeof *sets; i++)
+		if (level.len == 4 && !strncasecmp(level.data, sets[i].level, 4))
+			return sets[i].charset;
+	return NULL; /* UNOA and UNOB are ASCII; what others send in them is guessed */
+}
+
+static int read_header(struct edi_scan *scan, struct span got, struct edi_start *start, bool una, struct error *why)
+{
+	struct edi_syntax *syntax = &scan->syntax;
+	struct span identifier, version;
+
+	if (!collect(got, syntax, start))
+		return got.len < EDI_HEADER_MAX
+			       ? error_set(why, ERROR_REJECT, "edifact.truncated", "the document ends within UNB")
+			       : error_set(why, ERROR_REJECT, "edifact.limit",
+					   "UNB is longer than %d bytes: its terminator may be missing",
+					   EDI_HEADER_MAX);
+	edi_syntax_ready(syntax);
+	identifier = edi_element(syntax, start->header, 1);
+	version = edi_component(syntax, identifier, 2);
+	if (version.len && version.data[0] >= '4')
+		set_repetition(syntax, una ? start->una[4] : '*');
+	start->charset = charset_of(edi_component(syntax, identifier, 1));
+	if (!edi_element(syntax, start->header, 5).len)
+		return error_set(why, ERROR_REJECT, "edifact.control", "UNB has no control reference in its element 5");
+	return 0;
+}
+
+static int start_at(struct edi_scan *scan, uint64_t offset, struct span got, struct edi_start *start, struct error *why)
+{
+	bool una = says(got, "UNA") && got.len >= UNA_LENGTH;
+	size_t skip = una ? UNA_LENGTH : 0;
+
+	start->offset = start->una_end = offset;
+	if (una) {
+		memcpy(start->una, got.data + 3, sizeof start->una);
+		start->una_end = offset + UNA_LENGTH;
+		set_separators(&scan->syntax, start->una);
+		while (skip < got.len && memchr("\r\n \t", got.data[skip], 4))
+			skip++;
+	}
+	start->header_from = offset + skip;
+	got = span_make(got.data + skip, got.len - skip);
+	if (says(got, "UIB"))
+		return error_set(why, ERROR_REJECT, "edifact.interactive",
+				 "this is an interactive interchange (UIB): only batch interchanges (UNB) are read");
+	if (!says(got, "UNB"))
+		return error_set(why, ERROR_REJECT, "edifact.junk",
+				 "there is no EDIFACT at byte %llu: an interchange starts with UNA or UNB",
+				 (unsigned long long)offset);
+	if (!una && !guess(got, &scan->syntax))
+		return error_set(why, ERROR_REJECT, "edifact.separator",
+				 "UNB is not followed by +, and there is no UNA that says which separators are used");
+	if (!are_sound(&scan->syntax))
+		return error_set(why, ERROR_REJECT, "edifact.separator",
+				 "a separator in UNA is a letter, a digit or no ASCII character, or two are the same");
+	return read_header(scan, got, start, una, why);
+}
+
+static int start(struct edi_scan *scan, uint64_t offset, struct edi_start *start, struct error *why,
+		 struct error *error)
+{
+	struct span got;
+
+	if (window_get(&scan->window, offset, EDI_HEADER_MAX + 64, &got, error))
+		return -1;
+	if (got.len > EDI_HEADER_MAX + 64)
+		got.len = EDI_HEADER_MAX + 64;
+	start->charset = NULL;
+	return start_at(scan, offset, got, start, why) ? 0 : 1;
+}
+
+static size_t find(struct span bytes)
+{
+	for (size_t i = 0; i + 3 <= bytes.len; i++) {
+		const char *at = memchr(bytes.data + i, 'U', bytes.len - i - 2);
+
+		if (!at)
+			break;
+		if (!memcmp(at, "UNA", 3) || !memcmp(at, "UNB", 3) || !memcmp(at, "UIB", 3))
+			return (size_t)(at - bytes.data);
+		i = (size_t)(at - bytes.data);
+	}
+	return bytes.len;
+}
+
+/* Security segments of syntax 4. */
+static bool service(const struct edi_syntax *syntax, struct span segment)
+{
+	return span_starts(segment, "US");
+}
+
+static int check_open(const struct edi_syntax *syntax, enum edi_level level, struct span segment, struct error *why)
+{
+	struct span control = edi_element(syntax, segment, level == EDI_GROUP ? 5 : 1), type;
+
+	if (!control.len || control.len > 35)
+		return error_set(why, ERROR_REJECT, "edifact.control",
+				 "%s has no reference number of 1 to 14 characters",
+				 level == EDI_GROUP ? "UNG" : "UNH");
+	type = edi_component(syntax, edi_element(syntax, segment, 2), 1);
+	if (level == EDI_TRANSACTION && !type.len)
+		return error_set(why, ERROR_REJECT, "edifact.control", "UNH does not say which message it is");
+	return 0;
+}
+
+/* ---- facts */
+static void fact(struct buf *out, const char *name, const struct edi_syntax *syntax, struct span value)
+{
+	buf_printf(out, "\"%s\":", name);
+	edi_write_text(out, syntax, value);
+	buf_char(out, ',');
+}
+
+static void fact_if(struct buf *out, const char *name, const struct edi_syntax *syntax, struct span value)
+{
+	if (value.len)
+		fact(out, name, syntax, value);
+}
+
+/* As in X12: the qualifier first, where there is one. */
+static void party(struct buf *out, const char *name, const struct edi_syntax *syntax, struct span element)
+{
+	struct span id = edi_component(syntax, element, 1), qualifier = edi_component(syntax, element, 2);
+	struct edi_syntax colon = *syntax;
+	struct buf text;
+
+	colon.release = syntax->release;
+	buf_init(&text, EDI_HEADER_MAX);
+	buf_span(&text, qualifier);
+	if (qualifier.len)
+		buf_char(&text, ':');
+	buf_span(&text, id);
+	fact(out, name, &colon, buf_view(&text));
+	buf_free(&text);
+}
+
+static void facts_of_interchange(const struct edi_syntax *syntax, struct span unb, struct buf *out)
+{
+	struct span identifier = edi_element(syntax, unb, 1);
+
+	fact(out, "control", syntax, edi_element(syntax, unb, 5));
+	party(out, "sender", syntax, edi_element(syntax, unb, 2));
+	party(out, "receiver", syntax, edi_element(syntax, unb, 3));
+	fact(out, "syntax", syntax, edi_component(syntax, identifier, 1));
+	fact(out, "version", syntax, edi_component(syntax, identifier, 2));
+	fact_if(out, "application", syntax, edi_element(syntax, unb, 7));
+	buf_printf(out, "\"usage\":\"%s\",", span_is(edi_element(syntax, unb, 11), "1") ? "T" : "P");
+}
+
+static void facts(const struct edi_syntax *syntax, enum edi_level level, struct span segment, struct buf *out)
+{
+	static const char *const names[] = {"type", "version", "release", "agency", "association"};
+	struct span version = edi_element(syntax, segment, 8);
+
+	switch (level) {
+	case EDI_INTERCHANGE:
+		facts_of_interchange(syntax, segment, out);
+		break;
+	case EDI_GROUP:
+		fact(out, "code", syntax, edi_element(syntax, segment, 1));
+		fact(out, "control", syntax, edi_element(syntax, segment, 5));
+		fact_if(out, "version", syntax, edi_component(syntax, version, 1));
+		fact_if(out, "release", syntax, edi_component(syntax, version, 2));
+		break;
+	case EDI_TRANSACTION:
+		fact(out, "type", syntax, edi_component(syntax, edi_element(syntax, segment, 2), 1));
+		fact(out, "control", syntax, edi_element(syntax, segment, 1));
+		for (int i = 1; i < 5; i++)
+			fact_if(out, names[i], syntax, edi_component(syntax, edi_element(syntax, segment, 2), i + 1));
+		break;
+	}
+}
+
+/* UNH+1+ORDERS:D:96A:UN:EAN008 with no component left out, of plain elements. */
+static bool plain(const struct edi_syntax *syntax, struct span segment)
+{
+	size_t elements = 0, components = 0;
+
+	for (size_t i = 0; i < segment.len; i++) {
+		uint8_t class = syntax->class[(uint8_t)segment.data[i]];
+
+		if (class == EDI_ELEMENT || class == EDI_COMPONENT) {
+			if (i + 1 == segment.len || syntax->class[(uint8_t)segment.data[i + 1]] != EDI_TEXT ||
+			    (class == EDI_COMPONENT && elements != 2))
+				return false;
+			elements += class == EDI_ELEMENT;
+			components += class == EDI_COMPONENT;
+		} else if (class != EDI_TEXT) {
+			return false;
+		}
+	}
+	return elements == 2 && components <= 4;
+}
+
+const struct edi_dialect edi_edifact = {
+	.name = "edifact",
+	.open = {"UNB", "UNG", "UNH"},
+	.close = {"UNZ", "UNE", "UNT"},
+	.control = {5, 5, 1},
+	.close_control = true,
+	.count_groups = true,
+	.transaction = "message",
+	.start = start,
+	.find = find,
+	.service = service,
+	.check_open = check_open,
+	.facts = facts,
+	.plain = plain,
+};
+
+static int run(const struct decode_settings *settings, struct item *item, struct out *out, struct error *error)
+{
+	return edi_read(&edi_edifact, settings->charset, item, out, error);
+}
+
+const struct decode_format decode_edifact = {"edifact", "EDIFACT interchanges, a message each", run};
