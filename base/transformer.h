@@ -77,6 +77,8 @@ json_t *out_envelope(struct out *, const struct item *);
 int64_t out_time_ms(struct out *); /* the message's accepted time: the only time a step sees */
 /* An expression's input: the item's tree, $envelope and the site's limits. Borrowed as out_envelope. */
 struct expression_input out_input(struct out *, const struct item *);
+/* What comes out is written one behind the other and nothing else (by hand): a step may give a document in pieces. */
+bool out_in_pieces(struct out *);
 size_t out_tree_max(struct out *); /* bytes that may become one tree */
 
 /* A file of tables/: rows are objects. */
@@ -104,6 +106,7 @@ struct transformer_ops {
 	const struct option *options;
 	size_t settings_size;
 	enum form takes, gives; /* FORM_EITHER: as it came */
+	enum form (*takes_as)(void *self); /* where it depends on the settings; NULL: takes */
 	bool uses_snippet;      /* no step, but the name of a snippet, in whose place config puts that one's steps; its
 				   settings are a struct use_settings, and nothing below is there */
 	/* What reaches it waits in the store (out_hold): the steps behind it run from a queue of their own. */

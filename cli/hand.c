@@ -208,12 +208,19 @@ static int decode(const struct arguments *arguments)
 	return hand_end(&hand, by_hand(&hand, "decode", arguments->words[0], argument_word(arguments, 1, NULL), false));
 }
 
+/* Reads its lines itself. */
+static bool is_edi(const char *format)
+{
+	return !strcmp(format, "x12") || !strcmp(format, "edifact") || !strcmp(format, "tradacoms");
+}
+
 static int encode(const struct arguments *arguments)
 {
+	const char *format = arguments->words[0];
 	struct hand hand;
 
 	hand_begin(&hand, arguments);
-	return hand_end(&hand, by_hand(&hand, "encode", arguments->words[0], argument_word(arguments, 1, NULL), true));
+	return hand_end(&hand, by_hand(&hand, "encode", format, argument_word(arguments, 1, NULL), !is_edi(format)));
 }
 
 const struct verb verb_decode = {
@@ -236,7 +243,7 @@ const struct verb verb_encode = {
 	.words_min = 1,
 	.words_max = 2,
 	.summary = "Turn JSON lines into a document",
-	.text = "  echo '{\"order\": {\"number\": \"PO-1\"}}' | ferrule encode xml\n\nFORMAT is xml, csv or json.\n",
+	.text = "  echo '{\"order\": {\"number\": \"PO-1\"}}' | ferrule encode xml\n\nFORMAT is xml, csv, json, x12, edifact or tradacoms.\n",
 	.json = "on standard error a line for what is broken: {verb, step, code, text, position}",
 	.options = plain_options,
 	.run = encode,

@@ -2,9 +2,10 @@
 # --enable-fuzzing they are libFuzzer programs, and `make fuzz SECONDS=60` runs each of them so long.
 FUZZERS = tests/fuzz/fuzz_amqp tests/fuzz/fuzz_bridge tests/fuzz/fuzz_envelope tests/fuzz/fuzz_expression tests/fuzz/fuzz_http tests/fuzz/fuzz_json \
   tests/fuzz/fuzz_schema tests/fuzz/fuzz_site tests/fuzz/fuzz_topology tests/fuzz/fuzz_variables tests/fuzz/fuzz_wire \
-  tests/fuzz/fuzz_x12 tests/fuzz/fuzz_yaml
+  tests/fuzz/fuzz_x12 tests/fuzz/fuzz_yaml \
+  tests/fuzz/fuzz_edifact tests/fuzz/fuzz_tradacoms tests/fuzz/fuzz_edi_lines
 check_PROGRAMS += $(FUZZERS)
-noinst_HEADERS += tests/fuzz/chain.h tests/fuzz/lines.h
+noinst_HEADERS += tests/fuzz/chain.h tests/fuzz/lines.h tests/fuzz/round.h
 EXTRA_DIST += tests/fuzz/corpus tests/fuzz/fuzz_main.c
 dist_check_SCRIPTS += tests/fuzz/fuzz.sh
 FUZZ_LIBS = $(FUZZ_ENGINE) $(LAYERS) $(LIBS_FOREIGN)
@@ -56,3 +57,9 @@ tests_fuzz_fuzz_variables_SOURCES = tests/fuzz/variables.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_variables_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_yaml_SOURCES = tests/fuzz/yaml.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_yaml_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_edifact_SOURCES = tests/fuzz/edifact.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_edifact_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_tradacoms_SOURCES = tests/fuzz/tradacoms.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_tradacoms_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_edi_lines_SOURCES = tests/fuzz/edi_lines.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_edi_lines_LDADD = $(FUZZ_LIBS)

@@ -1,5 +1,5 @@
 # tests of transformers, and of the expressions that they stand on
-TRANSFORMER_TESTS = tests/unit/expression tests/unit/chain tests/unit/x12_samples tests/golden/golden \
+TRANSFORMER_TESTS = tests/unit/expression tests/unit/chain tests/unit/x12_samples tests/unit/edi_round tests/golden/golden \
   tests/schema/suite tests/schema/cases tests/unit/schema
 check_PROGRAMS += $(TRANSFORMER_TESTS)
 TESTS += $(TRANSFORMER_TESTS)
@@ -11,6 +11,8 @@ tests_unit_chain_SOURCES = tests/unit/chain.c $(CHAIN_SUPPORT)
 tests_unit_chain_LDADD = $(CHECK_LIBS)
 tests_unit_x12_samples_SOURCES = tests/unit/x12_samples.c $(CHAIN_SUPPORT)
 tests_unit_x12_samples_LDADD = $(CHECK_LIBS)
+tests_unit_edi_round_SOURCES = tests/unit/edi_round.c
+tests_unit_edi_round_LDADD = $(CHECK_LIBS)
 tests_golden_golden_SOURCES = tests/golden/golden.c $(CHAIN_SUPPORT)
 tests_golden_golden_LDADD = $(CHECK_LIBS)
 EXTRA_DIST += tests/golden

@@ -8,9 +8,11 @@ transformers_libtransformers_a_SOURCES = \
   %D%/chain_refused.c \
   %D%/chain_identity.c %D%/chain_identity.h \
   %D%/decode.c %D%/format.h %D%/json.c \
-  %D%/encode.c %D%/encode.h %D%/encode_csv.c %D%/encode_xml.c \
+  %D%/encode.c %D%/encode.h %D%/encode_csv.c %D%/encode_edi.c %D%/encode_xml.c \
   %D%/collect.c %D%/dedupe.c %D%/resequence.c %D%/hold_key.c %D%/hold_key.h \
   %D%/enrich.c %D%/remember.c %D%/tree_place.c %D%/tree_place.h \
+  %D%/edi_cursor.c %D%/edi_encode.c %D%/edi_encode.h %D%/edi_envelope.c %D%/edi_put.c %D%/edi_segments.c \
+  %D%/edi_transliterate.c %D%/edifact_encode.c %D%/x12_encode.c \
   %D%/edi.h %D%/edi_charset.c %D%/edi_json.c %D%/edi_layout.c %D%/edi_line.c %D%/edi_layout.h %D%/edi_read.c \
   %D%/edi_read.h %D%/edi_scan.c %D%/edi_survey.c %D%/edi_transaction.c %D%/edifact.c %D%/tradacoms.c %D%/x12.c \
   %D%/filter.c %D%/map.c %D%/route.c %D%/split.c %D%/use.c \

@@ -141,6 +141,14 @@ static int too_many(struct chain *chain, struct error *error)
 	return stop(chain, &why, error);
 }
 
+static int publish(struct chain *chain, const struct chain_output *output, struct error *error)
+{
+	struct error why;
+
+	chain->outputs++;
+	return chain->events->publish(chain->events->arg, output, &why) ? stop(chain, &why, error) : 0;
+}
+
 /* The item has reached the end of the chain, or leaves it for a topic, or to wait. */
 static int finish(struct chain *chain, struct item *item, const char *topic, const struct hold *hold, const char *step,
 		  struct error *error)
@@ -152,14 +160,16 @@ static int finish(struct chain *chain, struct item *item, const char *topic, con
 	chain->serial++;
 	if (!part_holds(chain->input->part, item->path))
 		return 0;
-	if (chain->outputs == chain->limits.outputs_max)
+	if (chain->outputs == chain->limits.outputs_max && !chain->events->bare)
 		return too_many(chain, error);
-	if (to_bytes(item, &why) || sign(chain, item, &output.body_digest, &why))
+	if (to_bytes(item, &why) || (!chain->events->bare && sign(chain, item, &output.body_digest, &why)))
 		return why.class == ERROR_REJECT ? bury(chain, item, NULL, step, &why, error)
 						 : stop(chain, &why, error);
-	output.id = identity_of(&chain->input->id, chain->flow, step, item);
 	output.body = item->bytes;
 	output.media_type = item->media_type;
+	if (chain->events->bare)
+		return publish(chain, &output, error);
+	output.id = identity_of(&chain->input->id, chain->flow, step, item);
 	before = seen_ids_add(&chain->seen, &output.id, &output.body_digest);
 	if (before == SEEN_OTHER) {
 		error_set(&why, ERROR_REJECT, "identity.conflict",
@@ -172,10 +182,7 @@ static int finish(struct chain *chain, struct item *item, const char *topic, con
 			return stop(chain, &why, error);
 		return 0;
 	}
-	chain->outputs++;
-	if (chain->events->publish(chain->events->arg, &output, &why))
-		return stop(chain, &why, error);
-	return 0;
+	return publish(chain, &output, error);
 }
 
 /* ---- a step */
@@ -237,7 +244,8 @@ static int run_step(struct chain *chain, size_t index, const struct way *way, st
 	out->incoming = item;
 	out->outstanding = 0;
 	chain->serial++;
-	failed = convert(chain, item, step->ops->takes, &why) || step->ops->run(step->self, item, out, &why);
+	failed = convert(chain, item, step->ops->takes_as ? step->ops->takes_as(step->self) : step->ops->takes, &why) ||
+		 step->ops->run(step->self, item, out, &why);
 	arena_reset(out->arena);
 	if (!failed)
 		return 0;
@@ -440,6 +448,11 @@ int64_t out_time_ms(struct out *out)
 struct expression_input out_input(struct out *out, const struct item *item)
 {
 	return (struct expression_input){item->tree, chain_envelope(out->chain, item), out->chain->limits.step};
+}
+
+bool out_in_pieces(struct out *out)
+{
+	return out->chain->events->bare;
 }
 
 size_t out_tree_max(struct out *out)

@@ -59,6 +59,7 @@ struct chain_output {
 /* All return 0, or -1 with the error set to stop (RETRY or FATAL): chain_run returns it. */
 struct chain_events {
 	void *arg;
+	bool bare; /* outputs have no id and no digest, and there is no limit to their number */
 	int (*publish)(void *arg, const struct chain_output *, struct error *);
 	/* step: a label, or "out". content: what the step had in hand, cut to 64 KiB. */
 	int (*dead)(void *arg, const struct item *, const char *step, const struct error *why, struct span content,

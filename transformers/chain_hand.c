@@ -116,6 +116,7 @@ int chain_run_by_hand(struct chain *chain, struct reader *body, struct span name
 {
 	struct hand h = {hand, report};
 	struct chain_events events = {.arg = &h,
+				      .bare = true,
 				      .publish = on_output,
 				      .dead = on_dead,
 				      .drop = on_drop,

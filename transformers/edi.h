@@ -54,6 +54,7 @@ int edi_charset_make(struct edi_charset *, const char *name);
 
 /* ---- segments (edi_scan.c) */
 struct edi_dialect;
+struct edi_encoder;
 
 struct edi_segment {
 	struct span text;     /* followed by the terminator; borrowed until the next one is read */
@@ -107,10 +108,11 @@ enum edi_level { EDI_INTERCHANGE, EDI_GROUP, EDI_TRANSACTION };
 struct edi_dialect {
 	const char *name;               /* of the format, and what codes begin with */
 	const char *open[3], *close[3]; /* names of segments by level; group: NULL where there are none */
-	uint8_t control[3];             /* the element of the opening segment that holds the control number */
-	bool close_control;             /* closing segments repeat it in their second element */
-	bool groups_needed;             /* no transaction stands outside a group */
-	bool count_groups;              /* the interchange's trailer counts groups where there are any */
+	uint8_t type;       /* the element of a transaction's opening segment whose first component says what it is */
+	uint8_t control[3]; /* the element of the opening segment that holds the control number */
+	bool close_control; /* closing segments repeat it in their second element */
+	bool groups_needed; /* no transaction stands outside a group */
+	bool count_groups;  /* the interchange's trailer counts groups where there are any */
 	bool binary;
 	bool fixed_header;       /* the interchange's header has places, and the separators themselves in it */
 	const char *transaction; /* what people call one */
@@ -126,6 +128,8 @@ struct edi_dialect {
 	void (*facts)(const struct edi_syntax *, enum edi_level, struct span segment, struct buf *);
 	/* The opening segment says no more than facts() told. */
 	bool (*plain)(const struct edi_syntax *, struct span segment);
+	/* Encoding: appends the opening segment that facts, and the header in them, describe. REJECT. */
+	int (*put_open)(struct edi_encoder *, enum edi_level, json_t *facts, char control[40], struct error *);
 };
 
 extern const struct edi_dialect edi_x12, edi_edifact, edi_tradacoms;

@@ -284,8 +284,8 @@ static bool is_name(const struct edi_syntax *syntax, struct span text, struct ed
 	       ((text.data[n] >= 'A' && text.data[n] <= 'Z') || (text.data[n] >= '0' && text.data[n] <= '9')))
 		n++;
 	if (n >= 2 && n <= 3 &&
-	    (n == text.len || text.data[n] == syntax->tag || text.data[n] == syntax->element ||
-	     text.data[n] == syntax->component))
+	    (n == text.len || text.data[n] == syntax->tag ||
+	     (text.data[n] == syntax->component && syntax->tag == syntax->element)))
 		return true;
 	*fault = (struct edi_fault){
 		.at = n < text.len ? n : 0, .kind = "segment", .byte = n < text.len ? (unsigned char)text.data[n] : 0};

@@ -33,21 +33,34 @@ static void write_separators(struct buf *out, const struct edi_syntax *syntax)
 	buf_free(&end);
 }
 
-static void write_header(struct edi_read *x, struct buf *out, struct span header, bool fixed, enum edi_bad bad)
+/* ISA, in which the separators stand as data. */
+static void write_fixed(struct edi_read *x, struct buf *out, struct span header)
 {
-	struct edi_syntax syntax = x->scan.syntax;
+	const struct edi_syntax *syntax = &x->scan.syntax;
+
+	for (int i = 0; i <= 16; i++) {
+		struct span element = edi_element(syntax, header, i);
+
+		for (size_t k = 0; k < element.len; k++)
+			if (syntax->class[(uint8_t)element.data[k]] == EDI_CONTROL)
+				x->bad |= BAD_INTERCHANGE;
+		buf_char(out, i ? ',' : '[');
+		edi_write_text(out, syntax, element);
+	}
+	buf_char(out, ']');
+}
+
+static void write_header(struct edi_read *x, struct buf *out, struct span header, enum edi_bad bad)
+{
 	struct edi_segment segment = {.text = header};
 	struct edi_fault fault;
 	unsigned elements, high = 0;
 
-	if (fixed) { /* the separators stand in it as data */
-		syntax.component = syntax.element;
-		syntax.repetition = '\0';
-		edi_syntax_ready(&syntax);
-	}
-	buf_text(out, "\"header\":");
 	x->bad &= ~(unsigned)bad;
-	if (edi_write_segment(out, &syntax, &segment, &elements, &high, &fault) > EDI_NEEDLESS) {
+	buf_text(out, "\"header\":");
+	if (bad == BAD_INTERCHANGE && x->dialect->fixed_header) {
+		write_fixed(x, out, header);
+	} else if (edi_write_segment(out, &x->scan.syntax, &segment, &elements, &high, &fault) > EDI_NEEDLESS) {
 		buf_text(out, "[]");
 		x->bad |= bad;
 	}
@@ -67,7 +80,7 @@ void edi_write_interchange(struct edi_read *x)
 	}
 	write_separators(out, &x->scan.syntax);
 	buf_char(out, ',');
-	write_header(x, out, x->start.header, x->dialect->fixed_header, BAD_INTERCHANGE);
+	write_header(x, out, x->start.header, BAD_INTERCHANGE);
 	buf_char(out, '}');
 }
 
@@ -80,7 +93,7 @@ void edi_write_group(struct edi_read *x)
 		return;
 	buf_char(out, '{');
 	x->dialect->facts(&x->scan.syntax, EDI_GROUP, span_make(x->group_header.data, x->group_header_len), out);
-	write_header(x, out, span_make(x->group_header.data, x->group_header_len), false, BAD_GROUP);
+	write_header(x, out, span_make(x->group_header.data, x->group_header_len), BAD_GROUP);
 	buf_char(out, '}');
 }
 
@@ -88,6 +101,19 @@ void edi_make_facts(json_t **facts, const struct buf *text)
 {
 	json_decref(*facts);
 	*facts = text->len ? json_loadb(text->data, text->len, 0, NULL) : NULL;
+}
+
+static bool is_high(const struct buf *text)
+{
+	for (size_t i = 0; i < text->len; i++)
+		if ((unsigned char)text->data[i] >= 0x80)
+			return true;
+	return false;
+}
+
+bool edi_has_high(const struct edi_read *x)
+{
+	return is_high(&x->interchange_json) || is_high(&x->group_json);
 }
 
 /* Whatever the bytes are, as ISO 8859-1, or as UTF-8 again. */
@@ -111,7 +137,11 @@ const struct edi_charset *edi_fallback(struct edi_read *x)
 /* A header with bytes that are no UTF-8: all that it heads is read as ISO 8859-1. */
 void edi_check_header(struct edi_read *x, struct span header)
 {
-	if (!x->start.charset && !x->scan.syntax.charset && !utf8_is_clean(header))
+	if (x->start.charset || x->scan.syntax.charset || utf8_is_clean(header))
+		return;
+	if (x->in_group && is_high(&x->interchange_json))
+		x->bad |= BAD_GROUP; /* both cannot be told apart again */
+	else
 		edi_read_as(x, edi_fallback(x));
 }
 

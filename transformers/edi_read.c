@@ -145,8 +145,8 @@ static int enter_group(struct edi_read *x, struct edi_segment *segment, const st
 	buf_char(&x->group_header, x->scan.syntax.terminator);
 	buf_room(&x->group_header, WINDOW_SLACK);
 	x->group_header_len = segment->text.len;
-	edi_check_header(x, segment->text);
 	edi_write_group(x);
+	edi_check_header(x, segment->text);
 	edi_make_facts(&x->group_facts, &x->group_json);
 	return 0;
 }
@@ -261,6 +261,7 @@ static int run_interchange(struct edi_read *x, const struct edi_survey *survey, 
 
 	x->group = x->transaction = 0;
 	x->in_group = x->ended = false;
+	buf_reset(&x->group_json);
 	x->accounted = false;
 	x->interchange_came = x->came;
 	if (lay_out_header(x, error))

@@ -55,6 +55,8 @@ bool edi_closes(const struct edi_read *, struct span text, enum edi_level);
 /* Trailers of group and interchange, and what follows them, into the line in hand. 1: the interchange ended, 0, -1. */
 int edi_take_trailers(struct edi_read *, struct error *);
 
+/* A header of what is in hand has characters beyond ASCII. */
+bool edi_has_high(const struct edi_read *);
 /* The set that bytes are read in from now on; NULL: UTF-8. */
 void edi_read_as(struct edi_read *, const struct edi_charset *);
 const struct edi_charset *edi_fallback(struct edi_read *);

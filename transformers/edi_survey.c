@@ -175,6 +175,28 @@ static void enter_transaction(struct survey *survey)
 	}
 }
 
+/* A segment that belongs to no transaction. */
+static int look_outside(struct survey *survey, struct edi_segment *segment)
+{
+	const struct edi_dialect *dialect = survey->dialect;
+
+	if (!segment->text.len)
+		return 0;
+	if (survey->in_group) {
+		if (survey->group_why.class == ERROR_NONE)
+			edi_fault(&survey->group_why, dialect, "structure",
+				  "group %u has a segment outside any %s at byte %llu", survey->groups,
+				  dialect->transaction, (unsigned long long)segment->offset);
+		return 0;
+	}
+	edi_unwrap(survey->scan, segment);
+	if (!dialect->service(&survey->scan->syntax, segment->text))
+		spoil(survey, "structure",
+		      dialect->groups_needed ? "there is a segment outside any group"
+					     : "there is a segment outside any message");
+	return 0;
+}
+
 /* 1: the interchange ends here. */
 static int look(struct survey *survey, struct edi_segment *segment)
 {
@@ -184,8 +206,10 @@ static int look(struct survey *survey, struct edi_segment *segment)
 	if (survey->scan->interesting[(unsigned char)segment->text.data[0]]) {
 		edi_unwrap(survey->scan, segment);
 		if (edi_is(syntax, segment->text, dialect->close[EDI_TRANSACTION])) {
+			bool was = survey->in_transaction;
+
 			survey->in_transaction = false;
-			return 0;
+			return was ? 0 : look_outside(survey, segment);
 		}
 		if (edi_is(syntax, segment->text, dialect->open[EDI_TRANSACTION])) {
 			enter_transaction(survey);
@@ -204,14 +228,7 @@ static int look(struct survey *survey, struct edi_segment *segment)
 			return 0;
 		}
 	}
-	if (!survey->in_transaction && !survey->in_group && segment->text.len) {
-		edi_unwrap(survey->scan, segment);
-		if (!dialect->service(syntax, segment->text))
-			spoil(survey, "structure",
-			      dialect->groups_needed ? "there is a segment outside any group"
-						     : "there is a segment outside any message");
-	}
-	return 0;
+	return survey->in_transaction ? 0 : look_outside(survey, segment);
 }
 
 int edi_find(struct edi_scan *scan, uint64_t from, uint64_t to, uint64_t *found, struct error *error)

@@ -269,7 +269,8 @@ static int run_once(struct edi_read *x, struct edi_segment *open, struct span ra
 	if (closed < 0)
 		return -1;
 	if (!closed) {
-		struct span type = edi_element(&x->scan.syntax, open->text, 1);
+		struct span type =
+			edi_component(&x->scan.syntax, edi_element(&x->scan.syntax, open->text, x->dialect->type), 1);
 
 		t.end = x->scan.offset;
 		edi_fault(&why, x->dialect, "truncated", "the %s (type %.*s) has no %s", x->dialect->transaction,
@@ -280,9 +281,9 @@ static int run_once(struct edi_read *x, struct edi_segment *open, struct span ra
 		return -1;
 	if (t.why.class == ERROR_NONE && (x->high & 0xffff) && !x->line.full && !utf8_is_clean(buf_view(&x->line))) {
 		edi_layout_return(&x->layout, mark);
-		if (!x->start.charset)
+		if (!x->start.charset && !edi_has_high(x))
 			return 1;
-		edi_fault(&why, x->dialect, "character", "the %s has bytes that are no UTF-8, which its header says",
+		edi_fault(&why, x->dialect, "character", "the %s has bytes that are no UTF-8, in which its header is",
 			  x->dialect->transaction);
 		place_fault(&t, &why, t.offset);
 	}

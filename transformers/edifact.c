@@ -1,9 +1,10 @@
 /* EDIFACT (ISO 9735, syntax versions 1 to 4): UNA, UNB, UNG, UNH, UNT, UNE, UNZ. Interactive interchanges (UIB) and
  * packages of objects (UNO) are told and not read. See edi.h. */
 #include "config.h"
-#include "transformers/edi.h"
+#include "transformers/edi_encode.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <strings.h>
 
 #include "transformers/format.h"
@@ -85,7 +86,7 @@ static bool collect(struct span got, const struct edi_syntax *syntax, struct edi
 	return false;
 }
 
-static const char *charset_of(struct span level)
+const char *edifact_charset(const char *level)
 {
 	static const struct {
 		const char *level, *charset;
@@ -94,7 +95,7 @@ static const char *charset_of(struct span level)
 		    {"UNOK", "ISO-8859-9"}, {"UNOL", "ISO-8859-15"}, {"UNOW", "UTF-8"},      {"UNOY", "UTF-8"}};
 
 	for (size_t i = 0; i < sizeof sets / sizeof *sets; i++)
-		if (level.len == 4 && !strncasecmp(level.data, sets[i].level, 4))
+		if (!strcasecmp(level, sets[i].level))
 			return sets[i].charset;
 	return NULL; /* UNOA and UNOB are ASCII; what others send in them is guessed */
 }
@@ -103,6 +104,7 @@ static int read_header(struct edi_scan *scan, struct span got, struct edi_start 
 {
 	struct edi_syntax *syntax = &scan->syntax;
 	struct span identifier, version;
+	char level[48];
 
 	if (!collect(got, syntax, start))
 		return got.len < EDI_HEADER_MAX
@@ -115,7 +117,8 @@ static int read_header(struct edi_scan *scan, struct span got, struct edi_start 
 	version = edi_component(syntax, identifier, 2);
 	if (version.len && version.data[0] >= '4')
 		set_repetition(syntax, una ? start->una[4] : '*');
-	start->charset = charset_of(edi_component(syntax, identifier, 1));
+	snprintf(level, sizeof level, "%.*s", SPAN_ARGS(edi_shown(edi_component(syntax, identifier, 1))));
+	start->charset = edifact_charset(level);
 	if (!edi_element(syntax, start->header, 5).len)
 		return error_set(why, ERROR_REJECT, "edifact.control", "UNB has no control reference in its element 5");
 	return 0;
@@ -156,7 +159,16 @@ static int start(struct edi_scan *scan, uint64_t offset, struct edi_start *start
 		 struct error *error)
 {
 	struct span got;
+	uint64_t back = offset < UNA_LENGTH ? offset : UNA_LENGTH;
 
+	/* A UNB that belongs to a UNA which cannot be used must not be read without it. */
+	if (window_get(&scan->window, offset - back, UNA_LENGTH + 3, &got, error))
+		return -1;
+	if (back == UNA_LENGTH && span_starts(got, "UNA") && got.len >= UNA_LENGTH + 3 &&
+	    !memcmp(got.data + UNA_LENGTH, "UNB", 3)) {
+		error_set(why, ERROR_REJECT, "edifact.separator", "the UNA in front of UNB cannot be used");
+		return 0;
+	}
 	if (window_get(&scan->window, offset, EDI_HEADER_MAX + 64, &got, error))
 		return -1;
 	if (got.len > EDI_HEADER_MAX + 64)
@@ -292,6 +304,7 @@ const struct edi_dialect edi_edifact = {
 	.name = "edifact",
 	.open = {"UNB", "UNG", "UNH"},
 	.close = {"UNZ", "UNE", "UNT"},
+	.type = 2,
 	.control = {5, 5, 1},
 	.close_control = true,
 	.count_groups = true,
@@ -302,6 +315,7 @@ const struct edi_dialect edi_edifact = {
 	.check_open = check_open,
 	.facts = facts,
 	.plain = plain,
+	.put_open = edifact_put_open,
 };
 
 static int run(const struct decode_settings *settings, struct item *item, struct out *out, struct error *error)

@@ -10,14 +10,14 @@
 
 #define OUTPUT_MAX (256u << 20)
 
-static const struct encode_format *const formats[] = {&encode_xml, &encode_csv,
-						      &encode_json}; /* in the order of the option's range */
+static const struct encode_format *const formats[] = {&encode_xml, &encode_csv,	   &encode_json,
+						      &encode_x12, &encode_edifact, &encode_tradacoms}; /* in the order of the option's range */
 
 static const struct option options[] = {
 	{.name = "format",
 	 .type = OPTION_ENUM,
 	 .offset = offsetof(struct encode_settings, format),
-	 .range = "xml|csv|json",
+	 .range = "xml|csv|json|x12|edifact|tradacoms",
 	 .flags = OPTION_REQUIRED | OPTION_MAIN,
 	 .help = "what to write"},
 	{.name = "root",
@@ -69,6 +69,18 @@ static const struct option options[] = {
 	 .offset = offsetof(struct encode_settings, canonical),
 	 .fallback = "false",
 	 .help = "json: keys sorted by their bytes"},
+	{.name = "charset",
+	 .type = OPTION_ENUM,
+	 .offset = offsetof(struct encode_settings, charset),
+	 .range = "fit|reject|replace|transliterate",
+	 .fallback = "fit",
+	 .help = "x12, edifact, tradacoms: what becomes of characters that the character set has not; `fit` refuses only "
+		 "what cannot be written at all"},
+	{.name = "envelope",
+	 .type = OPTION_EXPRESSION,
+	 .offset = offsetof(struct encode_settings, envelope),
+	 .help = "x12, edifact, tradacoms: jq that gives what to lay over interchange, group and transaction: control "
+		 "numbers, sender, separators"},
 	OPTION_END,
 };
 
@@ -122,6 +134,7 @@ static void close_encode(void *self)
 	for (size_t i = 0; i < encode->columns_count; i++)
 		expression_drop(encode->columns[i].value);
 	expression_drop(encode->settings->rows);
+	expression_drop(encode->settings->envelope);
 	arena_free(encode->arena);
 	free(encode);
 }
@@ -137,6 +150,8 @@ static int check(const void *settings, const struct transformer_context *context
 			expression_check(encode->columns[i].value, findings);
 	if (encode->settings->rows)
 		expression_check(encode->settings->rows, findings);
+	if (encode->settings->envelope)
+		expression_check(encode->settings->envelope, findings);
 	close_encode(encode);
 	return findings->errors == errors ? 0 : -1;
 }
@@ -165,6 +180,8 @@ static int run(void *self, struct item *item, struct out *out, struct error *err
 	struct buf bytes;
 	int failed;
 
+	if (encode->format->run)
+		return encode->format->run(encode, item, out, error);
 	buf_init(&bytes, OUTPUT_MAX);
 	failed = encode->format->write(encode, &input, &bytes, error);
 	if (!failed && bytes.full)
@@ -183,11 +200,24 @@ static int run(void *self, struct item *item, struct out *out, struct error *err
 	return -1;
 }
 
+static enum form takes_as(void *self)
+{
+	const struct encode *encode = self;
+
+	return encode->format->run ? FORM_EITHER : FORM_TREE;
+}
+
 const struct transformer_ops encode_transformer = {
-	.name = "encode", .help = "Writes the document in a format",
-	.options = options, .settings_size = sizeof(struct encode_settings),
-	.takes = FORM_TREE, .gives = FORM_BYTES,
-	.check = check, .open = open_encode, .close = close_encode, .run = run,
+	.name = "encode",
+	.help = "Writes the document in a format",
+	.options = options,
+	.settings_size = sizeof(struct encode_settings),
+	.takes = FORM_TREE, .takes_as = takes_as,
+	.gives = FORM_BYTES,
+	.check = check,
+	.open = open_encode,
+	.close = close_encode,
+	.run = run,
 };
 
 /* ---- json */
@@ -202,4 +232,4 @@ static int write_json(const struct encode *encode, const struct expression_input
 	return 0;
 }
 
-const struct encode_format encode_json = {"json", "application/json", write_json};
+const struct encode_format encode_json = {"json", "application/json", write_json, NULL};

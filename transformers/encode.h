@@ -19,6 +19,9 @@ struct encode_settings {
 	bool pretty;
 	/* json */
 	bool canonical;
+	/* x12, edifact, tradacoms */
+	int charset;
+	struct expression *envelope;
 };
 
 enum { LINE_CRLF, LINE_LF };
@@ -40,8 +43,10 @@ struct encode_format {
 	const char *name, *media_type;
 	/* Appends the bytes. REJECT with the place in the tree. The buffer's maximum is checked by the caller. */
 	int (*write)(const struct encode *, const struct expression_input *, struct buf *, struct error *);
+	/* Does all of it, from bytes or a tree, in place of write. NULL: write. */
+	int (*run)(const struct encode *, struct item *, struct out *, struct error *);
 };
 
-extern const struct encode_format encode_xml, encode_csv, encode_json;
+extern const struct encode_format encode_xml, encode_csv, encode_json, encode_x12, encode_edifact, encode_tradacoms;
 
 #endif

@@ -1,7 +1,9 @@
 /* TRADACOMS (GS1 UK): STX, MHD, MTR, END, with batches (BAT, EOB). A segment's name is followed by =, and the
  * separators are always the same. See edi.h. */
 #include "config.h"
-#include "transformers/edi.h"
+#include "transformers/edi_encode.h"
+
+#include <stdio.h>
 
 #include "transformers/format.h"
 
@@ -148,10 +150,76 @@ static bool plain(const struct edi_syntax *syntax, struct span segment)
 	return elements == 1 && components <= 1;
 }
 
+/* ---- encoding */
+static void put_party(json_t *stx, size_t element, const json_t *facts, const char *name)
+{
+	const char *fact = edi_fact(facts, name), *code = edi_header_text(stx, element, 1);
+
+	if (!*code)
+		code = edi_header_text(stx, element, 2);
+	if (fact && strcmp(fact, code))
+		edi_header_set(stx, element, json_string(fact));
+}
+
+static int fill_stx(struct edi_encoder *encoder, json_t *stx, const json_t *facts, struct error *error)
+{
+	char date[24], hour[24];
+
+	edi_date(encoder, "%y%m%d", date);
+	edi_date(encoder, "%H%M%S", hour);
+	if (json_array_size(stx) < 2)
+		edi_header_set(stx, 1, json_pack("[s,s]", "ANA", "1"));
+	put_party(stx, 2, facts, "sender");
+	put_party(stx, 3, facts, "receiver");
+	if (json_array_size(stx) < 5)
+		edi_header_set(stx, 4, json_pack("[s,s]", date, hour));
+	edi_header_fact(stx, 5, facts, "control");
+	edi_header_fact(stx, 7, facts, "application");
+	if (*edi_header_text(stx, 5, 1))
+		return 0;
+	return error_set(error, ERROR_REJECT, "tradacoms.control",
+			 "there is no `control`, the sender's transmission reference");
+}
+
+static int fill_mhd(struct edi_encoder *encoder, json_t *mhd, const json_t *facts, struct error *error)
+{
+	const char *type = edi_fact(facts, "type"), *version = edi_fact(facts, "version");
+	char control[24];
+
+	snprintf(control, sizeof control, "%llu", (unsigned long long)encoder->interchange.state.all);
+	edi_header_fact(mhd, 1, facts, "control");
+	edi_header_default(mhd, 1, control);
+	if (type &&
+	    (strcmp(type, edi_header_text(mhd, 2, 1)) || (version && strcmp(version, edi_header_text(mhd, 2, 2)))))
+		edi_header_set(mhd, 2, version ? json_pack("[s,s]", type, version) : json_string(type));
+	if (*edi_header_text(mhd, 2, 1))
+		return 0;
+	return error_set(error, ERROR_REJECT, "tradacoms.control", "there is no `type` of the message");
+}
+
+static int put_open(struct edi_encoder *encoder, enum edi_level level, json_t *facts, char control[40],
+		    struct error *error)
+{
+	json_t *header = edi_header_new(facts, edi_tradacoms.open[level]);
+	int failed = 0;
+
+	if (level == EDI_INTERCHANGE)
+		failed = fill_stx(encoder, header, facts, error);
+	else if (level == EDI_GROUP)
+		edi_header_fact(header, 1, facts, "control");
+	else
+		failed = fill_mhd(encoder, header, facts, error);
+	snprintf(control, 40, "%s", edi_header_text(header, edi_tradacoms.control[level], 1));
+	failed = failed || edi_put_segment(&encoder->sink, header, false, error);
+	json_decref(header);
+	return failed;
+}
+
 const struct edi_dialect edi_tradacoms = {
 	.name = "tradacoms",
 	.open = {"STX", "BAT", "MHD"},
 	.close = {"END", "EOB", "MTR"},
+	.type = 2,
 	.control = {5, 1, 1},
 	.transaction = "message",
 	.start = start,
@@ -160,6 +228,7 @@ const struct edi_dialect edi_tradacoms = {
 	.check_open = check_open,
 	.facts = facts,
 	.plain = plain,
+	.put_open = put_open,
 };
 
 static int run(const struct decode_settings *settings, struct item *item, struct out *out, struct error *error)

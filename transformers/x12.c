@@ -1,6 +1,6 @@
 /* X12 (X12.5, X12.6): ISA, GS, ST, SE, GE, IEA. The separators stand in ISA, which has a fixed length. See edi.h. */
 #include "config.h"
-#include "transformers/edi.h"
+#include "transformers/edi_encode.h"
 
 #include <ctype.h>
 
@@ -178,6 +178,7 @@ const struct edi_dialect edi_x12 = {
 	.name = "x12",
 	.open = {"ISA", "GS", "ST"},
 	.close = {"IEA", "GE", "SE"},
+	.type = 1,
 	.control = {13, 6, 2},
 	.close_control = true,
 	.groups_needed = true,
@@ -190,6 +191,7 @@ const struct edi_dialect edi_x12 = {
 	.check_open = check_open,
 	.facts = facts,
 	.plain = plain,
+	.put_open = x12_put_open,
 };
 
 static int run(const struct decode_settings *settings, struct item *item, struct out *out, struct error *error)

@@ -254,6 +254,28 @@ static int on_group(void *arg, struct span group, uint32_t size, struct error *e
 	return put_line(came, line);
 }
 
+/* Bytes that are no UTF-8 are shown each as a character, behind a word that says so. */
+static json_t *text_of(struct span bytes)
+{
+	json_t *text = json_stringn(bytes.data ? bytes.data : "", bytes.len);
+	struct buf wide;
+
+	if (text)
+		return text;
+	buf_init(&wide, 1 << 20);
+	buf_text(&wide, "bytes: ");
+	for (size_t i = 0; i < bytes.len; i++) {
+		unsigned char c = (unsigned char)bytes.data[i];
+
+		if (c >= 0x80)
+			buf_char(&wide, (char)(0xc0 | c >> 6));
+		buf_char(&wide, (char)(c >= 0x80 ? 0x80 | (c & 0x3f) : c));
+	}
+	text = json_stringn(wide.data, wide.len);
+	buf_free(&wide);
+	return text;
+}
+
 static int on_publish(void *arg, const struct chain_output *output, struct error *error)
 {
 	struct came *came = arg;
@@ -293,7 +315,7 @@ static int on_publish(void *arg, const struct chain_output *output, struct error
 	else if (!output->item->tree && span_is(output->media_type, "application/json"))
 		json_object_set_new(line, "out", tree_parse_new(buf_view(&body), NULL));
 	else
-		json_object_set_new(line, "text", json_stringn(body.data ? body.data : "", body.len));
+		json_object_set_new(line, "text", text_of(buf_view(&body)));
 	buf_free(&body);
 	buf_free(&compact);
 	came->published++;

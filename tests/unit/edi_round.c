@@ -1,0 +1,142 @@
+/* Decoding and encoding again gives the same bytes, for every document that is read without a finding: our own, and
+ * real files that others published, which lie beside the source or in FERRULE_DATA and are skipped where they do not.
+ */
+#include "config.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "tests/fuzz/round.h"
+#include "tests/support/support.h"
+
+struct counts {
+	unsigned same, told;
+};
+
+static void check_file(const char *format, const char *path, struct counts *counts)
+{
+	size_t n;
+	char *content = support_read(path, &n);
+	bool same, sound;
+
+	assert_non_null(content);
+	sound = round_trip(format, span_make(content, n), &same);
+	if (sound && !same)
+		fail_msg("%s is not the same when it is encoded again", path);
+	counts->same += sound;
+	counts->told += !sound;
+	if (getenv("VERBOSE"))
+		print_message("%s: %s\n", path, sound ? "the same" : "told");
+	free(content);
+}
+
+static void walk(const char *format, const char *folder, struct counts *counts)
+{
+	DIR *directory = opendir(folder);
+	struct dirent *entry;
+
+	while (directory && (entry = readdir(directory))) {
+		char *path = support_path(folder, entry->d_name);
+		struct stat status;
+
+		if (entry->d_name[0] != '.' && !stat(path, &status)) {
+			if (S_ISDIR(status.st_mode))
+				walk(format, path, counts);
+			else if (strcmp(entry->d_name, "out") && strcmp(entry->d_name, "config.json"))
+				check_file(format, path, counts);
+		}
+		free(path);
+	}
+	if (directory)
+		closedir(directory);
+}
+
+static const char *source(void)
+{
+	return getenv("FERRULE_SRCDIR") ? getenv("FERRULE_SRCDIR") : SRCDIR;
+}
+
+static void own(const char *format, unsigned at_least)
+{
+	char *folder = mem_printf("%s/tests/golden/%s", source(), format);
+	struct counts counts = {0};
+
+	walk(format, folder, &counts);
+	assert_true(counts.same >= at_least);
+	assert_true(counts.told > 0);
+	free(folder);
+}
+
+static void our_own_documents_come_back_as_they_were(void **state)
+{
+	own("x12", 20);
+	own("edifact", 25);
+	own("tradacoms", 5);
+}
+
+static void real_documents_come_back_as_they_were(void **state)
+{
+	static const struct {
+		const char *format;
+		unsigned same;
+	} kinds[] = {{"x12", 35}, {"edifact", 10}, {"tradacoms", 3}};
+	char *root = getenv("FERRULE_DATA") ? mem_strdup(getenv("FERRULE_DATA"))
+					    : mem_printf("%s/../shared/data", source());
+	struct stat status;
+
+	if (stat(root, &status)) {
+		free(root);
+		support_skip("there are no sample files in ../shared/data beside the source, nor in FERRULE_DATA");
+		return;
+	}
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+		char *folder = support_path(root, kinds[i].format);
+		struct counts counts = {0};
+
+		walk(kinds[i].format, folder, &counts);
+		if (counts.same < kinds[i].same)
+			fail_msg("%s: only %u of %u files are read without a finding", kinds[i].format, counts.same,
+				 counts.same + counts.told);
+		free(folder);
+	}
+	free(root);
+}
+
+/* Wherever a buffer ends: blanks in front of a document move every byte of it over the edges of what is read at once. */
+static void a_buffer_may_end_anywhere(void **state)
+{
+	char *path = mem_printf("%s/tests/golden/x12/binary-segment/in", source());
+	size_t n, before = 65536 - 400;
+	char *content = support_read(path, &n);
+	struct buf document;
+
+	assert_non_null(content);
+	buf_init(&document, 1 << 20);
+	for (size_t i = 0; i < before; i++)
+		buf_char(&document, i % 64 ? ' ' : '\n');
+	for (size_t shift = 0; shift < n + 10; shift++) {
+		bool same;
+
+		document.len = before + shift;
+		memset(document.data + before, ' ', shift);
+		buf_append(&document, content, n);
+		assert_true(round_trip("x12", buf_view(&document), &same));
+		assert_true(same);
+	}
+	buf_free(&document);
+	free(content);
+	free(path);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(our_own_documents_come_back_as_they_were),
+		cmocka_unit_test(real_documents_come_back_as_they_were),
+		cmocka_unit_test(a_buffer_may_end_anywhere),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
