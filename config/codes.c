@@ -36,6 +36,7 @@ const struct finding_code finding_codes[] = {
 	{"effect.remembers", E, "The target forgets a key before a delivery can be tried again"},
 	{"effect.unfit", E, "This effect does not fit this kind of sink"},
 	{"effect.unknown", E, "There is no such effect"},
+	{"decode.charset", E, "A character set is not known, or has more than a byte for a character"},
 	{"encode.columns", E, "Columns are not a list of names, or of NAME: jq"},
 	{"encode.separator", E, "A separator is not one character"},
 	{"endpoint.direction", E, "Nothing can be received from this kind of endpoint"},

@@ -10,8 +10,9 @@
 
 #define OUTPUT_MAX (256u << 20)
 
+/* in the order of the option's range */
 static const struct encode_format *const formats[] = {&encode_xml, &encode_csv,	   &encode_json,
-						      &encode_x12, &encode_edifact, &encode_tradacoms}; /* in the order of the option's range */
+						      &encode_x12, &encode_edifact, &encode_tradacoms};
 
 static const struct option options[] = {
 	{.name = "format",
@@ -74,8 +75,8 @@ static const struct option options[] = {
 	 .offset = offsetof(struct encode_settings, charset),
 	 .range = "fit|reject|replace|transliterate",
 	 .fallback = "fit",
-	 .help = "x12, edifact, tradacoms: what becomes of characters that the character set has not; `fit` refuses only "
-		 "what cannot be written at all"},
+	 .help = "x12, edifact, tradacoms: what becomes of characters that the set has not; `fit` refuses only what "
+		 "cannot be written at all"},
 	{.name = "envelope",
 	 .type = OPTION_EXPRESSION,
 	 .offset = offsetof(struct encode_settings, envelope),

@@ -1,4 +1,5 @@
-/* Fuzz target: any bytes as TRADACOMS; what is read without a finding must be the same bytes when it is encoded again. */
+/* Fuzz target: any bytes as TRADACOMS; what is read without a finding must be the same bytes when it is encoded
+ * again. */
 #include "config.h"
 #include "tests/fuzz/round.h"
 

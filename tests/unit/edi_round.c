@@ -104,7 +104,8 @@ static void real_documents_come_back_as_they_were(void **state)
 	free(root);
 }
 
-/* Wherever a buffer ends: blanks in front of a document move every byte of it over the edges of what is read at once. */
+/* Wherever a buffer ends: blanks in front of a document move every byte of it over the edges of what is read at
+ * once. */
 static void a_buffer_may_end_anywhere(void **state)
 {
 	char *path = mem_printf("%s/tests/golden/x12/binary-segment/in", source());
