@@ -23,7 +23,7 @@ struct gathering {
 	struct member *members;
 	size_t count, capacity;
 	uint64_t bytes;
-	int64_t next_number;
+	int64_t next_number, generation; /* of its key, from 1 */
 	bool closed;
 };
 
@@ -69,8 +69,10 @@ static struct gathering *make(struct run *run, const struct chain_output *output
 	made->step = mem_strdup(output->step);
 	made->label = mem_span_dup(output->hold->label);
 	made->next_number = output->hold->start;
-	while (*at)
-		at = &(*at)->next;
+	made->generation = 1;
+	for (; *at; at = &(*at)->next)
+		made->generation += (*at)->flow == made->flow && (*at)->segment == made->segment &&
+				    id_equal(&(*at)->hold.key, &made->hold.key);
 	return *at = made;
 }
 
@@ -167,7 +169,7 @@ static struct message *result_new(const struct gathering *g, const struct tally 
 	clock_format(last->accepted_ms, at[1]);
 	collected = json_pack("{s:s s:I s:I s:I s:I s:s s:s s:s s:I}", "key", g->label, "count", (json_int_t)g->count,
 			      "missing", tally->missing, "dead", tally->dead, "dropped", tally->dropped, "reason",
-			      reason, "first", at[0], "last", at[1], "generation", (json_int_t)0);
+			      reason, "first", at[0], "last", at[1], "generation", (json_int_t)g->generation);
 	text = json_dumps(collected, JSON_COMPACT);
 	message_attr(message, SPAN_LITERAL("collected"), span_of(text), NULL);
 	free(text);
@@ -283,25 +285,48 @@ static int refuse(struct run *run, const struct chain_output *output, struct mes
 	return result;
 }
 
+/* Has the number come before, whether it waits or has gone on: 1 with the same content, -1 with another, 0 no; it has
+ * from now on. */
+static int before_it(struct run *run, const struct gathering *g, int64_t number, const struct id *content)
+{
+	char key[ID_TEXT], digest[ID_TEXT], *name;
+	const char *known;
+	int result = 0;
+
+	id_hex(&g->hold.key, key);
+	id_hex(content, digest);
+	name = mem_printf("%s %s %lld", g->flow->segments[g->segment].queue, key, (long long)number);
+	if (!run->seen)
+		run->seen = json_object();
+	known = json_string_value(json_object_get(run->seen, name));
+	if (known)
+		result = strcmp(known, digest) ? -1 : 1;
+	else if (number >= g->next_number)
+		json_object_set_new(run->seen, name, json_string(digest));
+	free(name);
+	return result;
+}
+
 static int resequence(struct run *run, const struct chain_output *output, struct message *take, struct error *error)
 {
 	const struct hold *hold = output->hold;
 	struct gathering *g = find(run, &hold->key);
 	struct error why;
+	int before;
 
 	if (!g)
 		g = make(run, output);
-	for (size_t i = 0; i < g->count; i++)
-		if (g->members[i].place == hold->number) {
-			if (id_equal(&g->members[i].message->body_digest, &take->body_digest)) {
-				rehearsal_dropped(run, output->item, output->step, "the same came before");
-				message_free(take);
-				return 0;
-			}
-			error_set(&why, ERROR_REJECT, "resequence.conflict",
-				  "number %lld came before, with other content", (long long)hold->number);
-			return refuse(run, output, take, &why, error);
-		}
+	before = before_it(run, g, hold->number, &take->body_digest);
+	if (before > 0) {
+		rehearsal_dropped(run, output->item, output->step, "the same came before");
+		message_free(take);
+		return 0;
+	}
+	if (before < 0) {
+		error_set(&why, ERROR_REJECT, "resequence.conflict", "number %lld came before, with other content",
+			  (long long)hold->number);
+		return refuse(run, output, take, &why, error);
+	}
 	if (hold->number < g->next_number) {
 		error_set(&why, ERROR_REJECT, "resequence.late",
 			  "number %lld was passed over: the next one is %lld; a replay sends it on all the same",

@@ -403,9 +403,8 @@ static void the_first_of_a_key_is_kept_for_its_time(void **state)
 static void a_member_that_joins_while_another_machine_closes_is_in_it_or_in_the_next(void **state)
 {
 	struct hold hold = by_count("a", 0);
-	struct message *m = message_made(2);
-	struct store_held held = {
-		.hold = &hold, .queue = QUEUE, .step = "collect", .message = m, .body = SPAN_LITERAL("2")};
+	struct message *m;
+	struct store_held held = {.hold = &hold, .queue = QUEUE, .step = "collect", .body = SPAN_LITERAL("2")};
 	struct buf envelope;
 	struct site *site;
 	int status;
@@ -416,6 +415,7 @@ static void a_member_that_joins_while_another_machine_closes_is_in_it_or_in_the_
 	site_up(state);
 	site = *state;
 	put(site, 1, "1", &hold, T0);
+	held.message = m = message_made(2);
 	m->body_size = 1;
 	envelope = encoded(m);
 	held.envelope = buf_view(&envelope);
