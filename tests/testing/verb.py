@@ -436,7 +436,7 @@ def durable(site):
     flow: sort
     input: [{json: {n: 3}, name: a}, {json: {n: 1}, name: b}, {json: {n: 2}, name: c}, {json: {n: 5}, name: d}, {json: {n: 1, x: 1}, name: e}]
     published: [{has: {n: 1}}, {has: {n: 2}}, {has: {n: 3}}, {has: {n: 5}}]
-    dead: {code: resequence.late}
+    dead: {code: resequence.conflict}
   - test: the first of its key only
     flow: first
     input: [{json: {n: 1, t: x}, name: a}, {json: {n: 1, t: x}, name: b}, {json: {n: 1, t: y}, name: c}]
