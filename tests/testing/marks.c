@@ -112,6 +112,186 @@ static void a_program_with_marks_does_what_it_did(void **state)
 		}
 }
 
+/* ---- programs by chance, from jq's grammar */
+static unsigned dice;
+
+static unsigned roll(unsigned below)
+{
+	dice = dice * 1103515245u + 12345u;
+	return (dice >> 16) % below;
+}
+
+static void put_program(struct buf *out, int depth);
+
+static void put_term(struct buf *out, int depth)
+{
+	static const char *const leaves[] = {".",     ".a",    ".b?",  ".[0]?", ".[]?",   "1",       "\"x\"",
+					     "null",  "$v",    "[]",   "{}",    "..",     "length?", "keys?",
+					     ".a.b?", "empty", "(-1)", "true",  ".[1:]?", "type",    "tostring"};
+
+	switch (depth <= 0 ? 0 : roll(9)) {
+	case 1:
+		buf_text(out, "(");
+		put_program(out, depth - 1);
+		buf_text(out, ")");
+		break;
+	case 2:
+		buf_text(out, "[");
+		put_program(out, depth - 1);
+		buf_text(out, "]");
+		break;
+	case 3:
+		buf_text(out, "{a: ");
+		put_term(out, depth - 1);
+		buf_text(out, ", b: ");
+		put_term(out, depth - 1);
+		buf_text(out, "}");
+		break;
+	case 4:
+		buf_text(out, "select(");
+		put_program(out, depth - 1);
+		buf_text(out, ")");
+		break;
+	case 5:
+		buf_text(out, "\"t\\(");
+		put_program(out, depth - 1);
+		buf_text(out, ")\"");
+		break;
+	case 6:
+		buf_text(out, "first(");
+		put_program(out, depth - 1);
+		buf_text(out, ")");
+		break;
+	default:
+		buf_text(out, leaves[roll(sizeof leaves / sizeof *leaves)]);
+	}
+}
+
+static void put_one(struct buf *out, int depth)
+{
+	static const char *const operators[] = {" + ",   " - ",  " * ",  " == ", " < ",
+						" and ", " or ", " // ", " // ", ", "};
+
+	switch (depth <= 0 ? 9 : roll(10)) {
+	case 0:
+		buf_text(out, "if ");
+		put_program(out, depth - 1);
+		buf_text(out, " then ");
+		put_program(out, depth - 1);
+		buf_text(out, " else ");
+		put_program(out, depth - 1);
+		buf_text(out, " end");
+		break;
+	case 1:
+		buf_text(out, "reduce ");
+		put_term(out, 0);
+		buf_text(out, " as $v (");
+		put_program(out, depth - 1);
+		buf_text(out, "; ");
+		put_program(out, depth - 1);
+		buf_text(out, ")");
+		break;
+	case 2:
+		buf_text(out, "try ");
+		put_term(out, depth - 1);
+		buf_text(out, " catch ");
+		put_term(out, depth - 1);
+		break;
+	case 3:
+		put_term(out, depth - 1);
+		buf_text(out, " as $v | ");
+		put_program(out, depth - 1);
+		break;
+	case 4:
+		buf_text(out, "def f(g): ");
+		put_program(out, depth - 1);
+		buf_text(out, "; f(");
+		put_program(out, depth - 1);
+		buf_text(out, ")");
+		break;
+	case 5:
+		buf_text(out, "(");
+		put_program(out, depth - 1);
+		buf_text(out, ") |= ");
+		put_term(out, depth - 1);
+		break;
+	case 6:
+		buf_text(out, "[path(");
+		put_program(out, depth - 1);
+		buf_text(out, ")]");
+		break;
+	default:
+		put_term(out, depth);
+		for (unsigned n = roll(3); n; n--) {
+			buf_text(out, operators[roll(10)]);
+			put_term(out, depth - 1);
+		}
+	}
+}
+
+static void put_program(struct buf *out, int depth)
+{
+	put_one(out, depth);
+	for (unsigned n = depth > 0 ? roll(2) : 0; n; n--) {
+		buf_text(out, " | ");
+		put_one(out, depth - 1);
+	}
+}
+
+static bool compiles(const char *program)
+{
+	struct expression *e = expression_new(arena, span_of(program), (struct place){"t", 1, 1});
+	struct findings findings;
+	bool right;
+
+	findings_init(&findings);
+	right = !expression_check(e, &findings);
+	findings_free(&findings);
+	expression_drop(e);
+	return right;
+}
+
+static void programs_by_chance_do_what_they_did(void **state)
+{
+	const char *input = "{\"a\":{\"b\":[1,2]},\"b\":null}";
+	/* More of them, by hand: MARKS_PROGRAMS=5000 MARKS_SEED=3 tests/testing/marks */
+	const char *programs = getenv("MARKS_PROGRAMS"), *seed = getenv("MARKS_SEED");
+	int compared = 0, wanted = programs ? atoi(programs) : 40;
+
+	for (dice = seed ? (unsigned)atoi(seed) : 7; compared < wanted; compared++) {
+		struct buf program;
+		char *text, *before, *after;
+		struct marks marks;
+		struct expression *plain, *woven;
+
+		buf_init(&program, 1 << 20);
+		buf_text(&program, "7 as $v | ");
+		put_program(&program, 3);
+		text = buf_take(&program);
+		buf_free(&program);
+		if (strlen(text) > 600 || !compiles(text)) {
+			free(text);
+			continue;
+		}
+		plain = expression_new(arena, span_of(text), (struct place){"t", 1, 1});
+		woven = expression_new(arena, span_of(text), (struct place){"t", 1, 1});
+		if (marks_find(&marks, span_of(text), compared % 2))
+			fail_msg("not understood: %s", text);
+		if (expression_watch(woven, &marks, NULL, compared % 2))
+			fail_msg("does not compile with its marks: %s", text);
+		before = results(plain, input);
+		after = results(woven, input);
+		if (strcmp(before, after) != 0)
+			fail_msg("%s: %s with marks, %s without", text, after, before);
+		expression_drop(plain);
+		expression_drop(woven);
+		marks_free(&marks);
+		free(before);
+		free(after);
+		free(text);
+	}
+}
+
 static void every_program_that_compiles_is_understood(void **state)
 {
 	for (size_t i = 0; i < sizeof samples / sizeof *samples; i++) {
@@ -263,6 +443,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_program_with_marks_does_what_it_did, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(programs_by_chance_do_what_they_did, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(every_program_that_compiles_is_understood, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(the_mappings_that_ship_are_understood, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_never_ran_is_known, set_up, tear_down),

@@ -12,8 +12,6 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "e2e"))
 from bed import FERRULE, check, equal, main, read, test  # noqa: E402
 
-SAMPLE = os.path.join(os.path.dirname(os.path.dirname(HERE)), "config", "sample")
-
 IN = """
 flow: intake
 owner: tests
@@ -347,7 +345,7 @@ cases:
 @test("the sample's tests pass, and a changed mapping fails them")
 def sample(site):
     shutil.rmtree(site.path)
-    shutil.copytree(os.path.join(SAMPLE, "order-to-cash"), site.path)
+    equal(site.type("init", site.path, "--template", "order-to-cash", cwd=site.root)[0], 0, "init")
     check("12 ok, 0 failed" in run(site), "the sample")
     mapping = site.at("mappings", "order-to-erp.jq")
     text = read(mapping).decode()
