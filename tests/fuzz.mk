@@ -1,6 +1,6 @@
 # Fuzz targets. In `make check` each replays its corpus, its own or a golden folder of inputs. Configured with CC=clang
 # --enable-fuzzing they are libFuzzer programs, and `make fuzz SECONDS=60` runs each of them so long.
-FUZZERS = tests/fuzz/fuzz_amqp tests/fuzz/fuzz_bridge tests/fuzz/fuzz_envelope tests/fuzz/fuzz_expression tests/fuzz/fuzz_http tests/fuzz/fuzz_json \
+FUZZERS = tests/fuzz/fuzz_amqp tests/fuzz/fuzz_bridge tests/fuzz/fuzz_envelope tests/fuzz/fuzz_expression tests/fuzz/fuzz_http tests/fuzz/fuzz_jq tests/fuzz/fuzz_json \
   tests/fuzz/fuzz_schema tests/fuzz/fuzz_site tests/fuzz/fuzz_topology tests/fuzz/fuzz_variables tests/fuzz/fuzz_wire \
   tests/fuzz/fuzz_x12 tests/fuzz/fuzz_yaml \
   tests/fuzz/fuzz_edifact tests/fuzz/fuzz_tradacoms tests/fuzz/fuzz_edi_lines
@@ -39,6 +39,8 @@ tests_fuzz_fuzz_expression_SOURCES = tests/fuzz/expression.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_expression_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_http_SOURCES = tests/fuzz/http.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_http_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_jq_SOURCES = tests/fuzz/jq.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_jq_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_json_SOURCES = tests/fuzz/json.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_json_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_schema_SOURCES = tests/fuzz/schema.c $(FUZZ_MAIN)
