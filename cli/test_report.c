@@ -7,6 +7,9 @@
 
 #include "base/utf8.h"
 
+/* A file with a mistake may hide its tests: for machines that is a failure of its own. */
+#define READABLE "the tests are without mistakes"
+
 static const char *const results[] = {"ok", "failed", "broken"};
 
 /* ---- for people ----------------------------------------------------------------------------------------------------
@@ -105,7 +108,9 @@ void test_report_end(const struct test_run *run)
 		json_decref(answer);
 	} else if (argument_given(run->arguments, "tap")) {
 		print_coverage(run, "# ");
-		printf("1..%zu\n", run->count);
+		if (run->findings.errors)
+			printf("not ok %zu - " READABLE "\n", run->count + 1);
+		printf("1..%zu\n", run->count + (run->findings.errors ? 1 : 0));
 	} else if (!run->count && !run->findings.errors) {
 		printf("There are no tests in %s/tests; `ferrule help test` tells how to write one.\n", run->directory);
 	} else {
@@ -159,6 +164,18 @@ static void put_case(struct buf *out, const struct test_outcome *outcome)
 	buf_printf(out, "</%s>\n    </testcase>\n", outcome->result == TEST_FAILED ? "failure" : "error");
 }
 
+static void put_findings(struct buf *out, const struct findings *findings)
+{
+	struct buf text;
+
+	buf_init(&text, SIZE_MAX / 2);
+	report_text(findings, "", &text);
+	buf_text(out, "    <testcase name=\"" READABLE "\" classname=\"\">\n      <error message=\"mistakes\">");
+	put_xml(out, text.data);
+	buf_text(out, "</error>\n    </testcase>\n");
+	buf_free(&text);
+}
+
 static size_t broken(const struct test_run *run)
 {
 	size_t n = 0;
@@ -170,7 +187,7 @@ static size_t broken(const struct test_run *run)
 
 int test_write_junit(const struct test_run *run, const char *path, struct error *error)
 {
-	size_t errors = broken(run);
+	size_t unreadable = run->findings.errors ? 1 : 0, errors = broken(run) + unreadable;
 	struct buf out;
 	FILE *file;
 	int result = 0;
@@ -179,9 +196,11 @@ int test_write_junit(const struct test_run *run, const char *path, struct error 
 	buf_printf(&out,
 		   "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n  <testsuite name=\"ferrule test\" "
 		   "tests=\"%zu\" failures=\"%zu\" errors=\"%zu\" time=\"%.3f\">\n",
-		   run->count, run->failed - errors, errors, (double)run->ms / 1000);
+		   run->count + unreadable, run->failed - broken(run), errors, (double)run->ms / 1000);
 	for (size_t i = 0; i < run->count; i++)
 		put_case(&out, &run->outcomes[i]);
+	if (unreadable)
+		put_findings(&out, &run->findings);
 	buf_text(&out, "  </testsuite>\n</testsuites>\n");
 	file = fopen(path, "we");
 	if (!file || fwrite(out.data, 1, out.len, file) != out.len)

@@ -398,7 +398,7 @@ static void read_wanted(struct trial_reading *r, struct trial *trial, enum trial
 
 	if (fill(r, node, trial_section_options[kind], &s))
 		return;
-	*wanted = (struct trial_wanted){.place = node->place, .kind = kind, .count = s.count, .node = node};
+	*wanted = (struct trial_wanted){.place = node->place, .kind = kind, .count = s.count};
 	wanted->facts = facts_of(r, kind, &s);
 	wanted->keys = texts_of(r, s.keys, "keys");
 	wanted->headers = texts_of(r, s.headers, "headers");
@@ -425,32 +425,28 @@ static void read_number(struct trial_reading *r, struct trial *trial, enum trial
 	if (!*text || *end || count < 0 || count > 1000000)
 		trial_error(r, node->place, "trial.form", "`%s: %s`: a list is expected here, or how many, or none",
 			    trial_section_names[kind], text);
-	*wanted = (struct trial_wanted){.place = node->place, .kind = kind, .count = count, .node = node};
+	*wanted = (struct trial_wanted){.place = node->place, .kind = kind, .count = count};
 	wanted->facts = keep(r, json_object());
 	trial->wanted_count++;
 	free(text);
 }
 
-static const struct pair *pair_of(const struct node *map, const char *name, const struct pair **next)
+static const struct pair *pair_of(const struct node *map, const char *name)
 {
 	for (size_t i = 0; i < map->count; i++)
-		if (span_is(map->pairs[i].key.text, name)) {
-			*next = i + 1 < map->count ? &map->pairs[i + 1] : NULL;
+		if (span_is(map->pairs[i].key.text, name))
 			return &map->pairs[i];
-		}
 	return NULL;
 }
 
 static void read_section(struct trial_reading *r, struct trial *trial, enum trial_kind kind, const struct node *node)
 {
-	const struct pair *next = NULL, *pair = pair_of(trial->node, trial_section_names[kind], &next);
+	const struct pair *pair = pair_of(trial->node, trial_section_names[kind]);
 
 	if (!pair || !node)
 		return;
 	trial->said[kind] = node;
 	trial->said_at[kind] = pair->key.place;
-	if (next)
-		trial->next_at[kind] = next->key.place;
 	if (node->type == NODE_SCALAR)
 		read_number(r, trial, kind, node);
 	else if (node->type == NODE_MAP)

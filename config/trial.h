@@ -45,7 +45,6 @@ struct trial_wanted {
 	struct trial_content body; /* equal */
 	json_t *has;               /* contained; NULL: not looked at */
 	struct expression_list where;
-	const struct node *node;
 };
 
 struct trial {
@@ -65,7 +64,6 @@ struct trial {
 	size_t wanted_count;
 	const struct node *said[TRIAL_KINDS]; /* the section; NULL: not there */
 	struct place said_at[TRIAL_KINDS];    /* where its key stands */
-	struct place next_at[TRIAL_KINDS];    /* of the key behind it; line 0: it is the last of the test */
 	bool sound;                           /* no finding is about it */
 };
 

@@ -103,7 +103,6 @@ static int take_body(struct run *run, struct happened *happened, const struct me
 				   "more came out than a test can hold (%u MiB, %d messages)", BYTES_MAX >> 20,
 				   HAPPENED_MAX);
 	happened->body = arena_span(rehearsal->arena, buf_view(&text));
-	happened->media_type = arena_span(rehearsal->arena, message->datacontenttype);
 	happened->contract = arena_span(rehearsal->arena, message->dataschema);
 	buf_free(&text);
 	if (!result && happened->body.len)

@@ -12,7 +12,7 @@ struct happened {
 	enum trial_kind kind;
 	const struct flow *flow;
 	json_t *facts, *keys, *headers; /* objects; keys and headers may be NULL */
-	struct span body, media_type, contract;
+	struct span body, contract;
 	json_t *tree; /* the body as data; NULL: it is no JSON */
 	size_t other; /* a delivery that died and its dead letter: the other's index + 1; 0: none */
 };

@@ -270,6 +270,28 @@ def unreadable(site):
     site_of(site, "test: [\n")
     said = run(site, code=1)
     check("tests/all.yaml:2:1: error:" in said and "1 mistake in the tests" in said, said)
+    site.write("tests/good.yaml", "test: good\nflow: intake\ninput: {json: []}\npublished: none\n")
+    said = run(site, "--tap", "--junit", os.path.join(site.work, "out.xml"), code=1)
+    check("ok 1 - good\nnot ok 2 - the tests are without mistakes\n1..2" in said, said)
+    suite = xml.etree.ElementTree.parse(os.path.join(site.work, "out.xml")).getroot()[0]
+    equal((suite.get("tests"), suite.get("failures"), suite.get("errors")), ("2", "0", "1"), "sums")
+    check("tests/all.yaml:2:1" in suite[1][0].text, suite[1][0].text)
+
+
+@test("variables come from environments/test.yaml where there is one, from --env, and from the test itself")
+def variables(site):
+    site_of(site, """flow: intake
+follow: [out]
+input: {json: [{n: 1, name: A}]}
+cases:
+  - {test: environment, delivered: [{path: tested/1.csv}]}
+  - {test: own, with: {DROP: mine}, delivered: [{path: mine/1.csv}]}
+""")
+    equal([c["result"] for c in json.loads(run(site, "--json", code=1))["cases"]], ["failed", "ok"], "without an environment")
+    site.write("environments/test.yaml", "DROP: tested\n")
+    site.write("environments/prod.yaml", "DROP: live\n")
+    equal([c["result"] for c in json.loads(run(site, "--json"))["cases"]], ["ok", "ok"], "with it")
+    equal([c["result"] for c in json.loads(run(site, "--json", "--env", "prod", code=1))["cases"]], ["failed", "ok"], "another")
 
 
 @test("names narrow, a name that fits nothing is told")
