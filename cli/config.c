@@ -25,6 +25,7 @@ struct show {
 	struct buf out;
 	const json_t *origins;
 	size_t line; /* where the line at hand begins */
+	bool raw;    /* a snippet: its variables stand there as they were written */
 };
 
 /* ---- text ------------------------------------------------------------------------------------------------ */
@@ -80,7 +81,7 @@ static void put_scalar(struct show *show, const json_t *value)
 	struct buf escaped;
 
 	buf_init(&escaped, SHOWN_MAX);
-	for (; (at = strstr(text, "${")); text = at + 2) {
+	for (; !show->raw && (at = strstr(text, "${")); text = at + 2) {
 		buf_append(&escaped, text, (size_t)(at - text));
 		buf_text(&escaped, "$${");
 	}
@@ -150,9 +151,12 @@ static void put_list(struct show *show, const json_t *list, const char *pointer,
 /* What stands behind `key:` or `-`. */
 static void put_value(struct show *show, const json_t *value, const char *pointer, size_t indent, bool in_list)
 {
-	bool empty = !json_is_string(value) && json_object_size(value) == 0 && json_array_size(value) == 0;
+	bool empty = !json_is_string(value) && !json_is_null(value) && json_object_size(value) == 0 &&
+		     json_array_size(value) == 0;
 
-	if (json_is_string(value) || empty) {
+	if (json_is_null(value)) {
+		end_line(show, "");
+	} else if (json_is_string(value) || empty) {
 		buf_char(&show->out, ' ');
 		if (empty)
 			buf_text(&show->out, json_is_object(value) ? "{}" : "[]");
@@ -182,6 +186,7 @@ static void print_text(const json_t *files)
 		buf_printf(&show.out, "%s# %s\n", i ? "---\n" : "", json_string_value(json_object_get(file, "file")));
 		show.line = show.out.len;
 		show.origins = json_object_get(file, "origins");
+		show.raw = !strncmp(json_string_value(json_object_get(file, "file")), "snippets/", 9);
 		put_map(&show, json_object_get(file, "document"), "", 0, false);
 	}
 	fwrite(show.out.data ? show.out.data : "", 1, show.out.len, stdout);

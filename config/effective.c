@@ -20,6 +20,7 @@ struct effective {
 	const struct node *environment; /* of the environment's file, or NULL */
 	json_t *origins;                /* of the document at hand */
 	bool defaults;
+	bool raw; /* a snippet: what has nothing behind it is a parameter without a default */
 };
 
 /* ---- where a value comes from ---------------------------------------------------------------------------- */
@@ -65,7 +66,8 @@ static bool note_origin(struct effective *e, const struct node *raw, const char 
 	const struct node *value;
 	json_t *origin;
 
-	yaml_variables_each(raw->text, note_variable, &asked);
+	if (!e->raw)
+		yaml_variables_each(raw->text, note_variable, &asked);
 	value = asked.name && e->environment ? node_find(e->environment, asked.name) : NULL;
 	origin = origin_new(!asked.name                                               ? "file"
 			    : value                                                   ? "environment"
@@ -139,10 +141,11 @@ static json_t *written(struct effective *e, const struct node *raw, const struct
 			json_array_append_new(made, written(e, before, value, below(e, pointer, key)));
 			continue;
 		}
-		if (node_null(value))
+		if (node_null(value) && !e->raw)
 			continue; /* as much as not there */
 		name = mem_span_dup(key);
-		json_object_set_new(made, name, written(e, before, value, below(e, pointer, key)));
+		json_object_set_new(made, name,
+				    node_null(value) ? json_null() : written(e, before, value, below(e, pointer, key)));
 		free(name);
 	}
 	return made;
@@ -256,6 +259,25 @@ static void add_endpoint(struct effective *e, json_t *map, const char *pointer, 
 	}
 }
 
+static void add_steps(struct effective *, json_t *steps, const char *pointer);
+
+/* Steps of branches, of on-reject, … */
+static void add_steps_within(struct effective *e, json_t *value, const char *pointer)
+{
+	const char *key;
+	json_t *item;
+	size_t i;
+
+	json_array_foreach(value, i, item)
+		add_steps_within(e, item, below(e, pointer, span_of(arena_printf(e->arena, "%zu", i))));
+	json_object_foreach(value, key, item) {
+		if (strcmp(key, "steps") == 0 && json_is_array(item))
+			add_steps(e, item, below(e, pointer, span_of(key)));
+		else
+			add_steps_within(e, item, below(e, pointer, span_of(key)));
+	}
+}
+
 static void add_steps(struct effective *e, json_t *steps, const char *pointer)
 {
 	json_t *step;
@@ -270,6 +292,7 @@ static void add_steps(struct effective *e, json_t *steps, const char *pointer)
 				break;
 			}
 		}
+		add_steps_within(e, step, at);
 	}
 }
 
@@ -391,6 +414,7 @@ static void add_file(struct effective *e, json_t *list, const struct bundle_file
 	if (strcmp(file->path, "site.yaml") != 0 && !in_folder(file->path, "flows") &&
 	    !in_folder(file->path, "systems") && !snippet)
 		return;
+	e->raw = snippet;
 	yaml_read(e->arena, &e->unused, file->path, file->text, NULL, &raw);
 	yaml_read(e->arena, &e->unused, file->path, file->text, snippet ? NULL : &e->site->load->variables, &values);
 	for (size_t i = 0; i < values.count && i < raw.count; i++)
