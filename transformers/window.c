@@ -63,6 +63,8 @@ int window_get(struct window *window, uint64_t offset, size_t want, struct span 
 			if (fill(window, error))
 				return -1;
 	}
-	*got = span_make(window->data + (offset - window->base), window->len - (size_t)(offset - window->base));
+	*got = window->len ? span_make(window->data + (offset - window->base),
+				       window->len - (size_t)(offset - window->base))
+			   : SPAN_NONE; /* of an empty document there is no data to point into */
 	return 0;
 }
