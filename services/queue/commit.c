@@ -222,6 +222,12 @@ static struct work *take_ready(struct engine *engine)
 	return work;
 }
 
+/* What waited in a durable step is here, too, though no delivery is settled with it. */
+static bool of_the_steward(const struct work *work)
+{
+	return work->session && !strcmp(work->session->role, "steward");
+}
+
 /* Below the disk reserve what comes from outside is refused; what is here goes on. */
 static bool refused(struct engine *engine, struct work *work)
 {
@@ -231,7 +237,8 @@ static bool refused(struct engine *engine, struct work *work)
 		error_set(&work->error, ERROR_REJECT, "test.refused", "a test refused the unit");
 	else if (!engine->db_open)
 		error_set(&work->error, ERROR_RETRY, "db.gone", "the store cannot be reached");
-	else if (!engine->accepting && work->kind == WORK_UNIT && !work->items_count && work->early.len)
+	else if (!engine->accepting && work->kind == WORK_UNIT && !work->items_count && work->early.len &&
+		 !of_the_steward(work))
 		error_set(&work->error, ERROR_RETRY, "site.full",
 			  "the disk is nearly full: nothing is accepted until there is room");
 	return work->error.class != ERROR_NONE;

@@ -81,6 +81,18 @@ int apply_gap(struct engine *engine, struct work *work, struct span in, struct e
 }
 
 /* ---- members */
+/* In a work of its own: the frames of the unit are being carried out. Told again, when that fails, it is the same. */
+static void refusal_go(struct engine *engine, const struct topology_queue *spec, const struct dead *letter)
+{
+	struct work *work;
+
+	if (!spec || !*spec->reject)
+		return;
+	work = work_new(engine, NULL, 0, WORK_OWN);
+	refusal_say(engine, work, spec, letter);
+	work_commit(engine, work);
+}
+
 /* What the store does not take is dead as the part of what was in hand. */
 static int bury(struct engine *engine, struct work *work, const struct frame_held *held, const struct error *why,
 		struct error *error)
@@ -100,6 +112,8 @@ static int bury(struct engine *engine, struct work *work, const struct frame_hel
 	dead.queue = item->lane->name;
 	dead.step = step = mem_span_dup(held->step);
 	result = put_dead(engine, work, &dead, item_envelope(item), item_body(item), error);
+	if (!result)
+		refusal_go(engine, item->lane->spec, &dead);
 	log_warn("queue", message->correlationid, "dead queue=%s step=%s code=%s error=\"%s\"", dead.queue, step,
 		 why->code, why->text);
 	free(step);
@@ -134,15 +148,20 @@ static int settle_outcome(struct engine *engine, struct work *work, const struct
 			  const struct message *message, enum held_outcome outcome, const struct error *why,
 			  struct error *error)
 {
+	bool again = outcome == HELD_AGAIN && message->flags & MESSAGE_REPLAY;
 	char *place;
 
 	if (outcome == HELD_REFUSED)
 		return refused(engine, work, held, message, why, error);
-	if (outcome != HELD_DUPLICATE)
+	if (outcome != HELD_DUPLICATE && !again)
 		return 0;
 	place = mem_span_dup(message->flow);
-	note(work, message, "recognised", place, SPAN_LITERAL("{\"why\":\"a message with the same key came first\"}"));
+	note(work, message, "recognised", place,
+	     again ? SPAN_LITERAL("{\"why\":\"it was here before\"}")
+		   : SPAN_LITERAL("{\"why\":\"a message with the same key came first\"}"));
 	free(place);
+	if (again)
+		return 0;
 	return tell(engine, work, held->queue, message, GAP_DROPPED, error);
 }
 

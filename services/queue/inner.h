@@ -264,6 +264,8 @@ int order_load(struct engine *, struct error *);
 void order_join(struct engine *, struct item *, bool held); /* parks an item behind others of its key */
 void parks_due(void *engine);
 void parks_arm(struct engine *);
+/* Tells of a letter in that work, where the queue's flow wants to hear of its refusals. */
+void refusal_say(struct engine *, struct work *, const struct topology_queue *, const struct dead *);
 void suspect_add(struct engine *, const struct id *, struct span cause);
 struct suspect *suspect_find(struct engine *, const struct id *);
 void suspect_forget(struct engine *, const struct id *);

@@ -358,24 +358,15 @@ void suspect_forget(struct engine *engine, const struct id *id)
 
 /* A letter of the engine's own is told to the flow's on-reject topic as the others are. Where the body lies in the
  * vault, which is not for this process, the content is left out. */
-static void tell_refusal(struct engine *engine, struct work *work, struct item *item, const char *step,
-			 const struct error *why)
+void refusal_say(struct engine *engine, struct work *work, const struct topology_queue *spec, const struct dead *letter)
 {
-	const struct topology_queue *spec = item->lane->spec;
-	struct dead letter = {.queue = item->lane->name, .step = step, .content = item_body(item), .why = why};
-	struct message *from, *message;
+	struct message *message;
 	struct buf envelope, payload;
 	struct span body;
 
 	if (!spec || !*spec->reject)
 		return;
-	from = message_decode_new(item_envelope(item), NULL);
-	if (!from)
-		return;
-	letter.message = from;
-	letter.path = from->path;
-	letter.position = from->position;
-	message = refusal_new(spec->flow, spec->reject, &letter);
+	message = refusal_new(spec->flow, spec->reject, letter);
 	buf_init(&envelope, MESSAGE_ENVELOPE_MAX);
 	buf_init(&payload, WIRE_FRAME_MAX);
 	if (!message_encode(message, &envelope, NULL) && !reader_view(message->body, &body, NULL)) {
@@ -390,6 +381,20 @@ static void tell_refusal(struct engine *engine, struct work *work, struct item *
 	buf_free(&envelope);
 	buf_free(&payload);
 	message_free(message);
+}
+
+static void tell_refusal(struct engine *engine, struct work *work, struct item *item, const char *step,
+			 const struct error *why)
+{
+	struct dead letter = {.queue = item->lane->name, .step = step, .content = item_body(item), .why = why};
+	struct message *from = message_decode_new(item_envelope(item), NULL);
+
+	if (!from)
+		return;
+	letter.message = from;
+	letter.path = from->path;
+	letter.position = from->position;
+	refusal_say(engine, work, item->lane->spec, &letter);
 	message_free(from);
 }
 

@@ -357,9 +357,20 @@ def gap_hold(site):
     wait(lambda: target.paths() == ["/x/1", "/x/3"], 10, "it goes on")
 
 
+REFUSED = """
+flow: refused
+owner: tests
+subscribe: first.refused.v1
+steps: [{map: {jq: '{code, step}'}}]
+to: {file: 'refused/$(.code).json', exists: replace, create: yes}
+effect: rename
+"""
+
+
 def first_only(site, servers=None):
     on(site, servers)
-    site.flow(FIRST)
+    site.flow(FIRST + "on-reject: {publish: first.refused.v1}\n")
+    site.flow(REFUSED)
     for n in range(12):
         site.drop(f"in/a{n}.json", {"id": "a", "n": 1})
     site.drop("in/b.json", {"id": "b", "n": 1})
@@ -369,6 +380,7 @@ def first_only(site, servers=None):
     site.run_until_idle()
     equal(site.files("out"), ["a-1.json", "b-1.json"], "other content does not go on")
     equal([letter["cause"] for letter in site.dead()], ["dedupe.conflict"], "but is refused")
+    equal(site.files("refused"), ["dedupe.conflict.json"], "and told to the topic of refusals")
 
 
 @test("dedupe: the first of a key goes on, whoever has it; other content is refused")
