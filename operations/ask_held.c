@@ -311,9 +311,9 @@ static int put_step(void *arg, const struct value *row, size_t columns)
 
 int ask_held_steps(struct ask_context *context, json_t *steps, struct error *error)
 {
-	return db_run(
-		store_db(context->store),
-		"SELECT queue, MIN(flow), MIN(step), count(*), SUM(members), MIN(first_ms), MIN(due) FROM collections"
-		" WHERE state <> 3 AND members > 0 GROUP BY queue ORDER BY queue LIMIT 1000",
-		NULL, 0, put_step, steps, error);
+	return db_run(store_db(context->store),
+		      "SELECT queue, MIN(flow), MIN(step), count(*), CAST(SUM(members) AS BIGINT), MIN(first_ms), "
+		      "MIN(due) FROM collections"
+		      " WHERE state <> 3 AND members > 0 GROUP BY queue ORDER BY queue LIMIT 1000",
+		      NULL, 0, put_step, steps, error);
 }

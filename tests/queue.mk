@@ -17,8 +17,17 @@ check_PROGRAMS += tests/engine/trouble
 tests_engine_trouble_SOURCES = tests/engine/trouble.c $(BED)
 tests_engine_trouble_LDADD = tests/support/libsupport.a $(CHECK_LIBS)
 TESTS += tests/engine/trouble
+check_PROGRAMS += tests/engine/held
+tests_engine_held_SOURCES = tests/engine/held.c $(BED)
+tests_engine_held_LDADD = tests/support/libsupport.a $(CHECK_LIBS)
+TESTS += tests/engine/held
 
 # the same on several machines' servers
+check_PROGRAMS += tests/engine/held_several
+tests_engine_held_several_SOURCES = tests/engine/held.c $(BED)
+tests_engine_held_several_CPPFLAGS = $(AM_CPPFLAGS) -DBED_SEVERAL
+tests_engine_held_several_LDADD = tests/support/libsupport.a $(CHECK_LIBS)
+TESTS += tests/engine/held_several
 check_PROGRAMS += tests/engine/queue_several tests/engine/rules_several
 tests_engine_queue_several_SOURCES = tests/engine/queue.c $(BED)
 tests_engine_queue_several_CPPFLAGS = $(AM_CPPFLAGS) -DBED_SEVERAL
