@@ -253,7 +253,8 @@ int ask_idle(struct ask_context *context, json_t *request, json_t *answer, struc
 	if (db_run(store_db(context->store),
 		   "SELECT count(*) FROM collections WHERE state IN (1, 2) OR (state = 0 AND due <= $1)", &now, 1,
 		   take_number, &closing, error) ||
-	    count(context, "SELECT CAST(COALESCE(SUM(members), 0) AS BIGINT) FROM collections WHERE state = 0", answer, "held", error))
+	    count(context, "SELECT CAST(COALESCE(SUM(members), 0) AS BIGINT) FROM collections WHERE state = 0",
+		  answer, "held", error))
 		return -1;
 	json_object_set_new(answer, "closing", json_integer(closing));
 	for (size_t i = 0; i < STORE_COUNT(busy); i++) {
