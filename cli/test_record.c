@@ -370,10 +370,10 @@ static void make_folders(const struct recording *r)
 
 static void take_away(const struct recording *r, const char *name)
 {
-	char path[PATH_MAX];
+	char *path = mem_printf("%s/%s", r->run->directory, name);
 
-	snprintf(path, sizeof path, "%s/%s", r->run->directory, name);
 	unlink(path);
+	free(path);
 }
 
 /* Read as the verb would read it, and run. */

@@ -238,7 +238,7 @@ static const json_t *follow(const json_t *root, const char *pointer)
 	const json_t *at = root;
 	char name[256];
 
-	while (*pointer == '/' && at) {
+	while (pointer && *pointer == '/' && at) {
 		size_t n = strcspn(++pointer, "/");
 
 		snprintf(name, sizeof name, "%.*s", (int)n, pointer);
@@ -259,7 +259,7 @@ static void walk_reference(const struct walk *w, const json_t *root, const char 
 		root = w->find ? w->find(w->arg, name) : NULL;
 	free(name);
 	if (root)
-		walk(w, root, follow(root, hash ? hash + 1 : ""), instance, depth + 1);
+		walk(w, root, follow(root, hash ? hash + 1 : NULL), instance, depth + 1);
 }
 
 static void walk_children(const struct walk *w, const json_t *root, const json_t *schema, const json_t *instance,
