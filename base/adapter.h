@@ -46,6 +46,9 @@ struct source_ops {
 	void (*forget)(void *, struct document *);
 	int64_t (*interval_ms)(const void *settings); /* between polls */
 	bool (*pending)(void *); /* after a poll: something lies there that is not ready yet (in progress) */
+	/* What the option table cannot tell of the settings, offline: the error that opening would end with. May be
+	 * NULL. */
+	int (*check)(const struct endpoint *, struct error *);
 };
 
 /* ---- a listener: documents that are pushed (the gateway drives it) ---------------------------------------------- */
@@ -85,6 +88,9 @@ struct server_ops {
 	void (*answer)(void *, struct arrival *, const struct id *message, bool duplicate, const struct error *);
 	void (*stop)(void *); /* no new connections; those under way may finish */
 	unsigned (*busy)(void *); /* requests under way */
+	/* As a source's: of an endpoint, and of `listen:`. */
+	int (*check)(const struct endpoint *, struct error *);
+	int (*check_listen)(const void *listen_settings, struct error *);
 };
 
 /* ---- sinks ------------------------------------------------------------------------------------------------------- */
@@ -168,6 +174,7 @@ struct sink_ops {
 	int (*judge)(const struct attempt *, const struct sink_answer *, struct error *verdict, struct error *);
 	/* What an unclear outcome comes to without looking at the target: as resolve. NULL: UNKNOWN. */
 	enum resolved (*presume)(const struct attempt *);
+	int (*check)(const struct endpoint *, struct error *); /* as a source's */
 };
 
 #endif

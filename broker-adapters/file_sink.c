@@ -409,6 +409,11 @@ static int file_sink_endpoint(void *arg, const struct endpoint *endpoint, struct
 	return 0;
 }
 
+static int file_sink_check(const struct endpoint *endpoint, struct error *error)
+{
+	return file_sink_endpoint(NULL, endpoint, error);
+}
+
 /* For tests of a site: the errors that a folder may give, in the words of `fails:`. */
 static int file_sink_judge(const struct attempt *attempt, const struct sink_answer *answer, struct error *verdict,
 			   struct error *error)
@@ -460,4 +465,5 @@ const struct sink_ops file_sink_ops = {
 	.abandon = file_sink_abandon,
 	.sweep = file_sink_sweep,
 	.judge = file_sink_judge,
+	.check = file_sink_check,
 };

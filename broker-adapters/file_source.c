@@ -533,6 +533,15 @@ static int check_settings(const struct file_source *source, struct error *error)
 	return 0;
 }
 
+static int file_source_check(const struct endpoint *endpoint, struct error *error)
+{
+	struct file_source source = {.settings = endpoint->settings};
+	const char *slash = strrchr(source.settings->file, '/');
+
+	source.pattern = slash ? slash + 1 : source.settings->file;
+	return check_settings(&source, error);
+}
+
 static void *file_source_open(const struct endpoint *endpoint, struct error *error)
 {
 	struct file_source *source = mem_alloc(sizeof *source);
@@ -578,4 +587,5 @@ const struct source_ops file_source_ops = {
 	.forget = file_source_forget,
 	.interval_ms = file_source_interval_ms,
 	.pending = file_source_pending,
+	.check = file_source_check,
 };

@@ -24,17 +24,41 @@ bool http_is_question(const char *path)
 	return false;
 }
 
-static int hook_open(struct http_hooks *hooks, const struct endpoint *endpoint, uint64_t max, struct error *error)
+int http_hook_check(const struct endpoint *endpoint, struct error *error)
 {
-	struct http_hook *hook = &hooks->items[hooks->count];
 	const struct http_webhook *settings = endpoint->settings;
-	bool standard = settings->verify == HTTP_VERIFY_STANDARD;
 
 	if (settings->webhook[0] != '/' || http_is_question(settings->webhook))
 		return error_set(error, ERROR_FATAL, "webhook.path",
 				 "webhook %s: choose a path that starts with / and is not one of "
 				 "/livez, /readyz, /healthz, /metrics",
 				 settings->webhook);
+	if (settings->verify != HTTP_VERIFY_NONE && !settings->secret)
+		return error_set(error, ERROR_FATAL, "webhook.secret",
+				 "webhook %s: say secret: {secret: NAME}, or verify: none", settings->webhook);
+	return 0;
+}
+
+int http_listen_check(const void *listen_settings, struct error *error)
+{
+	const struct http_listen *settings = listen_settings;
+	struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_PASSIVE, .ai_socktype = SOCK_STREAM}, *found = NULL;
+
+	if (getaddrinfo(settings->address, NULL, &hints, &found))
+		return error_set(error, ERROR_FATAL, "listen.address",
+				 "listen: %s is not an IP address; write 127.0.0.1, 0.0.0.0 or ::", settings->address);
+	freeaddrinfo(found);
+	return 0;
+}
+
+static int hook_open(struct http_hooks *hooks, const struct endpoint *endpoint, uint64_t max, struct error *error)
+{
+	struct http_hook *hook = &hooks->items[hooks->count];
+	const struct http_webhook *settings = endpoint->settings;
+	bool standard = settings->verify == HTTP_VERIFY_STANDARD;
+
+	if (http_hook_check(endpoint, error))
+		return -1;
 	for (size_t i = 0; i < hooks->count; i++)
 		if (strcmp(hooks->items[i].settings->webhook, settings->webhook) == 0)
 			return error_set(error, ERROR_FATAL, "webhook.path",
@@ -46,9 +70,6 @@ static int hook_open(struct http_hooks *hooks, const struct endpoint *endpoint, 
 	hook->max = settings->max ? settings->max : max;
 	if (settings->verify == HTTP_VERIFY_NONE)
 		return 0;
-	if (!settings->secret)
-		return error_set(error, ERROR_FATAL, "webhook.secret",
-				 "webhook %s: say secret: {secret: NAME}, or verify: none", settings->webhook);
 	if (http_keys_load(&hook->keys, endpoint->secrets, settings->secret, standard, error))
 		return -1;
 	if (!settings->previous)

@@ -21,6 +21,9 @@ struct http_hooks {
 /* Reads the secrets; FATAL `webhook.path`, `webhook.secret`, `secret.…`. What was opened is freed by http_hooks_free,
  * also after an error. */
 int http_hooks_open(struct http_hooks *, const struct endpoint *const *, size_t n, uint64_t max, struct error *);
+/* What opening would refuse, offline: FATAL `webhook.path`, `webhook.secret`; `listen.address`. */
+int http_hook_check(const struct endpoint *, struct error *);
+int http_listen_check(const void *listen_settings, struct error *);
 void http_hooks_free(struct http_hooks *);
 bool http_is_question(const char *path); /* /livez, /readyz, /healthz, /metrics */
 

@@ -53,21 +53,31 @@ static struct secret *auth_value(const struct http_auth *auth, struct span key)
 	return made;
 }
 
+int http_peer_check(const struct endpoint *endpoint, struct error *error)
+{
+	const struct http_target *settings = endpoint->settings;
+	const struct http_auth *auth = &settings->auth;
+
+	if (!!auth->bearer + !!auth->basic.password + !!auth->key.value > 1)
+		return error_set(error, ERROR_FATAL, "http.auth",
+				 "endpoint %s: auth takes one of bearer, basic and key", endpoint->name);
+	if (auth->key.value && !http_header_name(span_of(auth->key.header)))
+		return error_set(error, ERROR_FATAL, "http.auth",
+				 "endpoint %s: auth: key: %s is not a header that can be set", endpoint->name,
+				 auth->key.header);
+	return http_success_check(&settings->success, error);
+}
+
 static int auth_open(struct http_peer *target, const struct endpoint *endpoint, struct error *error)
 {
 	const struct http_auth *auth = &((const struct http_target *)endpoint->settings)->auth;
 	const char *name = auth->bearer ? auth->bearer : auth->basic.password ? auth->basic.password : auth->key.value;
 	struct secret *secret;
 
-	if (!!auth->bearer + !!auth->basic.password + !!auth->key.value > 1)
-		return error_set(error, ERROR_FATAL, "http.auth",
-				 "endpoint %s: auth takes one of bearer, basic and key", endpoint->name);
+	if (http_peer_check(endpoint, error))
+		return -1;
 	if (!name)
 		return 0;
-	if (auth->key.value && !http_header_name(span_of(auth->key.header)))
-		return error_set(error, ERROR_FATAL, "http.auth",
-				 "endpoint %s: auth: key: %s is not a header that can be set", endpoint->name,
-				 auth->key.header);
 	secret = secret_new(endpoint->secrets, name, error);
 	if (!secret)
 		return error_wrap(error, "endpoint %s", endpoint->name);

@@ -18,6 +18,8 @@ struct http_peer {
 struct http_peer *http_peer_find(struct http_peer *list, const char *name); /* NULL when there is none */
 /* Adds the endpoint to the list, or takes over what changed of it. FATAL `http.auth`, `http.key`, `http.success`,
  * `secret.…`. */
+/* What announcing would refuse, offline: FATAL `http.auth`, `http.success`. */
+int http_peer_check(const struct endpoint *, struct error *);
 int http_peer_announce(struct http_peer **list, const struct endpoint *, struct error *);
 void http_peer_free(struct http_peer *);
 /* A target that repeats our request in its answer must not carry the key into our reports. */

@@ -546,4 +546,5 @@ const struct sink_ops http_sink_ops = {
 	.preview = http_target_preview,
 	.judge = http_target_judge,
 	.presume = http_target_presume,
+	.check = http_peer_check,
 };

@@ -596,4 +596,5 @@ const struct server_ops http_server_ops = {
 	.answer = server_answer,
 	.stop = server_stop,
 	.busy = server_busy,
+	.check = http_hook_check, .check_listen = http_listen_check,
 };

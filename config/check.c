@@ -123,6 +123,16 @@ static bool seen_before(struct checking *c, const char *name)
 	return false;
 }
 
+/* The directory of secrets as one would type it in the site's. */
+static const char *shown_secrets(const struct site *site)
+{
+	size_t n = strlen(site->directory);
+
+	return strncmp(site->secrets_path, site->directory, n) == 0 && site->secrets_path[n] == '/'
+		       ? site->secrets_path + n + 1
+		       : site->secrets_path;
+}
+
 static void check_found(void *arg, const struct found *found)
 {
 	struct checking *c = arg;
@@ -136,7 +146,7 @@ static void check_found(void *arg, const struct found *found)
 	/* A warning: on the machine that checks a change, the secrets of production have no place. */
 	finding_add(c->findings, found->place, SEVERITY_WARNING, "secret.missing",
 		    "there is no secret `%s` here: neither %s/%s nor an environment variable", found->secret,
-		    c->load->site->secrets_path, found->secret);
+		    shown_secrets(c->load->site), found->secret);
 }
 
 static const json_t *contract_schema(void *site, const char *name)
@@ -363,14 +373,11 @@ static void check_runbooks(const struct site *site, struct findings *findings)
 /* What others can read is no secret; the roles will refuse it. */
 static void check_secrets(const struct site *site, struct findings *findings)
 {
-	const char *path = site->secrets_path;
-	size_t n = strlen(site->directory);
+	const char *path = shown_secrets(site);
 	struct stat status;
 
-	if (stat(path, &status) < 0 || !(status.st_mode & 077))
+	if (stat(site->secrets_path, &status) < 0 || !(status.st_mode & 077))
 		return;
-	if (strncmp(path, site->directory, n) == 0 && path[n] == '/')
-		path += n + 1;
 	finding_add(findings, (struct place){"site.yaml", 1, 1}, SEVERITY_ERROR, "secret.mode",
 		    "others can look into %s: chmod 700 %s", path, path);
 }

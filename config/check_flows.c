@@ -146,6 +146,40 @@ static void check_shared(const struct site *site, size_t i, struct findings *fin
 	}
 }
 
+/* ---- adapters ------------------------------------------------------------------------------------------------- */
+static void refused(const struct endpoint *endpoint, const struct error *error, struct findings *findings)
+{
+	finding_add(findings, endpoint->place, SEVERITY_ERROR, error->code, "%s", error->text);
+}
+
+static void check_adapters(const struct flow *flow, struct findings *findings)
+{
+	struct error error = {0};
+
+	for (size_t i = 0; i < flow->sources_count; i++) {
+		const struct source *source = &flow->sources[i];
+		int (*check)(const struct endpoint *, struct error *) = source->poll     ? source->poll->check
+									: source->server ? source->server->check
+											 : NULL;
+
+		if (check && check(&source->endpoint, &error))
+			refused(&source->endpoint, &error, findings);
+	}
+	if (flow->sink && flow->sink_ops->check && flow->sink_ops->check(flow->sink, &error))
+		refused(flow->sink, &error, findings);
+}
+
+static void check_listen(const struct load *load, struct findings *findings)
+{
+	const struct site *site = load->site;
+	struct error error = {0};
+
+	if (site->listen && site->listen_settings && site->listen->check_listen &&
+	    site->listen->check_listen(site->listen_settings, &error))
+		finding_add(findings, load->listener.file ? load->listener : (struct place){"site.yaml", 1, 1},
+			    SEVERITY_ERROR, error.code, "%s", error.text);
+}
+
 /* ---- order --------------------------------------------------------------------------------------------------- */
 static void check_order(const struct load *load, const struct flow *flow, struct findings *findings)
 {
@@ -214,6 +248,7 @@ void check_flows(const struct load *load, bool whole, struct findings *findings)
 {
 	const struct site *site = load->site;
 
+	check_listen(load, findings);
 	for (size_t i = 0; i < site->flows_count; i++) {
 		const struct flow *flow = &site->flows[i];
 
@@ -222,6 +257,7 @@ void check_flows(const struct load *load, bool whole, struct findings *findings)
 		if (flow->sink)
 			check_remembers(flow, findings);
 		check_shared(site, i, findings);
+		check_adapters(flow, findings);
 		check_order(load, flow, findings);
 	}
 	if (whole) {

@@ -96,6 +96,7 @@ struct load {
 	size_t flows_capacity, contracts_capacity;
 	bool unread;         /* a file could not be read to its end */
 	struct place listen; /* of the first webhook; file NULL: none */
+	struct place listener; /* of what `listen:` says */
 };
 
 /* One of several by name: an adapter, a step. */

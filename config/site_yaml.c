@@ -255,6 +255,7 @@ static void load_listen(struct load *load, const struct node *node)
 	choose(load, "listen", node, servers, n, &chosen);
 	load->site->listen = chosen.choice ? chosen.choice->ops : NULL;
 	load->site->listen_settings = chosen.settings;
+	load->listener = node->place;
 }
 
 /* ---- site.yaml ------------------------------------------------------------------------------------------- */

@@ -200,7 +200,7 @@ static struct span some_value(struct mutant *m)
 					     "{secret: x}",
 					     "'def f: f; f'",
 					     "'.a as [$b] | $c'",
-					     "{jq: .}",
+					     "{jq: .}", "{webhook: x, verify: none}", "{file: in, age: 0s}",
 					     "spool",
 					     "{amqp: {host: h}}",
 					     "{file: a}",
