@@ -349,8 +349,11 @@ static bool harmless(const struct mutant *m)
 	return true;
 }
 
+/* A secret that is not on this machine is a warning of check's: it has no place where changes are checked. */
 static bool opened(const char *what, const char *name, bool fine, const struct error *error)
 {
+	if (!fine && strcmp(error->code, "secret.missing") == 0)
+		return true;
 	if (!fine)
 		printf("# %s %s does not open: %s: %s\n", what, name, error->code, error->text);
 	return fine;
