@@ -403,6 +403,39 @@ def rabbit(site):
         servers.down()
 
 
+@test("two machines: one steward closes the collections of both, and the other one when that is killed")
+def machines(site):
+    servers = Servers()
+    sites = [site, Site()]
+    out_of_both, vault = os.path.join(site.work, "out"), os.path.join(site.work, "vault")
+    os.makedirs(vault)
+    try:
+        for one in sites:
+            servers.choose(one)
+            one.flow(BY_COUNT.replace("count: 3, within: 1h", "count: 3, within: 3s").replace(
+                "'out/$(.c.key)-$(.c.generation).json'", f"'{out_of_both}/$(.ids).json'").replace(
+                "{all: [.[].n], c: $envelope.collected}", '{ids: ([.[].n | tostring] | join("-"))}'))
+            os.makedirs(one.at("data"))
+            os.symlink(vault, one.at("data/vault"))
+            one.start()
+        for n in range(20):
+            sites[n % 2].drop(f"in/{n}.json", {"lines": [{"customer": "a", "n": n}]})
+        wait(lambda: ids_in(out_of_both) and not site.files("in"), 10, "the first collections")
+        site.kill_all()
+        for n in range(20, 25):
+            sites[1].drop(f"in/{n}.json", {"lines": [{"customer": "a", "n": n}]})
+        wait(lambda: len(ids_in(out_of_both)) >= 25, 30, "all of them")
+        equal(sorted(ids_in(out_of_both)), list(range(25)), "each member once")
+    finally:
+        sites[1].close()
+        servers.down()
+
+
+def ids_in(folder):
+    names = os.listdir(folder) if os.path.isdir(folder) else []
+    return [int(n) for name in names if not name.startswith(".") for n in name[:-5].split("-")]
+
+
 class Apart:
     """The same servers with names of its own: a site finds nothing of the one before."""
 
