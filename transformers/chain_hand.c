@@ -13,16 +13,9 @@ struct hand {
 
 static int write_reader(const struct chain_hand *hand, struct reader *body, struct error *error)
 {
-	char chunk[65536];
-	uint64_t at = 0;
-	ssize_t n;
+	struct span bytes;
 
-	while ((n = reader_read(body, at, chunk, sizeof chunk, error)) > 0) {
-		if (hand->write(hand->arg, span_make(chunk, (size_t)n), error))
-			return -1;
-		at += (uint64_t)n;
-	}
-	return n < 0 ? -1 : 0;
+	return reader_view(body, &bytes, error) ? -1 : hand->write(hand->arg, bytes, error);
 }
 
 static int on_output(void *arg, const struct chain_output *output, struct error *error)

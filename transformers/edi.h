@@ -13,6 +13,7 @@
 #define EDI_HEADER_MAX 4096 /* bytes of the segment that opens an interchange or a group */
 #define EDI_GROUP_FAULTS_MAX 100
 #define EDI_SUFFIX_MAX 8
+#define EDI_CONTROL_MAX 128 /* a control number as UTF-8 */
 
 enum edi_class { /* of a byte */
 		 EDI_TEXT,
@@ -39,6 +40,7 @@ struct edi_syntax {
 	size_t suffix_len;
 	const struct edi_charset *charset; /* of bytes beyond ASCII; NULL: UTF-8 */
 	uint8_t class[256];
+	char wide[5][16]; /* element, component, terminator, repetition, release: sixteen times each */
 };
 
 /* Classes from the separators; to be called when they or the charset have changed. */
@@ -73,9 +75,22 @@ struct edi_scan {
 	uint64_t offset; /* where the next segment is looked for */
 	struct span got; /* bytes at offset, when there are any */
 	struct buf unwrapped, filler;
-	bool interesting[256];      /* first characters of the names of opening and closing segments */
+	bool binary;                /* the dialect's */
+	bool interesting[256];      /* first characters of the names of opening and closing segments, … */
+	uint8_t pairs[6][2];        /* … and the first two of each */
 	struct edi_charset charset; /* that syntax.charset may point to */
 };
+
+/* It may be one that opens or closes something. */
+static inline bool edi_is_interesting(const struct edi_scan *scan, struct span text)
+{
+	if (text.len < 2 || !scan->interesting[(uint8_t)text.data[0]])
+		return false;
+	for (int i = 0; i < 6; i++)
+		if ((uint8_t)text.data[0] == scan->pairs[i][0] && (uint8_t)text.data[1] == scan->pairs[i][1])
+			return true;
+	return text.data[1] == '\r' || text.data[1] == '\n';
+}
 
 void edi_scan_begin(struct edi_scan *, const struct edi_dialect *, struct reader *, struct out *);
 void edi_scan_end(struct edi_scan *);
@@ -85,12 +100,41 @@ void edi_seek(struct edi_scan *, uint64_t offset);
 int edi_skip_filler(struct edi_scan *, struct span *, struct error *);
 /* 1: a segment, 0: the end of the document, -1. */
 int edi_next(struct edi_scan *, struct edi_segment *, struct error *);
+/* In a transaction: passes over segments that neither open nor close anything, as far as the bytes in hand go; may do
+ * nothing. */
+void edi_pass_over(struct edi_scan *);
+static inline bool edi_starts_with_suffix(const struct edi_syntax *syntax, const char *p)
+{
+	for (size_t i = 0; i < syntax->suffix_len; i++)
+		if (p[i] != syntax->suffix[i])
+			return false;
+	return true;
+}
+
+/* What stands behind a terminator is the usual line end, and then a segment that neither opens nor closes anything and
+ * is not binary. */
+static inline bool edi_is_usual(const struct edi_scan *scan, const char *p)
+{
+	const char *text = p + scan->syntax.suffix_len;
+
+	return edi_starts_with_suffix(&scan->syntax, p) && (unsigned char)*text > ' ' &&
+	       !(scan->interesting[(uint8_t)*text] && edi_is_interesting(scan, span_make(text, 2))) &&
+	       !(*text == 'B' && scan->binary);
+}
+
+/* The bytes in hand begin so; the segment's end may lie beyond them. */
+static inline bool edi_at_usual(const struct edi_scan *scan)
+{
+	return scan->got.len > EDI_SUFFIX_MAX + WINDOW_SLACK && edi_is_usual(scan, scan->got.data);
+}
+
 /* Takes line ends out of its text. False: there were none. */
 bool edi_unwrap(struct edi_scan *, struct edi_segment *);
 bool edi_is(const struct edi_syntax *, struct span segment, const char *name);
 /* 1 is the first after the name; raw, release characters and all; empty: not there. */
 struct span edi_element(const struct edi_syntax *, struct span segment, int number);
-struct span edi_component(const struct edi_syntax *, struct span element, int number); /* 1 is the first */
+/* 1 is the first; of the first repetition. */
+struct span edi_component(const struct edi_syntax *, struct span element, int number);
 
 /* ---- the dialects */
 struct edi_start {            /* of an interchange */
@@ -129,7 +173,8 @@ struct edi_dialect {
 	/* The opening segment says no more than facts() told. */
 	bool (*plain)(const struct edi_syntax *, struct span segment);
 	/* Encoding: appends the opening segment that facts, and the header in them, describe. REJECT. */
-	int (*put_open)(struct edi_encoder *, enum edi_level, json_t *facts, char control[40], struct error *);
+	int (*put_open)(struct edi_encoder *, enum edi_level, json_t *facts, char control[EDI_CONTROL_MAX],
+			struct error *);
 };
 
 extern const struct edi_dialect edi_x12, edi_edifact, edi_tradacoms;
@@ -177,6 +222,10 @@ enum edi_written {
 /* Appends the segment as an array. high: or'ed with bytes' sign bits, where UTF-8 is yet to be checked. */
 enum edi_written edi_write_segment(struct buf *, const struct edi_syntax *, const struct edi_segment *,
 				   unsigned *elements, unsigned *high, struct edi_fault *);
+/* The same for one at p of whose end nothing is known but that it lies before `limit`, if it is a usual one; what
+ * follows its terminator, or NULL and nothing was written. *limit is the terminator. comma: one goes in front. */
+const char *edi_write_usual(struct buf *, const struct edi_syntax *, bool comma, const char *p, const char *limit,
+			    unsigned *elements, unsigned *high);
 /* Appends text of an element as a string, released characters without their mark. */
 void edi_write_text(struct buf *, const struct edi_syntax *, struct span);
 void edi_write_string(struct buf *, struct span utf8);

@@ -7,7 +7,7 @@ struct line {
 	struct span before, charset, interchange, group, transaction, segments, ends, layout;
 	bool written; /* its segments are out */
 	uint64_t segments_count;
-	char control[40];
+	char control[EDI_CONTROL_MAX];
 	size_t run; /* where its own bytes begin */
 	struct edi_place place;
 };
@@ -75,7 +75,8 @@ void edi_encode_close(struct edi_encoder *encoder)
 static json_t *object_of(struct edi_encoder *encoder, struct span text, const char *what, struct error *error)
 {
 	json_error_t why;
-	json_t *object = text.len ? json_loadb(text.data, text.len, JSON_REJECT_DUPLICATES, &why) : json_object();
+	json_t *object = text.len ? json_loadb(text.data, text.len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &why)
+				  : json_object();
 
 	if (json_is_object(object))
 		return object;
@@ -102,16 +103,29 @@ static void set_open(struct edi_open *open, struct span text)
 	open->state.serial++;
 }
 
+static struct span text_of(const json_t *text)
+{
+	return json_is_string(text) ? span_make(json_string_value(text), json_string_length(text)) : SPAN_NONE;
+}
+
+/* White space, NUL and ^Z, as they stand between segments. */
+static bool is_filler(struct span text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if (!memchr(" \r\n\t\x1a", text.data[i], 6)) /* with the NUL */
+			return false;
+	return true;
+}
+
 static void put_before(struct edi_encoder *encoder, struct span before)
 {
-	json_t *text = before.len ? json_loadb(before.data, before.len, JSON_DECODE_ANY, NULL) : NULL;
-	const char *p = json_string_value(text);
-	size_t mark = p && !strncmp(p, "\xef\xbb\xbf", 3) ? 3 : 0;
+	json_t *value = before.len ? json_loadb(before.data, before.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL) : NULL;
+	struct span text = text_of(value);
+	size_t mark = span_starts(text, "\xef\xbb\xbf") ? 3 : 0;
 
-	/* Nothing but a byte order mark and white space. */
-	if (p && strspn(p + mark, " \r\n\t") == strlen(p + mark))
-		buf_text(encoder->out, p);
-	json_decref(text);
+	if (text.len && is_filler(span_make(text.data + mark, text.len - mark)))
+		buf_span(encoder->out, text);
+	json_decref(value);
 }
 
 static int open_interchange(struct edi_encoder *encoder, struct line *line, struct error *error)
@@ -207,11 +221,9 @@ static const char *put_segments(struct edi_encoder *encoder, struct line *line, 
 }
 
 /* ---- the layout (edi_layout.h) */
-static bool means_nothing(const struct edi_syntax *syntax, const char *text)
+static bool means_nothing(const struct edi_syntax *syntax, struct span text)
 {
-	if (syntax->release && text[0] == syntax->release && !text[1])
-		return true;
-	return strspn(text, " \r\n\t\x1a") == strlen(text);
+	return (syntax->release && text.len == 1 && text.data[0] == syntax->release) || is_filler(text);
 }
 
 /* What is dropped are line ends behind a terminator, or the last terminator itself. */
@@ -227,14 +239,15 @@ static bool may_drop(const struct edi_syntax *syntax, struct span run, size_t at
 static bool apply_note(struct edi_encoder *encoder, struct span run, const json_t *note, size_t *from)
 {
 	json_int_t at = json_integer_value(json_array_get(note, 0)), drop = json_integer_value(json_array_get(note, 2));
-	const char *text = json_string_value(json_array_get(note, 1));
+	const json_t *what = json_array_get(note, 1);
+	struct span text = text_of(what);
 
-	if (!text || at < (json_int_t)*from || at > (json_int_t)run.len || drop < 0 ||
+	if (!json_is_string(what) || at < (json_int_t)*from || at > (json_int_t)run.len || drop < 0 ||
 	    drop > (json_int_t)run.len - at || !means_nothing(&encoder->sink.syntax, text) ||
 	    !may_drop(&encoder->sink.syntax, run, (size_t)at, (size_t)drop))
 		return false;
 	buf_append(&encoder->spare, run.data + *from, (size_t)at - *from);
-	buf_text(&encoder->spare, text);
+	buf_span(&encoder->spare, text);
 	*from = (size_t)(at + drop);
 	return true;
 }
@@ -243,7 +256,7 @@ static bool apply_note(struct edi_encoder *encoder, struct span run, const json_
 static void lay_out(struct edi_encoder *encoder, const struct line *line)
 {
 	struct span run = span_make(encoder->out->data + line->run, encoder->out->len - line->run);
-	json_t *layout = json_loadb(line->layout.data, line->layout.len, 0, NULL);
+	json_t *layout = json_loadb(line->layout.data, line->layout.len, JSON_ALLOW_NUL, NULL);
 	size_t from = 0, n = json_array_size(layout);
 	bool sound = json_integer_value(json_array_get(layout, 0)) == (json_int_t)run.len;
 
@@ -261,19 +274,19 @@ static void lay_out(struct edi_encoder *encoder, const struct line *line)
 /* ---- the end of a line */
 static void put_after(struct edi_encoder *encoder, const json_t *ends)
 {
-	const char *after = json_string_value(json_object_get(ends, "after"));
+	const json_t *after = json_object_get(ends, "after");
 
-	if (!after || strspn(after, " \r\n\t\x1a") != strlen(after))
+	if (!json_is_string(after) || !is_filler(text_of(after)))
 		return;
 	encoder->out->len -= encoder->sink.syntax.suffix_len;
-	buf_text(encoder->out, after);
+	buf_span(encoder->out, text_of(after));
 }
 
 static int put_trailers(struct edi_encoder *encoder, struct line *line, struct error *error)
 {
-	json_t *ends = object_of(encoder, line->ends, "ends", error);
+	json_t *ends = line->ends.len ? object_of(encoder, line->ends, "ends", error) : NULL;
 
-	if (!ends)
+	if (!ends && line->ends.len)
 		return -1;
 	if (line->transaction.len)
 		edi_close_segment(encoder, EDI_TRANSACTION, line->segments_count + 2, line->control,
@@ -325,6 +338,16 @@ static int check_format(const struct edi_encoder *encoder, struct span value, st
 			 SPAN_ARGS(edi_shown(value)), encoder->dialect->name);
 }
 
+/* The object that is open stands here again: what follows it. */
+static const char *known(const struct edi_open *open, struct span key, const char *name, const char *p, const char *end)
+{
+	size_t n = open->text.len;
+
+	if (!open->state.open || !span_is(key, name) || (size_t)(end - p) <= n || memcmp(p, open->text.data, n))
+		return NULL;
+	return p[n] == ',' || p[n] == '}' ? p + n : NULL;
+}
+
 static const char *read_member(struct edi_encoder *encoder, struct line *line, const char *p, const char *end,
 			       bool wait, struct error *error)
 {
@@ -343,7 +366,11 @@ static const char *read_member(struct edi_encoder *encoder, struct line *line, c
 	/* The usual order: all that comes first is known, so that the segments can be written as they are read. */
 	if (!wait && line->transaction.len && line->interchange.len && span_is(key, "segments"))
 		return put_headers(encoder, line, error) ? NULL : put_segments(encoder, line, p, end, error);
-	after = edi_json_skip(p, end);
+	after = known(&encoder->interchange, key, "interchange", p, end);
+	if (!after)
+		after = known(&encoder->group, key, "group", p, end);
+	if (!after)
+		after = edi_json_skip(p, end);
 	if (!after || after == p) {
 		broken(encoder, error, "the line is no JSON: a value is broken");
 		return NULL;

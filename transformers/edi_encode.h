@@ -46,7 +46,7 @@ struct edi_encoder {
 	struct edi_open {
 		struct edi_state {
 			bool open;
-			char control[40];
+			char control[EDI_CONTROL_MAX];
 			uint64_t count; /* groups in an interchange, transactions in a group */
 			uint64_t all;   /* transactions in an interchange */
 			unsigned serial;
@@ -89,7 +89,8 @@ void edi_set_charset(struct edi_encoder *, struct span charset);
 /* Separators and character set of what follows, from the line's `interchange` and `charset` (a JSON string, or empty).
  */
 int edi_open_interchange(struct edi_encoder *, json_t *facts, struct span charset, struct error *);
-int edi_open_segment(struct edi_encoder *, enum edi_level, json_t *facts, char control[40], struct error *);
+int edi_open_segment(struct edi_encoder *, enum edi_level, json_t *facts, char control[EDI_CONTROL_MAX],
+		     struct error *);
 /* A closing segment; as it was, where that says the same. */
 void edi_close_segment(struct edi_encoder *, enum edi_level, uint64_t count, const char *control, const json_t *as_was);
 
@@ -106,9 +107,10 @@ void edi_header_fact(json_t *header, size_t element, const json_t *facts, const 
 const char *edi_party(const char *party, char *qualifier);
 void edi_date(const struct edi_encoder *, const char *format, char text[24]); /* of the message, in UTC: as strftime */
 
-int x12_put_open(struct edi_encoder *, enum edi_level, json_t *facts, char control[40], struct error *);
+int x12_put_open(struct edi_encoder *, enum edi_level, json_t *facts, char control[EDI_CONTROL_MAX], struct error *);
 /* The set that UNB names: "UNOC"; NULL: none, or ASCII. */
 const char *edifact_charset(const char *level);
-int edifact_put_open(struct edi_encoder *, enum edi_level, json_t *facts, char control[40], struct error *);
+int edifact_put_open(struct edi_encoder *, enum edi_level, json_t *facts, char control[EDI_CONTROL_MAX],
+		     struct error *);
 
 #endif

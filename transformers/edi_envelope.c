@@ -29,6 +29,8 @@ const char *edi_header_text(const json_t *header, size_t element, size_t compone
 {
 	const json_t *value = json_array_get(header, element);
 
+	if (json_is_array(json_array_get(value, 0))) /* of the first repetition */
+		value = json_array_get(value, 0);
 	if (json_is_array(value))
 		value = json_array_get(value, component - 1);
 	else if (component > 1)
@@ -206,7 +208,7 @@ int edi_open_interchange(struct edi_encoder *encoder, json_t *facts, struct span
 	return check_separators(encoder, &encoder->sink.syntax, error);
 }
 
-int edi_open_segment(struct edi_encoder *encoder, enum edi_level level, json_t *facts, char control[40],
+int edi_open_segment(struct edi_encoder *encoder, enum edi_level level, json_t *facts, char control[EDI_CONTROL_MAX],
 		     struct error *error)
 {
 	return encoder->dialect->put_open(encoder, level, facts, control, error);

@@ -16,73 +16,45 @@
 
 struct cursor {
 	const struct edi_syntax *syntax;
-	const char *p, *end; /* *end is the terminator */
+	const char *p, *end; /* *end is the terminator, or end is not known: where it starts */
+	const char *limit;   /* nothing is read behind it */
 	char *o;
 	char *start; /* of the element's first string, its quote included */
 	int depth;   /* 0: a string, 1: components, 2: repetitions */
 	unsigned elements, high;
 	bool needless;
-#ifdef __SSE2__
-	__m128i element, component, terminator, repetition, release;
-	int high_mask;
-#endif
 };
 
+/* Sixteen bytes are looked through at once, where the machine can. */
 #ifdef __SSE2__
-static void prepare(struct cursor *c)
-{
-	const struct edi_syntax *syntax = c->syntax;
+typedef __m128i chunk;
 
-	c->element = _mm_set1_epi8(syntax->element);
-	c->component = _mm_set1_epi8(syntax->component);
-	c->terminator = _mm_set1_epi8(syntax->terminator);
-	c->repetition = _mm_set1_epi8(syntax->repetition ? syntax->repetition : syntax->terminator);
-	c->release = _mm_set1_epi8(syntax->release ? syntax->release : syntax->terminator);
-	c->high_mask = syntax->charset ? 0xffff : 0;
+static inline chunk load(const char *p)
+{
+	return _mm_loadu_si128((const __m128i *)(const void *)p);
 }
 
-/* Copies plain text and stops at the first byte that is none. */
-static inline void copy_text(struct cursor *c)
+static inline void store(char *o, chunk v)
 {
-	const __m128i control = _mm_set1_epi8(0x1f), del = _mm_set1_epi8(0x7f), quote = _mm_set1_epi8('"'),
-		      backslash = _mm_set1_epi8('\\');
-
-	for (;;) {
-		__m128i v = _mm_loadu_si128((const __m128i *)(const void *)c->p);
-		__m128i m = _mm_or_si128(_mm_cmpeq_epi8(v, c->element), _mm_cmpeq_epi8(v, c->component));
-		int bits, sign = _mm_movemask_epi8(v);
-
-		_mm_storeu_si128((__m128i *)(void *)c->o, v);
-		m = _mm_or_si128(m, _mm_or_si128(_mm_cmpeq_epi8(v, c->terminator), _mm_cmpeq_epi8(v, c->release)));
-		m = _mm_or_si128(m, _mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(v, backslash)));
-		m = _mm_or_si128(m, _mm_cmpeq_epi8(_mm_min_epu8(v, control), v));
-		m = _mm_or_si128(m, _mm_or_si128(_mm_cmpeq_epi8(v, del), _mm_cmpeq_epi8(v, c->repetition)));
-		bits = _mm_movemask_epi8(m) | (sign & c->high_mask);
-		c->high |= (unsigned)sign;
-		if (bits) {
-			int n = __builtin_ctz((unsigned)bits);
-
-			c->p += n;
-			c->o += n;
-			return;
-		}
-		c->p += STEP;
-		c->o += STEP;
-	}
-}
-#else
-static void prepare(struct cursor *c)
-{
+	_mm_storeu_si128((__m128i *)(void *)o, v);
 }
 
-static inline void copy_text(struct cursor *c)
+/* A bit for each byte that is not plain text. */
+static inline unsigned special(chunk v, const chunk wide[5])
 {
-	const uint8_t *class = c->syntax->class;
+	chunk m = _mm_or_si128(_mm_cmpeq_epi8(v, wide[0]), _mm_cmpeq_epi8(v, wide[1]));
 
-	for (; class[(uint8_t)*c->p] == EDI_TEXT; c->p++) {
-		c->high |= (unsigned)*c->p & 0x80;
-		*c->o++ = *c->p;
-	}
+	m = _mm_or_si128(m, _mm_or_si128(_mm_cmpeq_epi8(v, wide[2]), _mm_cmpeq_epi8(v, wide[3])));
+	m = _mm_or_si128(m, _mm_or_si128(_mm_cmpeq_epi8(v, wide[4]), _mm_cmpeq_epi8(v, _mm_set1_epi8('"'))));
+	m = _mm_or_si128(m, _mm_cmpeq_epi8(v, _mm_set1_epi8('\\')));
+	m = _mm_or_si128(m, _mm_cmpeq_epi8(v, _mm_set1_epi8(0x7f)));
+	m = _mm_or_si128(m, _mm_cmpeq_epi8(_mm_min_epu8(v, _mm_set1_epi8(0x1f)), v));
+	return (unsigned)_mm_movemask_epi8(m);
+}
+
+static inline unsigned signs(chunk v)
+{
+	return (unsigned)_mm_movemask_epi8(v);
 }
 #endif
 
@@ -130,7 +102,7 @@ static bool put_released(struct cursor *c)
 
 	c->p++;
 	class = c->syntax->class[(uint8_t)*c->p];
-	if (c->p >= c->end || class == EDI_CONTROL || class == EDI_LINE)
+	if (c->p >= c->limit || class == EDI_CONTROL || class == EDI_LINE)
 		return false;
 	c->needless |= class == EDI_TEXT || class == EDI_QUOTE || class == EDI_HIGH;
 	if (class == EDI_HIGH && !c->syntax->charset->utf8[(uint8_t)*c->p - 0x80][0])
@@ -146,13 +118,6 @@ static void close_element(struct cursor *c)
 		*c->o++ = ']';
 	if (c->depth)
 		*c->o++ = ']';
-}
-
-static inline void begin_element(struct cursor *c)
-{
-	c->depth = 0;
-	c->start = c->o;
-	*c->o++ = '"';
 }
 
 /* Between two strings of the element. */
@@ -184,6 +149,136 @@ static bool put_separator(struct cursor *c, uint8_t class)
 	}
 }
 
+/* Plain text from p on is copied; where the first other byte is. */
+static inline void copy_text(struct cursor *c)
+{
+#ifdef __SSE2__
+	chunk wide[5];
+
+	for (int i = 0; i < 5; i++)
+		wide[i] = load(c->syntax->wide[i]);
+	for (;; c->p += STEP, c->o += STEP) {
+		chunk v = load(c->p);
+		unsigned bits = special(v, wide) | (c->syntax->charset ? signs(v) : 0);
+
+		store(c->o, v);
+		c->high |= signs(v);
+		if (!bits)
+			continue;
+		c->p += __builtin_ctz(bits);
+		c->o += __builtin_ctz(bits);
+		return;
+	}
+#else
+	const uint8_t *class = c->syntax->class;
+
+	for (; class[(uint8_t)*c->p] == EDI_TEXT; c->p++) {
+		c->high |= (unsigned)*c->p & 0x80;
+		*c->o++ = *c->p;
+	}
+#endif
+}
+
+#ifdef __SSE2__
+/* Thirty-two bytes: a bit for each that is not plain text. */
+static inline unsigned look(const char *p, const chunk wide[5], unsigned mask, unsigned *high)
+{
+	chunk a = load(p), b = load(p + STEP);
+	unsigned sign = signs(a) | signs(b) << STEP;
+
+	*high |= sign;
+	return special(a, wide) | special(b, wide) << STEP | (sign & mask);
+}
+
+/* The usual elements, all in registers: strings, and components. Leaves off at anything else, within an element. What
+ * is special is found for a block at once, so that one element does not wait for the one before it. */
+static void write_usual(struct cursor *cursor)
+{
+	const struct edi_syntax *syntax = cursor->syntax;
+	const uint8_t *class_of = syntax->class;
+	const unsigned mask = syntax->charset ? ~0u : 0;
+	const char *p = cursor->p, *base = p;
+	char *o = cursor->o, *start = cursor->start;
+	unsigned elements = cursor->elements, high = cursor->high, bits;
+	int depth = cursor->depth;
+	chunk wide[5];
+
+	for (int i = 0; i < 5; i++)
+		wide[i] = load(syntax->wide[i]);
+	bits = look(base, wide, mask, &high);
+	for (;;) {
+		const char *at;
+		uint8_t class;
+
+		while (!bits) { /* plain up to the end of the block, and beyond */
+			store(o, load(p));
+			store(o + STEP, load(p + STEP));
+			o += base + 2 * STEP - p;
+			p = base += 2 * STEP;
+			bits = look(base, wide, mask, &high);
+		}
+		at = base + __builtin_ctz(bits);
+		bits &= bits - 1;
+		class = class_of[(uint8_t)*at];
+		if (class == EDI_ELEMENT) {
+			store(o, load(p));
+			if (at - p > STEP)
+				store(o + STEP, load(p + STEP));
+			o += at - p;
+			o[0] = '"';
+			o[1] = ']';
+			o += 1 + depth;
+			o[0] = ',';
+			o[1] = '"';
+			start = o + 1;
+			o += 2;
+			depth = 0;
+			elements++;
+		} else if (class == EDI_COMPONENT && (depth || (o == start + 1 && at - p < STEP))) {
+			/* A first component of few bytes: a bracket in front of it. */
+			unsigned first = !depth;
+
+			start[0] = first ? '[' : start[0];
+			start[1] = first ? '"' : start[1];
+			start += first;
+			o += first;
+			store(o, load(p));
+			if (at - p > STEP)
+				store(o + STEP, load(p + STEP));
+			o += at - p;
+			memcpy(o, "\",\"", 4);
+			o += 3;
+			depth = 1;
+		} else {
+			store(o, load(p));
+			store(o + STEP, load(p + STEP));
+			o += at - p;
+			p = at;
+			break;
+		}
+		p = at + 1;
+	}
+	cursor->p = p;
+	cursor->o = o;
+	cursor->start = start;
+	cursor->elements = elements;
+	cursor->high = high;
+	cursor->depth = depth;
+}
+#else
+static void write_usual(struct cursor *cursor)
+{
+	copy_text(cursor);
+}
+#endif
+
+static inline void begin_element(struct cursor *c)
+{
+	c->depth = 0;
+	c->start = c->o;
+	*c->o++ = '"';
+}
+
 /* From the first element on. False: at a byte that cannot stand here. */
 static bool write_elements(struct cursor *c)
 {
@@ -193,7 +288,10 @@ static bool write_elements(struct cursor *c)
 	for (;;) {
 		uint8_t class;
 
-		copy_text(c);
+		if (c->depth < 2)
+			write_usual(c);
+		else
+			copy_text(c);
 		class = class_of[(uint8_t)*c->p];
 		if (class == EDI_ELEMENT) {
 			close_element(c);
@@ -309,17 +407,18 @@ enum edi_written edi_write_segment(struct buf *out, const struct edi_syntax *syn
 	struct span text = segment->text;
 	size_t until = segment->binary ? segment->binary_from - 1 : text.len, was = out->len;
 	char *room = buf_room(out, text.len * GROWTH + SLACK);
-	struct cursor c = {.syntax = syntax, .p = text.data, .end = text.data + until, .o = room};
+	struct cursor c = {
+		.syntax = syntax, .p = text.data, .end = text.data + until, .limit = text.data + until, .o = room};
 	bool sound;
 
-	memset(fault, 0, sizeof *fault);
-	if (!room)
+	if (!room) {
+		memset(fault, 0, sizeof *fault);
 		return EDI_FAULTY;
+	}
 	if (!is_name(syntax, text, fault)) {
 		c.p = text.data + fault->at;
 		return fail(out, was, syntax, text, &c, fault);
 	}
-	prepare(&c);
 	*c.o++ = '[';
 	if (segment->binary) {
 		struct edi_syntax to_end = *syntax;
@@ -341,13 +440,46 @@ enum edi_written edi_write_segment(struct buf *out, const struct edi_syntax *syn
 	} else {
 		sound = syntax->tag != syntax->element ? write_name(&c) : write_elements(&c);
 	}
-	if (!sound)
+	if (!sound) {
+		memset(fault, 0, sizeof *fault);
 		return fail(out, was, syntax, text, &c, fault);
+	}
 	*c.o++ = ']';
 	buf_added(out, (size_t)(c.o - room));
 	*elements = c.elements + 1;
 	*high |= c.high & (syntax->charset ? 0 : ~0u);
 	return c.needless ? EDI_NEEDLESS : EDI_WRITTEN;
+}
+
+const char *edi_write_usual(struct buf *out, const struct edi_syntax *syntax, bool comma, const char *p,
+			    const char *limit, unsigned *elements, unsigned *high)
+{
+	size_t most = (size_t)(limit - p) * GROWTH + SLACK;
+	char *room = out->capacity - out->len > most ? out->data + out->len : buf_room(out, most);
+	struct cursor c = {.syntax = syntax, .p = p, .end = p, .limit = limit, .o = room};
+	size_t n = 0;
+
+	while (n < 4 && ((p[n] >= 'A' && p[n] <= 'Z') || (p[n] >= '0' && p[n] <= '9')))
+		n++;
+	if (!room || n < 2 || n > 3 || p[n] != syntax->tag)
+		return NULL;
+	*c.o = ',';
+	c.o += comma;
+	*c.o++ = '[';
+	if (syntax->tag != syntax->element) {
+		*c.o++ = '"';
+		put(&c, p, n);
+		put(&c, "\",", 2);
+		c.p = p + n + 1;
+	}
+	/* The first terminator that is not released ends it: so `end` may be where it begins. */
+	if (!write_elements(&c) || c.p >= limit || c.needless)
+		return NULL;
+	*c.o++ = ']';
+	buf_added(out, (size_t)(c.o - room));
+	*elements = c.elements + 1;
+	*high |= c.high & (syntax->charset ? 0 : ~0u);
+	return c.p + 1;
 }
 
 static void write_control(struct buf *out, unsigned byte)

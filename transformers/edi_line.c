@@ -153,7 +153,9 @@ void edi_begin_line(struct edi_read *x)
 	x->bad &= ~(unsigned)BAD_LINE;
 	x->ends = 0;
 	x->high = 0;
-	buf_printf(line, "{\"format\":\"%s\"", x->dialect->name);
+	buf_text(line, "{\"format\":\"");
+	buf_text(line, x->dialect->name);
+	buf_char(line, '"');
 	if (x->before.len) {
 		buf_text(line, ",\"before\":");
 		edi_write_string(line, buf_view(&x->before));
@@ -186,7 +188,7 @@ void edi_write_end(struct edi_read *x, const char *level, const struct edi_segme
 /* ---- segments */
 void edi_account_filler(struct edi_read *x, const struct edi_segment *segment)
 {
-	if (!x->accounted)
+	if (!x->accounted && segment->filler.data != x->scan.syntax.suffix)
 		edi_layout_filler(&x->layout, &x->scan.syntax, segment->filler);
 	x->accounted = false;
 }

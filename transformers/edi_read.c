@@ -190,7 +190,7 @@ static int run_segment(struct edi_read *x, struct edi_segment *segment, const st
 {
 	struct span raw = segment->text;
 
-	if (!raw.len || (x->in_group && !x->scan.interesting[(unsigned char)raw.data[0]])) {
+	if (!raw.len || (x->in_group && !edi_is_interesting(&x->scan, raw))) {
 		edi_account_filler(x, segment);
 		edi_layout_segment(&x->layout, &x->scan.syntax, raw, true);
 		return 0;

@@ -7,6 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #define FILLER_MAX (64u * 1024)
 #define AHEAD 4096 /* bytes wanted at once, where the document has them */
 
@@ -28,19 +32,31 @@ void edi_syntax_ready(struct edi_syntax *syntax)
 	class[(uint8_t)syntax->component] = EDI_COMPONENT;
 	class[(uint8_t)syntax->element] = EDI_ELEMENT;
 	class[(uint8_t)syntax->terminator] = EDI_END;
+	memset(syntax->wide[0], syntax->element, 16);
+	memset(syntax->wide[1], syntax->component, 16);
+	memset(syntax->wide[2], syntax->terminator, 16);
+	memset(syntax->wide[3], syntax->repetition ? syntax->repetition : syntax->terminator, 16);
+	memset(syntax->wide[4], syntax->release ? syntax->release : syntax->terminator, 16);
 	syntax->wraps = syntax->terminator != '\r' && syntax->terminator != '\n';
+}
+
+static void note_name(struct edi_scan *scan, int place, const char *name)
+{
+	if (!name)
+		return;
+	scan->interesting[(uint8_t)name[0]] = true;
+	memcpy(scan->pairs[place], name, 2);
 }
 
 void edi_scan_begin(struct edi_scan *scan, const struct edi_dialect *dialect, struct reader *reader, struct out *out)
 {
 	memset(scan, 0, sizeof *scan);
 	scan->dialect = dialect;
+	scan->binary = dialect->binary;
 	scan->syntax.terminator = '~'; /* until a header says which: none that is white space */
 	for (int level = EDI_INTERCHANGE; level <= EDI_TRANSACTION; level++) {
-		if (dialect->open[level])
-			scan->interesting[(unsigned char)dialect->open[level][0]] = true;
-		if (dialect->close[level])
-			scan->interesting[(unsigned char)dialect->close[level][0]] = true;
+		note_name(scan, 2 * level, dialect->open[level]);
+		note_name(scan, 2 * level + 1, dialect->close[level]);
 	}
 	window_begin(&scan->window, reader, out);
 	buf_init(&scan->unwrapped, 2 * EDI_SEGMENT_MAX);
@@ -227,7 +243,7 @@ int edi_next(struct edi_scan *scan, struct edi_segment *segment, struct error *e
 
 	memset(segment, 0, sizeof *segment);
 	/* The usual case at once: the same line ends as always, and a whole segment behind them. */
-	if (scan->got.len > syntax->suffix_len + 64 && !memcmp(scan->got.data, syntax->suffix, syntax->suffix_len) &&
+	if (scan->got.len > syntax->suffix_len + 64 && edi_starts_with_suffix(syntax, scan->got.data) &&
 	    (unsigned char)scan->got.data[syntax->suffix_len] > ' ') {
 		const char *end;
 
@@ -254,6 +270,41 @@ int edi_next(struct edi_scan *scan, struct edi_segment *segment, struct error *e
 	return measure(scan, segment, error);
 }
 
+#ifdef __SSE2__
+void edi_pass_over(struct edi_scan *scan)
+{
+	const struct edi_syntax *syntax = &scan->syntax;
+	const __m128i terminator = _mm_set1_epi8(syntax->terminator);
+	const char *start = scan->got.data, *last = start, *p = start;
+
+	if (!edi_at_usual(scan))
+		return;
+	for (const char *end = start + scan->got.len - EDI_SUFFIX_MAX - WINDOW_SLACK; p < end; p += 16) {
+		__m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
+		unsigned bits = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(v, terminator));
+
+		for (; bits; bits &= bits - 1) {
+			const char *at = p + __builtin_ctz(bits);
+
+			if (at < last + syntax->suffix_len ||
+			    (syntax->release && at[-1] == syntax->release && is_released(syntax, last, at)))
+				continue;
+			if (at - last > (ptrdiff_t)EDI_SEGMENT_MAX)
+				goto done;
+			last = at + 1;
+			if (!edi_is_usual(scan, last))
+				goto done;
+		}
+	}
+done:
+	advance(scan, (size_t)(last - start));
+}
+#else
+void edi_pass_over(struct edi_scan *scan)
+{
+}
+#endif
+
 bool edi_unwrap(struct edi_scan *scan, struct edi_segment *segment)
 {
 	struct span text = segment->text;
@@ -272,10 +323,12 @@ bool edi_unwrap(struct edi_scan *scan, struct edi_segment *segment)
 
 bool edi_is(const struct edi_syntax *syntax, struct span segment, const char *name)
 {
-	size_t n = strlen(name);
+	size_t n = 0;
 
-	return segment.len >= n && !memcmp(segment.data, name, n) &&
-	       (segment.len == n || segment.data[n] == syntax->tag || segment.data[n] == syntax->element);
+	for (; name[n]; n++)
+		if (n == segment.len || segment.data[n] != name[n])
+			return false;
+	return segment.len == n || segment.data[n] == syntax->tag || segment.data[n] == syntax->element;
 }
 
 static const char *find_separator(const struct edi_syntax *syntax, struct span text, char separator)
@@ -317,6 +370,8 @@ struct span edi_element(const struct edi_syntax *syntax, struct span segment, in
 
 struct span edi_component(const struct edi_syntax *syntax, struct span element, int number)
 {
+	if (syntax->repetition)
+		element = cut_nth(syntax, element, syntax->repetition, 1);
 	return cut_nth(syntax, element, syntax->component, number);
 }
 

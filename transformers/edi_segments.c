@@ -2,6 +2,10 @@
 #include "config.h"
 #include "transformers/edi_encode.h"
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #include "base/tree.h"
 
 void edi_put_end(struct edi_sink *sink)
@@ -162,6 +166,163 @@ static const char *put_segment(struct edi_sink *sink, const char *from, const ch
 	return p;
 }
 
+#ifdef __SSE2__
+#define STEP 16
+
+#define BLOCK 64
+
+/* What is special is found for a block at once, so that one string does not wait for the one before it. */
+struct block {
+	__m128i wide[5];
+	const char *base;
+	uint64_t bits; /* of the bytes from base on that are not plain */
+};
+
+static inline uint64_t look_at(const char *p, const __m128i wide[5])
+{
+	__m128i v = _mm_loadu_si128((const __m128i *)(const void *)p), m;
+
+	m = _mm_or_si128(_mm_cmpeq_epi8(v, wide[0]), _mm_cmpeq_epi8(v, wide[1]));
+	m = _mm_or_si128(m, _mm_or_si128(_mm_cmpeq_epi8(v, wide[2]), _mm_cmpeq_epi8(v, wide[3])));
+	m = _mm_or_si128(m, _mm_or_si128(_mm_cmpeq_epi8(v, wide[4]), _mm_cmpeq_epi8(v, _mm_set1_epi8('"'))));
+	m = _mm_or_si128(m,
+			 _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('\\')), _mm_cmpeq_epi8(v, _mm_set1_epi8(0x7f))));
+	m = _mm_or_si128(m, _mm_cmpeq_epi8(_mm_min_epu8(v, _mm_set1_epi8(0x1f)), v));
+	return (unsigned)_mm_movemask_epi8(_mm_or_si128(m, v)); /* a set sign: beyond ASCII */
+}
+
+static inline void look(struct block *block, const char *p)
+{
+	block->base = p;
+	block->bits = look_at(p, block->wide) | look_at(p + STEP, block->wide) << 16 |
+		      look_at(p + 2 * STEP, block->wide) << 32 | look_at(p + 3 * STEP, block->wide) << 48;
+}
+
+static inline void copy(char *o, const char *p, size_t n)
+{
+	for (size_t i = 0;; i += STEP) {
+		_mm_storeu_si128((__m128i *)(void *)(o + i), _mm_loadu_si128((const __m128i *)(const void *)(p + i)));
+		if (i + STEP >= n)
+			return;
+	}
+}
+
+/* A string of plain characters, and of separators that are released: copied, and what follows its quote; NULL at
+ * anything else. */
+static inline const char *copy_string(const struct edi_sink *sink, const char *p, const char *end, char **out,
+				      struct block *block)
+{
+	char *o = *out;
+
+	while (p < end) {
+		uint64_t bits;
+		size_t n;
+
+		if (p - block->base >= BLOCK)
+			look(block, p);
+		bits = block->bits >> (p - block->base);
+		n = bits ? (size_t)__builtin_ctzll(bits) : (size_t)(BLOCK - (p - block->base));
+		copy(o, p, n);
+		p += n;
+		o += n;
+		if (!bits)
+			continue;
+		if (*p == '"') {
+			*out = o;
+			return p + 1;
+		}
+		if (sink->put[(uint8_t)*p] != PUT_SEPARATOR || !sink->syntax.release)
+			return NULL;
+		*o++ = sink->syntax.release;
+		*o++ = *p++;
+	}
+	return NULL;
+}
+
+static inline bool is_capital(char c)
+{
+	return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+/* One segment of the usual kind: a name, strings, and lists of strings. NULL: it is another. */
+static inline const char *put_usual(const struct edi_sink *sink, const char *p, const char *end, char **out,
+				    struct edi_place *place, struct block *block)
+{
+	const struct edi_syntax *syntax = &sink->syntax;
+	char *o = *out, separator = syntax->tag;
+	size_t n;
+
+	if (p[0] != '[' || p[1] != '"' || !is_capital(p[2]) || !is_capital(p[3]) ||
+	    (sink->dialect->binary && p[2] == 'B'))
+		return NULL;
+	n = is_capital(p[4]) ? 3 : 2;
+	memcpy(o, p + 2, 4);
+	o += n;
+	p += 2 + n;
+	if (*p++ != '"')
+		return NULL;
+	for (; *p == ','; separator = syntax->element) {
+		bool list = p[1] == '[';
+
+		*o++ = separator;
+		p += 1 + list;
+		if (*p != '"' || !(p = copy_string(sink, p + 1, end, &o, block)))
+			return NULL;
+		if (!list)
+			continue;
+		while (*p == ',') {
+			*o++ = syntax->component;
+			if (p[1] != '"' || !(p = copy_string(sink, p + 2, end, &o, block)))
+				return NULL;
+		}
+		if (*p++ != ']')
+			return NULL;
+	}
+	if (*p != ']' || p >= end)
+		return NULL;
+	*o++ = syntax->terminator;
+	memcpy(o, syntax->suffix, EDI_SUFFIX_MAX);
+	*out = o + syntax->suffix_len;
+	place->segment++;
+	return p + 1;
+}
+
+/* As many segments as are usual; where the first other one begins, or the bracket behind the last. */
+static const char *put_many(struct edi_sink *sink, const char *p, const char *end, struct edi_place *place)
+{
+	char *room = buf_room(sink->out, 2 * (size_t)(end - p) + 2 * BLOCK), *o = room;
+	const char *wide_of[5] = {&sink->syntax.element, &sink->syntax.component, &sink->syntax.terminator,
+				  &sink->syntax.repetition, &sink->syntax.release};
+	struct block block;
+
+	if (!room || sink->table_only)
+		return p;
+	for (int i = 0; i < 5; i++)
+		block.wide[i] = _mm_set1_epi8(*wide_of[i] ? *wide_of[i] : '"');
+	look(&block, p);
+	while (p + 8 < end) {
+		char *was = o;
+		const char *next = put_usual(sink, p, end, &o, place, &block);
+
+		if (!next) {
+			o = was;
+			break;
+		}
+		p = next;
+		if (*p != ',' || p[1] != '[')
+			break;
+		p++;
+	}
+	buf_added(sink->out, (size_t)(o - room));
+	return p;
+}
+#else
+static const char *put_many(struct edi_sink *sink, const char *p, const char *end, struct edi_place *place)
+{
+	return p;
+}
+#endif
+
 const char *edi_put_segments(struct edi_sink *sink, const char *p, const char *end, struct edi_place *place,
 			     struct error *error)
 {
@@ -174,10 +335,15 @@ const char *edi_put_segments(struct edi_sink *sink, const char *p, const char *e
 	if (p < end && *p == ']')
 		return p + 1;
 	while (more) {
-		place->segment++;
-		if (p >= end || *p != '[')
-			return broken(sink, error, "`segments` must be an array of arrays");
-		p = put_segment(sink, p, end, place, error);
+		const char *from = p;
+
+		p = put_many(sink, p, end, place);
+		if (p == from || *p == '[') {
+			place->segment++;
+			if (p >= end || *p != '[')
+				return broken(sink, error, "`segments` must be an array of arrays");
+			p = put_segment(sink, p, end, place, error);
+		}
 		if (!p)
 			return NULL;
 		p = next(p, end, &more);

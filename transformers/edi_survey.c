@@ -203,7 +203,7 @@ static int look(struct survey *survey, struct edi_segment *segment)
 	const struct edi_dialect *dialect = survey->dialect;
 	const struct edi_syntax *syntax = &survey->scan->syntax;
 
-	if (survey->scan->interesting[(unsigned char)segment->text.data[0]]) {
+	if (edi_is_interesting(survey->scan, segment->text)) {
 		edi_unwrap(survey->scan, segment);
 		if (edi_is(syntax, segment->text, dialect->close[EDI_TRANSACTION])) {
 			bool was = survey->in_transaction;
@@ -302,7 +302,7 @@ int edi_survey(struct edi_scan *scan, const struct edi_start *start, struct edi_
 	int more;
 
 	begin(&survey, scan, start, result);
-	while ((more = edi_next(scan, &segment, error)) > 0) {
+	while (survey.in_transaction ? edi_pass_over(scan) : (void)0, (more = edi_next(scan, &segment, error)) > 0) {
 		if (segment.text.len && segment.text.data[0] == dialect->open[EDI_INTERCHANGE][0] &&
 		    edi_is(&scan->syntax, segment.text, dialect->open[EDI_INTERCHANGE]))
 			break;

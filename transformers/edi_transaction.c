@@ -197,19 +197,25 @@ static struct span position_of(struct edi_read *x, const struct transaction *t)
 static int put_out(struct edi_read *x, struct transaction *t, bool group, struct error *error)
 {
 	struct item *item = out_item(x->out, x->whole);
+	bool bare = out_in_pieces(x->out); /* nobody sees more than the line */
 	json_t *facts = NULL;
 	char path[48];
 
-	snprintf(path, sizeof path, "%u/%u/%u", x->interchange, group ? x->group : 0, x->transaction);
-	out_level(x->out, item, path);
-	if (!x->line.full)
+	if (!bare || t->why.class != ERROR_NONE) {
+		snprintf(path, sizeof path, "%u/%u/%u", x->interchange, group ? x->group : 0, x->transaction);
+		out_level(x->out, item, path);
+	}
+	if (!x->line.full && !bare)
 		facts = json_loadb(x->line.data + t->facts_from, t->facts_to - t->facts_from, 0, NULL);
-	json_decref(item->facts);
-	item->facts = edi_facts(x, group, facts);
-	json_decref(facts);
+	if (!bare) {
+		json_decref(item->facts);
+		item->facts = edi_facts(x, group, facts);
+		json_decref(facts);
+	}
 	item->offset = t->offset;
 	item->length = t->end - t->offset;
-	item->position = position_of(x, t);
+	if (!bare || t->why.class != ERROR_NONE)
+		item->position = position_of(x, t);
 	if (t->why.class == ERROR_NONE)
 		return edi_emit_line(x, item, error);
 	x->came++;
@@ -222,19 +228,49 @@ static bool ends_without_close(const struct edi_read *x, struct span text)
 	       edi_closes(x, text, EDI_INTERCHANGE);
 }
 
+/* Segments of the usual kind, as many as are in hand. */
+static void add_usual(struct edi_read *x, struct transaction *t)
+{
+	struct edi_scan *scan = &x->scan;
+	const struct edi_syntax *syntax = &scan->syntax;
+	struct span got = scan->got;
+
+	if (t->why.class != ERROR_NONE || x->accounted || !got.len ||
+	    scan->offset - t->offset + got.len > out_tree_max(x->out))
+		return;
+	/* A terminator behind the last byte, where nothing else is, ends every search. */
+	scan->window.data[scan->window.len] = syntax->terminator;
+	while (t->segments < SEGMENTS_MAX && edi_at_usual(scan)) {
+		const char *p = scan->got.data + syntax->suffix_len, *end;
+		size_t was = x->line.len;
+		unsigned elements = 0;
+
+		end = edi_write_usual(&x->line, syntax, t->segments > 1, p, got.data + got.len, &elements, &x->high);
+		if (!end || elements > ELEMENTS_MAX || end - p > (ptrdiff_t)EDI_SEGMENT_MAX) {
+			x->line.len = was;
+			break;
+		}
+		t->segments++;
+		scan->got = span_make(end, (size_t)(got.data + got.len - end));
+	}
+	x->line.full = false;
+	x->layout.length += (uint64_t)(scan->got.data - got.data);
+	scan->offset += (uint64_t)(scan->got.data - got.data);
+}
+
 /* 1: it was closed. 0: what follows ends it. */
 static int read_segments(struct edi_read *x, struct transaction *t, uint64_t until, struct error *error)
 {
 	struct edi_segment segment;
 	int more;
 
-	while (x->scan.offset < until && (more = edi_next(&x->scan, &segment, error))) {
+	while (add_usual(x, t), x->scan.offset < until && (more = edi_next(&x->scan, &segment, error))) {
 		struct span raw = segment.text;
 
 		if (more < 0)
 			return -1;
 		edi_account_filler(x, &segment);
-		if (raw.len && x->scan.interesting[(unsigned char)raw.data[0]]) {
+		if (edi_is_interesting(&x->scan, raw)) {
 			bool wrapped = edi_unwrap(&x->scan, &segment);
 
 			if (edi_closes(x, segment.text, EDI_TRANSACTION)) {
@@ -279,7 +315,7 @@ static int run_once(struct edi_read *x, struct edi_segment *open, struct span ra
 	}
 	if (t.why.class == ERROR_NONE && edi_take_trailers(x, error) < 0)
 		return -1;
-	if (t.why.class == ERROR_NONE && (x->high & 0xffff) && !x->line.full && !utf8_is_clean(buf_view(&x->line))) {
+	if (t.why.class == ERROR_NONE && x->high && !x->line.full && !utf8_is_clean(buf_view(&x->line))) {
 		edi_layout_return(&x->layout, mark);
 		if (!x->start.charset && !edi_has_high(x))
 			return 1;

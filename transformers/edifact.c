@@ -29,6 +29,8 @@ static void set_separators(struct edi_syntax *syntax, const char una[6])
 
 static bool are_sound(const struct edi_syntax *s)
 {
+	if ((unsigned char)s->decimal >= 0x80)
+		return false;
 	if (!is_separator(s->element) || !is_separator(s->component) || !is_separator(s->terminator) ||
 	    s->element == s->component || s->element == s->terminator || s->component == s->terminator)
 		return false;
@@ -119,8 +121,10 @@ static int read_header(struct edi_scan *scan, struct span got, struct edi_start 
 		set_repetition(syntax, una ? start->una[4] : '*');
 	snprintf(level, sizeof level, "%.*s", SPAN_ARGS(edi_shown(edi_component(syntax, identifier, 1))));
 	start->charset = edifact_charset(level);
-	if (!edi_element(syntax, start->header, 5).len)
-		return error_set(why, ERROR_REJECT, "edifact.control", "UNB has no control reference in its element 5");
+	version = edi_element(syntax, start->header, 5);
+	if (!version.len || version.len > 35)
+		return error_set(why, ERROR_REJECT, "edifact.control",
+				 "UNB has no control reference of 1 to 14 characters in its element 5");
 	return 0;
 }
 
@@ -130,6 +134,8 @@ static int start_at(struct edi_scan *scan, uint64_t offset, struct span got, str
 	size_t skip = una ? UNA_LENGTH : 0;
 
 	start->offset = start->una_end = offset;
+	if (una && (unsigned char)got.data[7] >= 0x80)
+		return error_set(why, ERROR_REJECT, "edifact.separator", "a character of UNA is no ASCII character");
 	if (una) {
 		memcpy(start->una, got.data + 3, sizeof start->una);
 		start->una_end = offset + UNA_LENGTH;
@@ -214,7 +220,9 @@ static int check_open(const struct edi_syntax *syntax, enum edi_level level, str
 /* ---- facts */
 static void fact(struct buf *out, const char *name, const struct edi_syntax *syntax, struct span value)
 {
-	buf_printf(out, "\"%s\":", name);
+	buf_char(out, '"');
+	buf_text(out, name);
+	buf_text(out, "\":");
 	edi_write_text(out, syntax, value);
 	buf_char(out, ',');
 }
@@ -246,13 +254,14 @@ static void facts_of_interchange(const struct edi_syntax *syntax, struct span un
 {
 	struct span identifier = edi_element(syntax, unb, 1);
 
-	fact(out, "control", syntax, edi_element(syntax, unb, 5));
+	fact(out, "control", syntax, edi_component(syntax, edi_element(syntax, unb, 5), 1));
 	party(out, "sender", syntax, edi_element(syntax, unb, 2));
 	party(out, "receiver", syntax, edi_element(syntax, unb, 3));
 	fact(out, "syntax", syntax, edi_component(syntax, identifier, 1));
 	fact(out, "version", syntax, edi_component(syntax, identifier, 2));
-	fact_if(out, "application", syntax, edi_element(syntax, unb, 7));
-	buf_printf(out, "\"usage\":\"%s\",", span_is(edi_element(syntax, unb, 11), "1") ? "T" : "P");
+	fact_if(out, "application", syntax, edi_component(syntax, edi_element(syntax, unb, 7), 1));
+	buf_printf(out, "\"usage\":\"%s\",",
+		   span_is(edi_component(syntax, edi_element(syntax, unb, 11), 1), "1") ? "T" : "P");
 }
 
 static void facts(const struct edi_syntax *syntax, enum edi_level level, struct span segment, struct buf *out)
@@ -265,14 +274,14 @@ static void facts(const struct edi_syntax *syntax, enum edi_level level, struct 
 		facts_of_interchange(syntax, segment, out);
 		break;
 	case EDI_GROUP:
-		fact(out, "code", syntax, edi_element(syntax, segment, 1));
-		fact(out, "control", syntax, edi_element(syntax, segment, 5));
+		fact(out, "code", syntax, edi_component(syntax, edi_element(syntax, segment, 1), 1));
+		fact(out, "control", syntax, edi_component(syntax, edi_element(syntax, segment, 5), 1));
 		fact_if(out, "version", syntax, edi_component(syntax, version, 1));
 		fact_if(out, "release", syntax, edi_component(syntax, version, 2));
 		break;
 	case EDI_TRANSACTION:
 		fact(out, "type", syntax, edi_component(syntax, edi_element(syntax, segment, 2), 1));
-		fact(out, "control", syntax, edi_element(syntax, segment, 1));
+		fact(out, "control", syntax, edi_component(syntax, edi_element(syntax, segment, 1), 1));
 		for (int i = 1; i < 5; i++)
 			fact_if(out, names[i], syntax, edi_component(syntax, edi_element(syntax, segment, 2), i + 1));
 		break;

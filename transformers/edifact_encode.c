@@ -31,11 +31,12 @@ static void put_party(json_t *header, size_t element, const json_t *facts, const
 {
 	const char *fact = edi_fact(facts, name), *id = edi_header_text(header, element, 1),
 		   *qualifier = edi_header_text(header, element, 2);
-	char is[120];
+	size_t n = strlen(qualifier);
 
-	snprintf(is, sizeof is, "%.39s%s%.70s", qualifier, *qualifier ? ":" : "", id);
-	if (fact && strcmp(is, fact))
-		edi_header_set(header, element, party_new(fact));
+	if (!fact || (!n && !strcmp(fact, id)) ||
+	    (n && !strncmp(fact, qualifier, n) && fact[n] == ':' && !strcmp(fact + n + 1, id)))
+		return;
+	edi_header_set(header, element, party_new(fact));
 }
 
 /* Components that facts name; the list as it was where it says the same. */
@@ -123,7 +124,7 @@ static int fill_unh(struct edi_encoder *encoder, json_t *unh, const json_t *fact
 	return error_set(error, ERROR_REJECT, "edifact.control", "there is no `type` of the message");
 }
 
-int edifact_put_open(struct edi_encoder *encoder, enum edi_level level, json_t *facts, char control[40],
+int edifact_put_open(struct edi_encoder *encoder, enum edi_level level, json_t *facts, char control[EDI_CONTROL_MAX],
 		     struct error *error)
 {
 	json_t *header = edi_header_new(facts, edi_edifact.open[level]);
@@ -138,7 +139,7 @@ int edifact_put_open(struct edi_encoder *encoder, enum edi_level level, json_t *
 		failed = level == EDI_GROUP ? fill_ung(encoder, header, facts, error)
 					    : fill_unh(encoder, header, facts, error);
 	}
-	snprintf(control, 40, "%s", edi_header_text(header, edi_edifact.control[level], 1));
+	snprintf(control, EDI_CONTROL_MAX, "%s", edi_header_text(header, edi_edifact.control[level], 1));
 	failed = failed || edi_put_segment(&encoder->sink, header, false, error);
 	json_decref(header);
 	return failed;

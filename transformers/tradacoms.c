@@ -54,8 +54,14 @@ static int start(struct edi_scan *scan, uint64_t offset, struct edi_start *start
 	syntax->terminator = '\'';
 	start->offset = start->una_end = start->header_from = offset;
 	start->charset = NULL;
-	if (collect(got, syntax, start))
-		return 1;
+	if (collect(got, syntax, start)) {
+		edi_syntax_ready(syntax);
+		if (edi_element(syntax, start->header, 5).len <= 35)
+			return 1;
+		error_set(why, ERROR_REJECT, "tradacoms.control",
+			  "the transmission reference in STX is longer than 35 characters");
+		return 0;
+	}
 	if (got.len < EDI_HEADER_MAX)
 		error_set(why, ERROR_REJECT, "tradacoms.truncated", "the document ends within STX");
 	else
@@ -80,8 +86,10 @@ static int check_open(const struct edi_syntax *syntax, enum edi_level level, str
 {
 	struct span control = edi_element(syntax, segment, 1);
 
-	if (level == EDI_GROUP)
+	if (level == EDI_GROUP && control.len <= 35)
 		return 0;
+	if (level == EDI_GROUP)
+		return error_set(why, ERROR_REJECT, "tradacoms.control", "the number of BAT is longer than 35 digits");
 	if (!control.len || control.len > 12)
 		return error_set(why, ERROR_REJECT, "tradacoms.control", "MHD has no number of 1 to 12 digits");
 	if (!edi_component(syntax, edi_element(syntax, segment, 2), 1).len)
@@ -92,7 +100,9 @@ static int check_open(const struct edi_syntax *syntax, enum edi_level level, str
 /* ---- facts */
 static void fact(struct buf *out, const char *name, const struct edi_syntax *syntax, struct span value)
 {
-	buf_printf(out, "\"%s\":", name);
+	buf_char(out, '"');
+	buf_text(out, name);
+	buf_text(out, "\":");
 	edi_write_text(out, syntax, value);
 	buf_char(out, ',');
 }
@@ -111,20 +121,20 @@ static void facts(const struct edi_syntax *syntax, enum edi_level level, struct 
 
 	switch (level) {
 	case EDI_INTERCHANGE:
-		fact(out, "control", syntax, edi_element(syntax, segment, 5));
+		fact(out, "control", syntax, edi_component(syntax, edi_element(syntax, segment, 5), 1));
 		party(out, "sender", syntax, edi_element(syntax, segment, 2));
 		party(out, "receiver", syntax, edi_element(syntax, segment, 3));
 		fact(out, "syntax", syntax, edi_component(syntax, edi_element(syntax, segment, 1), 1));
 		fact(out, "version", syntax, edi_component(syntax, edi_element(syntax, segment, 1), 2));
 		if (edi_element(syntax, segment, 7).len)
-			fact(out, "application", syntax, edi_element(syntax, segment, 7));
+			fact(out, "application", syntax, edi_component(syntax, edi_element(syntax, segment, 7), 1));
 		break;
 	case EDI_GROUP:
-		fact(out, "control", syntax, edi_element(syntax, segment, 1));
+		fact(out, "control", syntax, edi_component(syntax, edi_element(syntax, segment, 1), 1));
 		break;
 	case EDI_TRANSACTION:
 		fact(out, "type", syntax, edi_component(syntax, type, 1));
-		fact(out, "control", syntax, edi_element(syntax, segment, 1));
+		fact(out, "control", syntax, edi_component(syntax, edi_element(syntax, segment, 1), 1));
 		if (edi_component(syntax, type, 2).len)
 			fact(out, "version", syntax, edi_component(syntax, type, 2));
 		break;
@@ -197,7 +207,7 @@ static int fill_mhd(struct edi_encoder *encoder, json_t *mhd, const json_t *fact
 	return error_set(error, ERROR_REJECT, "tradacoms.control", "there is no `type` of the message");
 }
 
-static int put_open(struct edi_encoder *encoder, enum edi_level level, json_t *facts, char control[40],
+static int put_open(struct edi_encoder *encoder, enum edi_level level, json_t *facts, char control[EDI_CONTROL_MAX],
 		    struct error *error)
 {
 	json_t *header = edi_header_new(facts, edi_tradacoms.open[level]);
@@ -209,7 +219,7 @@ static int put_open(struct edi_encoder *encoder, enum edi_level level, json_t *f
 		edi_header_fact(header, 1, facts, "control");
 	else
 		failed = fill_mhd(encoder, header, facts, error);
-	snprintf(control, 40, "%s", edi_header_text(header, edi_tradacoms.control[level], 1));
+	snprintf(control, EDI_CONTROL_MAX, "%s", edi_header_text(header, edi_tradacoms.control[level], 1));
 	failed = failed || edi_put_segment(&encoder->sink, header, false, error);
 	json_decref(header);
 	return failed;

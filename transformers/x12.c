@@ -116,7 +116,9 @@ static struct span trimmed(struct span text)
 
 static void fact(struct buf *out, const char *name, const struct edi_syntax *syntax, struct span value)
 {
-	buf_printf(out, "\"%s\":", name);
+	buf_char(out, '"');
+	buf_text(out, name);
+	buf_text(out, "\":");
 	edi_write_text(out, syntax, value);
 	buf_char(out, ',');
 }
@@ -146,15 +148,15 @@ static void facts(const struct edi_syntax *syntax, enum edi_level level, struct 
 		fact(out, "usage", syntax, trimmed(edi_element(syntax, segment, 15)));
 		break;
 	case EDI_GROUP:
-		fact(out, "code", syntax, edi_element(syntax, segment, 1));
-		fact(out, "control", syntax, edi_element(syntax, segment, 6));
-		fact(out, "version", syntax, edi_element(syntax, segment, 8));
+		fact(out, "code", syntax, edi_component(syntax, edi_element(syntax, segment, 1), 1));
+		fact(out, "control", syntax, edi_component(syntax, edi_element(syntax, segment, 6), 1));
+		fact(out, "version", syntax, edi_component(syntax, edi_element(syntax, segment, 8), 1));
 		break;
 	case EDI_TRANSACTION:
-		fact(out, "type", syntax, edi_element(syntax, segment, 1));
-		fact(out, "control", syntax, edi_element(syntax, segment, 2));
+		fact(out, "type", syntax, edi_component(syntax, edi_element(syntax, segment, 1), 1));
+		fact(out, "control", syntax, edi_component(syntax, edi_element(syntax, segment, 2), 1));
 		if (edi_element(syntax, segment, 3).len)
-			fact(out, "convention", syntax, edi_element(syntax, segment, 3));
+			fact(out, "convention", syntax, edi_component(syntax, edi_element(syntax, segment, 3), 1));
 		break;
 	}
 }

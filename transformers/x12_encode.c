@@ -8,10 +8,10 @@ static const uint8_t lengths[] = {3, 2, 10, 2, 10, 2, 15, 2, 15, 6, 4, 1, 5, 9, 
 
 static void put_party(json_t *isa, size_t element, const char *party)
 {
-	char qualifier[40], is[80];
+	char qualifier[40], is[120];
 	const char *id = edi_party(party, qualifier);
 
-	snprintf(is, sizeof is, "%.2s:%.15s", edi_header_text(isa, element, 1), edi_header_text(isa, element + 1, 1));
+	snprintf(is, sizeof is, "%.30s:%.80s", edi_header_text(isa, element, 1), edi_header_text(isa, element + 1, 1));
 	for (size_t n = strlen(is); n && is[n - 1] == ' '; n--)
 		is[n - 1] = '\0';
 	if (!strcmp(is, party))
@@ -23,9 +23,9 @@ static void put_party(json_t *isa, size_t element, const char *party)
 /* Nine digits, with zeros in front where it is a shorter number. */
 static void put_control(json_t *isa, const char *control)
 {
-	char text[40], is[16];
+	char text[40], is[40];
 
-	snprintf(is, sizeof is, "%.9s", edi_header_text(isa, 13, 1));
+	snprintf(is, sizeof is, "%.39s", edi_header_text(isa, 13, 1));
 	for (size_t n = strlen(is); n && is[n - 1] == ' '; n--)
 		is[n - 1] = '\0';
 	if (!strcmp(is, control))
@@ -66,27 +66,39 @@ static void fill_isa(struct edi_encoder *encoder, json_t *isa, const json_t *fac
 	edi_header_default(isa, 11, "U");
 }
 
+/* Components and repetitions are none in ISA; its separators stand in it as they are. */
+static int put_element(struct edi_sink *sink, size_t i, struct span text, struct error *error)
+{
+	struct edi_syntax was = sink->syntax;
+	int failed;
+
+	if (i == 16 || (i == 11 && text.len == 1 && *text.data == was.repetition))
+		return buf_span(sink->out, text);
+	sink->syntax.component = sink->syntax.repetition = '\0';
+	failed = edi_put_text(sink, text, error);
+	sink->syntax = was;
+	return failed;
+}
+
 static int put_isa(struct edi_encoder *encoder, json_t *isa, struct error *error)
 {
 	struct buf *out = encoder->out;
 
 	for (size_t i = 0; i < sizeof lengths; i++) {
 		const char *text = edi_header_text(isa, i, 1);
-		size_t n = strlen(text);
+		size_t from, n;
 
+		if (i)
+			buf_char(out, encoder->sink.syntax.element);
+		from = out->len;
+		if (put_element(&encoder->sink, i, span_of(text), error))
+			return error_wrap(error, "ISA%02zu", i);
+		n = out->len - from;
 		if (n > lengths[i] || (i == 13 && !n))
 			return error_set(error, ERROR_REJECT, i == 13 ? "x12.control" : "x12.isa",
 					 i == 13 ? "there is no `control`, a number of at most nine digits"
 						 : "ISA%02zu is longer than its %u characters",
 					 i, lengths[i]);
-		for (size_t k = 0; k < n && i < 16; k++)
-			if (text[k] == encoder->sink.syntax.element || text[k] == encoder->sink.syntax.terminator ||
-			    ((unsigned char)text[k] < 0x20 && text[k] != encoder->sink.syntax.repetition))
-				return error_set(error, ERROR_REJECT, "x12.separator",
-						 "ISA%02zu contains a separator or control character", i);
-		if (i)
-			buf_char(out, encoder->sink.syntax.element);
-		buf_append(out, text, n);
 		for (; n < lengths[i]; n++)
 			buf_char(out, ' ');
 	}
@@ -94,14 +106,15 @@ static int put_isa(struct edi_encoder *encoder, json_t *isa, struct error *error
 	return 0;
 }
 
-static int put_interchange(struct edi_encoder *encoder, json_t *facts, char control[40], struct error *error)
+static int put_interchange(struct edi_encoder *encoder, json_t *facts, char control[EDI_CONTROL_MAX],
+			   struct error *error)
 {
 	json_t *isa = edi_header_new(facts, "ISA");
 	int failed;
 
 	fill_isa(encoder, isa, facts);
 	failed = put_isa(encoder, isa, error);
-	snprintf(control, 40, "%.9s", edi_header_text(isa, 13, 1));
+	snprintf(control, EDI_CONTROL_MAX, "%s", edi_header_text(isa, 13, 1));
 	for (size_t n = strlen(control); n && control[n - 1] == ' '; n--)
 		control[n - 1] = '\0';
 	snprintf(encoder->sender, sizeof encoder->sender, "%.*s", (int)strcspn(edi_header_text(isa, 6, 1), " "),
@@ -112,7 +125,7 @@ static int put_interchange(struct edi_encoder *encoder, json_t *facts, char cont
 	return failed;
 }
 
-static int put_group(struct edi_encoder *encoder, json_t *facts, char control[40], struct error *error)
+static int put_group(struct edi_encoder *encoder, json_t *facts, char control[EDI_CONTROL_MAX], struct error *error)
 {
 	json_t *gs = edi_header_new(facts, "GS");
 	char date[24], hour[24];
@@ -135,13 +148,14 @@ static int put_group(struct edi_encoder *encoder, json_t *facts, char control[40
 	if (!*edi_header_text(gs, 1, 1) || !*edi_header_text(gs, 6, 1) || strlen(edi_header_text(gs, 6, 1)) > 9)
 		failed = error_set(error, ERROR_REJECT, "x12.control",
 				   "there is no `code` (PO, IN …), or no `control` of 1 to 9 digits");
-	snprintf(control, 40, "%s", edi_header_text(gs, 6, 1));
+	snprintf(control, EDI_CONTROL_MAX, "%s", edi_header_text(gs, 6, 1));
 	failed = failed || edi_put_segment(&encoder->sink, gs, false, error);
 	json_decref(gs);
 	return failed;
 }
 
-static int put_transaction(struct edi_encoder *encoder, json_t *facts, char control[40], struct error *error)
+static int put_transaction(struct edi_encoder *encoder, json_t *facts, char control[EDI_CONTROL_MAX],
+			   struct error *error)
 {
 	json_t *st = edi_header_new(facts, "ST");
 	char number[24];
@@ -156,13 +170,13 @@ static int put_transaction(struct edi_encoder *encoder, json_t *facts, char cont
 	    strlen(edi_header_text(st, 2, 1)) > 9)
 		failed = error_set(error, ERROR_REJECT, "x12.control",
 				   "there is no `type` of three digits, or `control` has not 4 to 9 digits");
-	snprintf(control, 40, "%s", edi_header_text(st, 2, 1));
+	snprintf(control, EDI_CONTROL_MAX, "%s", edi_header_text(st, 2, 1));
 	failed = failed || edi_put_segment(&encoder->sink, st, false, error);
 	json_decref(st);
 	return failed;
 }
 
-int x12_put_open(struct edi_encoder *encoder, enum edi_level level, json_t *facts, char control[40],
+int x12_put_open(struct edi_encoder *encoder, enum edi_level level, json_t *facts, char control[EDI_CONTROL_MAX],
 		 struct error *error)
 {
 	switch (level) {

@@ -244,6 +244,76 @@ def bench_schema(root):
     say(**figures)
 
 
+DICE = random.Random(4)
+GOODS = ("HEX BOLT M8X40, ZINC", "HYDRAULIC HOSE 3/8 IN", "PALLET WRAP", "SAFETY GLOVES NITRILE LARGE", "STEEL BRACKET 300 MM, GALVANISED", "OLIVE OIL 1 L")
+
+
+def edi_number(digits):
+    return DICE.randrange(1, 10 ** DICE.randint(1, digits))
+
+
+def edi_850(number):
+    segments = [f"BEG*00*SA*PO{edi_number(8)}**20260302", "CUR*BY*USD", f"REF*DP*{edi_number(3)}", f"N1*ST*ACME PORTLAND DC*92*{edi_number(6)}", "N3*1200 HARBOR AVENUE*DOCK 4", "N4*PORTLAND*OR*97201*US"]
+    for at in range(1, DICE.randint(14, 26)):
+        segments += [f"PO1*{at}*{edi_number(3)}*EA*{edi_number(3)}.{DICE.randint(10, 99)}*PE*BP*{edi_number(7)}*VP*V-{edi_number(5)}*UP*{edi_number(12)}", f"PID*F****{DICE.choice(GOODS)}"]
+        if DICE.random() < 0.7:
+            segments.append(f"PO4*{edi_number(2)}*{edi_number(2)}*EA")
+        if DICE.random() < 0.4:
+            segments.append("DTM*002*20260316")
+    return [*segments, "CTT*20"]
+
+
+def edi_810(number):
+    segments = [f"BIG*20260302*INV{edi_number(7)}*20260228*PO{edi_number(8)}***DI", "CUR*SE*USD", f"N1*RE*ACME DISTRIBUTION INC*92*{edi_number(6)}", "N3*1200 HARBOR AVENUE", "N4*PORTLAND*OR*97201*US"]
+    for at in range(1, DICE.randint(14, 26)):
+        segments += [f"IT1*{at}*{edi_number(3)}*EA*{edi_number(3)}.{DICE.randint(10, 99)}**UP*{edi_number(12)}*VN*V-{edi_number(5)}*BP*{edi_number(7)}", f"PID*F****{DICE.choice(GOODS)}"]
+        if DICE.random() < 0.5:
+            segments.append(f"CTP*RS*RTL*{edi_number(3)}.{DICE.randint(10, 99)}")
+        if DICE.random() < 0.3:
+            segments.append(f"SAC*A*C310***{edi_number(4)}********ALLOWANCE")
+    return [*segments, f"TDS*{edi_number(8)}", "CTT*20"]
+
+
+def edi_orders(number):
+    segments = [f"BGM+220+PO{edi_number(8)}+9", "DTM+137:20260302:102", "FTX+DIN+++MARK EACH BOX?: BUYER?'S NUMBER", f"NAD+BY+{edi_number(13)}::9++ACME+HARBOUR ROAD 12+LEEDS++LS1 4AP+GB", "CUX+2:EUR:9"]
+    for at in range(1, DICE.randint(14, 26)):
+        segments += [f"LIN+{at}++{edi_number(13)}:EN", f"PIA+1+{edi_number(7)}:IN+V-{edi_number(5)}:SA", f"IMD+F+8+:::{DICE.choice(GOODS)}", f"QTY+21:{edi_number(3)}:PCE"]
+        if DICE.random() < 0.5:
+            segments.append("DTM+2:20260316:102")
+        segments += [f"MOA+203:{edi_number(3)}.{DICE.randint(10, 99)}", f"PRI+AAA:{edi_number(3)}.{DICE.randint(10, 99)}:CT:NTP:1:PCE"]
+    return [*segments, "UNS+S", "CNT+2:20"]
+
+
+def edi_file(path, kind, size):
+    """An interchange of so many bytes."""
+    x12 = kind != "orders"
+    end, plus, make = ("~", "*", {"850": edi_850, "810": edi_810}[kind]) if x12 else ("'", "+", edi_orders)
+    head = ["ISA*00*          *00*          *ZZ*ACME           *ZZ*HQ             *260302*0615*U*00401*000000001*0*P*>", f"GS*{'PO' if kind == '850' else 'IN'}*ACME*HQ*20260302*0615*1*X*004010"]
+    with open(path, "w", encoding="ascii") as file:
+        written = file.write(end.join(head) + end if x12 else "UNA:+.? 'UNB+UNOC:3+5412345000013:14+8712345000028:14+260302:0615+REF1'")
+        number = 0
+        while written < size:
+            number += 1
+            body = make(number)
+            first, last = (f"ST*{kind}*{number:09}", f"SE*{len(body) + 2}*{number:09}") if x12 else (f"UNH+{number}+ORDERS:D:96A:UN:EAN008", f"UNT+{len(body) + 2}+{number}")
+            written += file.write(end.join([first, *body, last]) + end)
+        file.write(f"GE*{number}*1~IEA*1*000000001~" if x12 else f"UNZ+{number}+REF1'")
+
+
+def bench_edi(root):
+    """Plain decoding and encoding beside a loop that only takes segments apart and writes the same JSON."""
+    path = os.path.join(root, "edi")
+    for kind in ("850", "810", "orders"):
+        edi_file(path, kind, (1 if SMOKE else 50) * 1000000)
+        done = subprocess.run([os.path.join(BUILD, "tests/bench/edi"), path, "edifact" if kind == "orders" else "x12", "1" if SMOKE else "5"], check=True, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, text=True, timeout=100)
+        figures = json.loads(done.stdout)
+        say(f"edi_{kind}", mb=round(figures["bytes"] / 1e6), plain_mb_s=rounded(figures["plain"]), decode_mb_s=rounded(figures["decode"]), decode_ratio=figures["decode_ratio"], decode_goal=0.6,
+            encode_mb_s=rounded(figures["encode"]), encode_ratio=figures["encode_ratio"], encode_goal=0.5, decode_memory_kb=figures["memory_kb"],
+            reached=figures["decode_ratio"] >= 0.6 and figures["encode_ratio"] >= 0.5)
+    os.unlink(path)
+
+
 def bench_start(site):
     site.start()  # the first makes the database
     site.stop()
@@ -320,6 +390,7 @@ def main():
         bench_machine()
         bench_program("hop_spool", *(("300", "1") if SMOKE else ("20000", "5")))
         bench_schema(root)
+        bench_edi(root)
         for part in (bench_one_machine, bench_several):
             os.mkdir(os.path.join(root, part.__name__))
             part(os.path.join(root, part.__name__))
