@@ -24,6 +24,18 @@ to: {operation: desk.put}
 effect: none
 """
 
+# Waits longer than the test.
+WEEKLY = """
+flow: orders-weekly
+owner: service-desk
+subscribe: order.received.v1
+steps:
+  - collect: {by: '"all"', within: 7d}
+  - encode: json
+to: {file: 'drop/weekly/$($envelope.id).json', create: yes, exists: refuse}
+effect: rename
+"""
+
 # May end with 1: they report.
 REPORTS = ("ferrule status --problems", "ferrule status --until-idle")
 
@@ -56,6 +68,7 @@ class Operator:
         self.shell(f"ferrule init {site.path}", cwd=site.root)
         site.system("desk", self.desk.url, operations="  put: {method: POST, path: '/$(.number)'}")
         site.flow(DESK)
+        site.flow(WEEKLY)
         os.makedirs(site.at("drop", "acme"))
 
     def shell(self, command, cwd=None):
@@ -111,6 +124,8 @@ def broken_and_mended(operator):
 
 def before(operator, section, command):
     """What must have happened by then."""
+    if command == "ferrule collect list":
+        wait(lambda: operator.shell("ferrule collect show 1") == 0, 15, "something that waits for others")
     if command.startswith("ferrule dead discard"):  # the one that was mended went through, to the desk, too
         wait(lambda: len(operator.doubts()) == 2, 15, f"two doubts; there are {operator.doubts()}")
     if section == "Logs" and operator.site.supervisor.poll() is None:

@@ -339,6 +339,51 @@ static void originals_are_listed_and_what_went_out_since_is_seen(void **state)
 	lineage_close(lineage);
 }
 
+static void what_a_document_was_collected_into_is_nothing_newer(void **state)
+{
+	struct id first_order = id_named("order 1"), week = id_named("week");
+	struct record_view collected = {.message = first_order,
+					.stage = SPAN_LITERAL("collected"),
+					.time_ms = 400,
+					.causation = id_named("file")};
+	struct record_view sent = {.message = id_named("the week's file"),
+				   .stage = SPAN_LITERAL("delivered"),
+				   .time_ms = 500,
+				   .causation = week,
+				   .correlation = SPAN_LITERAL("another document"),
+				   .keys_count = 1,
+				   .keys = {{SPAN_LITERAL(".number"), SPAN_LITERAL("PO-1")}}};
+	char detail[100], hex[ID_TEXT];
+	struct buf key;
+
+	site_up();
+	a_day();
+	id_hex(&week, hex);
+	snprintf(detail, sizeof detail, "{\"result\":\"%s\"}", hex);
+	collected.detail = span_of(detail);
+	buf_init(&key, 1000);
+	assert_done(lineage_begin(lineage, done));
+	assert_done(lineage_put(lineage, &sent, done));
+	assert_done(lineage_commit(lineage, done));
+	assert_done(lineage_newer(lineage, &first_order, "this one", 200, &key, done));
+	assert_true(span_is(buf_view(&key), "PO-1")); /* somebody else's week */
+	buf_reset(&key);
+	assert_done(lineage_begin(lineage, done));
+	assert_done(lineage_put(lineage, &collected, done));
+	assert_done(lineage_commit(lineage, done));
+	assert_done(lineage_newer(lineage, &first_order, "this one", 200, &key, done));
+	assert_int_equal(key.len, 0);
+	sent.message = id_named("corrected order");
+	sent.causation = id_named("another file");
+	assert_done(lineage_begin(lineage, done));
+	assert_done(lineage_put(lineage, &sent, done));
+	assert_done(lineage_commit(lineage, done));
+	assert_done(lineage_newer(lineage, &first_order, "this one", 200, &key, done));
+	assert_true(span_is(buf_view(&key), "PO-1"));
+	buf_free(&key);
+	lineage_close(lineage);
+}
+
 static void a_batch_that_is_rolled_back_was_never_there(void **state)
 {
 	json_t *answer;
@@ -360,6 +405,7 @@ int main(void)
 		cmocka_unit_test(a_document_is_found_by_path_name_digest_and_message),
 		cmocka_unit_test(what_is_not_known_says_where_it_was_looked_for_and_since_when),
 		cmocka_unit_test(what_is_written_twice_is_there_once),
+		cmocka_unit_test(what_a_document_was_collected_into_is_nothing_newer),
 		cmocka_unit_test(what_died_again_after_its_replay_is_told_by_its_last_death),
 		cmocka_unit_test(a_thousand_parts_are_cut_off_and_it_is_said),
 		cmocka_unit_test(retention_takes_the_old_with_its_names_and_leaves_the_new),
