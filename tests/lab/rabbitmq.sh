@@ -182,16 +182,42 @@ signal()
 	kill "-$1" "$pid"
 }
 
+end_epmd()
+{
+	local pid
+
+	if [ -f "$dir/epmd.pid" ] && read -r pid < "$dir/epmd.pid" && grep -qa epmd "/proc/$pid/cmdline" 2>/dev/null; then
+		kill -KILL "$pid"
+	fi
+	rm -f "$dir/epmd.pid"
+}
+
 down()
 {
 	local pid
 
 	pid=$(broker_pid) && kill -CONT "$pid"
 	end KILL
-	if [ -f "$dir/epmd.pid" ] && read -r pid < "$dir/epmd.pid" && grep -qa epmd "/proc/$pid/cmdline" 2>/dev/null; then
-		kill -KILL "$pid"
-	fi
+	end_epmd
 	rm -rf "$dir"
+}
+
+# On ports of its own; somebody may take one before the broker does, so it is tried again on others.
+start_first() # TLS
+{
+	local tries
+
+	for tries in 1 2 3; do
+		port=$(free_port) dist_port=$(free_port) epmd_port=$(free_port) tls_port=''
+		[ -z "$1" ] || tls_port=$(free_port)
+		write_config
+		enter
+		(start) && return
+		grep -qE 'eaddrinuse|in use' "$dir/server.log" || exit 1
+		end_epmd
+		echo "rabbitmq.sh: a port was taken meanwhile, try $tries of 3" >&2
+	done
+	exit 1
 }
 
 # A test that is killed, its process group with it, leaves nothing behind.
@@ -215,18 +241,16 @@ up)
 	find_sbin
 	mkdir -p "$dir" || exit 1
 	dir=$(cd "$dir" && pwd)
-	port=$(free_port) dist_port=$(free_port) epmd_port=$(free_port) tls_port='' owner=''
+	tls='' owner=''
 	while [ $# -gt 0 ]; do
 		case $1 in
-		--tls) tls_port=$(free_port); make_certificates ;;
+		--tls) tls=yes; make_certificates ;;
 		--while) owner=${2:?--while needs a process}; shift ;;
 		*) fail "unknown option $1" ;;
 		esac
 		shift
 	done
-	write_config
-	enter
-	start
+	start_first "$tls"
 	[ -z "$owner" ] || setsid "$0" guard "$dir" "$owner" > /dev/null 2>&1 < /dev/null 3>&- &
 	print_env
 	;;
