@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "base/utf8.h"
+
 /* ---- a stretch that is rejected as a whole */
 static struct item *item_of(struct edi_read *x, const char *path, const char *what, uint64_t offset, uint64_t length)
 {
@@ -106,6 +108,8 @@ static int run_service(struct edi_read *x, struct error *error)
 			x->bad |= BAD_LINE;
 	}
 	buf_char(&x->line, ']');
+	if (x->high && !utf8_is_clean(buf_view(&x->line)))
+		x->bad |= BAD_LINE;
 	if (more < 0 || edi_take_trailers(x, error) < 0)
 		return -1;
 	return emit_service(x, group, error);

@@ -180,8 +180,6 @@ static int look_outside(struct survey *survey, struct edi_segment *segment)
 {
 	const struct edi_dialect *dialect = survey->dialect;
 
-	if (!segment->text.len)
-		return 0;
 	if (survey->in_group) {
 		if (survey->group_why.class == ERROR_NONE)
 			edi_fault(&survey->group_why, dialect, "structure",
@@ -306,7 +304,7 @@ int edi_survey(struct edi_scan *scan, const struct edi_start *start, struct edi_
 		if (segment.text.len && segment.text.data[0] == dialect->open[EDI_INTERCHANGE][0] &&
 		    edi_is(&scan->syntax, segment.text, dialect->open[EDI_INTERCHANGE]))
 			break;
-		if (segment.text.len && look(&survey, &segment)) {
+		if (look(&survey, &segment)) {
 			end_interchange(&survey, &segment);
 			return save_next(&survey, error);
 		}

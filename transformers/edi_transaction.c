@@ -48,6 +48,7 @@ static void begin(struct edi_read *x, struct transaction *t, const struct edi_se
 	t->offset = open->offset;
 	t->segments = 1;
 	copy_text(t->control, sizeof t->control, edi_element(syntax, open->text, dialect->control[EDI_TRANSACTION]));
+	copy_text(t->type, sizeof t->type, edi_component(syntax, edi_element(syntax, open->text, dialect->type), 1));
 	edi_begin_line(x);
 	buf_text(&x->line, ",\"transaction\":");
 	t->facts_from = x->line.len;
@@ -305,12 +306,9 @@ static int run_once(struct edi_read *x, struct edi_segment *open, struct span ra
 	if (closed < 0)
 		return -1;
 	if (!closed) {
-		struct span type =
-			edi_component(&x->scan.syntax, edi_element(&x->scan.syntax, open->text, x->dialect->type), 1);
-
 		t.end = x->scan.offset;
-		edi_fault(&why, x->dialect, "truncated", "the %s (type %.*s) has no %s", x->dialect->transaction,
-			  SPAN_ARGS(edi_shown(type)), x->dialect->close[EDI_TRANSACTION]);
+		edi_fault(&why, x->dialect, "truncated", "the %s (type %s) has no %s", x->dialect->transaction, t.type,
+			  x->dialect->close[EDI_TRANSACTION]);
 		place_fault(&t, &why, t.end);
 	}
 	if (t.why.class == ERROR_NONE && edi_take_trailers(x, error) < 0)

@@ -56,10 +56,12 @@ static int start(struct edi_scan *scan, uint64_t offset, struct edi_start *start
 	start->charset = NULL;
 	if (collect(got, syntax, start)) {
 		edi_syntax_ready(syntax);
-		if (edi_element(syntax, start->header, 5).len <= 35)
+		struct span control = edi_element(syntax, start->header, 5);
+
+		if (control.len && control.len <= 35)
 			return 1;
 		error_set(why, ERROR_REJECT, "tradacoms.control",
-			  "the transmission reference in STX is longer than 35 characters");
+			  "STX has no transmission reference of 1 to 35 characters");
 		return 0;
 	}
 	if (got.len < EDI_HEADER_MAX)
