@@ -63,6 +63,8 @@ static void begin(struct edi_read *x, struct transaction *t, const struct edi_se
 	}
 	buf_char(&x->line, '}');
 	t->facts_to = x->line.len;
+	for (size_t i = 0; i < open->text.len && !syntax->charset; i++)
+		x->high |= (unsigned char)open->text.data[i] & 0x80u;
 	buf_text(&x->line, ",\"segments\":[");
 	if (dialect->check_open(syntax, EDI_TRANSACTION, open->text, &why))
 		place_fault(t, &why, open->offset);
@@ -341,7 +343,7 @@ int edi_run_transaction(struct edi_read *x, struct edi_segment *open, struct spa
 	if (result != 1)
 		return result;
 	x->in_group = group;
-	x->ended = false;
+	x->ended = x->accounted = false;
 	edi_read_as(x, edi_fallback(x));
 	edi_seek(&x->scan, offset);
 	result = edi_next(&x->scan, open, error);

@@ -134,8 +134,10 @@ static int start_at(struct edi_scan *scan, uint64_t offset, struct span got, str
 	size_t skip = una ? UNA_LENGTH : 0;
 
 	start->offset = start->una_end = offset;
-	if (una && (unsigned char)got.data[7] >= 0x80)
-		return error_set(why, ERROR_REJECT, "edifact.separator", "a character of UNA is no ASCII character");
+	if (una && ((unsigned char)got.data[7] >= 0x80 || (unsigned char)got.data[5] < 0x20 ||
+		    (unsigned char)got.data[6] < 0x20 || (unsigned char)got.data[7] < 0x20))
+		return error_set(why, ERROR_REJECT, "edifact.separator",
+				 "a character of UNA is a control character or none of ASCII");
 	if (una) {
 		memcpy(start->una, got.data + 3, sizeof start->una);
 		start->una_end = offset + UNA_LENGTH;
