@@ -25,7 +25,9 @@ struct collection_of {
 };
 int collection_open(struct store *, const struct collection_of *, int64_t now, struct collection *, struct error *);
 int collection_find(struct store *, const struct collection_of *, int64_t now, struct collection *, struct error *);
-int collection_closed_before(struct store *, const char *queue, const struct id *key, bool *closed, struct error *);
+/* The same for a group, of which there is one collection only; *closed: it has closed, and c is nothing. */
+int collection_open_group(struct store *, const struct collection_of *, int64_t now, struct collection *c, bool *closed,
+			  struct error *);
 int collection_counts(struct store *, const struct collection *, struct error *); /* writes what was counted */
 int collection_due(struct store *, int64_t number, int64_t due, struct error *);
 /* Closes it when its group is complete. */

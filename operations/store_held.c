@@ -82,10 +82,9 @@ int collection_open(struct store *store, const struct collection_of *of, int64_t
 			 "others open and close the collection of this key all the time");
 }
 
-int collection_closed_before(struct store *store, const char *queue, const struct id *key, bool *closed,
-			     struct error *error)
+static int closed_before(struct store *store, const struct collection_of *of, bool *closed, struct error *error)
 {
-	struct value values[] = {STORE_TEXT(queue), STORE_ID(key)};
+	struct value values[] = {STORE_TEXT(of->queue), STORE_ID(&of->key)};
 	int64_t n = 0;
 
 	if (db_run(store->db, "SELECT count(*) FROM collections WHERE queue = $1 AND key = $2 AND state <> 0", values,
@@ -93,6 +92,33 @@ int collection_closed_before(struct store *store, const char *queue, const struc
 		return -1;
 	*closed = n > 0;
 	return 0;
+}
+
+static int drop_empty(struct store *store, int64_t number, struct error *error)
+{
+	struct value value = VALUE_OF_INT(number);
+
+	return db_run(store->db, "DELETE FROM collections WHERE number = $1", &value, 1, NULL, NULL, error);
+}
+
+/* Another machine may close it while this one waits for its row, or between a look and the opening: so what was opened
+ * is looked at once more, and given up before anybody sees it. */
+int collection_open_group(struct store *store, const struct collection_of *of, int64_t now, struct collection *c,
+			  bool *closed, struct error *error)
+{
+	*closed = false;
+	if (collection_find(store, of, now, c, error))
+		return -1;
+	if (c->found)
+		return 0;
+	if (closed_before(store, of, closed, error))
+		return -1;
+	if (*closed)
+		return 0;
+	FAULT("held.opening");
+	if (collection_open(store, of, now, c, error) || closed_before(store, of, closed, error))
+		return -1;
+	return *closed ? drop_empty(store, c->number, error) : 0;
 }
 
 int collection_counts(struct store *store, const struct collection *c, struct error *error)
@@ -242,8 +268,16 @@ static int find_room(struct store *store, const struct store_held *held, const s
 	bool changed;
 
 	for (;;) {
-		if (collection_open(store, of, now, c, error))
+		bool late = false;
+
+		if (hold->group ? collection_open_group(store, of, now, c, &late, error)
+				: collection_open(store, of, now, c, error))
 			return -1;
+		if (late) {
+			error_set(why, ERROR_REJECT, "collect.late",
+				  "its group has closed already: what became of it tells `ferrule trace`");
+			return refuse(outcome);
+		}
 		if (c->members == 0 || c->bytes + size + 2 <= bytes_most(hold))
 			return 0;
 		if (hold->group) {
@@ -325,15 +359,7 @@ static int put_collect(struct store *store, const struct store_held *held, int64
 {
 	struct collection_of of = collection_of(held);
 	struct collection c;
-	bool late = false;
 
-	if (held->hold->group && collection_closed_before(store, held->queue, &of.key, &late, error))
-		return -1;
-	if (late) {
-		error_set(why, ERROR_REJECT, "collect.late",
-			  "its group has closed already: what became of it tells `ferrule trace`");
-		return refuse(outcome);
-	}
 	if (find_room(store, held, &of, now, &c, due, outcome, why, error) || *outcome == HELD_REFUSED)
 		return *outcome == HELD_REFUSED ? 0 : -1;
 	return join(store, held, &of, &c, now, due, outcome, error);

@@ -79,10 +79,10 @@ static int open_group(struct store *store, const char *queue, struct span group,
 				     .step = "",
 				     .key = held_key(&key, generation),
 				     .kind = HOLD_COLLECT};
-	c->found = false;
-	if (collection_closed_before(store, queue, &of->key, &closed, error))
+	if (collection_open_group(store, of, now, c, &closed, error))
 		return -1;
-	return closed ? 0 : collection_open(store, of, now, c, error);
+	c->found = !closed;
+	return 0;
 }
 
 int store_gap_put(struct store *store, const char *queue, struct span group, uint32_t generation, uint32_t place,

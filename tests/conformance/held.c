@@ -448,6 +448,52 @@ static void a_member_that_joins_while_another_machine_closes_is_in_it_or_in_the_
 	site_down(site);
 }
 
+/* The other one finds it open, waits for our commit, and must not open the group a second time. */
+static void a_part_that_comes_while_another_machine_closes_its_group_is_late(void **state)
+{
+	struct hold first = by_group("g", 1, 2), second = by_group("g", 2, 2);
+	struct store_held held = {.hold = &second, .queue = QUEUE, .step = "collect", .body = SPAN_LITERAL("2")};
+	struct message *m;
+	struct buf envelope;
+	struct site *site;
+	bool changed;
+	int status;
+	pid_t other;
+
+	if (!TEST_IS_POSTGRESQL) /* a file has one owner */
+		skip();
+	site_up(state);
+	site = *state;
+	put(site, 1, "1", &first, T0);
+	held.message = m = message_made(2);
+	envelope = encoded(m);
+	held.envelope = buf_view(&envelope);
+	BEGIN(site);
+	assert_done(store_collection_close(site->store, 1, "time", T0, &changed, done));
+	assert_true(changed);
+	other = fork();
+	if (other == 0) {
+		char name[32];
+		struct db db;
+		struct store *store;
+
+		snprintf(name, sizeof name, "store_%u", sites);
+		if (database_try(TEST_DATABASE, name, &db, done) || !(store = store_open(&db, done)) ||
+		    db.ops->begin(db.self, done) || store_held_put(store, &held, T0, &came, &due, &why, done) ||
+		    db.ops->commit(db.self, done))
+			_exit(1);
+		_exit(came == HELD_REFUSED && !strcmp(why.code, "collect.late") ? 0 : 2);
+	}
+	usleep(300000);
+	COMMIT(site);
+	assert_int_equal(waitpid(other, &status, 0), other);
+	assert_int_equal(status, 0);
+	assert_int_equal(number(site, "SELECT count(*) FROM collections"), 1);
+	buf_free(&envelope);
+	message_free(m);
+	site_down(site);
+}
+
 /* ---- retention */
 static void what_waits_is_pinned_and_does_not_expire_what_is_gone_does(void **state)
 {
@@ -495,6 +541,7 @@ int main(void)
 		cmocka_unit_test(a_gap_is_passed_over_and_what_comes_late_is_refused),
 		cmocka_unit_test(the_first_of_a_key_is_kept_for_its_time),
 		cmocka_unit_test(a_member_that_joins_while_another_machine_closes_is_in_it_or_in_the_next),
+		cmocka_unit_test(a_part_that_comes_while_another_machine_closes_its_group_is_late),
 		cmocka_unit_test(what_waits_is_pinned_and_does_not_expire_what_is_gone_does),
 	};
 
