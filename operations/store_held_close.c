@@ -55,17 +55,32 @@ int store_collection_clean(struct store *store, int64_t number, unsigned limit, 
 /* ---- sequences */
 struct rest {
 	bool any;
-	int64_t place, since;
+	int64_t least;
 };
 
 static int take_rest(void *arg, const struct value *row, size_t columns)
 {
-	struct rest *rest = arg;
-
-	rest->any = row[0].type != VALUE_NULL;
-	rest->place = row[0].number;
-	rest->since = row[1].number;
+	*(struct rest *)arg = (struct rest){row[0].type != VALUE_NULL, row[0].number};
 	return 1;
+}
+
+/* An index has it at hand; that of the times goes through all that waits. */
+static int least_place(struct store *store, int64_t collection, struct rest *rest, struct error *error)
+{
+	struct value value = VALUE_OF_INT(collection);
+
+	*rest = (struct rest){0};
+	return db_run(store->db, "SELECT MIN(place) FROM held WHERE collection = $1 AND state = 0", &value, 1,
+		      take_rest, rest, error);
+}
+
+static int oldest(struct store *store, int64_t collection, struct rest *rest, struct error *error)
+{
+	struct value value = VALUE_OF_INT(collection);
+
+	*rest = (struct rest){0};
+	return db_run(store->db, "SELECT MIN(at_ms) FROM held WHERE collection = $1 AND state = 0", &value, 1,
+		      take_rest, rest, error);
 }
 
 struct rules {
@@ -82,17 +97,18 @@ static int take_rules(void *arg, const struct value *row, size_t columns)
 /* When it must be looked at next. */
 static int set_due(struct store *store, int64_t collection, const struct rules *rules, struct error *error)
 {
-	struct value value = VALUE_OF_INT(collection);
-	struct rest rest = {0};
 	int64_t due = INT64_MAX;
+	struct rest rest;
 
-	if (db_run(store->db, "SELECT MIN(place), MIN(at_ms) FROM held WHERE collection = $1 AND state = 0", &value, 1,
-		   take_rest, &rest, error))
+	if (least_place(store, collection, &rest, error))
 		return -1;
-	if (rest.any && (rules->kind == HOLD_FIRST || rest.place <= rules->next))
+	if (rest.any && (rules->kind == HOLD_FIRST || rest.least <= rules->next)) {
 		due = 0;
-	else if (rest.any && rules->policy != HOLD_WAIT)
-		due = rest.since + rules->within;
+	} else if (rest.any && rules->policy != HOLD_WAIT) {
+		if (oldest(store, collection, &rest, error))
+			return -1;
+		due = rest.least + rules->within;
+	}
 	return collection_due(store, collection, due, error);
 }
 
@@ -142,21 +158,19 @@ int store_held_released(struct store *store, int64_t collection, const int64_t *
 
 int store_sequence_skip(struct store *store, int64_t collection, int64_t now, struct error *error)
 {
-	struct value value = VALUE_OF_INT(collection);
-	struct rest rest = {0};
+	struct rest rest;
 	struct rules rules;
 
 	if (lock_rules(store, collection, -1, now, &rules, error))
 		return -1;
 	if (!rules.found || rules.kind != HOLD_SEQUENCE)
 		return 0;
-	if (db_run(store->db, "SELECT MIN(place), MIN(at_ms) FROM held WHERE collection = $1 AND state = 0", &value, 1,
-		   take_rest, &rest, error))
+	if (least_place(store, collection, &rest, error))
 		return -1;
 	if (!rest.any)
 		return 0;
 	FAULT("held.skipping");
-	return lock_rules(store, collection, rest.place, now, &rules, error) ||
+	return lock_rules(store, collection, rest.least, now, &rules, error) ||
 			       set_due(store, collection, &rules, error)
 		       ? -1
 		       : 0;
