@@ -119,6 +119,7 @@ int http_escape(struct buf *, struct span value,
 		struct error *);           /* percent-encodes all but unreserved characters (RFC 3986) */
 bool http_header_name(struct span name);   /* a token, and none that the transfer itself owns */
 bool http_header_value(struct span value); /* visible characters, spaces and tabs; no line breaks */
+int http_url_check(const struct http_target *, struct error *); /* REJECT `http.address` */
 int http_success_check(const struct text_list *, struct error *); /* "2xx", "200", "200-204"; FATAL `http.success` */
 
 /* What a finished transfer showed. */

@@ -65,7 +65,7 @@ int http_peer_check(const struct endpoint *endpoint, struct error *error)
 		return error_set(error, ERROR_FATAL, "http.auth",
 				 "endpoint %s: auth: key: %s is not a header that can be set", endpoint->name,
 				 auth->key.header);
-	return http_success_check(&settings->success, error);
+	return http_success_check(&settings->success, error) ? -1 : http_url_check(settings, error);
 }
 
 static int auth_open(struct http_peer *target, const struct endpoint *endpoint, struct error *error)

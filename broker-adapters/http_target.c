@@ -116,6 +116,33 @@ static int render_url(const struct http_target *settings, const struct expressio
 	return url_check(buf_view(url), error);
 }
 
+int http_url_check(const struct http_target *settings, struct error *error)
+{
+	const struct expression_input nothing = {0};
+	struct span whole, begin;
+	struct buf url;
+	int result;
+
+	if (!settings->url)
+		return 0;
+	if (!template_constant(settings->url, &whole)) {
+		begin = template_source(settings->url);
+		for (whole = begin, begin.len = 0; begin.len < whole.len && begin.data[begin.len] != '$';)
+			begin.len++;
+		if (!begin.len || span_starts(begin, "http://") || span_starts(begin, "https://") ||
+		    strncmp("https://", begin.data, begin.len) == 0 || strncmp("http://", begin.data, begin.len) == 0)
+			return 0;
+		return error_set(error, ERROR_REJECT, "http.address",
+				 "the url does not start with http:// or https://");
+	}
+	if (settings->path && !template_constant(settings->path, NULL))
+		return url_check(whole, error);
+	buf_init(&url, URL_MAX);
+	result = render_url(settings, &nothing, &url, error);
+	buf_free(&url);
+	return result;
+}
+
 static int render_header(const struct named_template *header, const struct expression_input *input,
 			 struct message *message, struct error *error)
 {

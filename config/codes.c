@@ -69,6 +69,7 @@ const struct finding_code finding_codes[] = {
 	{"flow.input", E, "A flow has no input, or two kinds of it"},
 	{"flow.output", E, "A flow has no output, two kinds of it, or settings of one that it does not have"},
 	{"hold.keys", E, "Too many expressions make the key of a durable step"},
+	{"http.address", E, "The address of a target is no URL of http or https"},
 	{"http.auth", E, "Authentication is said in two ways, or in a header that cannot be set"},
 	{"http.success", E, "What counts as success is no status"},
 	{"jq.compile", E, "A jq expression or mapping does not compile"},
