@@ -84,8 +84,9 @@ struct generation *generation_new(const char *directory, const char *environment
 	generation_plan(generation, before ? before : generation_kept_new(generation->site, directory));
 	return generation;
 invalid:
-	error_set(error, ERROR_REJECT, "site.invalid", "the configuration has %zu error%s: ferrule check %s",
-		  findings->errors, findings->errors == 1 ? "" : "s", directory);
+	error_set(error, ERROR_REJECT, "site.invalid", "the configuration has %zu error%s: ferrule check %s%s%s",
+		  findings->errors, findings->errors == 1 ? "" : "s", directory, *environment ? " --env " : "",
+		  environment);
 failed:
 	generation_free(generation);
 	return NULL;

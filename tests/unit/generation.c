@@ -71,6 +71,11 @@ static void a_broken_site_gives_findings_and_no_generation(void **state)
 	assert_string_equal(error.code, "site.invalid");
 	assert_true(findings.errors > 0);
 	findings_free(&findings);
+	put(directory, "environments/prod.yaml", "LEVEL: high\n");
+	findings_init(&findings);
+	assert_null(generation_new(directory, "prod", NULL, &findings, &error));
+	assert_non_null(strstr(error.text, "--env prod"));
+	findings_free(&findings);
 	findings_init(&findings);
 	assert_null(generation_new("/nowhere/at/all", "", NULL, &findings, &error));
 	assert_non_null(strstr(error.text, "/nowhere"));
