@@ -1,6 +1,7 @@
 /* ferrule init: a new site to start from, with sample documents. */
 #include "config.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -216,6 +217,27 @@ static int unknown_template(const struct arguments *arguments, const char *name)
 	return code;
 }
 
+/* A word as a shell takes it: within '…' where it has anything but letters, digits and - _ . / + : = , @ %. What is put
+ * beside it (`@site@/drop`) makes one word with it. */
+static void shell_word(struct buf *text, const char *word)
+{
+	bool plain = *word;
+
+	for (const char *at = word; *at; at++)
+		plain = plain && (isalnum((unsigned char)*at) || strchr("-_./+:=,@%", *at));
+	if (plain) {
+		buf_text(text, word);
+		return;
+	}
+	buf_char(text, '\'');
+	for (; *word; word++)
+		if (*word == '\'')
+			buf_text(text, "'\\''");
+		else
+			buf_char(text, *word);
+	buf_char(text, '\'');
+}
+
 /* A line of next.txt with the program's name and the site's directory in place. */
 static char *next_step_new(const struct init *init, const char *line)
 {
@@ -227,7 +249,7 @@ static char *next_step_new(const struct init *init, const char *line)
 		bool site = !strncmp(at, "@site@", 6);
 
 		buf_append(&text, line, (size_t)(at - line));
-		buf_text(&text, site ? init->to : program);
+		shell_word(&text, site ? init->to : program);
 		at += site ? 6 : strlen("@ferrule@");
 	}
 	buf_text(&text, line);

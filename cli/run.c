@@ -66,6 +66,9 @@ static int run(const struct arguments *arguments)
 		roles[n] = argument_nth(arguments, "role", n);
 		config.roles = roles;
 	}
+	if (argument_given(arguments, "for") && !duration(arguments, "for", &config.for_ms) && !config.for_ms)
+		return verb_usage(arguments, "--for %s: more than nothing; without --for it runs until it is ended",
+				  argument(arguments, "for"));
 	if (duration(arguments, "for", &config.for_ms) || duration(arguments, "watchdog", &config.watchdog_ms))
 		return EXIT_USAGE;
 	if (argument_given(arguments, "log") && log_levels(argument(arguments, "log")))

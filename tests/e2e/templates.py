@@ -62,6 +62,17 @@ def right(site, template):
         equal(done.returncode, 0, f"the next step `{step}`: {done.stdout.decode()[-400:]}")
 
 
+@test("the next steps can be typed for a directory whose name a shell would take apart")
+def odd_name(site):
+    directory = os.path.join(site.root, "Wal's Büro $(id)")
+    code, out, err = site.type("init", directory, "--template", "empty", "--json", cwd=site.root)
+    equal(code, 0, out + err)
+    for step in json.loads(out)["next"]:
+        done = subprocess.run(["bash", "-c", step], cwd=site.root, env=dict(os.environ, PATH=os.path.dirname(FERRULE) + ":" + os.environ["PATH"]),
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
+        equal(done.returncode, 0, f"the next step `{step}`: {done.stdout.decode()[-400:]}")
+
+
 @test("empty is right")
 def empty(site):
     right(site, "empty")
@@ -127,6 +138,8 @@ def environments(site):
     equal((site.files("east/erp"), site.files("west/erp")), (["brix-BX-88123.csv"], []), "in the east")
     site.run_until_idle(60, "--env", "west")
     equal((site.files("east/erp"), site.files("west/erp")), (["brix-BX-88123.csv"], ["acme-PO-4711.csv"]), "in the west")
+    code, _, err = site.type("run", site.path, "--for", "0s")
+    check(code == 2 and "more than nothing" in err, code, err)
     code, _, err = site.type("run", site.path, "--env", "esat")
     check(code == 3 and "did you mean --env east?" in err, code, err)
     site.write("environments/east.yaml", "PARTNER_DROP: east/in\n")
