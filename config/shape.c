@@ -12,6 +12,7 @@
 
 #define DEPTH_MAX 24
 #define NAMES_MAX 256
+#define WORK_MAX 20000 /* schemas that are walked for one field: branches within branches multiply */
 
 struct shape shape_unknown(void)
 {
@@ -154,6 +155,7 @@ struct look {
 	struct shape *into;
 	struct shape_node node; /* root and contract of what is found */
 	int depth;
+	unsigned work;
 };
 
 static enum field look_at(struct look *, const json_t *schema);
@@ -189,6 +191,19 @@ static enum field found(struct look *look, const json_t *schema)
 	return FIELD_KNOWN;
 }
 
+/* -1: not known. What stands behind a backslash, and (?, is not the same in POSIX as in ECMA 262. */
+static int fits_pattern(const char *key, const char *pattern)
+{
+	regex_t regex;
+	bool fits;
+
+	if (strchr(pattern, '\\') || strstr(pattern, "(?") || regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB))
+		return -1;
+	fits = regexec(&regex, key, 0, NULL, 0) == 0;
+	regfree(&regex);
+	return fits;
+}
+
 /* properties, patternProperties and additionalProperties speak of each other. */
 static enum field look_at_properties(struct look *look, const json_t *schema)
 {
@@ -202,14 +217,11 @@ static enum field look_at_properties(struct look *look, const json_t *schema)
 	if (one)
 		return found(look, one);
 	json_object_foreach((json_t *)patterns, pattern, value) {
-		regex_t regex;
-		bool matches;
+		int fits = fits_pattern(look->key, pattern);
 
-		if (regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB))
+		if (fits < 0)
 			return look->into->unknown = true, FIELD_KNOWN;
-		matches = regexec(&regex, look->key, 0, NULL, 0) == 0;
-		regfree(&regex);
-		if (matches)
+		if (fits)
 			return found(look, value);
 	}
 	if (json_is_false(others))
@@ -297,6 +309,8 @@ static enum field look_at(struct look *look, const json_t *schema)
 		return FIELD_OPEN;
 	if (!json_is_object(schema))
 		return FIELD_SCALAR; /* false: no value at all */
+	if (++look->work > WORK_MAX)
+		return FIELD_UNKNOWN;
 	if (++look->depth > DEPTH_MAX) {
 		look->depth--;
 		return FIELD_UNKNOWN;
@@ -329,7 +343,7 @@ static enum field look_for(const struct shape *shape, const char *key, struct sh
 
 	*into = (struct shape){.path = shape->path};
 	for (size_t i = 0; i < shape->count; i++) {
-		struct look look = {key, into, shape->nodes[i], 0};
+		struct look look = {key, into, shape->nodes[i], 0, 0};
 
 		field = either(field, look_at(&look, shape->nodes[i].schema));
 	}
@@ -394,7 +408,14 @@ struct shape shape_items(struct arena *arena, const struct shape *shape)
 }
 
 /* ---- for people ------------------------------------------------------------------------------------------ */
-static void collect_names(const struct shape_node *node, const json_t *schema, const char **names, size_t *n, int depth)
+struct names {
+	const struct shape_node *node;
+	const char **list;
+	size_t n;
+	unsigned work;
+};
+
+static void collect_names(struct names *names, const json_t *schema, int depth)
 {
 	static const char *const lists[] = {"allOf", "anyOf", "oneOf"};
 	const json_t *reference = json_object_get(schema, "$ref"), *part;
@@ -402,37 +423,43 @@ static void collect_names(const struct shape_node *node, const json_t *schema, c
 	json_t *value;
 	size_t i;
 
-	if (depth > DEPTH_MAX || !json_is_object(schema))
+	if (depth > DEPTH_MAX || ++names->work > WORK_MAX || !json_is_object(schema))
 		return;
 	json_object_foreach(json_object_get(schema, "properties"), name, value) {
-		if (*n < NAMES_MAX)
-			names[(*n)++] = name;
+		if (names->n < NAMES_MAX)
+			names->list[names->n++] = name;
 	}
 	if (json_is_string(reference))
-		collect_names(node, follow(node->root, json_string_value(reference)), names, n, depth + 1);
+		collect_names(names, follow(names->node->root, json_string_value(reference)), depth + 1);
 	for (size_t k = 0; k < sizeof lists / sizeof *lists; k++) {
 		json_array_foreach(json_object_get(schema, lists[k]), i, part)
-			collect_names(node, part, names, n, depth + 1);
+			collect_names(names, part, depth + 1);
 	}
+}
+
+static size_t names_of(const struct shape *shape, const char *list[NAMES_MAX])
+{
+	struct names names = {.list = list};
+
+	for (size_t i = 0; i < shape->count; i++) {
+		names.node = &shape->nodes[i];
+		collect_names(&names, shape->nodes[i].schema, 0);
+	}
+	return names.n;
 }
 
 bool shape_describes(const struct shape *shape)
 {
 	const char *names[NAMES_MAX];
-	size_t n = 0;
 
-	for (size_t i = 0; i < shape->count; i++)
-		collect_names(&shape->nodes[i], shape->nodes[i].schema, names, &n, 0);
-	return n > 0;
+	return names_of(shape, names) > 0;
 }
 
 const char *shape_nearest(const struct shape *shape, const char *key)
 {
 	const char *names[NAMES_MAX];
-	size_t n = 0;
+	size_t n = names_of(shape, names);
 
-	for (size_t i = 0; i < shape->count; i++)
-		collect_names(&shape->nodes[i], shape->nodes[i].schema, names, &n, 0);
 	for (const struct made *made = shape->made; made && n < NAMES_MAX; made = made->next)
 		names[n++] = made->key;
 	return nearest_name(span_of(key), names, n);
