@@ -90,6 +90,10 @@ static bool csv_field(struct csv *csv, bool *last)
 		}
 		buf_char(&csv->field, c);
 	}
+	if (csv->field.full) {
+		table_fault(csv->r, line, "table.size", "a field of more than %u KiB", FIELD_MAX >> 10);
+		return false;
+	}
 	if (quoted && csv->at++ == t.len) {
 		table_fault(csv->r, line, "table.quote", "a field that begins with \" here does not end");
 		return false;

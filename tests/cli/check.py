@@ -73,6 +73,15 @@ def second(site):
     check("runbook" not in ferrule(site)[1], "a runbook that came")
 
 
+@test("a field of a table that is too long is told, and not cut")
+def long_field(site):
+    site.flow(FLOW.replace("map: thing.jq", "enrich: {table: t.csv, key: .n, as: .name}"))
+    site.write("tables/t.csv", "n,name\n1," + "x" * 65536 + "\n")
+    check("more than 64 KiB" not in ferrule(site)[1], "64 KiB are not too long")
+    site.write("tables/t.csv", "n,name\n1," + "x" * 65537 + "\n")
+    check("tables/t.csv:2:1: error: a field of more than 64 KiB" in ferrule(site)[1])
+
+
 @test("a damaged note is nothing, and so is a folder that cannot be written")
 def unwritable(site):
     site_of(site)
