@@ -83,11 +83,14 @@ static int ignore(void *arg, json_t *result)
 	return 0;
 }
 
-/* Once more, watched. */
-static void find_failure(struct run *run, const struct item *item, struct span content, struct failure *failure)
+/* Once more, watched: slower, so a failure may take longer to come back to; a limit would only be waited for. */
+static void find_failure(struct run *run, const struct item *item, const struct error *why, struct span content,
+			 struct failure *failure)
 {
+	bool limit = !strcmp(why->code, "jq.time") || !strcmp(why->code, "jq.memory");
 	struct place place = {run->job->mapping, 1, 1};
-	struct expression_input input = {.envelope = chain_envelope(run->chain, item), .limits = {.time_ms = 60000}};
+	struct expression_input input = {.envelope = chain_envelope(run->chain, item),
+					 .limits = {.time_ms = limit ? 2000 : 60000}};
 	struct error error = {0};
 	json_t *body = item->tree ? json_incref(item->tree) : tree_parse_new(content, &error);
 	size_t mark;
@@ -187,7 +190,7 @@ static int on_dead(void *arg, const struct item *item, const char *step, const s
 	(void)error;
 	run->dead++;
 	if (ours)
-		find_failure(run, item, content, &failure);
+		find_failure(run, item, why, content, &failure);
 	tell(run, step, item->position, why, NULL, ours ? &failure : NULL);
 	if (ours)
 		failure_free(&failure);

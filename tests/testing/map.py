@@ -26,6 +26,16 @@ def runtime(site):
     check("  there . is [5,6]\n" in err, err)
 
 
+@test("a mapping that does not end is told within its limit of time, with its place, and not looked at for a minute")
+def endless(site):
+    site.write("m.jq", "def f: f;\n.a | f\n")
+    before = os.times().children_user
+    code, out, err = site.type("map", "m.jq", input='{"a": 1}')
+    spent = os.times().children_user - before
+    check(code == 1 and "limit of CPU time\n  near m.jq:" in err, code, err)
+    check(spent < 15, f"{spent} s of processor time")
+
+
 @test("with --json the place and the value are fields")
 def machine(site):
     site.write("m.jq", "[.[] | .a.b]\n")
