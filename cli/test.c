@@ -125,6 +125,15 @@ void test_close(struct test_run *run)
 	bundle_free(run->bundle);
 }
 
+/* A test that is new says what goes in; what comes out is written for it. */
+static bool says_nothing(const struct trial *trial)
+{
+	for (int kind = 0; kind < TRIAL_KINDS; kind++)
+		if (trial->said[kind])
+			return false;
+	return true;
+}
+
 /* ---- running ------------------------------------------------------------------------------------------------------
  */
 static void note_update(struct test_run *run, struct test_outcome *outcome, const struct test_site *site,
@@ -159,8 +168,10 @@ static void rehearse(struct test_run *run, struct test_outcome *outcome)
 		rehearsal_compare(&rehearsal, site->stage, trial, &comparison);
 		outcome->result = comparison.agrees ? TEST_OK : TEST_FAILED;
 		rehearsal_tell(&rehearsal, site->stage, trial, &comparison, &text);
-		if (run->update && !comparison.agrees)
+		if (run->update && (!comparison.agrees || says_nothing(trial)))
 			note_update(run, outcome, site, &rehearsal, &comparison, &text);
+		if (run->update && comparison.agrees && says_nothing(trial) && !outcome->updated)
+			outcome->result = TEST_BROKEN;
 	}
 	comparison_free(&comparison);
 	rehearsal_free(&rehearsal);

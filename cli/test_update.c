@@ -389,6 +389,18 @@ static int rewrite_section(struct test_edits *edits, const struct trial_file *fi
 	return add_edit(edits, at, at.line, last_line(file->text, at.line, indent, false), buf_take(&text), why);
 }
 
+/* Within {…}, or behind something else in its line, a test has no lines of its own that more could be put behind. */
+static bool has_own_lines(const struct trial_file *file, struct place at)
+{
+	struct span line = line_of(file->text, at.line);
+	size_t indent = at.column > 0 ? (size_t)at.column - 1 : 0;
+
+	for (size_t i = 0; i < indent; i++)
+		if (line.data[i] != ' ' && line.data[i] != '-')
+			return false;
+	return indent < line.len && line.data[indent] != '{';
+}
+
 static int append_sections(struct test_edits *edits, const struct trial_file *file, const struct trial *trial,
 			   const json_t *sections, struct error *why)
 {
@@ -398,6 +410,9 @@ static int append_sections(struct test_edits *edits, const struct trial_file *fi
 	struct buf text;
 	json_t *list;
 
+	if (!has_own_lines(file, trial->place))
+		return error_set(why, ERROR_REJECT, "test.update", "%s:%d: write each key on a line of its own",
+				 trial->place.file, trial->place.line);
 	buf_init(&text, SIZE_MAX / 2);
 	json_object_foreach((json_t *)(uintptr_t)sections, name, list) {
 		for (size_t i = 0; i < indent; i++)

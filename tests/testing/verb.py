@@ -364,6 +364,19 @@ cases:
     equal(read(site.at("tests", "all.yaml")).decode(), after, "the file after a second time")
 
 
+@test("--update writes what comes of a test that only says what goes in, also when nothing dies; and leaves alone what has no lines of its own")
+def update_new(site):
+    site_of(site, "test: new\nflow: intake\ninput: {json: [{n: 1, name: One}]}\n")
+    said = run(site, "--update")
+    check("1 rewritten" in said, said)
+    check("published:" in read(site.at("tests", "all.yaml")).decode() and "1 ok, 0 failed" in run(site), said)
+    before = "flow: intake\ninput: {json: [{n: 1, name: One}]}\ncases:\n- {test: narrow}\n"
+    site_of(site, before)
+    code, out, err = site.type("test", "--update")
+    check(code == 1 and "all.yaml:4: write each key on a line of its own" in out + err, code, out + err)
+    equal(read(site.at("tests", "all.yaml")).decode(), before, "the file")
+
+
 @test("the sample's tests pass, and a changed mapping fails them")
 def sample(site):
     shutil.rmtree(site.path)
