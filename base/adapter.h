@@ -91,6 +91,8 @@ struct server_ops {
 	/* As a source's: of an endpoint, and of `listen:`. */
 	int (*check)(const struct endpoint *, struct error *);
 	int (*check_listen)(const void *listen_settings, struct error *);
+	/* A file that must be there to listen, as `listen:` says it, below the site; NULL: none. NULL op: never. */
+	const char *(*listen_file)(const void *listen_settings);
 };
 
 /* ---- sinks ------------------------------------------------------------------------------------------------------- */

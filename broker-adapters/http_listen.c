@@ -51,6 +51,11 @@ int http_listen_check(const void *listen_settings, struct error *error)
 	return 0;
 }
 
+const char *http_listen_file(const void *listen_settings)
+{
+	return ((const struct http_listen *)listen_settings)->tls.certificate;
+}
+
 static int hook_open(struct http_hooks *hooks, const struct endpoint *endpoint, uint64_t max, struct error *error)
 {
 	struct http_hook *hook = &hooks->items[hooks->count];

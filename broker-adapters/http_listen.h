@@ -24,6 +24,8 @@ int http_hooks_open(struct http_hooks *, const struct endpoint *const *, size_t 
 /* What opening would refuse, offline: FATAL `webhook.path`, `webhook.secret`; `listen.address`. */
 int http_hook_check(const struct endpoint *, struct error *);
 int http_listen_check(const void *listen_settings, struct error *);
+/* As server_ops says. */
+const char *http_listen_file(const void *listen_settings);
 void http_hooks_free(struct http_hooks *);
 bool http_is_question(const char *path); /* /livez, /readyz, /healthz, /metrics */
 

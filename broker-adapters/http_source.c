@@ -596,5 +596,5 @@ const struct server_ops http_server_ops = {
 	.answer = server_answer,
 	.stop = server_stop,
 	.busy = server_busy,
-	.check = http_hook_check, .check_listen = http_listen_check,
+	.check = http_hook_check, .check_listen = http_listen_check, .listen_file = http_listen_file,
 };

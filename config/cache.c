@@ -71,6 +71,8 @@ static void key_of(const struct site *site, const struct findings *findings, cha
 	buf_printf(&facts.text, "%zu %s\n", findings->errors, site->directory);
 	filled_each(site->load, add_secret, &facts);
 	add_path(&facts, site->secrets_path);
+	if (site->listen && site->listen_settings && site->listen->listen_file)
+		add_path(&facts, site->listen->listen_file(site->listen_settings));
 	for (size_t i = 0; i < site->flows_count; i++) {
 		add_path(&facts, site->flows[i].runbook);
 		for (size_t k = 0; k < site->flows[i].expect_count; k++)

@@ -4,6 +4,7 @@
 #include "config/load.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 /* Nothing is told of a file so far: what follows from a mistake is not worth words. */
 static bool clean(const struct findings *findings, const char *file)
@@ -169,15 +170,32 @@ static void check_adapters(const struct flow *flow, struct findings *findings)
 		refused(flow->sink, &error, findings);
 }
 
+/* A warning, as of secrets: on the machine that checks a change, the certificate of production has no place. */
+static void check_listen_file(const struct site *site, struct place place, struct findings *findings)
+{
+	const char *file = site->listen->listen_file ? site->listen->listen_file(site->listen_settings) : NULL;
+	char *path;
+
+	if (!file)
+		return;
+	path = file[0] == '/' ? mem_strdup(file) : mem_printf("%s/%s", site->directory, file);
+	if (access(path, F_OK) < 0)
+		finding_add(findings, place, SEVERITY_WARNING, "listen.certificate",
+			    "the certificate %s is not there: the listener would not start here", file);
+	free(path);
+}
+
 static void check_listen(const struct load *load, struct findings *findings)
 {
 	const struct site *site = load->site;
+	struct place place = load->listener.file ? load->listener : (struct place){"site.yaml", 1, 1};
 	struct error error = {0};
 
-	if (site->listen && site->listen_settings && site->listen->check_listen &&
-	    site->listen->check_listen(site->listen_settings, &error))
-		finding_add(findings, load->listener.file ? load->listener : (struct place){"site.yaml", 1, 1},
-			    SEVERITY_ERROR, error.code, "%s", error.text);
+	if (!site->listen || !site->listen_settings)
+		return;
+	if (site->listen->check_listen && site->listen->check_listen(site->listen_settings, &error))
+		finding_add(findings, place, SEVERITY_ERROR, error.code, "%s", error.text);
+	check_listen_file(site, place, findings);
 }
 
 /* ---- order --------------------------------------------------------------------------------------------------- */

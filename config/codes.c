@@ -74,6 +74,7 @@ const struct finding_code finding_codes[] = {
 	{"http.success", E, "What counts as success is no status"},
 	{"jq.compile", E, "A jq expression or mapping does not compile"},
 	{"listen.address", E, "The listener's address is no IP address"},
+	{"listen.certificate", W, "The listener's certificate is not on this machine"},
 	{"map.program", E, "A map has neither a mapping nor a program, or both"},
 	{"mapping.unused", W, "No flow uses this mapping"},
 	{"name.form", E, "A name has characters that names do not have"},

@@ -71,6 +71,11 @@ def second(site):
     check("runbook late.md is not there" in ferrule(site)[1])
     site.write("late.md", "wait\n")
     check("runbook" not in ferrule(site)[1], "a runbook that came")
+    with open(site.at("site.yaml"), "a", encoding="utf-8") as text:
+        text.write("listen: {http: {port: 0, tls: {certificate: late.pem, key: {secret: tls}}}}\n")
+    check("the certificate late.pem is not there" in ferrule(site)[1])
+    site.write("late.pem", "a certificate\n")
+    check("late.pem" not in ferrule(site)[1], "a certificate that came")
 
 
 @test("a field of a table that is too long is told, and not cut")
