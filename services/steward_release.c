@@ -62,9 +62,8 @@ static int send_next(struct release *release, const json_t *members, struct erro
 	return 0;
 }
 
-static int bury_all(struct release *release, const json_t *members, struct error *error)
+static int bury_all(struct release *release, const json_t *members, int64_t missing, struct error *error)
 {
-	long long missing = (long long)release->next;
 	const json_t *member;
 	struct error why;
 	size_t i;
@@ -74,7 +73,7 @@ static int bury_all(struct release *release, const json_t *members, struct error
 
 		error_set(&why, ERROR_REJECT, "resequence.gap",
 			  "number %lld did not come in time, and %lld waited for it; a replay sends it on all the same",
-			  missing, (long long)place);
+			  (long long)missing, (long long)place);
 		if (send(release, member, &why, error))
 			return -1;
 		release->next = place + 1;
@@ -82,20 +81,53 @@ static int bury_all(struct release *release, const json_t *members, struct error
 	return 0;
 }
 
-static int commit(struct release *release, struct error *error)
+static int commit(struct release *release, int64_t next, struct error *error)
 {
 	struct unit *unit = release->unit;
 
 	unit_change(unit, "held.released",
 		    json_pack("{s:I s:O s:I}", "number", (json_int_t)steward_number(release->collection, "number"),
-			      "members", release->members, "next", (json_int_t)release->next));
+			      "members", release->members, "next", (json_int_t)next));
 	release->unit = NULL;
 	FAULT("steward.sent");
 	return unit_commit_within(unit, STEWARD_COMMIT_MS, error);
 }
 
+/* All that waits behind the gap, page by page: the sequence passes it with the last of them, so that those of a later
+ * page do not go on as if nothing were missing. */
+static int end_all(struct release *release, json_t *first, struct error *error)
+{
+	int64_t missing = release->next;
+	json_t *page = json_incref(first);
+	int status = 0;
+
+	while (!status) {
+		json_t *members = json_object_get(page, "members");
+		const json_t *last = json_array_get(members, json_array_size(members) - 1);
+		bool more = json_is_true(json_object_get(page, "more"));
+		json_t *next;
+
+		status = bury_all(release, members, missing, error) ||
+				 commit(release, more ? -1 : release->next, error)
+				 ? -1
+				 : 0;
+		if (!more || status)
+			break;
+		next = steward_page(release->worker, release->collection, steward_number(last, "place"),
+				    steward_number(last, "number"), error);
+		json_decref(page);
+		page = next;
+		json_decref(release->members);
+		release->members = json_array();
+		release->unit = unit_new(release->worker->queue);
+		status = page ? 0 : -1;
+	}
+	json_decref(page);
+	return status;
+}
+
 /* Nothing is next, and the time that a gap may last is over. */
-static int end_gap(struct release *release, const json_t *members, struct error *error)
+static int end_gap(struct release *release, json_t *page, struct error *error)
 {
 	const json_t *collection = release->collection;
 
@@ -103,7 +135,7 @@ static int end_gap(struct release *release, const json_t *members, struct error 
 		 steward_text(collection, "flow"), steward_text(collection, "key"), steward_text(collection, "policy"));
 	if (strcmp(steward_text(collection, "policy"), "reject"))
 		return steward_change(release->worker, collection, "held.skip", NULL, error);
-	return bury_all(release, members, error) ? -1 : commit(release, error);
+	return end_all(release, page, error);
 }
 
 int steward_release(struct worker *worker, const json_t *collection, struct error *error)
@@ -123,9 +155,9 @@ int steward_release(struct worker *worker, const json_t *collection, struct erro
 	if (!page || send_next(&release, members, error))
 		goto done;
 	if (json_array_size(release.members) || !json_array_size(members))
-		status = commit(&release, error); /* with nothing that waits: when to look again is put right */
+		status = commit(&release, release.next, error); /* nothing waits: puts right when to look again */
 	else
-		status = end_gap(&release, members, error);
+		status = end_gap(&release, page, error);
 done:
 	unit_free(release.unit);
 	json_decref(release.members);

@@ -124,11 +124,11 @@ static int bury(struct engine *engine, struct work *work, const struct frame_hel
 static int refused(struct engine *engine, struct work *work, const struct frame_held *held,
 		   const struct message *message, const struct error *why, struct error *error)
 {
-	char detail[128], *place = mem_span_dup(message->flow);
+	char *place = mem_span_dup(message->flow);
 	struct buf text;
 	int result;
 
-	buf_init(&text, sizeof detail);
+	buf_init(&text, 128);
 	buf_printf(&text, "{\"code\":\"%s\"}", why->code);
 	note(work, message, "dead", place, buf_view(&text));
 	buf_free(&text);

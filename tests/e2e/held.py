@@ -345,6 +345,20 @@ def gap_reject(site):
     wait(lambda: target.paths() == ["/x/1", "/x/5"], 10, "it goes on behind them")
 
 
+@test("a gap that lasts makes dead letters of all that waits, though it is more than the steward takes at once")
+def gap_reject_all(site):
+    target = sequence(site, "reject", "4s")
+    site.start()
+    put(site, "one", "x", 1)
+    wait(lambda: target.paths() == ["/x/1"], 10, "the first")
+    for n in range(3, 48):
+        put(site, "one", "x", n, pad="p" * 60000)
+    wait(lambda: len(site.dead()) == 45, 15, "dead letters")
+    put(site, "one", "x", 48)
+    wait(lambda: len(target.paths()) > 1, 10, "what comes behind them")
+    equal(target.paths(), ["/x/1", "/x/48"], "it goes on behind them, and none of them did")
+
+
 @test("a gap that a person lets go")
 def gap_hold(site):
     target = sequence(site)
