@@ -7,6 +7,7 @@
 #include "base/buf.h"
 
 #define DEPTH_MAX 8 /* of variables in defaults of variables */
+#define LENGTH_MAX 4096 /* of a variable with its default: one that is not closed is not looked for to the end */
 
 static bool name_character(char c, bool first)
 {
@@ -31,6 +32,8 @@ static bool variable_read(struct span text, struct variable *into)
 {
 	size_t i = 2, colon, open = 0;
 
+	if (text.len > LENGTH_MAX)
+		text.len = LENGTH_MAX;
 	while (i < text.len && name_character(text.data[i], i == 2))
 		i++;
 	into->name = span_make(text.data + 2, i - 2);

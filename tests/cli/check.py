@@ -87,6 +87,13 @@ def long_field(site):
     check("tables/t.csv:2:1: error: a field of more than 64 KiB" in ferrule(site)[1])
 
 
+@test("variables that are not closed do not keep check busy")
+def unclosed(site):
+    site_of(site)
+    site.write("snippets/late.yaml", "snippet: late\nsummary: '" + "${A:" * 200000 + "'\nsteps: []\n")
+    subprocess.run([FERRULE, "check", "--fresh", site.at(".")], capture_output=True, timeout=30, check=False)
+
+
 @test("a damaged note is nothing, and so is a folder that cannot be written")
 def unwritable(site):
     site_of(site)
