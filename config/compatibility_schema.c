@@ -44,7 +44,7 @@ unsigned types_of_name(const char *name)
 	for (size_t i = 0; i < TYPE_NAMES; i++)
 		if (strcmp(name, type_names[i].name) == 0)
 			return type_names[i].types;
-	return TYPE_ALL; /* not a type: nothing is known */
+	return strcmp(name, "any") == 0 ? TYPE_ALL : 0; /* no value is of a type that does not exist */
 }
 
 unsigned type_of_value(const json_t *value)
