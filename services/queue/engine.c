@@ -126,6 +126,7 @@ static void db_look(struct engine *engine)
 		return;
 	}
 	log_info("queue", SPAN_NONE, "the store is back");
+	lanes_own(engine); /* before anything looks at windows: consumers stay what they are */
 	parks_arm(engine);
 	engine_poke(engine);
 }

@@ -235,6 +235,7 @@ struct lane *lane_find(struct engine *, struct span name);
 void lane_delivered(void *arg, const struct topology_queue *, uint64_t tag, bool redelivered, struct span envelope,
 		    struct span body);
 void lanes_lost(struct engine *);
+void lanes_own(struct engine *); /* takes the locks of ordered queues that are not ours yet */
 void lanes_windows(struct engine *); /* tells the broker how much to fetch */
 void lanes_dispatch(struct engine *);
 void lanes_each_second(struct engine *);

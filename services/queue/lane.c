@@ -256,7 +256,11 @@ static unsigned window_of(struct engine *engine, struct lane *lane, unsigned sha
 {
 	uint64_t credit = 0;
 
-	if (engine->draining || lane->stood || (lane->spec->order != ORDER_NONE && !lane->owned))
+	if (engine->draining || lane->stood)
+		return 0;
+	/* The lock goes with the store. While it is away the consumer stays: one that is cancelled keeps what it holds,
+	 * and when RabbitMQ restarts then, the next consumer gets what comes after before that comes back. */
+	if (lane->spec->order != ORDER_NONE && !lane->owned && (engine->db_open || !lane->wanted))
 		return 0;
 	/* RabbitMQ puts what a consumer held behind what others held before it: only when one takes all that came back
 	 * at once, it comes back in order. So an ordered queue has all of its window or none. */
@@ -329,13 +333,24 @@ static int64_t lock_of(const struct lane *lane)
 	return (int64_t)id_hash(&id);
 }
 
-static void lane_look(struct engine *engine, struct lane *lane, int64_t now)
+static void lane_own(struct engine *engine, struct lane *lane)
 {
 	bool held;
 
 	if (lane->spec->order != ORDER_NONE && !lane->owned && engine->db_open &&
 	    engine->db.ops->lock(engine->db.self, lock_of(lane), &held, NULL) == 0)
 		lane->owned = held;
+}
+
+void lanes_own(struct engine *engine)
+{
+	for (size_t i = 0; i < engine->topology->count; i++)
+		lane_own(engine, engine->lanes[i]);
+}
+
+static void lane_look(struct engine *engine, struct lane *lane, int64_t now)
+{
+	lane_own(engine, lane);
 	if (lane->window > WINDOW_FIRST && now - lane->used_ms > IDLE_SHRINK_MS)
 		lane->window = WINDOW_FIRST;
 	if (lane->consumers || !lane->waiting)
