@@ -46,14 +46,31 @@ static bool named_in(const char *const *names, struct span name)
 	return false;
 }
 
-/* Names for suggestions; a table is never as long as the limit. */
-static size_t known_names(const struct option *table, const char *const *also, const char **names)
-{
-	size_t n = 0;
+/* What may stand in a map. */
+struct keys {
+	const struct option *table, *more; /* more: what a word in it brings, or NULL */
+	const char *const *also;
+};
 
-	for (; table->name && n < SUGGESTIONS_MAX; table++)
+static bool is_known(const struct keys *keys, struct span name)
+{
+	return option_find(keys->table, name) || (keys->more && option_find(keys->more, name)) ||
+	       named_in(keys->also, name);
+}
+
+static size_t add_names(const struct option *table, const char **names, size_t n)
+{
+	for (; table && table->name && n < SUGGESTIONS_MAX; table++)
 		names[n++] = table->name;
-	for (; also && *also && n < SUGGESTIONS_MAX; also++)
+	return n;
+}
+
+/* Names for suggestions; a table is never as long as the limit. */
+static size_t known_names(const struct keys *keys, const char **names)
+{
+	size_t n = add_names(keys->more, names, add_names(keys->table, names, 0));
+
+	for (const char *const *also = keys->also; also && *also && n < SUGGESTIONS_MAX; also++)
 		names[n++] = *also;
 	return n;
 }
@@ -67,11 +84,10 @@ static const char *name_list(struct arena *arena, const char **names, size_t n)
 	return list;
 }
 
-static int unknown(struct option_context *context, const struct node *key, const struct option *table,
-		   const char *const *also)
+static int unknown(struct option_context *context, const struct node *key, const struct keys *keys)
 {
 	const char *names[SUGGESTIONS_MAX], *near;
-	size_t n = known_names(table, also, names);
+	size_t n = known_names(keys, names);
 	const char *shown = option_shown(context->arena, key->text);
 
 	near = nearest_name(key->text, names, n);
@@ -99,6 +115,21 @@ static size_t items_of(const struct node *node, const struct node *const **items
 	return 1;
 }
 
+static int fill_file(struct option_context *context, const struct option *option, const struct node *node,
+		     const char **name)
+{
+	const char *near = NULL;
+
+	if (option_scalar(context, option, node, "the name of a file"))
+		return -1;
+	*name = arena_span(context->arena, node->text).data;
+	if (!context->file || context->file(context->site, option->range, *name, &near))
+		return 0;
+	return option_fault(context, node->place, "option.file", "there is no %s/%s%s%s%s", option->range,
+			    option_shown(context->arena, node->text), near ? "; did you mean `" : "", near ? near : "",
+			    near ? "`?" : "");
+}
+
 static int fill_list(struct option_context *context, const struct option *option, const struct node *node, void *at)
 {
 	const struct node *const *items, *one;
@@ -112,12 +143,17 @@ static int fill_list(struct option_context *context, const struct option *option
 			result = -1;
 			continue;
 		}
-		if (option->type == OPTION_TEXTS)
+		if (option->type == OPTION_FILES) {
+			if (fill_file(context, option, items[i], (const char **)&list[count]))
+				result = -1;
+			else
+				count++;
+		} else if (option->type == OPTION_TEXTS)
 			list[count++] = (void *)arena_span(context->arena, items[i]->text).data;
 		else
 			list[count++] = expression_new(context->arena, items[i]->text, items[i]->place);
 	}
-	if (option->type == OPTION_TEXTS)
+	if (option->type != OPTION_EXPRESSIONS)
 		*(struct text_list *)at = (struct text_list){(const char **)list, count};
 	else
 		*(struct expression_list *)at = (struct expression_list){(struct expression **)list, count};
@@ -234,7 +270,10 @@ static int fill_one(struct option_context *context, const struct option *option,
 		return *(struct template **)at ? 0 : -1;
 	case OPTION_EXPRESSIONS:
 	case OPTION_TEXTS:
+	case OPTION_FILES:
 		return fill_list(context, option, node, at);
+	case OPTION_FILE:
+		return fill_file(context, option, node, at);
 	case OPTION_TEMPLATES:
 		return fill_templates(context, option, node, at);
 	case OPTION_SECRET:
@@ -280,33 +319,105 @@ static int fill_absent(struct option_context *context, const struct option *opti
 	return fill_one(context, option, &node, into);
 }
 
+/* ---- words that bring keys with them ----------------------------------------------------------------------------- */
+static int word_at(const char *range, struct span word)
+{
+	for (int i = 0; range; i++) {
+		const char *bar = strchr(range, '|');
+
+		if (span_equal(word, span_make(range, bar ? (size_t)(bar - range) : strlen(range))))
+			return i;
+		range = bar ? bar + 1 : NULL;
+	}
+	return -1;
+}
+
+int option_word(const struct option *option, const char *word)
+{
+	return word_at(option->range, span_of(word));
+}
+
+static const struct option *chooser_of(const struct option *table)
+{
+	for (; table->name; table++)
+		if (table->more)
+			return table;
+	return NULL;
+}
+
+/* What the word brings that stands in this node. */
+static const struct option_more *more_of(const struct option *table, const struct node *node)
+{
+	const struct option *chooser = chooser_of(table);
+	const struct node *value = chooser && node && node->type == NODE_MAP ? node_find(node, chooser->name) : node;
+	struct span word = chooser ? span_of(chooser->fallback) : SPAN_NONE;
+	int at;
+
+	if (!chooser)
+		return NULL;
+	if (value && value->type == NODE_SCALAR)
+		word = value->text;
+	at = word.data ? word_at(chooser->range, word) : -1;
+	return at < 0 ? NULL : chooser->more(at);
+}
+
+const struct option *option_more_of(const struct option *table, const void *settings, const void **more)
+{
+	const struct option *chooser = chooser_of(table);
+	const struct option_more *brought =
+		chooser ? chooser->more(*(const int *)((const char *)settings + chooser->offset)) : NULL;
+	const void *at = brought ? *(void *const *)((const char *)settings + chooser->more_offset) : NULL;
+
+	if (!at)
+		return NULL;
+	*more = at;
+	return brought->table;
+}
+
+/* A struct for what a word brings; NULL: it brings nothing. */
+static void *more_new(struct option_context *context, const struct option *table, const struct option_more *more,
+		      void *into)
+{
+	void *settings = more ? arena_alloc(context->arena, more->size) : NULL;
+
+	if (settings)
+		*(void **)((char *)into + chooser_of(table)->more_offset) = settings;
+	return settings;
+}
+
+/* ---- tables ------------------------------------------------------------------------------------------------------ */
 static int fill_bare(struct option_context *context, const struct node *node, const struct option *table, void *into)
 {
+	const struct option_more *more = more_of(table, node);
 	const struct option *main = option_main(table);
 	const char *names[SUGGESTIONS_MAX];
+	struct keys keys = {table, NULL, NULL};
+	void *settings = more_new(context, table, more, into);
 	int result = 0;
 
 	if (!main)
 		return option_fault(context, node->place, "option.type", "a map is expected here, with: %s",
-				    name_list(context->arena, names, known_names(table, NULL, names)));
+				    name_list(context->arena, names, known_names(&keys, names)));
 	for (; table->name; table++)
 		if (table == main ? fill_one(context, table, node, into)
 				  : fill_absent(context, table, node->place, into, true))
+			result = -1;
+	for (table = settings ? more->table : NULL; table && table->name; table++)
+		if (fill_absent(context, table, node->place, settings, true))
 			result = -1;
 	return result;
 }
 
 /* Was this what an unknown key stood for? Then it is not missing as well: one slip, one finding. */
-static bool meant(const struct node *map, const struct option *option, const struct option *table,
-		  const char *const *also)
+static bool meant(const struct node *map, const struct option *option, const struct keys *keys)
 {
 	const char *names[SUGGESTIONS_MAX], *near;
-	size_t n = known_names(table, also, names);
+	size_t n = known_names(keys, names);
 
 	for (size_t i = 0; i < map->count; i++) {
 		const struct node *key = &map->pairs[i].key;
 
-		if (option_find(table, key->text) || named_in(also, key->text))
+		if (is_known(keys, key->text))
 			continue;
 		near = nearest_name(key->text, names, n);
 		if (near && !strcmp(near, option->name))
@@ -315,24 +426,16 @@ static bool meant(const struct node *map, const struct option *option, const str
 	return false;
 }
 
-/* required: whether options that must be there are missed; not so in a table that is absent itself. */
-static int fill_table(struct option_context *context, const struct node *node, struct place place,
-		      const struct option *table, const char *const *also, void *into, bool required)
+/* The options of one table from a map; slips: it has unknown keys. */
+static int fill_keys(struct option_context *context, const struct node *map, struct place place,
+		     const struct option *table, const struct keys *keys, void *into, bool required, bool slips)
 {
-	const struct option *whole = table;
-	bool map = node && node->type == NODE_MAP;
 	int result = 0;
 
-	if (!is_null(node) && !map)
-		return fill_bare(context, node, table, into);
-	for (size_t i = 0; map && i < node->count; i++)
-		if (!option_find(table, node->pairs[i].key.text) && !named_in(also, node->pairs[i].key.text))
-			result = unknown(context, &node->pairs[i].key, table, also);
 	for (; table->name; table++) {
-		bool ours = map && !named_in(also, span_of(table->name));
-		const struct node *value = ours ? node_find(node, table->name) : NULL;
-		bool slip = result && map && is_null(value) && table->flags & OPTION_REQUIRED &&
-			    meant(node, table, whole, also);
+		bool ours = map && !named_in(keys->also, span_of(table->name));
+		const struct node *value = ours ? node_find(map, table->name) : NULL;
+		bool slip = slips && is_null(value) && table->flags & OPTION_REQUIRED && meant(map, table, keys);
 		int done = slip             ? -1
 			   : is_null(value) ? fill_absent(context, table, place, into, required)
 					    : fill_one(context, table, value, into);
@@ -340,6 +443,31 @@ static int fill_table(struct option_context *context, const struct node *node, s
 		if (done)
 			result = -1;
 	}
+	return result;
+}
+
+/* required: whether options that must be there are missed; not so in a table that is absent itself. */
+static int fill_table(struct option_context *context, const struct node *node, struct place place,
+		      const struct option *table, const char *const *also, void *into, bool required)
+{
+	const struct node *map = node && node->type == NODE_MAP ? node : NULL;
+	const struct option_more *more;
+	struct keys keys = {table, NULL, also};
+	void *settings;
+	int result = 0;
+
+	if (!is_null(node) && !map)
+		return fill_bare(context, node, table, into);
+	more = more_of(table, map);
+	keys.more = more ? more->table : NULL;
+	for (size_t i = 0; map && i < map->count; i++)
+		if (!is_known(&keys, map->pairs[i].key.text))
+			result = unknown(context, &map->pairs[i].key, &keys);
+	if (fill_keys(context, map, place, table, &keys, into, required, result != 0))
+		result = -1;
+	settings = more_new(context, table, more, into);
+	if (settings && fill_keys(context, map, place, more->table, &keys, settings, required, result != 0))
+		result = -1;
 	return result;
 }
 

@@ -7,25 +7,27 @@
 
 #include "base/node.h"
 
-enum option_type {        /* the C type of the field */
-	OPTION_TEXT,      /* const char * */
-	OPTION_INT,       /* int64_t; range "1..65535" */
-	OPTION_SIZE,      /* uint64_t bytes; "64KiB", "10MB", "512"; range as for INT */
-	OPTION_DURATION,  /* int64_t milliseconds; "90s", "5d" */
-	OPTION_BOOL,      /* bool; true, false, yes, no, on, off */
-	OPTION_ENUM,      /* int, the index in range "first|second|third" */
-	OPTION_EXPRESSION,  /* struct expression *, jq; range: words that are none, "transaction" */
-	OPTION_EXPRESSIONS, /* struct expression_list, a list of jq, or one */
-	OPTION_TEMPLATE,  /* struct template *, text with $(.jq) */
-	OPTION_TEMPLATES, /* struct template_map, a map of names to templates */
-	OPTION_TEXTS,     /* struct text_list, a list of texts, or one */
-	OPTION_SECRET,    /* const char *, the secret's name, from {secret: NAME} */
-	OPTION_MAPPING,   /* struct expression *, the file of that name under mappings/ */
-	OPTION_MAPPINGS,  /* struct mapping_map, a map of names to files under mappings/ */
-	OPTION_TABLE,     /* a struct described by `table`, embedded at the offset; the node is a map */
-	/* const struct node *, for the module to read itself; table, range and flags below tell editors and the
-	 * reference what may stand there */
-	OPTION_NODE,
+enum option_type {                     /* the C type of the field */
+		   OPTION_TEXT,        /* const char * */
+		   OPTION_INT,         /* int64_t; range "1..65535" */
+		   OPTION_SIZE,        /* uint64_t bytes; "64KiB", "10MB", "512"; range as for INT */
+		   OPTION_DURATION,    /* int64_t milliseconds; "90s", "5d" */
+		   OPTION_BOOL,        /* bool; true, false, yes, no, on, off */
+		   OPTION_ENUM,        /* int, the index in range "first|second|third" */
+		   OPTION_EXPRESSION,  /* struct expression *, jq; range: words that are none, "transaction" */
+		   OPTION_EXPRESSIONS, /* struct expression_list, a list of jq, or one */
+		   OPTION_TEMPLATE,    /* struct template *, text with $(.jq) */
+		   OPTION_TEMPLATES,   /* struct template_map, a map of names to templates */
+		   OPTION_TEXTS,       /* struct text_list, a list of texts, or one */
+		   OPTION_SECRET,      /* const char *, the secret's name, from {secret: NAME} */
+		   OPTION_MAPPING,     /* struct expression *, the file of that name under mappings/ */
+		   OPTION_MAPPINGS,    /* struct mapping_map, a map of names to files under mappings/ */
+		   OPTION_FILE,        /* const char *, the name of a file under the folder that range names */
+		   OPTION_FILES,       /* struct text_list, a list of such names, or one */
+		   OPTION_TABLE,       /* a struct described by `table`, embedded at the offset; the node is a map */
+		   /* const struct node *, for the module to read itself; table, range and flags below tell editors and
+		    * the reference what may stand there */
+		   OPTION_NODE,
 };
 
 enum option_flag {
@@ -47,6 +49,15 @@ struct option {
 	const char *help; /* one line, a sentence without a full stop */
 	unsigned flags;
 	const struct option *table; /* OPTION_TABLE; OPTION_NODE: the keys of a map that may stand there */
+	/* OPTION_ENUM: the keys that a word brings with it (by its index), which stand beside this one. They go into a
+	 * struct of their own, whose address is put into the void * at more_offset. NULL, or gives NULL: none. */
+	const struct option_more *(*more)(int word);
+	size_t more_offset;
+};
+
+struct option_more {
+	const struct option *table;
+	size_t size; /* of the struct that it fills */
 };
 
 #define OPTION_END                                                                                                     \
@@ -89,15 +100,23 @@ struct option_context {
 	void *site;
 	const char *const *mappings; /* the names there are, for suggestions; may be NULL */
 	size_t mappings_count;
+	/* Whether there is FOLDER/NAME; if not, *near is a name that may be meant, or NULL. The pointer may be NULL:
+	 * files are not looked for. */
+	bool (*file)(void *site, const char *folder, const char *name, const char **near);
 };
 
 /* Fills `into` (zeroed by the caller) from a map, or from a bare scalar or list, which is the OPTION_MAIN's value. A
  * key with nothing behind it counts as absent. An optional OPTION_TABLE that is absent gets its defaults. Every mistake
  * becomes a finding (`option.unknown`, `option.missing`, `option.type`, `option.range`, `option.enum`, `option.secret`,
- * `option.mapping`); returns -1 when there was any error, and then `into` is only partly filled. Keys named in `also`
- * (NULL-terminated, or NULL) are left to the caller. Nothing is compiled: expressions are compiled when first run, or
- * by expression_check. */
+ * `option.mapping`, `option.file`); returns -1 when there was any error, and then `into` is only partly filled. Keys
+ * named in `also` (NULL-terminated, or NULL) are left to the caller. Nothing is compiled: expressions are compiled when
+ * first run, or by expression_check. */
 int option_fill(struct option_context *, const struct node *, const struct option *table, const char *const *also,
 		void *into);
+/* The index of a word of an OPTION_ENUM; -1: it is none. */
+int option_word(const struct option *, const char *word);
+/* The further keys of a table that one of its words brings, when they were filled into `settings`. NULL: none; then
+ * *more is unchanged. */
+const struct option *option_more_of(const struct option *table, const void *settings, const void **more);
 
 #endif

@@ -97,6 +97,10 @@ struct transformer_context { /* what a step's settings may need when it is made 
 	/* A table by its file's name ("prices.csv"), read once; borrowed. NULL: not there, or not readable (REJECT
 	 * `table.…`). The pointer may be NULL: there are none. */
 	const struct lookup_table *(*table)(void *site, const char *name, struct error *);
+	/* The text of a file that a setting names (OPTION_FILE), or one that such a file names. By hand: of the file of
+	 * that name, else of one that ships. Borrowed as long as the context's site. NULL: not there. The pointer may
+	 * be NULL: there are none. */
+	const struct span *(*file)(void *site, const char *folder, const char *name);
 };
 
 typedef void branch_fn(void *arg, const struct node *branch, bool shared);

@@ -11,7 +11,7 @@ broker_adapters_libadapters_a_SOURCES += %D%/amqp.c %D%/amqp.h %D%/amqp_wire.c %
   %D%/amqp_header.c %D%/amqp_header.h %D%/amqp_plan.c %D%/amqp_plan.h %D%/amqp_probe.c %D%/amqp_probe.h \
   %D%/amqp_inner.h %D%/amqp_consume.c %D%/amqp_publish.c %D%/amqp_wire_inner.h %D%/amqp_wire_send.c
 
-broker_adapters_libadapters_a_SOURCES += %D%/file.c %D%/file.h %D%/file_source.c %D%/file_source.h %D%/file_settle.c
+broker_adapters_libadapters_a_SOURCES += %D%/file.c %D%/file.h %D%/file_source.c %D%/file_source.h %D%/file_entries.c %D%/file_settle.c
 
 broker_adapters_libadapters_a_SOURCES += %D%/file_sink.c %D%/file_sink.h %D%/file_name.c %D%/file_prepare.c
 

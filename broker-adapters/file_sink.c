@@ -47,16 +47,30 @@ struct file_sink {
 const mode_t file_modes[] = {0600, 0640, 0644, 0660, 0664, 0666, 0400, 0440, 0444};
 
 static const struct option options[] = {
-	{"file", OPTION_TEMPLATE, offsetof(struct file_sink_settings, file), NULL, NULL,
-	 "The file to write, relative to the site", OPTION_MAIN | OPTION_REQUIRED, NULL},
-	{"exists", OPTION_ENUM, offsetof(struct file_sink_settings, exists), "refuse", "refuse|replace|number",
-	 "What to do when a file of that name is there: refuse the message, replace the file, or take the next free "
-	 "number",
-	 0, NULL},
-	{"mode", OPTION_ENUM, offsetof(struct file_sink_settings, mode), "0640",
-	 "0600|0640|0644|0660|0664|0666|0400|0440|0444", "Permissions of the file", 0, NULL},
-	{"create", OPTION_BOOL, offsetof(struct file_sink_settings, create), "false", NULL,
-	 "Make the directory when it is missing", 0, NULL},
+	{.name = "file",
+	 .type = OPTION_TEMPLATE,
+	 .offset = offsetof(struct file_sink_settings, file),
+	 .help = "The file to write, relative to the site",
+	 .flags = OPTION_MAIN | OPTION_REQUIRED},
+	{.name = "exists",
+	 .type = OPTION_ENUM,
+	 .offset = offsetof(struct file_sink_settings, exists),
+	 .fallback = "refuse",
+	 .range = "refuse|replace|number",
+	 .help = "What to do when a file of that name is there: refuse the message, replace the file, or take the next "
+		 "free "
+		 "number"},
+	{.name = "mode",
+	 .type = OPTION_ENUM,
+	 .offset = offsetof(struct file_sink_settings, mode),
+	 .fallback = "0640",
+	 .range = "0600|0640|0644|0660|0664|0666|0400|0440|0444",
+	 .help = "Permissions of the file"},
+	{.name = "create",
+	 .type = OPTION_BOOL,
+	 .offset = offsetof(struct file_sink_settings, create),
+	 .fallback = "false",
+	 .help = "Make the directory when it is missing"},
 	OPTION_END,
 };
 

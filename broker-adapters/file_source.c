@@ -21,117 +21,65 @@
 #include "base/log.h"
 #include "base/utf8.h"
 
-#define LISTED_MAX 100000   /* files of one listing; the first in order are kept, the others come with the next */
 #define LISTING_MS 60000    /* an older listing is not handed out any more */
 
 static const char *const ignored[] = {"*.tmp", "*.part", "*.partial", "*.filepart", "*.crdownload",
 				      ".*",    "~*",	 "*~",	      NULL};
 
 static const struct option options[] = {
-	{"file", OPTION_TEXT, offsetof(struct file_source_settings, file), NULL, NULL,
-	 "Folder and pattern of the files to take, relative to the site", OPTION_MAIN | OPTION_REQUIRED, NULL},
-	{"after", OPTION_ENUM, offsetof(struct file_source_settings, after), "archive", "archive|move|delete",
-	 "What becomes of a file once its document is safe", 0, NULL},
-	{"to", OPTION_TEXT, offsetof(struct file_source_settings, to), NULL, NULL,
-	 "Directory for archived or moved files, by default archive/ in the folder; archived ones are kept by day", 0,
-	 NULL},
-	{"rejected", OPTION_TEXT, offsetof(struct file_source_settings, rejected), NULL, NULL,
-	 "Directory for files that were refused, by default rejected/ in the folder", 0, NULL},
-	{"age", OPTION_DURATION, offsetof(struct file_source_settings, age_ms), "2s", NULL,
-	 "How long size and time of a file must have stood still before it is taken", 0, NULL},
-	{"ignore", OPTION_TEXTS, offsetof(struct file_source_settings, ignore), NULL, NULL,
-	 "Patterns of temporary names that are left alone, instead of *.tmp *.part *.partial *.filepart *.crdownload "
-	 ".* ~* *~",
-	 0, NULL},
-	{"marker", OPTION_TEXT, offsetof(struct file_source_settings, marker), NULL, NULL,
-	 "Suffix of a second file, such as .done, without which a file is not taken; it goes with the file", 0, NULL},
-	{"order", OPTION_ENUM, offsetof(struct file_source_settings, order), "time", "time|name",
-	 "Which file comes first: the oldest, or the first by name", 0, NULL},
-	{"max-size", OPTION_SIZE, offsetof(struct file_source_settings, max_size), "10GiB", NULL,
-	 "A larger file is refused", 0, NULL},
-	{"interval", OPTION_DURATION, offsetof(struct file_source_settings, interval_ms), "1s", NULL,
-	 "Time between two looks into the folder", 0, NULL},
+	{.name = "file",
+	 .type = OPTION_TEXT,
+	 .offset = offsetof(struct file_source_settings, file),
+	 .help = "Folder and pattern of the files to take, relative to the site",
+	 .flags = OPTION_MAIN | OPTION_REQUIRED},
+	{.name = "after",
+	 .type = OPTION_ENUM,
+	 .offset = offsetof(struct file_source_settings, after),
+	 .fallback = "archive",
+	 .range = "archive|move|delete",
+	 .help = "What becomes of a file once its document is safe"},
+	{.name = "to",
+	 .type = OPTION_TEXT,
+	 .offset = offsetof(struct file_source_settings, to),
+	 .help = "Directory for archived or moved files, by default archive/ in the folder; archived ones are kept by "
+		 "day"},
+	{.name = "rejected",
+	 .type = OPTION_TEXT,
+	 .offset = offsetof(struct file_source_settings, rejected),
+	 .help = "Directory for files that were refused, by default rejected/ in the folder"},
+	{.name = "age",
+	 .type = OPTION_DURATION,
+	 .offset = offsetof(struct file_source_settings, age_ms),
+	 .fallback = "2s",
+	 .help = "How long size and time of a file must have stood still before it is taken"},
+	{.name = "ignore",
+	 .type = OPTION_TEXTS,
+	 .offset = offsetof(struct file_source_settings, ignore),
+	 .help = "Patterns of temporary names that are left alone, instead of *.tmp *.part *.partial *.filepart "
+		 "*.crdownload "
+		 ".* ~* *~"},
+	{.name = "marker",
+	 .type = OPTION_TEXT,
+	 .offset = offsetof(struct file_source_settings, marker),
+	 .help = "Suffix of a second file, such as .done, without which a file is not taken; it goes with the file"},
+	{.name = "order",
+	 .type = OPTION_ENUM,
+	 .offset = offsetof(struct file_source_settings, order),
+	 .fallback = "time",
+	 .range = "time|name",
+	 .help = "Which file comes first: the oldest, or the first by name"},
+	{.name = "max-size",
+	 .type = OPTION_SIZE,
+	 .offset = offsetof(struct file_source_settings, max_size),
+	 .fallback = "10GiB",
+	 .help = "A larger file is refused"},
+	{.name = "interval",
+	 .type = OPTION_DURATION,
+	 .offset = offsetof(struct file_source_settings, interval_ms),
+	 .fallback = "1s",
+	 .help = "Time between two looks into the folder"},
 	OPTION_END,
 };
-
-/* ---- entries -------------------------------------------------------------------------------------------------- */
-
-struct stamp stamp_of(const struct stat *st)
-{
-	return (struct stamp){st->st_dev, st->st_ino, (uint64_t)st->st_size, file_ns(st->st_mtim),
-			      file_ns(st->st_ctim)};
-}
-
-static bool same_stamp(const struct stamp *a, const struct stamp *b)
-{
-	return a->device == b->device && a->inode == b->inode && a->size == b->size && a->mtime_ns == b->mtime_ns &&
-	       a->ctime_ns == b->ctime_ns;
-}
-
-static struct entry *entry_new(const char *name, const struct stat *st)
-{
-	size_t len = strlen(name) + 1;
-	struct entry *entry = mem_alloc(sizeof *entry + len);
-
-	entry->stamp = stamp_of(st);
-	entry->type = st->st_mode & S_IFMT;
-	entry->since = clock_tick_ms();
-	memcpy(entry->name, name, len);
-	return entry;
-}
-
-static int by_name(const void *a, const void *b)
-{
-	const struct entry *const *x = a, *const *y = b;
-
-	return strcmp((*x)->name, (*y)->name);
-}
-
-static int by_time(const void *a, const void *b)
-{
-	const struct entry *const *x = a, *const *y = b;
-
-	if ((*x)->stamp.mtime_ns != (*y)->stamp.mtime_ns)
-		return (*x)->stamp.mtime_ns < (*y)->stamp.mtime_ns ? -1 : 1;
-	return by_name(a, b);
-}
-
-static void entries_sort(struct entries *entries, int (*order)(const void *, const void *))
-{
-	if (entries->count)
-		qsort(entries->list, entries->count, sizeof *entries->list, order);
-}
-
-static void entries_cut(struct entries *entries, int (*order)(const void *, const void *))
-{
-	entries_sort(entries, order);
-	while (entries->count > LISTED_MAX)
-		free(entries->list[--entries->count]);
-}
-
-static void entries_add(struct entries *entries, struct entry *entry, int (*order)(const void *, const void *))
-{
-	entries->list = mem_grow(entries->list, &entries->capacity, entries->count + 1, sizeof *entries->list);
-	entries->list[entries->count++] = entry;
-	if (entries->count >= 2 * LISTED_MAX)
-		entries_cut(entries, order);
-}
-
-static void entries_free(struct entries *entries)
-{
-	for (size_t i = entries->next; i < entries->count; i++)
-		free(entries->list[i]);
-	free(entries->list);
-	*entries = (struct entries){0};
-}
-
-static struct entry *entries_find(const struct entries *sorted, const struct entry *like)
-{
-	struct entry **found =
-		sorted->count ? bsearch(&like, sorted->list, sorted->count, sizeof *sorted->list, by_name) : NULL;
-
-	return found ? *found : NULL;
-}
 
 /* ---- listing the folder --------------------------------------------------------------------------------------- */
 
@@ -204,17 +152,17 @@ static bool is_ready(struct file_source *source, const struct entry *entry)
 
 static void sort_in(struct file_source *source, struct entry *entry, const struct entries *before)
 {
-	int (*order)(const void *, const void *) = source->settings->order == ORDER_TIME ? by_time : by_name;
+	entry_order *order = source->settings->order == ORDER_TIME ? entry_by_time : entry_by_name;
 	const struct entry *old = entries_find(before, entry);
 
 	if (old && old->stamp.inode == entry->stamp.inode && old->type == entry->type)
 		entry->reported = old->reported;
-	if (old && same_stamp(&old->stamp, &entry->stamp))
+	if (old && stamp_same(&old->stamp, &entry->stamp))
 		entry->since = old->since;
 	if (entry->type == S_IFREG ? is_ready(source, entry) : !entry->reported)
 		entries_add(&source->ready, entry, order);
 	else
-		entries_add(&source->noted, entry, by_name);
+		entries_add(&source->noted, entry, entry_by_name);
 }
 
 static int read_folder(struct file_source *source, DIR *folder, const struct entries *before, struct error *error)
@@ -263,16 +211,16 @@ static struct entries take_noted(struct file_source *source)
 	struct entries before = source->noted;
 
 	while (source->ready.next < source->ready.count)
-		entries_add(&before, source->ready.list[source->ready.next++], by_name);
+		entries_add(&before, source->ready.list[source->ready.next++], entry_by_name);
 	entries_free(&source->ready);
-	entries_sort(&before, by_name);
+	entries_sort(&before, entry_by_name);
 	source->noted = (struct entries){0};
 	return before;
 }
 
 static int list_folder(struct file_source *source, struct error *error)
 {
-	int (*order)(const void *, const void *) = source->settings->order == ORDER_TIME ? by_time : by_name;
+	entry_order *order = source->settings->order == ORDER_TIME ? entry_by_time : entry_by_name;
 	DIR *folder = open_folder(source, error);
 	struct entries before;
 	int result;
@@ -285,7 +233,7 @@ static int list_folder(struct file_source *source, struct error *error)
 	closedir(folder);
 	entries_free(&before);
 	entries_cut(&source->ready, order);
-	entries_cut(&source->noted, by_name);
+	entries_cut(&source->noted, entry_by_name);
 	source->listed_at = clock_tick_ms();
 	return result;
 }
@@ -365,7 +313,7 @@ static int look_at(struct file_source *source, const struct entry *entry)
 	}
 	close(fd);
 	stamp = stamp_of(&st);
-	return S_ISREG(st.st_mode) && same_stamp(&stamp, &entry->stamp) ? 0 : ENOENT;
+	return S_ISREG(st.st_mode) && stamp_same(&stamp, &entry->stamp) ? 0 : ENOENT;
 }
 
 static struct document *offer(struct file_source *source, struct entry *entry)
@@ -377,7 +325,7 @@ static struct document *offer(struct file_source *source, struct entry *entry)
 	if (entry->type != S_IFREG) {
 		snprintf(text, sizeof text, "is %s, only regular files are taken", kind_of(entry->type));
 		document = report(source, entry, "file.not-regular", text);
-		entries_add(&source->noted, entry, by_name);
+		entries_add(&source->noted, entry, entry_by_name);
 		return document;
 	}
 	why = look_at(source, entry);
@@ -388,7 +336,7 @@ static struct document *offer(struct file_source *source, struct entry *entry)
 			snprintf(text, sizeof text, "cannot be read (%s)", strerror(why));
 			document = report(source, entry, "file.unreadable", text);
 		}
-		entries_add(&source->noted, entry, by_name);
+		entries_add(&source->noted, entry, entry_by_name);
 		return document;
 	}
 	free(entry);
@@ -450,7 +398,7 @@ static int is_unchanged(struct file_source *source, const struct held *held, int
 		return error_errno(error, ERROR_RETRY, "file.unreadable", "cannot look at %s/%s", source->folder,
 				   held->shown);
 	stamp = stamp_of(&st);
-	return S_ISREG(st.st_mode) && same_stamp(&stamp, &held->stamp) ? 0 : changed(source, held, when, error);
+	return S_ISREG(st.st_mode) && stamp_same(&stamp, &held->stamp) ? 0 : changed(source, held, when, error);
 }
 
 static int file_source_fetch(void *arg, struct document *document, struct vault *vault, struct error *error)

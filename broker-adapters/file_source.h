@@ -63,6 +63,19 @@ struct file_source {
 };
 
 struct stamp stamp_of(const struct stat *);
+bool stamp_same(const struct stamp *, const struct stamp *);
+
+/* ---- entries (file_entries.c) */
+typedef int entry_order(const void *, const void *); /* qsort's, of struct entry * */
+entry_order entry_by_name, entry_by_time;
+
+struct entry *entry_new(const char *name, const struct stat *);
+void entries_sort(struct entries *, entry_order *);
+void entries_cut(struct entries *, entry_order *); /* sorts; the first of them stay */
+void entries_add(struct entries *, struct entry *, entry_order *);
+void entries_free(struct entries *); /* those that were not handed out */
+struct entry *entries_find(const struct entries *by_name, const struct entry *like); /* NULL: not there */
+
 int file_source_settle(void *, struct document *, enum settlement, struct error *);
 /* Is it a directory that settle puts files into? */
 bool file_source_own_directory(const struct file_source *, const char *name);

@@ -3,15 +3,19 @@
 #include "cli/hand.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/tree.h"
+#include "config/site.h"
+#include "config/yaml.h"
 #include "services/registry.h"
 
 static const struct verb_option plain_options[] = {
+	HAND_SET_OPTION,
 	{"json", NULL, "tell what is broken as JSON, a line each, on standard error"},
 	{NULL, NULL, NULL},
 };
@@ -112,16 +116,130 @@ static const struct span *mapping_of(void *arg, const char *name, const char **f
 	return &hand->mapping;
 }
 
-int hand_fill_step(struct hand *hand, struct chain_step *into, const char *step, const char *main_value,
+/* ---- files that steps name ------------------------------------------------------------------------------------------
+ */
+struct hand_text {
+	const char *folder, *name;
+	struct span text;
+	struct hand_text *next;
+};
+
+static bool read_file(struct hand *hand, const char *path, struct span *text)
+{
+	struct error unused = {0};
+	struct buf bytes;
+	bool there;
+
+	buf_init(&bytes, HAND_TEXT_MAX);
+	there = !access(path, R_OK) && !hand_text(path, &bytes, &unused) && !bytes.full;
+	if (there)
+		*text = arena_span(hand->arena, buf_view(&bytes));
+	buf_free(&bytes);
+	return there;
+}
+
+const struct span *hand_file(struct hand *hand, const char *folder, const char *name)
+{
+	char shipped[PATH_MAX];
+	struct hand_text *text;
+	struct span bytes;
+
+	for (text = hand->texts; text; text = text->next)
+		if (!strcmp(text->folder, folder) && !strcmp(text->name, name))
+			return &text->text;
+	config_shipped(shipped, sizeof shipped, folder);
+	if (!read_file(hand, name, &bytes) &&
+	    !read_file(hand, arena_printf(hand->arena, "%s/%s", folder, name), &bytes) &&
+	    !read_file(hand, arena_printf(hand->arena, "%s/%s", shipped, name), &bytes))
+		return NULL;
+	text = arena_alloc(hand->arena, sizeof *text);
+	*text = (struct hand_text){arena_strdup(hand->arena, folder), arena_strdup(hand->arena, name), bytes,
+				   hand->texts};
+	hand->texts = text;
+	return &text->text;
+}
+
+static const struct span *file_at_hand(void *hand, const char *folder, const char *name)
+{
+	return hand_file(hand, folder, name);
+}
+
+static bool file_option(void *hand, const char *folder, const char *name, const char **near)
+{
+	*near = NULL;
+	return hand_file(hand, folder, name) != NULL;
+}
+
+/* ---- settings -------------------------------------------------------------------------------------------------------
+ */
+/* A list or a map in YAML's short form, else a text as it is. */
+static struct node *value_of_set(struct hand *hand, const char *set, const char *value)
+{
+	struct place place = {set, 1, (int)(value - set) + 1};
+	struct node *node = arena_alloc(hand->arena, sizeof *node);
+	struct yaml_documents documents = {0};
+
+	*node = (struct node){.type = NODE_SCALAR, .place = place, .text = span_of(value), .quoted = true};
+	if (*value != '[' && *value != '{')
+		return node;
+	yaml_read(hand->arena, &hand->findings, set, span_of(value), NULL, &documents);
+	return documents.count ? (struct node *)documents.items[0] : node;
+}
+
+static int add_pair(struct hand *hand, struct node *map, const char *set, struct error *error)
+{
+	const char *equals = strchr(set, '=');
+	struct pair *pair = &map->pairs[map->count];
+
+	if (!equals || equals == set)
+		return error_set(error, ERROR_REJECT, "hand.set", "--set is KEY=VALUE, as in --set separator=;");
+	pair->key = (struct node){
+		.type = NODE_SCALAR, .place = {set, 1, 1}, .text = span_make(set, (size_t)(equals - set))};
+	for (size_t i = 0; i < map->count; i++)
+		if (span_equal(map->pairs[i].key.text, pair->key.text))
+			return error_set(error, ERROR_REJECT, "hand.set", "--set gives `%.*s` twice",
+					 SPAN_ARGS(pair->key.text));
+	pair->value = value_of_set(hand, set, equals + 1);
+	map->count++;
+	return 0;
+}
+
+/* {MAIN: value, and what --set says}. */
+static int settings_of(struct hand *hand, struct node *map, const struct option *options, const char *main_value,
+		       bool set, struct error *error)
+{
+	struct node *value = arena_alloc(hand->arena, sizeof *value);
+	const struct option *main = options;
+	const char *given;
+
+	while (!(main->flags & OPTION_MAIN))
+		main++;
+	*value = (struct node){.type = NODE_SCALAR, .place = {main_value, 1, 1}, .text = span_of(main_value)};
+	*map = (struct node){.type = NODE_MAP, .place = value->place};
+	map->pairs = arena_alloc(hand->arena, (ARGUMENTS_MAX + 1) * sizeof *map->pairs);
+	map->pairs[map->count].key = (struct node){.type = NODE_SCALAR, .text = span_of(main->name)};
+	map->pairs[map->count++].value = value;
+	for (size_t i = 0; set && (given = argument_nth(hand->arguments, "set", i)); i++)
+		if (add_pair(hand, map, given, error))
+			return -1;
+	return 0;
+}
+
+int hand_fill_step(struct hand *hand, struct chain_step *into, const char *step, const char *main_value, bool set,
 		   const struct transformer_context *surroundings, struct error *error)
 {
 	const struct transformer_ops *ops = ops_of(step);
-	struct node node = {.type = NODE_SCALAR, .place = {main_value, 1, 1}, .text = span_of(main_value)};
-	struct option_context context = {
-		.arena = hand->arena, .findings = &hand->findings, .mapping = mapping_of, .site = hand};
+	struct node node;
+	struct option_context context = {.arena = hand->arena,
+					 .findings = &hand->findings,
+					 .mapping = mapping_of,
+					 .site = hand,
+					 .file = file_option};
 	void *settings = arena_alloc(hand->arena, ops->settings_size);
 
 	*into = (struct chain_step){.ops = ops, .settings = settings, .label = step};
+	if (settings_of(hand, &node, ops->options, main_value, set, error))
+		return -1;
 	if (!option_fill(&context, &node, ops->options, NULL, settings) &&
 	    (!ops->check || !ops->check(settings, surroundings, node.place, &hand->findings) || !hand->findings.errors))
 		return 0;
@@ -148,12 +266,12 @@ const char *hand_json_form(struct reader *input)
 static struct chain *make_chain(struct hand *hand, const char *step, const char *main_value, const char *decode,
 				struct error *error)
 {
-	struct transformer_context surroundings = {.site = hand};
+	struct transformer_context surroundings = {.site = hand, .file = file_at_hand};
 	struct chain_step steps[2];
 	size_t n = 0;
 
-	if ((decode && hand_fill_step(hand, &steps[n++], "decode", decode, &surroundings, error)) ||
-	    hand_fill_step(hand, &steps[n++], step, main_value, &surroundings, error)) {
+	if ((decode && hand_fill_step(hand, &steps[n++], "decode", decode, false, &surroundings, error)) ||
+	    hand_fill_step(hand, &steps[n++], step, main_value, true, &surroundings, error)) {
 		verb_print_findings(&hand->findings, stderr);
 		return NULL;
 	}
@@ -245,7 +363,7 @@ const struct verb verb_encode = {
 	.words_max = 2,
 	.summary = "Turn JSON lines into a document",
 	.text = "  echo '{\"order\": {\"number\": \"PO-1\"}}' | ferrule encode xml\n\n"
-		"FORMAT is xml, csv, json, x12, edifact or tradacoms.\n",
+		"FORMAT, and the keys that --set gives, are those of the step `encode` (docs/reference/steps.md).\n",
 	.json = "on standard error a line for what is broken: {verb, step, code, text, position}",
 	.options = plain_options,
 	.run = encode,

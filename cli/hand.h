@@ -13,6 +13,7 @@ struct hand {
 	struct arena *arena;
 	struct findings findings;
 	struct span mapping; /* the text of the mapping at hand */
+	struct hand_text *texts; /* files that steps named */
 };
 
 void hand_begin(struct hand *, const struct arguments *);
@@ -22,8 +23,17 @@ struct reader *hand_open(const char *name, struct error *);
 int hand_text(const char *path, struct buf *, struct error *);
 /* "json" or "json-lines", as the first line tells. */
 const char *hand_json_form(struct reader *);
-/* A step with its main value. -1: findings were added, and REJECT `hand.settings`. */
-int hand_fill_step(struct hand *, struct chain_step *into, const char *step, const char *main_value,
+/* --set KEY=VALUE: further keys of a step by hand. */
+#define HAND_SET_OPTION                                                                                                \
+	{                                                                                                              \
+		"set", "KEY=VALUE", "a further key of the format, as in a flow; may be given several times"            \
+	}
+/* Text of a file that a step names: at that path, in FOLDER here, or of those that ship. Kept until hand_end. NULL: not
+ * there. For transformer_context.file. */
+const struct span *hand_file(struct hand *, const char *folder, const char *name);
+/* A step with its main value, and with what `--set` says where `set`. -1: findings were added, and REJECT
+ * `hand.settings`. */
+int hand_fill_step(struct hand *, struct chain_step *into, const char *step, const char *main_value, bool set,
 		   const struct transformer_context *, struct error *);
 
 #endif

@@ -159,6 +159,10 @@ static void option_entry(void *arg, const struct described_option *row)
 	buf_text(out, "\\fR: \\fI");
 	put(out, buf_view(&form));
 	buf_text(out, "\\fR\n");
+	if (row->words) {
+		put(out, span_of(row->words));
+		buf_text(out, ": ");
+	}
 	sentence(out, row->option->help ? row->option->help : row->option->name);
 	if (row->option->flags & OPTION_REQUIRED)
 		buf_text(out, "Required.\n");

@@ -18,7 +18,8 @@
 static const struct verb_option options[] = {
 	{"watch", NULL, "show the result again whenever the mapping or FILE changes; q or Ctrl-C ends it"},
 	{"contract", "NAME", "validate the results against a contract (order/v1) or a schema file, too"},
-	{"decode", "FORMAT", "FILE is no JSON: decode it first (x12)"},
+	{"decode", "FORMAT", "FILE is no JSON: decode it first, in a format of the step `decode`"},
+	HAND_SET_OPTION,
 	{"pretty", NULL, "results over several lines"},
 	{"site", "DIR", "a site whose contracts count, too (the current directory)"},
 	{"json", NULL, "tell what is broken as JSON, a line each, on standard error"},
@@ -228,20 +229,34 @@ static int failed(const struct run *run, const struct error *error)
 	return EXIT_FINDINGS;
 }
 
+static const json_t *find_contract(void *arg, const char *name)
+{
+	struct run *run = arg;
+
+	return contracts_find(&run->contracts, name);
+}
+
+static const struct span *find_file(void *arg, const char *folder, const char *name)
+{
+	struct run *run = arg;
+
+	return hand_file(&run->hand, folder, name);
+}
+
 static struct chain *make_chain(struct run *run, struct reader *input, struct error *error)
 {
 	const struct map_job *job = run->job;
-	struct transformer_context surroundings = {.site = &run->contracts, .contract = contracts_find};
+	struct transformer_context surroundings = {.site = run, .contract = find_contract, .file = find_file};
 	struct chain_step steps[3];
 	size_t n = 0;
 
 	if (job->contract && !contracts_get(&run->contracts, job->contract, error))
 		return NULL;
-	if (!hand_fill_step(&run->hand, &steps[n++], "decode", job->decode ? job->decode : hand_json_form(input),
+	if (!hand_fill_step(&run->hand, &steps[n++], "decode", job->decode ? job->decode : hand_json_form(input), true,
 			    &surroundings, error) &&
-	    !hand_fill_step(&run->hand, &steps[n++], "map", job->mapping, &surroundings, error) &&
+	    !hand_fill_step(&run->hand, &steps[n++], "map", job->mapping, false, &surroundings, error) &&
 	    (!job->contract ||
-	     !hand_fill_step(&run->hand, &steps[n++], "validate", job->contract, &surroundings, error)))
+	     !hand_fill_step(&run->hand, &steps[n++], "validate", job->contract, false, &surroundings, error)))
 		return chain_new("by hand", steps, n, &surroundings, NULL, error);
 	tell_findings(run);
 	return NULL;

@@ -67,6 +67,10 @@ static void option_row(void *arg, const struct described_option *row)
 	if (row->option->fallback && *row->option->fallback)
 		code(page->out, row->option->fallback);
 	buf_text(page->out, " | ");
+	if (row->words) {
+		put(page->out, span_of(row->words));
+		buf_text(page->out, ": ");
+	}
 	sentence(page->out, row->option->help ? row->option->help : row->option->name);
 	buf_text(page->out, row->option->flags & OPTION_MAIN ? " May stand alone. |\n" : " |\n");
 	buf_free(&form);

@@ -17,16 +17,20 @@
 #define FOLDER_DEPTH_MAX 8
 
 /* What is read, and nothing else: a site's directory also holds data, documents and tests. */
-static const char *const folders[] = {"canonical", "environments", "flows",   "mappings", "partners",
-				      "processes", "snippets",     "systems", "tables",   "transfers"};
-static const char *const endings[] = {".yaml", ".yml", ".jq", ".json", ".xsl", ".csv"};
+static const char *const folders[] = {"canonical", "edi",      "environments", "flows",   "layouts",
+				      "mappings",  "partners", "processes",    "schemas", "snippets",
+				      "systems",   "tables",   "transfers"};
+static const char *const endings[] = {".yaml", ".yml", ".jq", ".json", ".xsl", ".csv", ".xsd", ".sch", ".cpy", ".txt"};
+
+/* What ships and comes into a site's bundle by its name, when something in it says that. */
+static const char *const named_folders[] = {"edi", "mappings"};
 
 struct reading {
 	struct bundle *bundle;
 	size_t capacity, bytes;
 	char top[PATH_MAX]; /* the site's directory, resolved */
 	const char *base;   /* of what is read now: the site's directory or that of the shipped contracts */
-	const char *prefix; /* what its paths begin with in the bundle: "" or "canonical/" */
+	const char *prefix; /* what its paths begin with in the bundle: "", "canonical/" … */
 	bool shipped;
 };
 
@@ -226,6 +230,53 @@ const struct span *bundle_find(const struct bundle *bundle, const char *path)
 	return NULL;
 }
 
+static bool is_yaml(const char *path)
+{
+	return ends_with(path, ".yaml") || ends_with(path, ".yml");
+}
+
+/* The site's YAML, or a file that came by its name, says this name. */
+static bool is_named(const struct bundle *bundle, const char *name)
+{
+	for (size_t i = 0; i < bundle->count; i++) {
+		const struct bundle_file *file = &bundle->files[i];
+
+		if (is_yaml(file->path) && memmem(file->text.data, file->text.len, name, strlen(name)))
+			return true;
+	}
+	return false;
+}
+
+/* Those files of a folder that ships which are named: again as long as one of them names others. */
+static int add_named(struct reading *r, const char *folder, struct error *error)
+{
+	char shipped[PATH_MAX], prefix[32];
+	size_t count, before;
+	char **names;
+	int failed = 0;
+
+	config_shipped(shipped, sizeof shipped, folder);
+	snprintf(prefix, sizeof prefix, "%s/", folder);
+	r->base = shipped;
+	r->prefix = prefix;
+	r->shipped = true;
+	names = names_new(shipped, &count);
+	do {
+		before = r->bundle->count;
+		for (size_t i = 0; i < count && !failed; i++) {
+			char path[NAME_MAX + 32];
+
+			snprintf(path, sizeof path, "%s%s", prefix, names[i]);
+			if (wanted(names[i]) && !bundle_find(r->bundle, path) && is_named(r->bundle, names[i]))
+				failed = add_file(r, names[i], error);
+		}
+	} while (!failed && r->bundle->count > before);
+	for (size_t i = 0; i < count; i++)
+		free(names[i]);
+	free(names);
+	return failed ? error_wrap(error, "what ships with Ferrule") : 0;
+}
+
 static int read_files(struct reading *r, const char *directory, struct error *error)
 {
 	char shipped[PATH_MAX];
@@ -244,6 +295,9 @@ static int read_files(struct reading *r, const char *directory, struct error *er
 	r->shipped = true;
 	if (add_folder(r, ".", 1, error))
 		return error_wrap(error, "the contracts that ship with Ferrule");
+	for (size_t i = 0; i < sizeof named_folders / sizeof *named_folders; i++)
+		if (add_named(r, named_folders[i], error))
+			return -1;
 	qsort(r->bundle->files, r->bundle->count, sizeof *r->bundle->files, compare_files);
 	return 0;
 }
@@ -311,8 +365,7 @@ static int find_variables(struct bundle *bundle, struct error *error)
 	for (size_t i = 0; i < bundle->count; i++) {
 		const struct bundle_file *file = &bundle->files[i];
 
-		if ((ends_with(file->path, ".yaml") || ends_with(file->path, ".yml")) &&
-		    strncmp(file->path, "environments/", 13) != 0)
+		if (is_yaml(file->path) && strncmp(file->path, "environments/", 13) != 0)
 			yaml_variables_each(file->text, look_up, &v);
 	}
 	return 0;

@@ -20,6 +20,11 @@ static void walk_option(const struct walk *, const struct option *, const void *
 static void walk_table(const struct walk *walk, const struct option *table, const void *settings,
 		       const struct node *node, struct place place)
 {
+	const void *more;
+	const struct option *brought = option_more_of(table, settings, &more);
+
+	if (brought)
+		walk_table(walk, brought, more, node, place);
 	for (; table->name; table++) {
 		const struct node *value = node && node->type == NODE_MAP ? node_find(node, table->name) : NULL;
 		const void *at = (const char *)settings + table->offset;
@@ -161,9 +166,15 @@ static const struct lookup_table *table_of(void *site, const char *name, struct 
 	return site_table(site, name, error);
 }
 
+static const struct span *file_of(void *site, const char *folder, const char *name)
+{
+	return site_file(site, folder, name);
+}
+
 static void check_steps(const struct load *load, struct findings *findings)
 {
-	struct transformer_context context = {.site = load->site, .contract = contract_schema, .table = table_of};
+	struct transformer_context context = {
+		.site = load->site, .contract = contract_schema, .table = table_of, .file = file_of};
 
 	for (size_t i = 0; i < load->steps_count; i++) {
 		const struct checked_step *step = &load->steps[i];

@@ -87,26 +87,78 @@ void describe_each(const struct registry *registry, describe_fn *each, void *arg
 }
 
 /* ---- rows ------------------------------------------------------------------------------------------------ */
-static void describe_table(const struct option *table, const char *prefix, int depth,
-			   void (*each)(void *arg, const struct described_option *), void *arg)
+typedef void describe_option_fn(void *arg, const struct described_option *);
+
+static const struct option *brought_by(const struct option *chooser, int word)
+{
+	const struct option_more *more = chooser->more(word);
+
+	return more ? more->table : NULL;
+}
+
+static int count_words(const char *range)
+{
+	int n = 1;
+
+	for (; *range; range++)
+		n += *range == '|';
+	return n;
+}
+
+static void describe_table(const struct option *, const char *prefix, const char *words, int depth,
+			   describe_option_fn *each, void *arg);
+
+/* Words that bring the same keys are told together. */
+static void describe_more(const struct option *chooser, const char *prefix, int depth, describe_option_fn *each,
+			  void *arg)
+{
+	int n = count_words(chooser->range);
+
+	for (int i = 0; i < n; i++) {
+		const struct option *table = brought_by(chooser, i);
+		const char *at = chooser->range;
+		struct buf names;
+		bool told = !table;
+
+		for (int k = 0; k < i && !told; k++)
+			told = brought_by(chooser, k) == table;
+		if (told)
+			continue;
+		buf_init(&names, 4096);
+		for (int k = 0; k < n; k++, at += strcspn(at, "|") + 1) {
+			if (brought_by(chooser, k) != table)
+				continue;
+			buf_text(&names, names.len ? ", " : "");
+			buf_append(&names, at, strcspn(at, "|"));
+		}
+		buf_char(&names, 0);
+		describe_table(table, prefix, names.data, depth, each, arg);
+		buf_free(&names);
+	}
+}
+
+static void describe_table(const struct option *table, const char *prefix, const char *words, int depth,
+			   describe_option_fn *each, void *arg)
 {
 	for (; table && table->name; table++) {
 		char *path = mem_printf("%s%s", prefix, table->name);
 
-		each(arg, &(struct described_option){path, table});
+		each(arg, &(struct described_option){path, table, words});
+		if (table->more)
+			describe_more(table, prefix, depth, each, arg);
 		if (table->table && depth < DEPTH_MAX) {
 			char *below = mem_printf("%s%s.", path, table->flags & OPTION_NAMED ? ".NAME" : "");
 
-			describe_table(table->table, below, depth + 1, each, arg);
+			describe_table(table->table, below, words, depth + 1, each, arg);
 			free(below);
 		}
 		free(path);
 	}
 }
 
-void describe_options(const struct option *table, void (*each)(void *arg, const struct described_option *), void *arg)
+void describe_options(const struct option *table, describe_option_fn *each, void *arg)
 {
-	describe_table(table, "", 0, each, arg);
+	describe_table(table, "", NULL, 0, each, arg);
 }
 
 /* ---- forms ----------------------------------------------------------------------------------------------- */
@@ -179,6 +231,8 @@ void describe_form(const struct option *option, struct buf *out)
 		[OPTION_SECRET] = "{secret: NAME}",
 		[OPTION_MAPPING] = "a file of mappings/",
 		[OPTION_MAPPINGS] = "a map of NAME: file of mappings/",
+		[OPTION_FILE] = "a file of ",
+		[OPTION_FILES] = "a file, or a list, of ",
 		[OPTION_TABLE] = "a map",
 		[OPTION_NODE] = "",
 	};
@@ -188,6 +242,8 @@ void describe_form(const struct option *option, struct buf *out)
 		node_form(option, out);
 	else if (option->type == OPTION_ENUM)
 		words(option->range, false, out);
+	else if (option->type == OPTION_FILE || option->type == OPTION_FILES)
+		buf_printf(out, "%s/", option->range);
 	else if (option->range) {
 		buf_text(out, ", ");
 		buf_text(out, option->range);

@@ -19,6 +19,7 @@ void describe_each(const struct registry *, void (*each)(void *arg, const struct
 struct described_option {
 	const char *path; /* "retention.queue"; borrowed for the call */
 	const struct option *option;
+	const char *words; /* "x12, edifact": the words of another option that bring this one; NULL: always there */
 };
 void describe_options(const struct option *, void (*each)(void *arg, const struct described_option *), void *arg);
 /* What its value looks like: "duration, 1s..1h", "refuse, replace or number". */

@@ -121,6 +121,7 @@ static json_t *value_of(const struct option *option)
 	case OPTION_EXPRESSIONS:
 		return reference("expressions");
 	case OPTION_TEXTS:
+	case OPTION_FILES:
 		return reference("texts");
 	case OPTION_TEMPLATES:
 	case OPTION_MAPPINGS:
@@ -184,9 +185,28 @@ static bool is_left_out(const char *const *left_out, const char *name)
 	return false;
 }
 
+static void add_options(json_t *properties, json_t *required, const struct option *table, const char *const *left_out);
+
+/* Keys that some word brings: any of them may stand there, none must; check says which do not fit together. */
+static void add_more(json_t *properties, const struct option *option, const char *const *left_out)
+{
+	json_t *words = words_of(option->range), *unused = json_array();
+
+	for (size_t i = 0; i < json_array_size(words); i++) {
+		const struct option_more *more = option->more((int)i);
+
+		if (more)
+			add_options(properties, unused, more->table, left_out);
+	}
+	json_decref(unused);
+	json_decref(words);
+}
+
 static void add_options(json_t *properties, json_t *required, const struct option *table, const char *const *left_out)
 {
 	for (; table && table->name; table++) {
+		if (table->more)
+			add_more(properties, table, left_out);
 		if (is_left_out(left_out, table->name) || json_object_get(properties, table->name))
 			continue;
 		json_object_set_new(properties, table->name, of_option(table));

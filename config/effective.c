@@ -205,6 +205,17 @@ static void add_defaults(struct effective *e, json_t *map, const char *pointer, 
 	}
 }
 
+/* The keys that this word of the main option brings, or NULL. */
+static const struct option *brought_by(const struct option *main, const json_t *word)
+{
+	const struct option_more *more = NULL;
+	int at = main && main->more && json_is_string(word) ? option_word(main, json_string_value(word)) : -1;
+
+	if (at >= 0)
+		more = main->more(at);
+	return more ? more->table : NULL;
+}
+
 /* {KEY: main value or a map, other settings}: what its table has, in the map or beside. */
 static void add_keyed(struct effective *e, json_t *map, const char *pointer, const char *key,
 		      const struct option *table)
@@ -217,8 +228,11 @@ static void add_keyed(struct effective *e, json_t *map, const char *pointer, con
 	if (json_is_object(inner)) {
 		json_object_del(also, main ? main->name : "");
 		add_defaults(e, inner, below(e, pointer, span_of(key)), table, also);
+		add_defaults(e, inner, below(e, pointer, span_of(key)),
+			     brought_by(main, json_object_get(inner, main ? main->name : "")), also);
 	} else if (json_is_string(inner) && main) {
 		add_defaults(e, map, pointer, table, also);
+		add_defaults(e, map, pointer, brought_by(main, inner), also);
 	}
 	json_decref(also);
 }

@@ -3,6 +3,7 @@
 #include "config/load.h"
 
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* ---- the other files ------------------------------------------------------------------------------------- */
@@ -17,6 +18,13 @@ static bool find_variable(void *arg, struct span name, struct span *value)
 		return false;
 	*value = span_make(json_string_value(found), json_string_length(found));
 	return true;
+}
+
+static bool below(const char *path, const char *folder)
+{
+	size_t n = strlen(folder);
+
+	return strncmp(path, folder, n) == 0 && path[n] == '/';
 }
 
 /* The path is the bundle's own: findings outlive the site. */
@@ -36,11 +44,36 @@ static const struct span *find_mapping(void *arg, const char *name, const char *
 	return NULL;
 }
 
-static bool below(const char *path, const char *folder)
+static const struct span *bundle_file_in(const struct bundle *bundle, const char *folder, const char *name)
 {
-	size_t n = strlen(folder);
+	char path[PATH_MAX];
 
-	return strncmp(path, folder, n) == 0 && path[n] == '/';
+	if ((size_t)snprintf(path, sizeof path, "%s/%s", folder, name) >= sizeof path)
+		return NULL;
+	return bundle_find(bundle, path);
+}
+
+static bool find_file(void *arg, const char *folder, const char *name, const char **near)
+{
+	struct load *load = arg;
+	const struct bundle *bundle = load->bundle;
+	const char *names[256], *mapping;
+	size_t n = 0;
+
+	if (strcmp(folder, "mappings") == 0 && find_mapping(load, name, &mapping))
+		return true;
+	if (bundle_file_in(bundle, folder, name))
+		return true;
+	for (size_t i = 0; i < bundle->count && n < sizeof names / sizeof *names; i++)
+		if (below(bundle->files[i].path, folder))
+			names[n++] = bundle->files[i].path + strlen(folder) + 1;
+	*near = nearest_name(span_of(name), names, n);
+	return false;
+}
+
+const struct span *site_file(const struct site *site, const char *folder, const char *name)
+{
+	return bundle_file_in(site->bundle, folder, name);
 }
 
 static bool is_yaml(const char *path)
@@ -99,6 +132,7 @@ static void list_names(struct load *load)
 			load->mappings[load->mappings_count++] = bundle->files[i].path + strlen("mappings/");
 	}
 	load->options.mappings = load->mappings;
+	load->options.file = find_file;
 	load->options.mappings_count = load->mappings_count;
 }
 

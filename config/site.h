@@ -32,10 +32,11 @@ struct bundle {
 #define BUNDLE_BYTES_MAX (16u * 1024 * 1024)
 #define BUNDLE_FILES_MAX 4096
 
-/* Reads the configuration files of a directory: site.yaml and the folders of DESIGN (*.yaml *.yml *.jq *.json *.xsl
- * *.csv; not tests/, not run/), at most BUNDLE_BYTES_MAX and BUNDLE_FILES_MAX together; nothing that a symbolic link
- * leads to outside of it. The contracts that ship (config_shipped) are added as canonical/… where the site has none of
- * that name, so that a revision means the same after an upgrade. The values of ${VAR} come from
+/* Reads the configuration files of a directory: site.yaml and the folders and endings that bundle.c lists (not tests/,
+ * not run/), at most BUNDLE_BYTES_MAX and BUNDLE_FILES_MAX together; nothing that a symbolic link leads to outside of
+ * it. What ships (config_shipped) is added where the site has no file of that name, so that a revision means the same
+ * after an upgrade: all contracts as canonical/…; mappings and grammars (mappings/…, edi/…) that are named in the
+ * site's YAML, or in one of these. The values of ${VAR} come from
  * environments/<environment>.yaml, then from this process' environment. `environment` NULL or "": none.
  * NULL: FATAL `site.missing`, `site.unreadable`, `site.too-large`, `site.environment`. */
 struct bundle *bundle_read_new(const char *directory, const char *environment, struct error *);
@@ -214,6 +215,8 @@ void site_secrets(const struct site *, void (*each)(void *arg, const char *name)
 const struct lookup_table *site_table(const struct site *, const char *name, struct error *);
 /* The same of a text by itself, by the ending of its name; rows and lines are the caller's. -1: findings say why. */
 int lookup_table_read(struct arena *, struct findings *, const char *path, struct span text, struct lookup_table *);
+/* The text of FOLDER/NAME in the site, as steps name it: a layout, a grammar, an XSLT program. NULL: not there. */
+const struct span *site_file(const struct site *, const char *folder, const char *name);
 /* Calls back for every expression of the site's flows that is no template's; mapping: it is a file of mappings/. */
 void site_expressions(const struct site *, void (*each)(void *arg, struct expression *, bool mapping), void *arg);
 /* The flow that a queue belongs to, "in.orders/collect", and which of its segments; NULL: none. */

@@ -47,10 +47,15 @@ static struct chain_step *steps_of(struct arena *arena, const struct step *from,
 	return steps;
 }
 
+static const struct span *file_of(void *site, const char *folder, const char *name)
+{
+	return site_file(site, folder, name);
+}
+
 struct chain *chain_of_flow_new(const struct site *site, const struct flow *flow, size_t number, struct error *error)
 {
 	struct transformer_context context = {
-		.site = (void *)(uintptr_t)site, .contract = contract_of, .table = table_of};
+		.site = (void *)(uintptr_t)site, .contract = contract_of, .table = table_of, .file = file_of};
 	struct chain_limits limits = {
 		.tree_max = (size_t)site->limits.tree_max,
 		.step = {.time_ms = site->limits.step_time_ms, .memory = (size_t)site->limits.step_memory}};

@@ -1,14 +1,25 @@
-/* decode: bytes to trees, in one of the formats below. */
+/* decode: bytes to trees, in one of the formats below, each of which has its own options. */
 #include "config.h"
 #include "transformers/transformers.h"
 
-#include <strings.h>
+#include <stdlib.h>
 
-#include "transformers/edi.h"
 #include "transformers/format.h"
 
 static const struct decode_format *const formats[] = {&decode_x12, &decode_edifact, &decode_tradacoms, &decode_json,
 						      &decode_json_lines}; /* in the order of the option's range */
+
+struct decode_settings {
+	int format;
+	void *of_format; /* what its options say */
+};
+
+static const struct option_more *more(int word)
+{
+	const struct decode_format *format = formats[word];
+
+	return format->more.table ? &format->more : NULL;
+}
 
 static const struct option options[] = {
 	{.name = "format",
@@ -16,35 +27,54 @@ static const struct option options[] = {
 	 .offset = offsetof(struct decode_settings, format),
 	 .range = "x12|edifact|tradacoms|json|json-lines",
 	 .flags = OPTION_REQUIRED | OPTION_MAIN,
-	 .help = "what the bytes are"},
-	{.name = "charset",
-	 .type = OPTION_TEXT,
-	 .offset = offsetof(struct decode_settings, charset),
-	 .help = "x12, edifact, tradacoms: the character set of the bytes, whatever the header says: UTF-8, or one "
-		 "with a "
-		 "byte for each character, such as ISO-8859-1 or CP1252"},
+	 .help = "what the bytes are; each format has further keys",
+	 .more = more,
+	 .more_offset = offsetof(struct decode_settings, of_format)},
 	OPTION_END,
 };
 
-static int run(void *self, struct item *item, struct out *out, struct error *error)
-{
-	const struct decode_settings *settings = self;
+struct decode {
+	const struct decode_format *format;
+	void *self;
+};
 
-	return formats[settings->format]->run(settings, item, out, error);
-}
-
-static int check(const void *self, const struct transformer_context *context, struct place place,
+static int check(const void *of, const struct transformer_context *context, struct place place,
 		 struct findings *findings)
 {
-	const struct decode_settings *settings = self;
-	struct edi_charset charset;
+	const struct decode_settings *settings = of;
+	const struct decode_format *format = formats[settings->format];
 
-	if (!settings->charset || !strcasecmp(settings->charset, "UTF-8") ||
-	    !edi_charset_make(&charset, settings->charset))
-		return 0;
-	finding_add(findings, place, SEVERITY_ERROR, "decode.charset",
-		    "`%s` is no character set that is known here and has a byte for each character", settings->charset);
-	return -1;
+	return format->check ? format->check(settings->of_format, context, place, findings) : 0;
+}
+
+static void *open_decode(const void *of, const struct transformer_context *context, struct error *error)
+{
+	const struct decode_settings *settings = of;
+	const struct decode_format *format = formats[settings->format];
+	struct decode *decode;
+	void *self = format->open ? format->open(settings->of_format, context, error) : settings->of_format;
+
+	if (!self && format->open)
+		return NULL;
+	decode = mem_alloc(sizeof *decode);
+	*decode = (struct decode){format, self};
+	return decode;
+}
+
+static void close_decode(void *self)
+{
+	struct decode *decode = self;
+
+	if (decode->format->open && decode->format->close)
+		decode->format->close(decode->self);
+	free(decode);
+}
+
+static int run(void *self, struct item *item, struct out *out, struct error *error)
+{
+	const struct decode *decode = self;
+
+	return decode->format->run(decode->self, item, out, error);
 }
 
 const struct transformer_ops decode_transformer = {
@@ -55,5 +85,7 @@ const struct transformer_ops decode_transformer = {
 	.takes = FORM_BYTES,
 	.gives = FORM_TREE,
 	.check = check,
+	.open = open_decode,
+	.close = close_decode,
 	.run = run,
 };

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <strings.h>
 
+#include "transformers/edi_decode.h"
 #include "transformers/format.h"
 
 #define UNA_LENGTH 9
@@ -329,9 +330,15 @@ const struct edi_dialect edi_edifact = {
 	.put_open = edifact_put_open,
 };
 
-static int run(const struct decode_settings *settings, struct item *item, struct out *out, struct error *error)
+static int run(void *self, struct item *item, struct out *out, struct error *error)
 {
-	return edi_read(&edi_edifact, settings->charset, item, out, error);
+	return edi_run(&edi_edifact, self, item, out, error);
 }
 
-const struct decode_format decode_edifact = {"edifact", "EDIFACT interchanges, a message each", run};
+const struct decode_format decode_edifact = {
+	.name = "edifact",
+	.help = "EDIFACT interchanges, a message each",
+	.more = EDI_DECODE_MORE,
+	.check = edi_check,
+	.run = run,
+};

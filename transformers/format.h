@@ -5,16 +5,16 @@
 
 #include "base/transformer.h"
 
-struct decode_settings {
-	int format;
-	/* x12, edifact, tradacoms */
-	const char *charset;
-};
-
 struct decode_format {
-	const char *name, *help;
+	const char *name, *help; /* help: "ASC X12 interchanges, a transaction set each" */
+	struct option_more more; /* its options and the struct that they fill, which `self` below is; none: NULL, 0 */
+	/* What the option table cannot check, offline. NULL: nothing. */
+	int (*check)(const void *settings, const struct transformer_context *, struct place, struct findings *);
+	/* Makes it ready in a transform process; NULL: the settings are used as they are. */
+	void *(*open)(const void *settings, const struct transformer_context *, struct error *);
+	void (*close)(void *self);
 	/* Emits one item for each part, rejects what is broken alone. REJECT: the whole document. */
-	int (*run)(const struct decode_settings *, struct item *, struct out *, struct error *);
+	int (*run)(void *self, struct item *, struct out *, struct error *);
 };
 
 extern const struct decode_format decode_x12, decode_edifact, decode_tradacoms, decode_json, decode_json_lines;

@@ -7,7 +7,7 @@
 #include "base/tree.h"
 #include "transformers/window.h"
 
-static int run_document(const struct decode_settings *settings, struct item *item, struct out *out, struct error *error)
+static int run_document(void *self, struct item *item, struct out *out, struct error *error)
 {
 	struct item *decoded;
 	struct span text;
@@ -30,7 +30,7 @@ static int run_document(const struct decode_settings *settings, struct item *ite
 	return out_emit(out, decoded, error);
 }
 
-const struct decode_format decode_json = {"json", "One JSON document", run_document};
+const struct decode_format decode_json = {.name = "json", .help = "One JSON document", .run = run_document};
 
 /* ---- a document a line */
 struct lines {
@@ -108,7 +108,7 @@ static bool is_blank(struct span line)
 	return true;
 }
 
-static int run_lines(const struct decode_settings *settings, struct item *item, struct out *out, struct error *error)
+static int run_lines(void *self, struct item *item, struct out *out, struct error *error)
 {
 	struct lines lines = {.whole = item, .out = out, .max = out_tree_max(out)};
 	int failed = 0;
@@ -135,4 +135,5 @@ static int run_lines(const struct decode_settings *settings, struct item *item, 
 	return failed;
 }
 
-const struct decode_format decode_json_lines = {"json-lines", "A JSON document a line", run_lines};
+const struct decode_format decode_json_lines = {
+	.name = "json-lines", .help = "A JSON document a line", .run = run_lines};

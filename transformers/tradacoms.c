@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 
+#include "transformers/edi_decode.h"
 #include "transformers/format.h"
 
 /* ---- the header */
@@ -243,9 +244,15 @@ const struct edi_dialect edi_tradacoms = {
 	.put_open = put_open,
 };
 
-static int run(const struct decode_settings *settings, struct item *item, struct out *out, struct error *error)
+static int run(void *self, struct item *item, struct out *out, struct error *error)
 {
-	return edi_read(&edi_tradacoms, settings->charset, item, out, error);
+	return edi_run(&edi_tradacoms, self, item, out, error);
 }
 
-const struct decode_format decode_tradacoms = {"tradacoms", "TRADACOMS transmissions, a message each", run};
+const struct decode_format decode_tradacoms = {
+	.name = "tradacoms",
+	.help = "TRADACOMS transmissions, a message each",
+	.more = EDI_DECODE_MORE,
+	.check = edi_check,
+	.run = run,
+};

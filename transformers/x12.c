@@ -4,6 +4,7 @@
 
 #include <ctype.h>
 
+#include "transformers/edi_decode.h"
 #include "transformers/format.h"
 
 #define ISA_LENGTH 106
@@ -196,9 +197,15 @@ const struct edi_dialect edi_x12 = {
 	.put_open = x12_put_open,
 };
 
-static int run(const struct decode_settings *settings, struct item *item, struct out *out, struct error *error)
+static int run(void *self, struct item *item, struct out *out, struct error *error)
 {
-	return edi_read(&edi_x12, settings->charset, item, out, error);
+	return edi_run(&edi_x12, self, item, out, error);
 }
 
-const struct decode_format decode_x12 = {"x12", "ASC X12 interchanges, a transaction set each", run};
+const struct decode_format decode_x12 = {
+	.name = "x12",
+	.help = "ASC X12 interchanges, a transaction set each",
+	.more = EDI_DECODE_MORE,
+	.check = edi_check,
+	.run = run,
+};

@@ -28,35 +28,106 @@ struct settings {
 };
 
 static const struct option inner_options[] = {
-	{"wait", OPTION_DURATION, offsetof(struct inner, wait), .fallback = "5s", .range = "1s..1h",
+	{.name = "wait",
+	 .type = OPTION_DURATION,
+	 .offset = offsetof(struct inner, wait),
+	 .fallback = "5s",
+	 .range = "1s..1h",
 	 .help = "How long"},
-	{"label", OPTION_TEXT, offsetof(struct inner, label), .flags = OPTION_REQUIRED, .help = "What it is called"},
+	{.name = "label",
+	 .type = OPTION_TEXT,
+	 .offset = offsetof(struct inner, label),
+	 .flags = OPTION_REQUIRED,
+	 .help = "What it is called"},
 	OPTION_END,
 };
 
 #define AT(field) offsetof(struct settings, field)
 static const struct option options[] = {
-	{"kind", OPTION_ENUM, AT(kind), .fallback = "second", .range = "first|second|third", .flags = OPTION_MAIN},
-	{"text", OPTION_TEXT, AT(text), .fallback = "hello"},
-	{"secret", OPTION_SECRET, AT(secret), .flags = 0},
-	{"count", OPTION_INT, AT(count), .fallback = "7", .range = "-5..100"},
-	{"wait", OPTION_DURATION, AT(wait), .fallback = "1h30m"},
-	{"size", OPTION_SIZE, AT(size), .fallback = "64KiB", .range = "1KB..1GiB"},
-	{"flag", OPTION_BOOL, AT(flag), .fallback = "yes"},
-	{"when", OPTION_EXPRESSION, AT(when), .flags = 0},
-	{"mapping", OPTION_MAPPING, AT(mapping), .flags = 0},
-	{"by", OPTION_EXPRESSIONS, AT(by), .fallback = ".id"},
-	{"path", OPTION_TEMPLATE, AT(path), .flags = 0},
-	{"headers", OPTION_TEMPLATES, AT(headers), .flags = 0},
-	{"names", OPTION_TEXTS, AT(names), .flags = 0},
-	{"inner", OPTION_TABLE, AT(inner), .table = inner_options},
-	{"node", OPTION_NODE, AT(node), .flags = 0},
+	{.name = "kind",
+	 .type = OPTION_ENUM,
+	 .offset = AT(kind),
+	 .fallback = "second",
+	 .range = "first|second|third",
+	 .flags = OPTION_MAIN},
+	{.name = "text", .type = OPTION_TEXT, .offset = AT(text), .fallback = "hello"},
+	{.name = "secret", .type = OPTION_SECRET, .offset = AT(secret), .flags = 0},
+	{.name = "count", .type = OPTION_INT, .offset = AT(count), .fallback = "7", .range = "-5..100"},
+	{.name = "wait", .type = OPTION_DURATION, .offset = AT(wait), .fallback = "1h30m"},
+	{.name = "size", .type = OPTION_SIZE, .offset = AT(size), .fallback = "64KiB", .range = "1KB..1GiB"},
+	{.name = "flag", .type = OPTION_BOOL, .offset = AT(flag), .fallback = "yes"},
+	{.name = "when", .type = OPTION_EXPRESSION, .offset = AT(when), .flags = 0},
+	{.name = "mapping", .type = OPTION_MAPPING, .offset = AT(mapping), .flags = 0},
+	{.name = "by", .type = OPTION_EXPRESSIONS, .offset = AT(by), .fallback = ".id"},
+	{.name = "path", .type = OPTION_TEMPLATE, .offset = AT(path), .flags = 0},
+	{.name = "headers", .type = OPTION_TEMPLATES, .offset = AT(headers), .flags = 0},
+	{.name = "names", .type = OPTION_TEXTS, .offset = AT(names), .flags = 0},
+	{.name = "inner", .type = OPTION_TABLE, .offset = AT(inner), .table = inner_options},
+	{.name = "node", .type = OPTION_NODE, .offset = AT(node), .flags = 0},
 	OPTION_END,
 };
 
 static const struct option strict_options[] = {
-	{"name", OPTION_TEXT, AT(text), .flags = OPTION_REQUIRED, .help = "What it is called"},
-	{"inner", OPTION_TABLE, AT(inner), .table = inner_options, .flags = OPTION_REQUIRED, .help = "The rest"},
+	{.name = "name",
+	 .type = OPTION_TEXT,
+	 .offset = AT(text),
+	 .flags = OPTION_REQUIRED,
+	 .help = "What it is called"},
+	{.name = "inner",
+	 .type = OPTION_TABLE,
+	 .offset = AT(inner),
+	 .table = inner_options,
+	 .flags = OPTION_REQUIRED,
+	 .help = "The rest"},
+	OPTION_END,
+};
+
+/* A word that brings keys of its own. */
+struct choice {
+	int format;
+	const char *own;
+	void *brought;
+};
+
+struct table_keys {
+	const char *separator, *layout;
+	struct text_list grammars;
+};
+
+static const struct option csv_options[] = {
+	{.name = "separator", .type = OPTION_TEXT, .offset = offsetof(struct table_keys, separator), .fallback = ","},
+	OPTION_END,
+};
+
+static const struct option fixed_options[] = {
+	{.name = "layout",
+	 .type = OPTION_FILE,
+	 .offset = offsetof(struct table_keys, layout),
+	 .range = "layouts",
+	 .flags = OPTION_REQUIRED,
+	 .help = "How its records look"},
+	{.name = "grammars", .type = OPTION_FILES, .offset = offsetof(struct table_keys, grammars), .range = "layouts"},
+	OPTION_END,
+};
+
+static const struct option_more *more(int word)
+{
+	static const struct option_more csv = {csv_options, sizeof(struct table_keys)},
+					fixed = {fixed_options, sizeof(struct table_keys)};
+
+	return word == 1 ? &csv : word == 2 ? &fixed : NULL;
+}
+
+static const struct option choice_options[] = {
+	{.name = "format",
+	 .type = OPTION_ENUM,
+	 .offset = offsetof(struct choice, format),
+	 .range = "json|csv|fixed",
+	 .fallback = "csv",
+	 .flags = OPTION_MAIN,
+	 .more = more,
+	 .more_offset = offsetof(struct choice, brought)},
+	{.name = "own", .type = OPTION_TEXT, .offset = offsetof(struct choice, own)},
 	OPTION_END,
 };
 
@@ -80,6 +151,13 @@ static const struct span *find_mapping(void *site, const char *name, const char 
 	return &f->mapping;
 }
 
+static bool find_file(void *site, const char *folder, const char *name, const char **near)
+{
+	assert_string_equal(folder, "layouts");
+	*near = "stock.yaml";
+	return !strcmp(name, "stock.yaml");
+}
+
 static int setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof *f);
@@ -87,7 +165,7 @@ static int setup(void **state)
 	f->arena = arena_new();
 	findings_init(&f->findings);
 	f->context = (struct option_context){
-		.arena = f->arena, .findings = &f->findings, .mapping = find_mapping, .site = f};
+		.arena = f->arena, .findings = &f->findings, .mapping = find_mapping, .site = f, .file = find_file};
 	*state = f;
 	return 0;
 }
@@ -376,6 +454,70 @@ static void all_mistakes_are_told_in_one_pass(void **state)
 	assert_int_equal(f->findings.count, 4);
 }
 
+static int fill_choice(struct fixture *f, const struct node *node, struct choice *choice)
+{
+	*choice = (struct choice){0};
+	f->findings.count = f->findings.errors = 0;
+	return option_fill(&f->context, node, choice_options, NULL, choice);
+}
+
+static void a_word_brings_keys_of_its_own(void **state)
+{
+	struct fixture *f = *state;
+	struct choice choice;
+	const void *brought;
+	const struct table_keys *keys;
+	struct node *node = map(f, map(f, NULL, "format", scalar(f, "csv")), "separator", scalar(f, ";"));
+
+	assert_int_equal(fill_choice(f, map(f, node, "own", scalar(f, "x")), &choice), 0);
+	assert_ptr_equal(option_more_of(choice_options, &choice, &brought), csv_options);
+	keys = brought;
+	assert_string_equal(keys->separator, ";");
+	assert_string_equal(choice.own, "x");
+	/* alone, and by default */
+	assert_int_equal(fill_choice(f, scalar(f, "csv"), &choice), 0);
+	keys = choice.brought;
+	assert_string_equal(keys->separator, ",");
+	assert_int_equal(fill_choice(f, map(f, NULL, "separator", scalar(f, "|")), &choice), 0);
+	keys = choice.brought;
+	assert_string_equal(keys->separator, "|");
+	/* a word that brings nothing */
+	assert_int_equal(fill_choice(f, scalar(f, "json"), &choice), 0);
+	assert_null(option_more_of(choice_options, &choice, &brought));
+}
+
+static void a_key_that_the_word_does_not_bring_is_unknown(void **state)
+{
+	struct fixture *f = *state;
+	struct choice choice;
+	struct node *node = map(f, map(f, NULL, "format", scalar(f, "json")), "separator", scalar(f, ";"));
+
+	assert_int_equal(fill_choice(f, node, &choice), -1);
+	assert_finding(f, "option.unknown", "unknown key `separator`; known here: format, own");
+	node = map(f, map(f, NULL, "format", scalar(f, "csv")), "seperator", scalar(f, ";"));
+	assert_int_equal(fill_choice(f, node, &choice), -1);
+	assert_finding(f, "option.unknown", "did you mean `separator`?");
+	assert_int_equal(fill_choice(f, scalar(f, "fixed"), &choice), -1);
+	assert_finding(f, "option.missing", "`layout` is missing");
+}
+
+static void a_file_that_is_not_there_is_told_with_the_nearest_name(void **state)
+{
+	struct fixture *f = *state;
+	struct choice choice;
+	const struct table_keys *keys;
+	struct node *node = map(f, map(f, NULL, "format", scalar(f, "fixed")), "layout", scalar(f, "stock.yaml"));
+
+	assert_int_equal(fill_choice(f, map(f, node, "grammars", scalar(f, "stock.yaml")), &choice), 0);
+	keys = choice.brought;
+	assert_string_equal(keys->layout, "stock.yaml");
+	assert_int_equal(keys->grammars.count, 1);
+	assert_string_equal(keys->grammars.items[0], "stock.yaml");
+	node = map(f, map(f, NULL, "format", scalar(f, "fixed")), "layout", scalar(f, "stok.yaml"));
+	assert_int_equal(fill_choice(f, node, &choice), -1);
+	assert_finding(f, "option.file", "there is no layouts/stok.yaml; did you mean `stock.yaml`?");
+}
+
 #define OPTION_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -393,6 +535,9 @@ int main(void)
 		OPTION_TEST(a_secret_in_the_wrong_place_is_never_shown),
 		OPTION_TEST(a_zero_character_and_long_values_are_told_in_one_line),
 		OPTION_TEST(all_mistakes_are_told_in_one_pass),
+		OPTION_TEST(a_word_brings_keys_of_its_own),
+		OPTION_TEST(a_key_that_the_word_does_not_bring_is_unknown),
+		OPTION_TEST(a_file_that_is_not_there_is_told_with_the_nearest_name),
 	};
 
 	return cmocka_run_group_tests_name("option", tests, NULL, NULL);

@@ -201,6 +201,35 @@ static void the_topology_has_a_queue_for_each_flow_and_each_sink(void **state)
 	topology_free(topology);
 }
 
+static bool has(const char *path)
+{
+	return bundle_find(bundle, path) != NULL;
+}
+
+/* What ships comes into the bundle when it is named, with what it names itself, and not in place of the site's own. */
+static void what_ships_is_taken_by_its_name(void **state)
+{
+	char *shipped = support_path(directory, "shipped");
+
+	file("shipped/edi/base.yaml", "segments: {}\n");
+	file("shipped/edi/orders.yaml", "extends: base.yaml\n");
+	file("shipped/edi/other.yaml", "\n");
+	file("shipped/mappings/orders.jq", ".\n");
+	file("shipped/mappings/ours.jq", ".shipped\n");
+	file("mappings/ours.jq", ".ours\n");
+	file("site.yaml", SITE);
+	file("flows/in.yaml", "# orders.yaml, orders.jq and ours.jq\n" IN);
+	setenv("FERRULE_DATA", shipped, 1);
+	read_bundle("");
+	unsetenv("FERRULE_DATA");
+	free(shipped);
+	assert_true(has("edi/orders.yaml"));
+	assert_true(has("edi/base.yaml"));
+	assert_false(has("edi/other.yaml"));
+	assert_true(has("mappings/orders.jq"));
+	assert_true(span_is(*bundle_find(bundle, "mappings/ours.jq"), ".ours\n"));
+}
+
 static void a_bundle_read_back_from_its_bytes_is_the_same_revision(void **state)
 {
 	struct bundle *again;
@@ -444,6 +473,7 @@ int main(void)
 						tear_down),
 		cmocka_unit_test_setup_teardown(the_topology_has_a_queue_for_each_flow_and_each_sink, set_up,
 						tear_down),
+		cmocka_unit_test_setup_teardown(what_ships_is_taken_by_its_name, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_bundle_read_back_from_its_bytes_is_the_same_revision, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(a_revision_changes_with_a_text_a_variable_or_the_environment, set_up,
