@@ -194,7 +194,7 @@ void load_tables(struct load *); /* only which there are */
 void tables_check(const struct load *, bool whole, struct findings *);
 void tables_free(struct load *);
 /* Marks it as used; false, with a finding, when there is none of that name. */
-bool table_known(struct load *, const char *name, struct place);
+bool table_use(struct load *, const char *name); /* a step names it; false: it is not there */
 
 /* Snippets. */
 void load_snippets(struct load *);

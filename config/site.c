@@ -62,7 +62,7 @@ static bool find_file(void *arg, const char *folder, const char *name, const cha
 
 	if (strcmp(folder, "mappings") == 0 && find_mapping(load, name, &mapping))
 		return true;
-	if (bundle_file_in(bundle, folder, name))
+	if (strcmp(folder, "tables") == 0 ? table_use(load, name) : bundle_file_in(bundle, folder, name) != NULL)
 		return true;
 	for (size_t i = 0; i < bundle->count && n < sizeof names / sizeof *names; i++)
 		if (below(bundle->files[i].path, folder))

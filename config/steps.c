@@ -175,19 +175,6 @@ static bool known_contract(struct load *load, const struct step *step, const str
 	return false;
 }
 
-/* So is one of that name a table's. */
-static bool known_table(struct load *load, const struct step *step, const struct option *table)
-{
-	const struct option *option = option_named(table, "table");
-	const struct node *node = step->node->type == NODE_MAP ? node_find(step->node, "table") : step->node;
-	const char *name;
-
-	if (!option || option->type != OPTION_TEXT)
-		return true;
-	name = *(const char *const *)((const char *)step->settings + option->offset);
-	return !name || table_known(load, name, node ? node->place : step->place);
-}
-
 /* ---- branches -------------------------------------------------------------------------------------------- */
 struct branch_settings {
 	const char *publish;
@@ -369,8 +356,7 @@ static void load_step(struct building *b, struct row *row, const struct node *it
 	step.settings = load_fill(load, settings, choice->options, NULL, choice->size);
 	load_branches(b, &step);
 	load_on_reject(b, &step, on_reject);
-	if (!step.settings || !known_contract(load, &step, choice->options) ||
-	    !known_table(load, &step, choice->options))
+	if (!step.settings || !known_contract(load, &step, choice->options))
 		return;
 	row->steps = mem_grow(row->steps, &row->capacity, row->count + 1, sizeof *row->steps);
 	row->steps[row->count++] = step;

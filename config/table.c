@@ -349,20 +349,11 @@ static struct site_table *find(const struct load *load, const char *name)
 	return NULL;
 }
 
-bool table_known(struct load *load, const char *name, struct place place)
+bool table_use(struct load *load, const char *name)
 {
 	struct site_table *table = find(load, name);
-	const char **names, *near;
 
-	if (table)
-		return table->used = true;
-	names = arena_alloc(load->arena, (load->tables_count + 1) * sizeof *names);
-	for (size_t i = 0; i < load->tables_count; i++)
-		names[i] = load->tables[i].name;
-	near = nearest_name(span_of(name), names, load->tables_count);
-	load_error(load, place, "table.unknown", "there is no tables/%.64s%s%s%s", name, near ? "; did you mean `" : "",
-		   near ? near : "", near ? "`?" : "");
-	return false;
+	return table && (table->used = true);
 }
 
 const struct lookup_table *site_table(const struct site *site, const char *name, struct error *error)

@@ -29,7 +29,8 @@ struct enrich {
 
 static const struct option options[] = {
 	{.name = "table",
-	 .type = OPTION_TEXT,
+	 .type = OPTION_FILE,
+	 .range = "tables",
 	 .offset = offsetof(struct enrich_settings, table),
 	 .flags = OPTION_MAIN,
 	 .help = "a file of tables/: prices.csv, partners.yaml, codes.json"},
