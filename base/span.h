@@ -35,6 +35,14 @@ static inline bool span_is(struct span a, const char *text)
 	return span_equal(a, span_of(text));
 }
 
+/* "orders.yaml" ends in ".yaml"; ".yaml" alone does not. */
+static inline bool span_ends(struct span a, const char *ending)
+{
+	size_t n = strlen(ending);
+
+	return a.len > n && memcmp(a.data + a.len - n, ending, n) == 0;
+}
+
 static inline bool span_starts(struct span a, const char *prefix)
 {
 	size_t n = strlen(prefix);

@@ -121,13 +121,6 @@ static void read_uses(struct against *a, const char *path, struct span text, str
 	findings_free(&unused);
 }
 
-static bool is_yaml(const char *path)
-{
-	size_t n = strlen(path);
-
-	return n > 5 && (strcmp(path + n - 5, ".yaml") == 0 || strcmp(path + n - 4, ".yml") == 0);
-}
-
 static int read_revision(struct against *a, struct use **uses, struct error *error)
 {
 	static const char *const words[] = {"ls-tree", "-r",        "-z",    "--name-only", NULL,
@@ -144,7 +137,7 @@ static int read_revision(struct against *a, struct use **uses, struct error *err
 	for (size_t at = 0; !code && at < list.len; at += strlen(list.data + at) + 1) {
 		const char *path = arena_strdup(a->arena, list.data + at), *name = name_of(a->arena, path);
 
-		if (!name && !is_yaml(path))
+		if (!name && !yaml_is_file(path))
 			continue;
 		code = read_then(a, path, &text, error);
 		if (!code && name)

@@ -295,13 +295,6 @@ static json_t *rows_new(const char *path, struct span text, struct error *error)
 	return entries;
 }
 
-static bool ends_with(const char *name, const char *ending)
-{
-	size_t n = strlen(name), m = strlen(ending);
-
-	return n > m && !strcmp(name + n - m, ending);
-}
-
 static int write_entries(const struct arguments *arguments, struct session *session, const json_t *entries,
 			 struct error *error)
 {
@@ -334,7 +327,8 @@ static int import(const struct arguments *arguments, struct session *session)
 	buf_init(&text, FILE_MAX);
 	buf_text(&text, "");
 	if (!read_file(path, &text, &error))
-		entries = ends_with(path, ".csv") || ends_with(path, ".json") || ends_with(path, ".yaml")
+		entries = span_ends(span_of(path), ".csv") || span_ends(span_of(path), ".json") ||
+				  span_ends(span_of(path), ".yaml")
 				  ? rows_new(path, buf_view(&text), &error)
 				  : lines_new(buf_view(&text), &error);
 	buf_free(&text);

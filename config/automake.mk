@@ -41,6 +41,7 @@ config_libconfig_a_SOURCES = \
   %D%/table.c \
   %D%/topology.c \
   %D%/trial.c %D%/trial.h %D%/trial_private.h \
+  %D%/trial_check.c \
   %D%/trial_files.c \
   %D%/yaml.c %D%/yaml.h \
   %D%/yaml_variables.c %D%/yaml_place.c

@@ -35,17 +35,10 @@ struct reading {
 };
 
 /* ---- reading --------------------------------------------------------------------------------------------- */
-static bool ends_with(const char *name, const char *ending)
-{
-	size_t n = strlen(name), m = strlen(ending);
-
-	return n > m && strcmp(name + n - m, ending) == 0;
-}
-
 static bool wanted(const char *name)
 {
 	for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
-		if (ends_with(name, endings[i]))
+		if (span_ends(span_of(name), endings[i]))
 			return true;
 	}
 	return false;
@@ -230,18 +223,13 @@ const struct span *bundle_find(const struct bundle *bundle, const char *path)
 	return NULL;
 }
 
-static bool is_yaml(const char *path)
-{
-	return ends_with(path, ".yaml") || ends_with(path, ".yml");
-}
-
 /* The site's YAML, or a file that came by its name, says this name. */
 static bool is_named(const struct bundle *bundle, const char *name)
 {
 	for (size_t i = 0; i < bundle->count; i++) {
 		const struct bundle_file *file = &bundle->files[i];
 
-		if (is_yaml(file->path) && memmem(file->text.data, file->text.len, name, strlen(name)))
+		if (yaml_is_file(file->path) && memmem(file->text.data, file->text.len, name, strlen(name)))
 			return true;
 	}
 	return false;
@@ -333,7 +321,7 @@ static int find_environment(const struct bundle *bundle, const struct span **tex
 	for (size_t i = 0; i < bundle->count && count < sizeof names / sizeof *names; i++) {
 		const char *file = bundle->files[i].path;
 
-		if (strncmp(file, "environments/", 13) == 0 && ends_with(file, ".yaml"))
+		if (strncmp(file, "environments/", 13) == 0 && span_ends(span_of(file), ".yaml"))
 			names[count++] = arena_printf(bundle->arena, "%.*s", (int)strlen(file) - 18, file + 13);
 	}
 	snprintf(path, PATH_MAX, "environments/%s.yaml", bundle->environment);
@@ -365,7 +353,7 @@ static int find_variables(struct bundle *bundle, struct error *error)
 	for (size_t i = 0; i < bundle->count; i++) {
 		const struct bundle_file *file = &bundle->files[i];
 
-		if (is_yaml(file->path) && strncmp(file->path, "environments/", 13) != 0)
+		if (yaml_is_file(file->path) && strncmp(file->path, "environments/", 13) != 0)
 			yaml_variables_each(file->text, look_up, &v);
 	}
 	return 0;

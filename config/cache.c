@@ -1,9 +1,10 @@
 /* What a check said, kept for the next one. See site.h.
  *
  * Reading a site takes milliseconds, compiling its expressions takes seconds: so the site is always read, and only what
- * site_check would say is taken from DATA/check/. The key is made of everything that it looks at: the revision, this
- * program, and which secrets and runbooks are there. One file for each environment, replaced by renaming; whatever is
- * wrong with it, the check is made anew and says the same. */
+ * site_check and the tests would say is taken from DATA/check/. The key is made of everything that is looked at: the
+ * revision, this program, the tests, and which secrets and runbooks are there; which files the tests ask for is kept
+ * beside it. One file for each environment, replaced by renaming; whatever is wrong with it, the check is made anew and
+ * says the same. */
 #include "config.h"
 #include "config/load.h"
 
@@ -16,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/secret.h"
+#include "config/trial.h"
 
 #define FILE_MAX (16u * 1024 * 1024)
 
@@ -60,7 +62,8 @@ static void add_program(struct facts *facts)
 }
 
 /* What was found while the site was read belongs to it as well: check says less of a site that could not be read. */
-static void key_of(const struct site *site, const struct findings *findings, char hex[ID_TEXT])
+static void key_of(const struct site *site, const struct trials_checked *trials, const struct findings *findings,
+		   char hex[ID_TEXT])
 {
 	struct facts facts = {.site = site};
 	struct span parts[2];
@@ -80,6 +83,7 @@ static void key_of(const struct site *site, const struct findings *findings, cha
 	}
 	for (size_t i = 0; i < site->systems_count; i++)
 		add_path(&facts, site->systems[i].runbook);
+	trials_check_note(trials, &facts.text);
 	parts[0] = span_of(site->revision);
 	parts[1] = buf_view(&facts.text);
 	id = id_of(parts, 2);
@@ -140,11 +144,12 @@ static bool restore_one(const json_t *item, struct findings *findings)
 }
 
 /* True when the file is what this key's check said; the findings are replaced by its. */
-static bool restore(const char *path, const char *key, struct findings *findings)
+static bool restore(const char *path, const char *key, const char *directory, struct findings *findings)
 {
 	json_t *all = json_load_file(path, 0, NULL), *list = json_object_get(all, "findings"), *item;
 	const char *stored = json_string_value(json_object_get(all, "key"));
-	bool good = stored && strcmp(stored, key) == 0 && json_is_array(list);
+	bool good = stored && strcmp(stored, key) == 0 && json_is_array(list) &&
+		    trials_check_same(directory, json_object_get(all, "asked"));
 	struct findings restored;
 	size_t i;
 
@@ -163,9 +168,9 @@ static bool restore(const char *path, const char *key, struct findings *findings
 	return good;
 }
 
-static void keep(const char *path, const char *key, const struct findings *findings)
+static void keep(const char *path, const char *key, json_t *asked, const struct findings *findings)
 {
-	json_t *all = json_pack("{s:s, s:o}", "key", key, "findings", report_json_new(findings));
+	json_t *all = json_pack("{s:s, s:O, s:o}", "key", key, "asked", asked, "findings", report_json_new(findings));
 	char *other = mem_printf("%s.%ld", path, (long)getpid());
 
 	if (all && json_dump_file(all, other, JSON_COMPACT) == 0) {
@@ -183,19 +188,22 @@ int site_inspect_cached(const struct bundle *bundle, const struct registry *regi
 {
 	struct site *site = load_all(bundle, registry, directory, findings);
 	char folder[PATH_MAX], path[PATH_MAX + 80], key[ID_TEXT];
+	struct trials_checked trials;
 	bool writable, known = false;
 
+	trials_check_open(&trials, directory);
 	writable = findings->dropped == 0 && make_directory(site, folder, sizeof folder);
 	if (writable) {
-		key_of(site, findings, key);
+		key_of(site, &trials, findings, key);
 		name_file(site, folder, path, sizeof path);
-		known = !fresh && restore(path, key, findings);
+		known = !fresh && restore(path, key, site->directory, findings);
 	}
 	if (!known) {
-		inspect_rest(site, registry, findings);
+		inspect_rest(site, registry, &trials, findings);
 		if (writable && findings->dropped == 0)
-			keep(path, key, findings);
+			keep(path, key, trials.trials.asked, findings);
 	}
+	trials_check_close(&trials);
 	site_free(site);
 	return findings->errors > 0 ? -1 : 0;
 }

@@ -407,6 +407,24 @@ void places_resolve(const struct site *site, struct findings *findings)
 	}
 }
 
+/* A step checks its own expressions, and so does site_check: once is enough. The list is sorted. */
+static void drop_repeated(struct findings *findings)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < findings->count; i++) {
+		const struct finding *f = &findings->list[i], *last = kept > 0 ? &findings->list[kept - 1] : NULL;
+
+		if (last && last->place.line == f->place.line && last->place.column == f->place.column &&
+		    strcmp(last->code, f->code) == 0 && strcmp(last->text, f->text) == 0 &&
+		    strcmp(last->place.file ? last->place.file : "", f->place.file ? f->place.file : "") == 0)
+			findings->errors -= f->severity == SEVERITY_ERROR;
+		else
+			findings->list[kept++] = *f;
+	}
+	findings->count = kept;
+}
+
 void site_check(struct site *site, const struct registry *registry, struct findings *findings)
 {
 	struct checking checking = {.load = site->load, .findings = findings};
@@ -432,4 +450,6 @@ void site_check(struct site *site, const struct registry *registry, struct findi
 	check_secrets(site, findings);
 	places_resolve(site, findings);
 	snippet_findings_end(findings);
+	findings_sort(findings);
+	drop_repeated(findings);
 }

@@ -15,13 +15,6 @@ static bool below(const char *path, const char *folder)
 	return strncmp(path, folder, n) == 0 && path[n] == '/';
 }
 
-static bool is_yaml(const char *path)
-{
-	size_t n = strlen(path);
-
-	return (n > 5 && strcmp(path + n - 5, ".yaml") == 0) || (n > 4 && strcmp(path + n - 4, ".yml") == 0);
-}
-
 static void note_name(void *arg, struct span name, struct span fallback)
 {
 	char *key = mem_span_dup(name);
@@ -37,7 +30,7 @@ static json_t *asked_names_new(const struct bundle *bundle)
 	json_t *names = json_object();
 
 	for (size_t i = 0; i < bundle->count; i++) {
-		if (is_yaml(bundle->files[i].path) && !below(bundle->files[i].path, "environments"))
+		if (yaml_is_file(bundle->files[i].path) && !below(bundle->files[i].path, "environments"))
 			yaml_variables_each(bundle->files[i].text, note_name, names);
 	}
 	return names;
@@ -77,7 +70,7 @@ static const char *who_has(struct load *load, const char *one, const char *name)
 		struct findings unused;
 		bool has;
 
-		if (!below(file->path, "environments") || !is_yaml(file->path) || strcmp(file->path, one) == 0)
+		if (!below(file->path, "environments") || !yaml_is_file(file->path) || strcmp(file->path, one) == 0)
 			continue;
 		findings_init(&unused);
 		yaml_read(load->arena, &unused, file->path, file->text, NULL, &documents);
@@ -133,7 +126,7 @@ void load_environments(struct load *load)
 	for (size_t i = 0; i < load->bundle->count; i++) {
 		const struct bundle_file *file = &load->bundle->files[i];
 
-		if (below(file->path, "environments") && is_yaml(file->path))
+		if (below(file->path, "environments") && yaml_is_file(file->path))
 			load_environment(load, file, asked);
 	}
 	json_decref(asked);

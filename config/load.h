@@ -135,7 +135,8 @@ bool load_topic(struct load *, const char *flow, const char *topic, struct place
 void load_site_yaml(struct load *, const struct node *); /* NULL: the file says nothing */
 /* The two halves of site_inspect: reading (a site always comes of it), and all that only check looks at. */
 struct site *load_all(const struct bundle *, const struct registry *, const char *directory, struct findings *);
-void inspect_rest(struct site *, const struct registry *, struct findings *);
+struct trials_checked;
+void inspect_rest(struct site *, const struct registry *, struct trials_checked *, struct findings *);
 void places_resolve(const struct site *, struct findings *); /* of what was told of a byte in a value */
 void load_nothing(struct load *);                        /* what the rest needs when site.yaml is not readable */
 void load_contracts(struct load *);

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "config/trial.h"
+
 /* ---- the other files ------------------------------------------------------------------------------------- */
 static bool find_variable(void *arg, struct span name, struct span *value)
 {
@@ -76,13 +78,6 @@ const struct span *site_file(const struct site *site, const char *folder, const 
 	return bundle_file_in(site->bundle, folder, name);
 }
 
-static bool is_yaml(const char *path)
-{
-	size_t n = strlen(path);
-
-	return (n > 5 && strcmp(path + n - 5, ".yaml") == 0) || (n > 4 && strcmp(path + n - 4, ".yml") == 0);
-}
-
 static void each_document(struct load *load, const char *folder, const char *key,
 			  void (*read)(struct load *, const struct node *))
 {
@@ -90,7 +85,7 @@ static void each_document(struct load *load, const char *folder, const char *key
 		const struct bundle_file *file = &load->bundle->files[i];
 		struct yaml_documents documents;
 
-		if (!below(file->path, folder) || !is_yaml(file->path))
+		if (!below(file->path, folder) || !yaml_is_file(file->path))
 			continue;
 		if (yaml_read(load->arena, load->findings, file->path, file->text, &load->variables, &documents))
 			load->unread = true;
@@ -228,37 +223,25 @@ struct site *site_load_new(const struct bundle *bundle, const struct registry *r
 	return NULL;
 }
 
-/* A step checks its own expressions, and so does site_check: once is enough. The list is sorted. */
-static void drop_repeated(struct findings *findings)
+void inspect_rest(struct site *site, const struct registry *registry, struct trials_checked *trials,
+		  struct findings *findings)
 {
-	size_t kept = 0;
+	bool whole = findings->errors == 0;
 
-	for (size_t i = 0; i < findings->count; i++) {
-		const struct finding *f = &findings->list[i], *last = kept > 0 ? &findings->list[kept - 1] : NULL;
-
-		if (last && last->place.line == f->place.line && last->place.column == f->place.column &&
-		    strcmp(last->code, f->code) == 0 && strcmp(last->text, f->text) == 0 &&
-		    strcmp(last->place.file ? last->place.file : "", f->place.file ? f->place.file : "") == 0)
-			findings->errors -= f->severity == SEVERITY_ERROR;
-		else
-			findings->list[kept++] = *f;
-	}
-	findings->count = kept;
-}
-
-void inspect_rest(struct site *site, const struct registry *registry, struct findings *findings)
-{
 	site_check(site, registry, findings);
+	trials_check(trials, site, whole, findings);
 	findings_sort(findings);
-	drop_repeated(findings);
 }
 
 int site_inspect(const struct bundle *bundle, const struct registry *registry, const char *directory,
 		 struct findings *findings)
 {
 	struct site *site = load_all(bundle, registry, directory, findings);
+	struct trials_checked trials;
 
-	inspect_rest(site, registry, findings);
+	trials_check_open(&trials, directory);
+	inspect_rest(site, registry, &trials, findings);
+	trials_check_close(&trials);
 	site_free(site);
 	return findings->errors > 0 ? -1 : 0;
 }

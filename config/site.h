@@ -186,7 +186,7 @@ struct site {
 struct site *site_load_new(const struct bundle *, const struct registry *, const char *directory, struct findings *);
 void site_free(struct site *);
 /* What only check looks at: expressions and mappings compile, contracts are valid, secrets exist, topics have
- * publishers. */
+ * publishers. Sorts the findings; what two of its parts say alike is there once. */
 void site_check(struct site *, const struct registry *, struct findings *);
 /* The places of all findings stay good as long as the bundle.
  *

@@ -267,13 +267,6 @@ static void read_yaml(struct reading *r, const struct yaml_variables *variables,
 }
 
 /* ---- reading --------------------------------------------------------------------------------------------- */
-static bool ends_with(const char *name, const char *ending)
-{
-	size_t n = strlen(name), m = strlen(ending);
-
-	return n > m && strcmp(name + n - m, ending) == 0;
-}
-
 static void read_text(struct reading *r, const struct yaml_variables *variables, struct span text)
 {
 	const char *name = r->table->file;
@@ -285,9 +278,9 @@ static void read_text(struct reading *r, const struct yaml_variables *variables,
 			    TABLE_BYTES_MAX >> 20);
 	else if (!utf8_is_clean(text))
 		table_fault(r, 1, "table.encoding", "a table's file must be UTF-8 text");
-	else if (ends_with(name, ".csv"))
+	else if (span_ends(span_of(name), ".csv"))
 		read_csv(r, text);
-	else if (ends_with(name, ".json"))
+	else if (span_ends(span_of(name), ".json"))
 		read_json(r, text);
 	else
 		read_yaml(r, variables, text);

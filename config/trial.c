@@ -206,28 +206,21 @@ static json_t *scalar_new(const struct node *node)
 	return value;
 }
 
-json_t *trial_json_new(const struct node *node, struct findings *findings)
+json_t *trial_json_new(const struct node *node)
 {
-	json_t *value = NULL, *child;
+	json_t *value;
 
-	if (node->type == NODE_SCALAR) {
-		value = scalar_new(node);
-		if (!value)
-			finding_add(findings, node->place, SEVERITY_ERROR, "trial.json", "this is no valid text");
-		return value;
-	}
+	if (node->type == NODE_SCALAR)
+		return scalar_new(node);
 	value = node->type == NODE_MAP ? json_object() : json_array();
 	for (size_t i = 0; i < node->count; i++) {
 		char *key = node->type == NODE_MAP ? mem_span_dup(node->pairs[i].key.text) : NULL;
-		int failed;
 
-		child = trial_json_new(key ? node->pairs[i].value : node->items[i], findings);
-		failed = key ? json_object_set_new(value, key, child) : json_array_append_new(value, child);
+		if (key)
+			json_object_set_new(value, key, trial_json_new(node->pairs[i].value));
+		else
+			json_array_append_new(value, trial_json_new(node->items[i]));
 		free(key);
-		if (failed) {
-			json_decref(value);
-			return NULL;
-		}
 	}
 	return value;
 }
@@ -278,8 +271,15 @@ static int64_t time_of(struct trial_reading *r, const struct node *map, const ch
 	return fallback;
 }
 
-/* At most one of the three. */
-static struct trial_content content_of(struct trial_reading *r, const struct node *node, const char *file,
+static struct place place_of(const struct node *map, const char *key)
+{
+	const struct node *value = map->type == NODE_MAP ? node_find(map, key) : NULL;
+
+	return value ? value->place : map->place;
+}
+
+/* At most one of the three. A file with what is expected may be still to be written. */
+static struct trial_content content_of(struct trial_reading *r, const struct node *node, bool input, const char *file,
 				       const char *text, const struct node *json)
 {
 	struct trial_content content = {.file = file};
@@ -287,14 +287,14 @@ static struct trial_content content_of(struct trial_reading *r, const struct nod
 	if (text)
 		content.text = span_make(text, strlen(text));
 	if (json)
-		content.json = keep(r, trial_json_new(json, r->findings));
+		content.json = keep(r, trial_json_new(json));
 	if (!!file + !!text + !!json > 1)
 		trial_error(r, node->place, "trial.content", "one of the file, the text and the data, not several");
 	if (file && (*file == '/' || !strncmp(file, "../", 3) || strstr(file, "/../")))
-		trial_error(r, node->place, "trial.file", "`%s` is outside of the site: tests go where the site goes",
-			    file);
-	else if (file && !trial_file_exists(r, file) && !json)
-		trial_warning(r, node->place, "trial.file", "there is no file %s (paths start at the site)", file);
+		trial_error(r, place_of(node, "file"), "trial.file",
+			    "`%s` is outside of the site: tests go where the site goes", file);
+	else if (file && (!r->may_be_empty || input))
+		trial_check_file(r, file, place_of(node, "file"));
 	return content;
 }
 
@@ -307,7 +307,7 @@ static void read_input(struct trial_reading *r, struct trial *trial, const struc
 	if (fill(r, node, trial_input_options, &s))
 		return;
 	input->place = node->place;
-	input->content = content_of(r, node, s.file, s.text, s.json);
+	input->content = content_of(r, node, true, s.file, s.text, s.json);
 	if (!s.file && !s.text && !s.json)
 		trial_error(r, node->place, "trial.content", "the input needs one of: file, text, json");
 	input->name = s.name;
@@ -402,8 +402,8 @@ static void read_wanted(struct trial_reading *r, struct trial *trial, enum trial
 	wanted->facts = facts_of(r, kind, &s);
 	wanted->keys = texts_of(r, s.keys, "keys");
 	wanted->headers = texts_of(r, s.headers, "headers");
-	wanted->body = content_of(r, node, s.file, s.text, s.body);
-	wanted->has = s.has ? keep(r, trial_json_new(s.has, r->findings)) : NULL;
+	wanted->body = content_of(r, node, false, s.file, s.text, s.body);
+	wanted->has = s.has ? keep(r, trial_json_new(s.has)) : NULL;
 	wanted->where = s.where;
 	for (size_t i = 0; i < s.where.count; i++)
 		expression_check(s.where.items[i], r->findings);
@@ -427,6 +427,7 @@ static void read_number(struct trial_reading *r, struct trial *trial, enum trial
 			    trial_section_names[kind], text);
 	*wanted = (struct trial_wanted){.place = node->place, .kind = kind, .count = count};
 	wanted->facts = keep(r, json_object());
+	trial_check_wanted(r, trial, wanted);
 	trial->wanted_count++;
 	free(text);
 }
@@ -463,7 +464,7 @@ static void read_stores(struct trial_reading *r, struct trial *trial, const stru
 
 	if (!node)
 		return;
-	trial->stores = keep(r, trial_json_new(node, r->findings));
+	trial->stores = keep(r, trial_json_new(node));
 	if (trial->stores && !json_is_object(trial->stores))
 		trial_error(r, node->place, "trial.form", "`stores` is a map of tables to {KEY: value}");
 	json_object_foreach(trial->stores, table, rows) {

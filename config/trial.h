@@ -70,6 +70,7 @@ struct trial {
 struct trials {
 	struct arena *arena;
 	json_t *values; /* keeps what the tests borrow */
+	json_t *asked;  /* file of the site that a test names → 0, or why it cannot be read, as in errno */
 	struct trial *list;
 	size_t count, capacity;
 	struct trial_file {
@@ -85,7 +86,24 @@ struct trials {
  * -1: the folder cannot be read (FATAL `trial.unreadable`); no folder is no error. */
 int trials_read(struct trials *, const char *directory, const struct site *, bool may_be_empty, struct findings *,
 		struct error *);
-void trials_free(struct trials *); /* the places of all findings are good until then */
+/* Its two halves: the texts of the files, and their meaning. site NULL: names are not looked up. */
+int trials_open(struct trials *, const char *directory, struct error *);
+void trials_parse(struct trials *, const char *directory, const struct site *, bool may_be_empty, struct findings *);
+void trials_free(struct trials *); /* also of trials that could not be opened */
+
+/* ---- the tests as `check` looks at them ---------------------------------------------------------------------- */
+struct trials_checked {
+	struct trials trials;
+	struct error error; /* tests/ cannot be read: that is a finding */
+};
+void trials_check_open(struct trials_checked *, const char *directory);
+/* whole: the site has all that it should, so that a name that it does not have is a mistake. */
+void trials_check(struct trials_checked *, const struct site *, bool whole, struct findings *);
+/* What a finding about them depends on: appends their texts' digests; and, with what trials.asked was when they were
+ * checked, whether the files that they name are as they were. */
+void trials_check_note(const struct trials_checked *, struct buf *);
+bool trials_check_same(const char *directory, const json_t *asked);
+void trials_check_close(struct trials_checked *);
 
 /* The option tables, for the editors' schema: of a test, and of the items of its sections. `published: 3` and a list of
  * items are read by hand. */
@@ -94,7 +112,7 @@ extern const struct option *const trial_section_options[TRIAL_KINDS];
 extern const char *const trial_section_names[TRIAL_KINDS]; /* "published" … */
 
 /* A node as JSON: plain scalars that read as JSON's null, true, false or number are that, everything else is text. A
- * new reference; NULL with a finding when it cannot be. */
-json_t *trial_json_new(const struct node *, struct findings *);
+ * new reference. */
+json_t *trial_json_new(const struct node *);
 
 #endif

@@ -19,12 +19,23 @@
 
 /* ---- names that the site knows
  * --------------------------------------------------------------------------------------- */
-bool trial_file_exists(const struct trial_reading *r, const char *file)
+int trial_file_state(const char *directory, const char *file)
 {
 	char path[PATH_MAX];
 
-	snprintf(path, sizeof path, "%s/%s", r->directory, file);
-	return !access(path, R_OK);
+	snprintf(path, sizeof path, "%s/%s", directory, file);
+	return access(path, R_OK) ? errno : 0;
+}
+
+void trial_check_file(struct trial_reading *r, const char *file, struct place place)
+{
+	int state = trial_file_state(r->directory, file);
+
+	json_object_set_new(r->trials->asked, file, json_integer(state));
+	if (state == ENOENT || state == ENOTDIR)
+		trial_error(r, place, "trial.file", "there is no file %s (paths start at the site)", file);
+	else if (state)
+		trial_error(r, place, "trial.file", "%s cannot be read: %s", file, strerror(state));
 }
 
 static void unknown(struct trial_reading *r, struct place place, const char *what, const char *name,
@@ -32,6 +43,8 @@ static void unknown(struct trial_reading *r, struct place place, const char *wha
 {
 	const char *near = nearest_name(span_of(name), names, n);
 
+	if (!r->site)
+		return;
 	trial_error(r, place, "trial.unknown", "the site has no %s `%s`%s%s%s", what, name,
 		    near ? "; did you mean `" : "", near ? near : "", near ? "`?" : "");
 }
@@ -41,7 +54,7 @@ bool trial_check_flow(struct trial_reading *r, const char *name, struct place pl
 	const char *names[NAMES_MAX];
 	size_t n = 0;
 
-	if (site_flow(r->site, span_of(name)))
+	if (!r->site || site_flow(r->site, span_of(name)))
 		return true;
 	for (size_t i = 0; i < r->site->flows_count && n < NAMES_MAX; i++)
 		names[n++] = r->site->flows[i].name;
@@ -54,7 +67,7 @@ static void check_endpoint(struct trial_reading *r, struct place place, const ch
 	const char *names[NAMES_MAX];
 	size_t n = 0;
 
-	for (size_t i = 0; i < r->site->flows_count; i++) {
+	for (size_t i = 0; r->site && i < r->site->flows_count; i++) {
 		const struct flow *flow = &r->site->flows[i];
 
 		if (!flow->sink)
@@ -72,7 +85,7 @@ static void check_topic(struct trial_reading *r, struct place place, const char 
 	const char *names[NAMES_MAX];
 	size_t n = 0;
 
-	for (size_t i = 0; i < r->site->flows_count; i++)
+	for (size_t i = 0; r->site && i < r->site->flows_count; i++)
 		for (size_t k = 0; k < r->site->flows[i].publishes_count; k++) {
 			if (!strcmp(r->site->flows[i].publishes[k], name))
 				return;
@@ -80,6 +93,11 @@ static void check_topic(struct trial_reading *r, struct place place, const char 
 				names[n++] = r->site->flows[i].publishes[k];
 		}
 	unknown(r, place, "flow that publishes to", name, names, n);
+}
+
+static const struct flow *flow_of(const struct trial_reading *r, const struct trial *trial)
+{
+	return r->site && trial->flow ? site_flow(r->site, span_of(trial->flow)) : NULL;
 }
 
 static void check_source(struct trial_reading *r, const struct flow *flow, const struct trial_input *input)
@@ -97,7 +115,7 @@ static void check_source(struct trial_reading *r, const struct flow *flow, const
 
 void trial_check_input(struct trial_reading *r, const struct trial *trial, const struct trial_input *input)
 {
-	const struct flow *flow = trial->flow ? site_flow(r->site, span_of(trial->flow)) : NULL;
+	const struct flow *flow = flow_of(r, trial);
 
 	if (!flow)
 		return;
@@ -126,7 +144,7 @@ void trial_check_wanted(struct trial_reading *r, const struct trial *trial, cons
 	const char *to = json_string_value(json_object_get(wanted->facts, "to")),
 		   *topic = json_string_value(json_object_get(wanted->facts, "topic")),
 		   *from = json_string_value(json_object_get(wanted->facts, "flow"));
-	const struct flow *flow = trial->flow ? site_flow(r->site, span_of(trial->flow)) : NULL;
+	const struct flow *flow = flow_of(r, trial);
 
 	if (to)
 		check_endpoint(r, wanted->place, to);
@@ -156,7 +174,7 @@ void trial_check_with(struct trial_reading *r, const struct node *with)
 	json_t *asked = json_object(), *value;
 	size_t n = 0;
 
-	for (size_t i = 0; i < r->site->bundle->count; i++)
+	for (size_t i = 0; r->site && i < r->site->bundle->count; i++)
 		yaml_variables_each(r->site->bundle->files[i].text, note_variable, asked);
 	json_object_foreach(asked, name, value) {
 		if (n < NAMES_MAX)
@@ -215,24 +233,25 @@ static void read_document(struct trial_reading *r, const struct node *node)
 	}
 }
 
-static int read_file(struct trial_reading *r, const char *relative, struct error *error)
+/* ---- files ------------------------------------------------------------------------------------------------------- */
+static int open_file(struct trials *trials, const char *directory, const char *relative, struct error *error)
 {
-	struct trials *trials = r->trials;
-	struct yaml_documents documents = {0};
-	const char *name = arena_strdup(trials->arena, relative);
-	struct trial_file *file;
 	char path[PATH_MAX];
 	struct reader *reader;
 	struct stat status;
 	struct buf text;
 	int fd, result;
 
-	snprintf(path, sizeof path, "%s/%s", r->directory, relative);
+	if (trials->files_count == TRIAL_FILES_MAX)
+		return error_set(error, ERROR_FATAL, "trial.unreadable", "tests/ has more than %d files",
+				 TRIAL_FILES_MAX);
+	snprintf(path, sizeof path, "%s/%s", directory, relative);
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0 || fstat(fd, &status) || !S_ISREG(status.st_mode)) {
+		error_errno(error, ERROR_FATAL, "trial.unreadable", "%s cannot be read", relative);
 		if (fd >= 0)
 			close(fd);
-		return error_set(error, ERROR_FATAL, "trial.unreadable", "%s cannot be read", relative);
+		return -1;
 	}
 	reader = reader_new_fd(fd, 0, (uint64_t)status.st_size);
 	buf_init(&text, YAML_SIZE_MAX + 1);
@@ -241,34 +260,26 @@ static int read_file(struct trial_reading *r, const char *relative, struct error
 	if (!result) {
 		trials->files = mem_grow(trials->files, &trials->files_capacity, trials->files_count + 1,
 					 sizeof *trials->files);
-		file = &trials->files[trials->files_count++];
-		*file = (struct trial_file){name, arena_span(trials->arena, buf_view(&text))};
-		yaml_read(trials->arena, r->findings, name, file->text, NULL, &documents);
-		for (size_t i = 0; i < documents.count; i++)
-			read_document(r, documents.items[i]);
+		trials->files[trials->files_count++] = (struct trial_file){
+			arena_strdup(trials->arena, relative), arena_span(trials->arena, buf_view(&text))};
 	}
 	buf_free(&text);
 	return result ? error_wrap(error, "%s", relative) : 0;
 }
 
-static bool is_yaml(const char *name)
-{
-	size_t n = strlen(name);
-
-	return (n > 5 && !strcmp(name + n - 5, ".yaml")) || (n > 4 && !strcmp(name + n - 4, ".yml"));
-}
-
-static int read_folder(struct trial_reading *r, const char *relative, int depth, struct error *error)
+static int open_folder(struct trials *trials, const char *directory, const char *relative, int depth,
+		       struct error *error)
 {
 	char path[PATH_MAX];
 	struct dirent **entries;
 	int n, result = 0;
 
-	snprintf(path, sizeof path, "%s/%s", r->directory, relative);
+	snprintf(path, sizeof path, "%s/%s", directory, relative);
 	n = scandir(path, &entries, NULL, alphasort);
 	if (n < 0)
 		return errno == ENOENT ? 0
-				       : error_errno(error, ERROR_FATAL, "trial.unreadable", "reading %s", relative);
+				       : error_errno(error, ERROR_FATAL, "trial.unreadable", "%s cannot be read",
+						     relative);
 	for (int i = 0; i < n; i++) {
 		const char *name = entries[i]->d_name;
 		char *below = mem_printf("%s/%s", relative, name), *whole = mem_printf("%s/%s", path, name);
@@ -276,9 +287,9 @@ static int read_folder(struct trial_reading *r, const char *relative, int depth,
 
 		if (!result && *name != '.' && !stat(whole, &status)) {
 			if (S_ISDIR(status.st_mode) && strcmp(name, "files") != 0 && depth < DEPTH_MAX)
-				result = read_folder(r, below, depth + 1, error);
-			else if (S_ISREG(status.st_mode) && is_yaml(name) && r->trials->files_count < TRIAL_FILES_MAX)
-				result = read_file(r, below, error);
+				result = open_folder(trials, directory, below, depth + 1, error);
+			else if (S_ISREG(status.st_mode) && yaml_is_file(name))
+				result = open_file(trials, directory, below, error);
 		}
 		free(below);
 		free(whole);
@@ -288,13 +299,49 @@ static int read_folder(struct trial_reading *r, const char *relative, int depth,
 	return result;
 }
 
-int trials_read(struct trials *trials, const char *directory, const struct site *site, bool may_be_empty,
-		struct findings *findings, struct error *error)
+int trials_open(struct trials *trials, const char *directory, struct error *error)
+{
+	*trials = (struct trials){.arena = arena_new(), .values = json_array(), .asked = json_object()};
+	return open_folder(trials, directory, "tests", 1, error);
+}
+
+/* What was told of a byte in a value, jq that does not compile, gets its line and column. */
+static void resolve_places(const struct trial_file *file, struct findings *findings, size_t from)
+{
+	for (size_t i = from; i < findings->count; i++) {
+		struct finding *f = &findings->list[i];
+
+		if (!f->within || strcmp(f->start.file, file->path) != 0)
+			continue;
+		yaml_place_within(file->text, f->start, f->offset, NULL, &f->place);
+		f->within = false;
+	}
+}
+
+void trials_parse(struct trials *trials, const char *directory, const struct site *site, bool may_be_empty,
+		  struct findings *findings)
 {
 	struct trial_reading r = {trials, directory, site, findings, may_be_empty};
 
-	*trials = (struct trials){.arena = arena_new(), .values = json_array()};
-	return read_folder(&r, "tests", 1, error);
+	for (size_t i = 0; i < trials->files_count; i++) {
+		const struct trial_file *file = &trials->files[i];
+		struct yaml_documents documents = {0};
+		size_t before = findings->count;
+
+		yaml_read(trials->arena, findings, file->path, file->text, NULL, &documents);
+		for (size_t k = 0; k < documents.count; k++)
+			read_document(&r, documents.items[k]);
+		resolve_places(file, findings, before);
+	}
+}
+
+int trials_read(struct trials *trials, const char *directory, const struct site *site, bool may_be_empty,
+		struct findings *findings, struct error *error)
+{
+	if (trials_open(trials, directory, error))
+		return -1;
+	trials_parse(trials, directory, site, may_be_empty, findings);
+	return 0;
 }
 
 void trials_free(struct trials *trials)
@@ -306,6 +353,7 @@ void trials_free(struct trials *trials)
 	free(trials->list);
 	free(trials->files);
 	json_decref(trials->values);
+	json_decref(trials->asked);
 	if (trials->arena)
 		arena_free(trials->arena);
 	*trials = (struct trials){0};

@@ -9,13 +9,12 @@
 struct trial_reading {
 	struct trials *trials;
 	const char *directory;
-	const struct site *site;
+	const struct site *site; /* NULL: names are not looked up */
 	struct findings *findings;
 	bool may_be_empty;
 };
 
 #define trial_error(r, place, code, ...) finding_add((r)->findings, (place), SEVERITY_ERROR, (code), __VA_ARGS__)
-#define trial_warning(r, place, code, ...) finding_add((r)->findings, (place), SEVERITY_WARNING, (code), __VA_ARGS__)
 
 struct input_settings {
 	const char *file, *text, *name, *type, *source, *topic, *id, *contract, *part, *time;
@@ -37,7 +36,8 @@ struct wanted_settings {
 void trial_read_one(struct trial_reading *, const struct node *);
 
 /* What the site says of it: each adds findings, with the nearest name. */
-bool trial_file_exists(const struct trial_reading *, const char *file);
+int trial_file_state(const char *directory, const char *file); /* 0: it can be read; else why not, as in errno */
+void trial_check_file(struct trial_reading *, const char *file, struct place);
 bool trial_check_flow(struct trial_reading *, const char *name, struct place);
 void trial_check_input(struct trial_reading *, const struct trial *, const struct trial_input *);
 void trial_check_answer(struct trial_reading *, const struct trial *, const struct trial_answer *);

@@ -38,6 +38,7 @@ struct yaml_documents {
 int yaml_read(struct arena *, struct findings *, const char *file, struct span text, const struct yaml_variables *,
 	      struct yaml_documents *into);
 
+bool yaml_is_file(const char *path); /* by its ending */
 bool yaml_variable_name(struct span); /* letters, digits and _, no digit first */
 /* Walks `${NAME}` and `${NAME:default}` in a text; `each` gets names and defaults (data NULL: none). Ill-formed ones
  * are left out, those in defaults come as well. */

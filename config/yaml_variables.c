@@ -14,6 +14,11 @@ static bool name_character(char c, bool first)
 	return isalpha((unsigned char)c) || c == '_' || (!first && isdigit((unsigned char)c));
 }
 
+bool yaml_is_file(const char *path)
+{
+	return span_ends(span_of(path), ".yaml") || span_ends(span_of(path), ".yml");
+}
+
 bool yaml_variable_name(struct span name)
 {
 	for (size_t i = 0; i < name.len; i++)

@@ -78,6 +78,32 @@ def second(site):
     check("late.pem" not in ferrule(site)[1], "a certificate that came")
 
 
+@test("mistakes in tests are findings, looked at again when a test changes or a file that it names comes or goes")
+def trials(site):
+    site_of(site)
+    text = "test: one\nflow: orders\ninput: in/one.json\ndelivered: {to: orders, has: {number: 1}, where: .number == 1}\n"
+    site.write("in/one.json", '{"n": 1, "lines": [1]}')
+    site.write("tests/deep/one.yaml", text)
+    equal(ferrule(site)[0], 0)
+    equal(ferrule(site)[0], 0, "the second time")
+    site.write("tests/deep/one.yaml", text.replace("flow: orders", "flow: order").replace("delivered", "deliverd"))
+    code, out, _ = ferrule(site)
+    equal(code, 1)
+    check("tests/deep/one.yaml:2:7: error: the site has no flow `order`; did you mean `orders`?" in out, out)
+    check("tests/deep/one.yaml:4:1: error: unknown key `deliverd`; did you mean `delivered`?" in out, out)
+    equal(ferrule(site), (code, out, ""), "the second time")
+    site.write("tests/deep/one.yaml", text.replace(".number == 1", ".number = = 1"))
+    check("tests/deep/one.yaml:4:60: error: syntax error" in ferrule(site)[1], ferrule(site)[1])
+    site.write("tests/deep/one.yaml", text)
+    equal(ferrule(site)[0], 0)
+    os.remove(site.at("in/one.json"))
+    check("tests/deep/one.yaml:3:8: error: there is no file in/one.json" in ferrule(site)[1], "an input that went")
+    site.write("in/one.json", "{}")
+    equal(ferrule(site)[0], 0, "an input that came")
+    sarif = json.loads(ferrule(site, "--sarif")[1])
+    equal(sarif["runs"][0]["results"], [])
+
+
 @test("a field of a table that is too long is told, and not cut")
 def long_field(site):
     site.flow(FLOW.replace("map: thing.jq", "enrich: {table: t.csv, key: .n, as: .name}"))

@@ -76,6 +76,20 @@ def good_and_broken(site):
     equal(site.dead(), [], "dead letters")
 
 
+@test("a mapping that does not compile is told once in a reload")
+def told_once(site):
+    site.flow(INTAKE)
+    site.flow(TO_FILES)
+    made_by(site, "first")
+    site.start()
+    before = os.path.getsize(site.log_path)
+    site.write("mappings/by.jq", "{n: .n, by: nothing}\n")
+    check("refused" in site.reload(), "a reload that is refused")
+    with open(site.log_path, encoding="utf-8") as file:
+        said = file.read()[before:]
+    equal(said.count("nothing/0 is not defined"), 1, said)
+
+
 @test("a removed flow finishes what its queues still hold, under the rules that accepted it, and gets nothing new")
 def removed_flow(site):
     site.flow(INTAKE)

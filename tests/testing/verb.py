@@ -252,7 +252,7 @@ published: soon
                     "all.yaml:9:6: error: `now: yesterday` is no time",
                     "all.yaml:10:14: error: unknown key `topik`; did you mean `topic`?",
                     "all.yaml:10:32: error: the site has no flow that publishes to `thing.v2`; did you mean `thing.v1`?",
-                    "all.yaml:10:63: error: syntax error",
+                    "all.yaml:10:64: error: syntax error",
                     "all.yaml:11:13: error: the site has no endpoint that it delivers to, `ou`; did you mean `out`?",
                     "all.yaml:13:1: error: it says nothing of what must come out",
                     "all.yaml:16:8: error: the site has no file that asks for the variable `DRIP`; did you mean `DROP`?",
@@ -260,7 +260,7 @@ published: soon
                     "all.yaml:23:10: error: the site has no flow `outt`; did you mean `out`?",
                     "all.yaml:24:15: error: `count` must be in 1..1000000, not `0`",
                     "all.yaml:26:1: error: a test of this name stands in line 19 already",
-                    "all.yaml:28:8: error: `../secret` is outside of the site",
+                    "all.yaml:28:15: error: `../secret` is outside of the site",
                     "all.yaml:29:12: error: `published: soon`"):
         check(finding in said, "missing:", finding, "\n", said)
 
