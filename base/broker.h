@@ -67,7 +67,8 @@ struct broker_ops {
 	/* End of a burst, outside a transaction: write what is buffered; what the last transaction published may be
 	 * read. */
 	void (*flush)(void *);
-	/* Up to n unsettled deliveries of this queue from now on; 0 stops (what is unsettled stays so). */
+	/* Up to n unsettled deliveries of this queue from now on; 0 stops (what is unsettled stays so; of an ordered
+	 * queue that another machine reads now it is given back at once, on RabbitMQ with the connection: `lost`). */
 	void (*fetch)(void *, const struct topology_queue *, unsigned n);
 	/* in the engine's transaction (spool deletes; amqp does nothing yet) */
 	int (*settle)(void *, uint64_t tag, struct error *);

@@ -83,6 +83,16 @@ static void consumer_name(const struct amqp *amqp, const struct lane *lane, size
 	snprintf(name, 64, "%zu.%u", index, lane->serial);
 }
 
+/* The next consumer of an ordered queue has it from the moment that ours is cancelled, and what ours holds would come
+ * behind what that one gets. With the connection it goes back first, and in order. */
+static void hand_over(struct amqp *amqp, const struct lane *lane)
+{
+	error_set(&amqp->error, ERROR_RETRY, "broker.handed-over", "another machine reads the ordered queue %s now",
+		  lane->full);
+	amqp->broken = true;
+	amqp_kick(amqp);
+}
+
 /* A consumer's window is set when it starts, so that another window is another consumer. What the old one delivered
  * stays. Of an ordered queue that is settled first: what two consumers held comes back in any order when the connection
  * is lost, and what comes back is put behind what came back before. */
@@ -101,6 +111,8 @@ static void lane_update(struct amqp *amqp, size_t index)
 		lane->since_ms = clock_tick_ms();
 		consumer_name(amqp, lane, index, name);
 		amqp_sent(amqp, wire_consume(amqp->in, CHANNEL_MAIN, lane->full, name, wanted));
+	} else if (lane->consumer == LANE_RUNNING && lane->ordered && lane->unsettled && !wanted) {
+		hand_over(amqp, lane);
 	} else if (lane->consumer == LANE_RUNNING && wanted != lane->asked) {
 		lane->consumer = LANE_STOPPING;
 		consumer_name(amqp, lane, index, name);

@@ -85,6 +85,7 @@ struct lane { /* a queue as the engine sees it; lives as long as the engine */
 	uint64_t waiting_bytes;
 	unsigned window; /* what the broker may have unsettled with us; 0: not fetched */
 	unsigned wanted; /* what it was told last */
+	bool untold;     /* … of another topology: tell it anew */
 	struct credit *credits;
 	unsigned consumers;  /* credits with messages > 0 */
 	struct slot **slots; /* ordered lanes only */

@@ -198,7 +198,7 @@ int lanes_declare(struct engine *engine, const struct topology *wanted, struct e
 		if (!lane)
 			lane = lane_new(engine, merged->queues[i].name);
 		lane->spec = &merged->queues[i];
-		lane->wanted = 0; /* tell the broker anew */
+		lane->untold = true;
 		engine->lanes[i] = lane;
 	}
 	engine->topology = merged;
@@ -252,23 +252,28 @@ void lanes_lost(struct engine *engine)
 }
 
 /* ---- windows */
+/* RabbitMQ puts what a consumer held behind what others held before it: only when one takes all that came back at once,
+ * it comes back in order. So an ordered queue has all of its window or none. And a consumer that is there stays,
+ * through holds, the end of this process and times without the store: one that is cancelled keeps what it holds, and
+ * the next gets what comes after before that comes back. Only where another machine has the lock by now it ends. */
+static unsigned window_ordered(const struct engine *engine, const struct lane *lane)
+{
+	if (lane->wanted)
+		return lane->owned || !engine->db_open ? lane->wanted : 0;
+	return lane->owned && !engine->draining && !lane->stood && engine->held_bytes <= HELD_BYTES_MAX &&
+			       (lane->consumers || clock_tick_ms() >= lane->rest_ms)
+		       ? WINDOW_ORDERED
+		       : 0;
+}
+
 static unsigned window_of(struct engine *engine, struct lane *lane, unsigned share)
 {
 	uint64_t credit = 0;
 
+	if (lane->spec->order != ORDER_NONE)
+		return window_ordered(engine, lane);
 	if (engine->draining || lane->stood)
 		return 0;
-	/* The lock goes with the store. While it is away the consumer stays: one that is cancelled keeps what it holds,
-	 * and when RabbitMQ restarts then, the next consumer gets what comes after before that comes back. */
-	if (lane->spec->order != ORDER_NONE && !lane->owned && (engine->db_open || !lane->wanted))
-		return 0;
-	/* RabbitMQ puts what a consumer held behind what others held before it: only when one takes all that came back
-	 * at once, it comes back in order. So an ordered queue has all of its window or none. */
-	if (lane->spec->order != ORDER_NONE)
-		return (lane->consumers || clock_tick_ms() >= lane->rest_ms) &&
-				       (lane->wanted || engine->held_bytes <= HELD_BYTES_MAX)
-			       ? WINDOW_ORDERED
-			       : 0;
 	for (struct credit *c = lane->credits; c; c = c->lane_next)
 		credit += c->messages;
 	if (!credit) /* one message tells that a worker on demand is wanted */
@@ -303,9 +308,10 @@ void lanes_windows(struct engine *engine)
 		if (lane->spec->order == ORDER_NONE && engine->held_bytes > HELD_BYTES_MAX &&
 		    window > lane->waiting + lane->out)
 			window = lane->waiting + lane->out ? (unsigned)(lane->waiting + lane->out) : 1;
-		if (window == lane->wanted)
+		if (window == lane->wanted && !lane->untold)
 			continue;
 		lane->wanted = window;
+		lane->untold = false;
 		engine->config.broker->fetch(engine->broker, lane->spec, window);
 	}
 }
@@ -353,8 +359,8 @@ static void lane_look(struct engine *engine, struct lane *lane, int64_t now)
 	lane_own(engine, lane);
 	if (lane->window > WINDOW_FIRST && now - lane->used_ms > IDLE_SHRINK_MS)
 		lane->window = WINDOW_FIRST;
-	if (lane->consumers || !lane->waiting)
-		return;
+	if (lane->consumers || !lane->waiting || (lane->spec->order != ORDER_NONE && lane->out))
+		return; /* what is out now would come back behind what is given back */
 	if (now - lane->served_ms > UNSERVED_MS) {
 		lane->wanted = 0;
 		lane->served_ms = now;

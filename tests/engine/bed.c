@@ -114,26 +114,24 @@ static void run(struct bed *bed, int life)
 	exit(0);
 }
 
-static int life[2] = {-1, -1};
-
 void bed_start(struct bed *bed)
 {
 	unlink(bed->socket);
-	if (life[1] >= 0)
-		close(life[1]);
-	assert_int_equal(pipe2(life, O_CLOEXEC), 0); /* servers that a test starts must not keep it open */
+	if (bed->life[1] > 0)
+		close(bed->life[1]);
+	assert_int_equal(pipe2(bed->life, O_CLOEXEC), 0); /* servers that a test starts must not keep it open */
 	fflush(NULL);
 	bed->engine = fork();
 	if (bed->engine == 0) {
-		close(life[1]);
+		close(bed->life[1]);
 		log_role("queue");
 		if (bed->faults)
 			setenv("FERRULE_FAULTS", bed->faults, 1);
 		if (!getenv("FERRULE_TEST_LOG"))
 			log_levels("error");
-		run(bed, life[0]);
+		run(bed, bed->life[0]);
 	}
-	close(life[0]);
+	close(bed->life[0]);
 }
 
 /* With signal 0 it is asked to end, and must end well: a sanitizer's complaint fails the test. */
@@ -145,8 +143,8 @@ void bed_stop(struct bed *bed, int signal)
 		return;
 	if (signal)
 		kill(bed->engine, signal);
-	close(life[1]);
-	life[1] = -1;
+	close(bed->life[1]);
+	bed->life[1] = 0;
 	assert_int_equal(waitpid(bed->engine, &status, 0), bed->engine);
 	bed->engine = 0;
 	if (!signal)

@@ -13,6 +13,7 @@ struct bed {
 	char *directory, *socket, *db_path;
 	struct topology *topology;
 	pid_t engine;
+	int life[2]; /* the engine ends when [1] is closed */
 	uint64_t disk_reserve, ballast_size;
 	struct engine_config config; /* broker and store */
 	const char *faults;          /* FERRULE_FAULTS of the next start */

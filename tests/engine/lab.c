@@ -39,6 +39,14 @@ void lab_do(const char *server, const char *verb)
 	assert_int_equal(run(server, verb, ""), 0);
 }
 
+void lab_sql(const char *statement)
+{
+	char *quoted = mem_printf("\"%s\"", statement);
+
+	assert_int_equal(run("postgresql", "sql", quoted), 0);
+	free(quoted);
+}
+
 static void down(void)
 {
 	if (lab.owner != getpid())
@@ -148,6 +156,10 @@ void lab_config(const char *name, struct engine_config *config)
 }
 
 void lab_do(const char *server, const char *verb)
+{
+}
+
+void lab_sql(const char *statement)
 {
 }
 #endif

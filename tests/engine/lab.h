@@ -16,5 +16,6 @@
 /* `name`: queues and tables of one bed are never seen by another. Skips the test when the servers are not installed. */
 void lab_config(const char *name, struct engine_config *);
 void lab_do(const char *server, const char *verb); /* "rabbitmq" "kill" … */
+void lab_sql(const char *statement); /* in the tests' database */
 
 #endif

@@ -242,6 +242,50 @@ static void order_holds_after_a_commit_whose_answer_was_lost(void **state)
 #endif
 }
 
+/* The machine that consumes an ordered queue loses its database, and with it the lock; the other takes that meanwhile.
+ * What the first one holds goes back to the queue before the other gets anything. */
+static void an_ordered_queue_is_handed_over_in_order(void **state)
+{
+	struct bed *first = bed_new(), *second = bed_new();
+	struct queue *publisher, *worker, *other;
+	struct delivery *held, *delivery;
+	char text[16];
+
+	bed_stop(second, 0);
+	second->config = first->config;
+	bed_start(second);
+	publisher = bed_connect(first, "source");
+	worker = bed_connect(first, "transform");
+	other = bed_connect(second, "transform");
+	for (int i = 0; i < 100; i++) {
+		snprintf(text, sizeof text, "%d", i);
+		bed_publish_ordered(publisher, "in.ordered", "ordered", text, 1);
+	}
+	queue_credit(worker, "in.ordered", 1, MIB);
+	queue_credit(other, "in.ordered", 10, MIB);
+	held = bed_take(worker, 10000);
+	assert_true(bed_is(held, "0"));
+	assert_null(bed_take(other, 500));
+	kill(first->engine, SIGSTOP);
+	lab_sql("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' GROUP BY pid"
+		" ORDER BY count(*) DESC LIMIT 1");
+	assert_null(bed_take(other, 3000)); /* it has the lock; the broker still gives to the first one only */
+	kill(first->engine, SIGCONT);
+	for (int i = 0; i < 100; i++) {
+		snprintf(text, sizeof text, "%d", i);
+		delivery = bed_take(other, 15000);
+		if (!delivery || !bed_is(delivery, text))
+			fail_msg("%s is not what came", text);
+		bed_settle(other, delivery);
+	}
+	delivery_free(held);
+	queue_close(publisher);
+	queue_close(worker);
+	queue_close(other);
+	bed_free(second);
+	bed_free(first);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -250,6 +294,7 @@ int main(void)
 		cmocka_unit_test(nothing_is_accepted_while_the_broker_is_away),
 		cmocka_unit_test(what_follows_waits_for_a_unit_whose_session_has_gone),
 		cmocka_unit_test(order_holds_after_a_commit_whose_answer_was_lost),
+		cmocka_unit_test(an_ordered_queue_is_handed_over_in_order),
 	};
 
 	return cmocka_run_group_tests_name("queue process on several machines", tests, NULL, NULL);

@@ -6,11 +6,12 @@
 #   postgresql.sh kill DIR       SIGKILL to all of its processes at once
 #   postgresql.sh start DIR      again after kill or stop
 #   postgresql.sh stop DIR       as an operator would (fast)
+#   postgresql.sh sql DIR TEXT   runs statements as the owner of all
 #   postgresql.sh down DIR       stop and remove DIR
 # fsync stays on. Exit 77: the server's programs are not installed.
 set -eu
 
-verb=${1:?usage: postgresql.sh up|env|kill|start|stop|down DIR}
+verb=${1:?usage: postgresql.sh up|env|kill|start|stop|sql|down DIR}
 dir=${2:?usage: postgresql.sh $verb DIR}
 
 bin=
@@ -104,6 +105,7 @@ env)
 start) start ;;
 stop) stop ;;
 kill) crash ;;
+sql) PGPASSWORD=ferrule-lab "$bin/psql" -qAt -h 127.0.0.1 -p "$(port)" -U ferrule -d ferrule -v ON_ERROR_STOP=1 -c "$3" ;;
 down)
 	stop
 	rm -rf "$dir"
