@@ -8,7 +8,7 @@ config_libconfig_a_SOURCES = \
   %D%/codes.c \
   %D%/compatibility.c %D%/compatibility.h %D%/compatibility_private.h \
   %D%/compatibility_array.c \
-  %D%/compatibility_content.c \
+  %D%/compatibility_content.c %D%/compatibility_implied.c \
   %D%/compatibility_logic.c \
   %D%/compatibility_object.c \
   %D%/compatibility_schema.c \

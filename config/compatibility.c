@@ -295,10 +295,32 @@ static bool compare_base(struct compare *c, const struct conj *w, const struct c
 	return compare_logic(c, w, r) && ok;
 }
 
-static bool compare_pair(struct compare *c, const struct conj *w, const struct conj *reader)
+/* The writer says word by word what the reader says, and perhaps more. */
+static bool says_as_much(const struct conj *r)
 {
-	struct conj marked = conj_implied(c, w, reader);
-	const struct conj *r = &marked;
+	size_t i = 0;
+
+	while (i < r->count && r->parts[i].skip & SKIP_IMPLIED)
+		i++;
+	return !r->nothing && r->count > 0 && i == r->count;
+}
+
+static bool compare_pair(struct compare *, const struct conj *w, const struct conj *r);
+
+static bool compare_implied(struct compare *c, const struct conj *w, const struct conj *reader)
+{
+	struct conj r = conj_implied(c, w, reader);
+
+	if (!says_as_much(&r))
+		return compare_pair(c, w, &r);
+	c->no_breaking++; /* what the writer says beyond it may be told */
+	compare_pair(c, w, &r);
+	c->no_breaking--;
+	return true;
+}
+
+static bool compare_pair(struct compare *c, const struct conj *w, const struct conj *r)
+{
 	struct choice_of choice;
 	bool ok = true, chooses;
 
@@ -348,7 +370,7 @@ bool compare_subset(struct compare *c, const struct conj *w, const struct conj *
 	entry->said_fine |= !c->trial && !c->no_fine;
 	entry->said_breaking |= !c->trial && !c->no_breaking;
 	c->depth++;
-	ok = compare_pair(c, w, r);
+	ok = compare_implied(c, w, r);
 	c->depth--;
 	entry->busy = false;
 	entry->answered = true;
@@ -422,9 +444,10 @@ static int compare_two(const json_t *old, const json_t *new, size_t version, boo
 			    .forward = forward,
 			    .version = version};
 	size_t before = result->count;
+	bool same = json_equal(old, new); /* what they refer to is read as it is today for both */
 
 	memo->arena = arena_new();
-	for (int round = 0; round < ROUNDS_MAX && !c.failed; round++) {
+	for (int round = 0; round < ROUNDS_MAX && !c.failed && !same; round++) {
 		result->count = before; /* what was said rested on what was not so */
 		one_round(&c, forward ? new : old, forward ? old : new);
 		if (!c.assumed || !c.corrected)

@@ -103,18 +103,22 @@ static unsigned property_of_part(struct compare *c, const struct part *part, con
 	json_t *patterns = json_object_get(part->schema, "patternProperties"), *unused;
 	const char *pattern;
 	unsigned said = 0;
+	bool unsure = false;
 
 	if (json_object_get(json_object_get(part->schema, "properties"), name)) {
 		conj_add_name(c, out, part, "properties", name);
 		said |= SAID_BY_NAME;
 	}
 	json_object_foreach(patterns, pattern, unused) {
-		if (!pattern_matches(c, pattern, name))
+		bool matches = pattern_matches(c, pattern, name);
+
+		if (!matches && (part->document->writer || pattern_understood(c, pattern)))
 			continue;
+		unsure |= !matches; /* then a reader has to take it either way */
 		conj_add_name(c, out, part, "patternProperties", pattern);
 		said |= SAID_BY_PATTERN;
 	}
-	if (!said && json_object_get(part->schema, "additionalProperties")) {
+	if ((!said || (unsure && !(said & SAID_BY_NAME))) && json_object_get(part->schema, "additionalProperties")) {
 		conj_add_below(c, out, part, "additionalProperties");
 		said |= SAID_BY_REST;
 	}
@@ -148,6 +152,28 @@ void conj_rest(struct compare *c, const struct conj *conj, const struct conj *wr
 			conj_add_below(c, out, &conj->parts[i], "additionalProperties");
 	}
 	add_unevaluated(c, conj, writer, saw, true, NULL, out);
+}
+
+bool conj_pattern(struct compare *c, const struct conj *conj, const struct conj *writer, const char *pattern,
+		  struct conj *out)
+{
+	bool saw[PARTS_MAX] = {false}, any = false;
+
+	conj_init(out);
+	for (size_t i = 0; i < conj->count; i++) {
+		const struct part *part = &conj->parts[i];
+		bool here = json_object_get(json_object_get(part->schema, "patternProperties"), pattern) != NULL;
+
+		if (here)
+			conj_add_name(c, out, part, "patternProperties", pattern);
+		else if (writer && !(part->skip & SKIP_IMPLIED))
+			conj_add_below(c, out, part, "additionalProperties");
+		saw[i] = here || json_object_get(part->schema, "additionalProperties");
+		any = any || here;
+	}
+	if (writer && any)
+		add_unevaluated(c, conj, writer, saw, true, NULL, out);
+	return any;
 }
 
 /* ---- items ------------------------------------------------------------------------------------------------------- */
@@ -266,21 +292,53 @@ static char *posix(struct compare *c, const char *text)
 	return out;
 }
 
-bool pattern_matches(struct compare *c, const char *pattern, const char *text)
+static const struct pattern *pattern_of(struct compare *c, const char *text)
 {
 	struct pattern *known = c->patterns;
 
-	while (known && strcmp(known->text, pattern) != 0)
+	while (known && strcmp(known->text, text) != 0)
 		known = known->next;
-	if (!known) {
-		known = mem_alloc(sizeof *known);
-		known->text = mem_strdup(pattern);
-		known->good = strlen(pattern) < 4096 &&
-			      !regcomp(&known->compiled, posix(c, pattern), REG_EXTENDED | REG_NOSUB);
-		known->next = c->patterns;
-		c->patterns = known;
-	}
+	if (known)
+		return known;
+	known = mem_alloc(sizeof *known);
+	known->text = mem_strdup(text);
+	known->good = strlen(text) < 4096 && !regcomp(&known->compiled, posix(c, text), REG_EXTENDED | REG_NOSUB);
+	known->next = c->patterns;
+	return c->patterns = known;
+}
+
+bool pattern_understood(struct compare *c, const char *pattern)
+{
+	return pattern_of(c, pattern)->good;
+}
+
+bool pattern_matches(struct compare *c, const char *pattern, const char *text)
+{
+	const struct pattern *known = pattern_of(c, pattern);
+
 	return known->good && !regexec(&known->compiled, text, 0, NULL, 0);
+}
+
+/* How many bytes after ^ every match begins with. */
+static size_t fixed_beginning(const char *pattern)
+{
+	size_t n;
+
+	if (pattern[0] != '^' || strchr(pattern, '|'))
+		return 0;
+	n = strcspn(pattern + 1, "\\.[]{}()*+?^$|");
+	if (!n || !pattern[n + 1] || !strchr("*?{", pattern[n + 1]))
+		return n;
+	while (--n && ((unsigned char)pattern[n + 1] & 0xc0) == 0x80) /* the character before it may not be there */
+		;
+	return n;
+}
+
+bool patterns_apart(const char *one, const char *other)
+{
+	size_t a = fixed_beginning(one), b = fixed_beginning(other);
+
+	return strncmp(one + 1, other + 1, a < b ? a : b) != 0;
 }
 
 void patterns_free(struct compare *c)

@@ -117,11 +117,12 @@ static bool compare_conditions(struct compare *c, const struct conj *w, const st
 
 /* ---- references that lead nowhere known
  * -------------------------------------------------------------------------------- */
-static const char *unresolved(const struct part *part)
+static bool refers(const struct conj *conj, const char *to)
 {
-	const char *reference = json_string_value(json_object_get(part->schema, "$ref"));
-
-	return reference && reference[0] != '#' ? reference : NULL;
+	for (size_t i = 0; i < conj->count; i++)
+		if (conj->parts[i].opaque && strcmp(conj->parts[i].opaque, to) == 0)
+			return true;
+	return false;
 }
 
 static bool compare_references(struct compare *c, const struct conj *w, const struct conj *r)
@@ -129,15 +130,9 @@ static bool compare_references(struct compare *c, const struct conj *w, const st
 	bool ok = true;
 
 	for (size_t i = 0; i < r->count; i++) {
-		const char *to = unresolved(&r->parts[i]);
-		bool same = false;
+		const char *to = r->parts[i].opaque;
 
-		for (size_t k = 0; to && k < w->count && !same; k++) {
-			const char *from = unresolved(&w->parts[k]);
-
-			same = from && strcmp(from, to) == 0;
-		}
-		if (to && !same)
+		if (to && !refers(w, to))
 			ok = compare_say(c, DIFFERENCE_BREAKING, "reference", "changed", &r->parts[i], "$ref", NULL,
 					 "%.200s is not known here, so what it says cannot be compared", to);
 	}
@@ -211,7 +206,7 @@ static bool taken_in_pieces(struct compare *c, const struct conj *w, const struc
 
 	if (w->count == 0)
 		return false;
-	if (json_is_array(list)) {
+	if (json_is_array(list) && strcmp(keyword, "enum") == 0) {
 		json_array_foreach(list, i, item)
 			if (!some_taker(c, w, r, choice,
 					made(c, arena_printf(c->arena, "%p", (void *)item), "const", item)))

@@ -146,17 +146,34 @@ static bool compare_rest(struct compare *c, const struct conj *w, const struct c
 	return compare_subset(c, &wrote, &reads);
 }
 
-static void with_pattern(struct compare *c, const struct conj *conj, const char *pattern, struct conj *out,
-			 const struct part **first)
+static const struct part *part_with_pattern(const struct conj *conj, const char *pattern)
 {
-	conj_init(out);
-	*first = NULL;
-	for (size_t i = 0; i < conj->count; i++) {
-		if (!json_object_get(json_object_get(conj->parts[i].schema, "patternProperties"), pattern))
-			continue;
-		conj_add_name(c, out, &conj->parts[i], "patternProperties", pattern);
-		*first = *first ? *first : &conj->parts[i];
+	for (size_t i = 0; i < conj->count; i++)
+		if (json_object_get(json_object_get(conj->parts[i].schema, "patternProperties"), pattern))
+			return &conj->parts[i];
+	return NULL;
+}
+
+/* A name may match a pattern of the writer as well. */
+static bool other_patterns(struct compare *c, const struct conj *w, const struct part *part, const char *pattern,
+			   const struct conj *reads)
+{
+	const char *other;
+	struct conj wrote;
+	json_t *unused;
+
+	for (size_t i = 0; i < w->count; i++) {
+		json_object_foreach(json_object_get(w->parts[i].schema, "patternProperties"), other, unused) {
+			conj_pattern(c, w, NULL, other, &wrote);
+			if (!patterns_apart(pattern, other) && !compare_trial(c, &wrote, reads))
+				return compare_say(c, DIFFERENCE_BREAKING, "pattern-property", "added", part,
+						   "patternProperties", pattern,
+						   "a name that matches it may match %.100s of the %s version, too, "
+						   "and what that allowed is not taken",
+						   other, c->writer);
+		}
 	}
+	return true;
 }
 
 static bool pattern_new(struct compare *c, const struct conj *w, const struct part *part, const char *pattern,
@@ -164,6 +181,8 @@ static bool pattern_new(struct compare *c, const struct conj *w, const struct pa
 {
 	struct conj wrote;
 
+	if (!conj_open(reads) && !other_patterns(c, w, part, pattern, reads))
+		return false;
 	conj_rest(c, w, NULL, &wrote);
 	if (wrote.nothing || conj_open(reads))
 		return compare_say(c, DIFFERENCE_FINE, "pattern-property", "added", part, "patternProperties", pattern,
@@ -192,7 +211,6 @@ static bool pattern_gone(struct compare *c, const struct conj *w, const struct c
 
 static bool compare_patterns_of_names(struct compare *c, const struct conj *w, const struct conj *r)
 {
-	const struct part *here, *there;
 	const char *pattern;
 	struct conj wrote, reads;
 	json_t *unused;
@@ -200,19 +218,20 @@ static bool compare_patterns_of_names(struct compare *c, const struct conj *w, c
 
 	for (size_t i = 0; i < r->count; i++) {
 		json_object_foreach(json_object_get(r->parts[i].schema, "patternProperties"), pattern, unused) {
-			with_pattern(c, r, pattern, &reads, &here);
-			with_pattern(c, w, pattern, &wrote, &there);
-			if (here == &r->parts[i])
-				ok &= there ? compare_subset(c, &wrote, &reads)
-					    : pattern_new(c, w, here, pattern, &reads);
+			if (part_with_pattern(r, pattern) != &r->parts[i])
+				continue;
+			conj_pattern(c, r, w, pattern, &reads);
+			ok &= conj_pattern(c, w, NULL, pattern, &wrote)
+				      ? compare_subset(c, &wrote, &reads)
+				      : pattern_new(c, w, &r->parts[i], pattern, &reads);
 		}
 	}
 	for (size_t i = 0; i < w->count; i++) {
 		json_object_foreach(json_object_get(w->parts[i].schema, "patternProperties"), pattern, unused) {
-			with_pattern(c, w, pattern, &wrote, &here);
-			with_pattern(c, r, pattern, &reads, &there);
-			if (here == &w->parts[i] && !there)
-				ok &= pattern_gone(c, w, r, here, pattern, &wrote);
+			if (part_with_pattern(w, pattern) != &w->parts[i] || part_with_pattern(r, pattern))
+				continue;
+			conj_pattern(c, w, NULL, pattern, &wrote);
+			ok &= pattern_gone(c, w, r, &w->parts[i], pattern, &wrote);
 		}
 	}
 	return ok;

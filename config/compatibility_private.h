@@ -43,6 +43,7 @@ struct part {
 	struct schema_document *document;
 	unsigned skip;
 	const struct trail *trail; /* it is its first */
+	const char *opaque;        /* a reference in it that leads nowhere known; NULL: there is none */
 };
 
 /* Types as sets; a number is an integer or has a fraction. */
@@ -115,6 +116,9 @@ unsigned conj_property(struct compare *, const struct conj *, const struct conj 
 		       struct conj *out);
 void conj_rest(struct compare *, const struct conj *, const struct conj *writer,
 	       struct conj *out); /* of properties that nothing is said of */
+/* … of the properties that match a pattern. False: it has no such pattern. */
+bool conj_pattern(struct compare *, const struct conj *, const struct conj *writer, const char *pattern,
+		  struct conj *out);
 void conj_item(struct compare *, const struct conj *, const struct conj *writer, size_t index, struct conj *out);
 void conj_items_rest(struct compare *, const struct conj *, const struct conj *writer, struct conj *out);
 size_t conj_prefix(const struct conj *); /* positions that have a schema of their own */
@@ -124,7 +128,9 @@ const struct part *conj_with(const struct conj *, const char *keyword);
 unsigned type_of_value(const json_t *);
 unsigned types_of_name(const char *);
 const char *types_text(struct compare *, unsigned types);
-bool pattern_matches(struct compare *, const char *pattern, const char *text); /* false when it does not compile */
+bool pattern_matches(struct compare *, const char *pattern, const char *text); /* false when it is not understood */
+bool pattern_understood(struct compare *, const char *pattern);
+bool patterns_apart(const char *one, const char *other); /* no name matches both; false where that is not known */
 void patterns_free(struct compare *);
 
 /* ---- comparing (compatibility.c and those named) ---------------------------------------------------------------- */

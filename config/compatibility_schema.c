@@ -4,6 +4,7 @@
 #include "config.h"
 #include "config/compatibility_private.h"
 
+#include <math.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,8 +59,7 @@ unsigned type_of_value(const json_t *value)
 	case JSON_INTEGER:
 		return TYPE_INTEGER;
 	case JSON_REAL:
-		return json_real_value(value) == (double)(long long)json_real_value(value) ? TYPE_INTEGER
-											   : TYPE_FRACTION;
+		return json_real_value(value) == floor(json_real_value(value)) ? TYPE_INTEGER : TYPE_FRACTION;
 	case JSON_STRING:
 		return TYPE_STRING;
 	case JSON_ARRAY:
@@ -386,8 +386,9 @@ static void add_reference(struct compare *c, struct conj *conj, const char *keyw
 		add(c, conj, target.schema, target.path, target.document, trail);
 		return;
 	}
-	conj->constrained = true; /* an opaque part: equal to itself only */
+	conj->constrained = true; /* what it says is not known: it is equal to itself only */
 	append(c, conj, part);
+	conj->parts[conj->count - 1].opaque = reference;
 }
 
 /* ---- conjunctions ------------------------------------------------------------------------------------------------ */
@@ -433,7 +434,7 @@ static void add(struct compare *c, struct conj *conj, const json_t *schema, cons
 		struct schema_document *document, const struct trail *up)
 {
 	struct trail *trail;
-	struct part part = {schema, path, document, 0, NULL};
+	struct part part = {schema, path, document, 0, NULL, NULL};
 	bool speaks = false, limited = false;
 
 	if (json_is_false(schema))
@@ -483,43 +484,6 @@ void conj_add_name(struct compare *c, struct conj *conj, const struct part *part
 {
 	add(c, conj, json_object_get(json_object_get(part->schema, keyword), name),
 	    path_name(c, path_name(c, part->path, keyword), name), part->document, NULL);
-}
-
-/* Says the same wherever it stands: references lead to definitions that are the same on both sides. */
-static bool stands_alone(const struct compare *c, const json_t *at)
-{
-	const char *key;
-	json_t *value;
-	size_t i;
-
-	json_object_foreach((json_t *)at, key, value) {
-		const char *text = json_string_value(value);
-
-		if (key[0] == '$' && text && strstr(key, "Ref"))
-			return false;
-		if (strcmp(key, "$ref") == 0 && text &&
-		    !(c->same_definitions && (text[0] != '#' || strncmp(text, "#/$defs/", 8) == 0 ||
-					      strncmp(text, "#/definitions/", 14) == 0)))
-			return false;
-		if (!stands_alone(c, value))
-			return false;
-	}
-	json_array_foreach(at, i, value)
-		if (!stands_alone(c, value))
-			return false;
-	return true;
-}
-
-struct conj conj_implied(struct compare *c, const struct conj *w, const struct conj *r)
-{
-	struct conj out = conj_copy(c, r);
-
-	for (size_t i = 0; i < out.count; i++)
-		for (size_t k = 0; k < w->count; k++)
-			if (!(out.parts[i].skip & SKIP_IMPLIED) &&
-			    json_equal(out.parts[i].schema, w->parts[k].schema) && stands_alone(c, out.parts[i].schema))
-				out.parts[i].skip |= SKIP_IMPLIED | SKIP_ANY | SKIP_ONE;
-	return out;
 }
 
 bool conj_open(const struct conj *conj)

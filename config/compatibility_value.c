@@ -18,14 +18,21 @@ const struct part *conj_values(const struct conj *conj, const char **keyword)
 	return conj_with(conj, "enum");
 }
 
+/* 5 and 5.0 are the same. */
+static bool same_value(const json_t *one, const json_t *other)
+{
+	return json_equal(one, other) ||
+	       (json_is_number(one) && json_is_number(other) && !(json_is_integer(one) && json_is_integer(other)) &&
+		json_number_value(one) == json_number_value(other));
+}
+
 static bool among(const json_t *list, const json_t *value)
 {
 	const json_t *item;
 	size_t i;
 
 	json_array_foreach(list, i, item) {
-		if (json_equal(item, value) || (json_is_number(item) && json_is_number(value) &&
-						json_number_value(item) == json_number_value(value)))
+		if (same_value(item, value))
 			return true;
 	}
 	return false;
@@ -35,9 +42,7 @@ static bool part_allows(const struct part *part, const json_t *value)
 {
 	const json_t *one = json_object_get(part->schema, "const"), *list = json_object_get(part->schema, "enum");
 
-	return (!one || json_equal(one, value) ||
-		(json_is_number(one) && json_is_number(value) && json_number_value(one) == json_number_value(value))) &&
-	       (!list || among(list, value));
+	return (!one || same_value(one, value)) && (!list || among(list, value));
 }
 
 static bool allows(const struct conj *conj, const json_t *value)
@@ -277,7 +282,9 @@ static bool multiple(double value, double of)
 {
 	double times = of != 0 ? value / of : 0.5;
 
-	return fabs(times - round(times)) < 1e-9 * fmax(1, fabs(times));
+	if (value == floor(value) && of == floor(of) && of != 0)
+		return fmod(value, of) == 0;
+	return fabs(times) < 1e13 && fabs(times - round(times)) < 1e-14 * fmax(1, fabs(times));
 }
 
 static bool implied_multiple(const struct conj *w, double of)
@@ -295,7 +302,11 @@ static bool implied_multiple(const struct conj *w, double of)
 
 static bool value_is_multiple(void *arg, const json_t *value)
 {
-	return !json_is_number(value) || multiple(json_number_value(value), *(const double *)arg);
+	double of = *(const double *)arg;
+
+	if (json_is_integer(value) && of == floor(of) && of >= 1 && of < 1e18)
+		return json_integer_value(value) % (json_int_t)of == 0;
+	return !json_is_number(value) || multiple(json_number_value(value), of);
 }
 
 static bool compare_multiples(struct compare *c, const struct conj *w, const struct conj *r)
@@ -486,8 +497,9 @@ void compare_annotations(struct compare *c, const struct conj *w, const struct c
 	if (!w->count || !r->count || w->chosen)
 		return;
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-		const json_t *from = json_object_get(w->parts[0].schema, kinds[i].keyword),
-			     *to = json_object_get(r->parts[0].schema, kinds[i].keyword);
+		const struct part *had = conj_with(w, kinds[i].keyword), *has = conj_with(r, kinds[i].keyword);
+		const json_t *from = had ? json_object_get(had->schema, kinds[i].keyword) : NULL,
+			     *to = has ? json_object_get(has->schema, kinds[i].keyword) : NULL;
 
 		if (from == to || (from && to && json_equal(from, to)))
 			continue;
@@ -497,6 +509,6 @@ void compare_annotations(struct compare *c, const struct conj *w, const struct c
 			    !from ? "added"
 			    : !to ? "removed"
 				  : "changed",
-			    to ? &r->parts[0] : &w->parts[0], kinds[i].keyword, NULL, "%s", kinds[i].why);
+			    to ? has : had, kinds[i].keyword, NULL, "%s", kinds[i].why);
 	}
 }
