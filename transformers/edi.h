@@ -10,10 +10,12 @@
 #include "transformers/window.h"
 
 #define EDI_SEGMENT_MAX (1024u * 1024)
-#define EDI_HEADER_MAX 4096 /* bytes of the segment that opens an interchange or a group */
+#define EDI_FILLER_MAX (1024u * 1024) /* white space in a row that is kept */
+#define EDI_HEADER_MAX 4096           /* bytes of the segment that opens an interchange or a group */
 #define EDI_GROUP_FAULTS_MAX 100
 #define EDI_SUFFIX_MAX 8
-#define EDI_CONTROL_MAX 128 /* a control number as UTF-8 */
+#define EDI_MARK "\xef\xbb\xbf" /* the byte order mark of UTF-8 */
+#define EDI_CONTROL_MAX 128     /* a control number as UTF-8 */
 
 enum edi_class { /* of a byte */
 		 EDI_TEXT,
@@ -31,12 +33,12 @@ enum edi_class { /* of a byte */
 struct edi_charset;
 
 struct edi_syntax {
-	char element, component, terminator;
-	char repetition, release;    /* NUL: none */
-	char tag;                    /* between a segment's name and its first element */
-	char decimal;                /* as the header says; nothing here uses it */
-	bool wraps;                  /* the terminator is no line end */
-	char suffix[EDI_SUFFIX_MAX]; /* line ends that follow the header's terminator, and so each one's */
+	char element, terminator;
+	char component, repetition, release; /* NUL: none */
+	char tag;                            /* between a segment's name and its first element */
+	char decimal;                        /* as the header says; nothing here uses it */
+	bool wraps;                          /* the terminator is no line end */
+	char suffix[EDI_SUFFIX_MAX];         /* line ends that follow the header's terminator, and so each one's */
 	size_t suffix_len;
 	const struct edi_charset *charset; /* of bytes beyond ASCII; NULL: UTF-8 */
 	uint8_t class[256];
@@ -75,6 +77,7 @@ struct edi_scan {
 	uint64_t offset; /* where the next segment is looked for */
 	struct span got; /* bytes at offset, when there are any */
 	struct buf unwrapped, filler;
+	bool lost_filler;           /* some was not kept */
 	bool binary;                /* the dialect's */
 	bool interesting[256];      /* first characters of the names of opening and closing segments, … */
 	uint8_t pairs[6][2];        /* … and the first two of each */
@@ -92,11 +95,17 @@ static inline bool edi_is_interesting(const struct edi_scan *scan, struct span t
 	return text.data[1] == '\r' || text.data[1] == '\n';
 }
 
+/* White space, NUL and ^Z, as they stand between segments. */
+static inline bool edi_is_filler(char c)
+{
+	return c == ' ' || (c >= '\t' && c <= '\r') || c == '\x1a' || c == '\0';
+}
+
 void edi_scan_begin(struct edi_scan *, const struct edi_dialect *, struct reader *, struct out *);
 void edi_scan_end(struct edi_scan *);
 void edi_seek(struct edi_scan *, uint64_t offset);
-/* Passes over line ends, blanks, NUL, ^Z between segments; filler: what they were, if it was less than 64 KiB. -1: as
- * window_get. */
+/* Passes over line ends, blanks, NUL, ^Z between segments; filler: what they were, or lost_filler is set, where they
+ * were too much. -1: as window_get. */
 int edi_skip_filler(struct edi_scan *, struct span *, struct error *);
 /* 1: a segment, 0: the end of the document, -1. */
 int edi_next(struct edi_scan *, struct edi_segment *, struct error *);
@@ -133,6 +142,7 @@ bool edi_unwrap(struct edi_scan *, struct edi_segment *);
 bool edi_is(const struct edi_syntax *, struct span segment, const char *name);
 /* 1 is the first after the name; raw, release characters and all; empty: not there. */
 struct span edi_element(const struct edi_syntax *, struct span segment, int number);
+struct span edi_trimmed(struct span); /* without blanks at its end */
 /* 1 is the first; of the first repetition. */
 struct span edi_component(const struct edi_syntax *, struct span element, int number);
 
@@ -152,11 +162,12 @@ enum edi_level { EDI_INTERCHANGE, EDI_GROUP, EDI_TRANSACTION };
 struct edi_dialect {
 	const char *name;               /* of the format, and what codes begin with */
 	const char *open[3], *close[3]; /* names of segments by level; group: NULL where there are none */
-	uint8_t type;       /* the element of a transaction's opening segment whose first component says what it is */
-	uint8_t control[3]; /* the element of the opening segment that holds the control number */
-	bool close_control; /* closing segments repeat it in their second element */
-	bool groups_needed; /* no transaction stands outside a group */
-	bool count_groups;  /* the interchange's trailer counts groups where there are any */
+	uint8_t type;         /* the element of a transaction's opening segment whose first component says what it is */
+	uint8_t control[3];   /* the element of the opening segment that holds the control number */
+	bool close_control;   /* closing segments repeat it in their second element */
+	bool numeric_control; /* those of groups and interchanges are numbers: leading zeros mean nothing */
+	bool groups_needed;   /* no transaction stands outside a group */
+	bool count_groups;    /* the interchange's trailer counts groups where there are any */
 	bool binary;
 	bool fixed_header;       /* the interchange's header has places, and the separators themselves in it */
 	const char *transaction; /* what people call one */
@@ -176,6 +187,10 @@ struct edi_dialect {
 	int (*put_open)(struct edi_encoder *, enum edi_level, json_t *facts, char control[EDI_CONTROL_MAX],
 			struct error *);
 };
+
+/* For start(): the header from the bytes that begin with it, at start->header_from, up to its terminator and without
+ * line ends. REJECT: the document ends in it, or it is too long. */
+int edi_take_header(const struct edi_scan *, struct span got, struct edi_start *, struct error *why);
 
 extern const struct edi_dialect edi_x12, edi_edifact, edi_tradacoms;
 
@@ -199,7 +214,9 @@ int edi_survey(struct edi_scan *, const struct edi_start *, struct edi_survey *,
 /* The first place from `from` on, below `to`, where an interchange starts; `to` when there is none. */
 int edi_find(struct edi_scan *, uint64_t from, uint64_t to, uint64_t *found, struct error *);
 bool edi_says(struct span number, uint64_t count); /* digits that mean this */
-struct span edi_shown(struct span);                /* cut for messages */
+/* Control numbers of a group or an interchange at its two ends. */
+bool edi_is_same_control(const struct edi_dialect *, struct span, struct span);
+struct span edi_shown(struct span); /* cut for messages */
 /* `x12.control` for the scan's dialect. */
 int edi_fault(struct error *, const struct edi_dialect *, const char *kind, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
@@ -229,6 +246,8 @@ const char *edi_write_usual(struct buf *, const struct edi_syntax *, bool comma,
 /* Appends text of an element as a string, released characters without their mark. */
 void edi_write_text(struct buf *, const struct edi_syntax *, struct span);
 void edi_write_string(struct buf *, struct span utf8);
+/* A member with such a text, and a comma. */
+void edi_write_fact(struct buf *, const char *name, const struct edi_syntax *, struct span value);
 
 /* What a decoder of this dialect does: format.h. charset: in place of what headers say; or NULL. */
 int edi_read(const struct edi_dialect *, const char *charset, struct item *, struct out *, struct error *);

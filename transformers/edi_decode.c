@@ -1,8 +1,10 @@
-/* Options of the EDI formats. See edi_decode.h. */
+/* X12, EDIFACT and TRADACOMS as formats of `decode`. See edi_decode.h. */
 #include "config.h"
 #include "transformers/edi_decode.h"
 
 #include <strings.h>
+
+#include "transformers/format.h"
 
 const struct option edi_decode_options[] = {
 	{.name = "charset",
@@ -31,3 +33,42 @@ int edi_run(const struct edi_dialect *dialect, const struct edi_decode_settings 
 {
 	return edi_read(dialect, settings->charset, item, out, error);
 }
+
+static int run_x12(void *self, struct item *item, struct out *out, struct error *error)
+{
+	return edi_run(&edi_x12, self, item, out, error);
+}
+
+static int run_edifact(void *self, struct item *item, struct out *out, struct error *error)
+{
+	return edi_run(&edi_edifact, self, item, out, error);
+}
+
+static int run_tradacoms(void *self, struct item *item, struct out *out, struct error *error)
+{
+	return edi_run(&edi_tradacoms, self, item, out, error);
+}
+
+const struct decode_format decode_x12 = {
+	.name = "x12",
+	.help = "ASC X12 interchanges, a transaction set each",
+	.more = EDI_DECODE_MORE,
+	.check = edi_check,
+	.run = run_x12,
+};
+
+const struct decode_format decode_edifact = {
+	.name = "edifact",
+	.help = "EDIFACT interchanges, a message each",
+	.more = EDI_DECODE_MORE,
+	.check = edi_check,
+	.run = run_edifact,
+};
+
+const struct decode_format decode_tradacoms = {
+	.name = "tradacoms",
+	.help = "TRADACOMS transmissions, a message each",
+	.more = EDI_DECODE_MORE,
+	.check = edi_check,
+	.run = run_tradacoms,
+};

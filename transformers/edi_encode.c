@@ -108,11 +108,10 @@ static struct span text_of(const json_t *text)
 	return json_is_string(text) ? span_make(json_string_value(text), json_string_length(text)) : SPAN_NONE;
 }
 
-/* White space, NUL and ^Z, as they stand between segments. */
 static bool is_filler(struct span text)
 {
 	for (size_t i = 0; i < text.len; i++)
-		if (!memchr(" \r\n\t\x1a", text.data[i], 6)) /* with the NUL */
+		if (!edi_is_filler(text.data[i]))
 			return false;
 	return true;
 }
@@ -121,9 +120,16 @@ static void put_before(struct edi_encoder *encoder, struct span before)
 {
 	json_t *value = before.len ? json_loadb(before.data, before.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL) : NULL;
 	struct span text = text_of(value);
-	size_t mark = span_starts(text, "\xef\xbb\xbf") ? 3 : 0;
+	size_t n = 0;
 
-	if (text.len && is_filler(span_make(text.data + mark, text.len - mark)))
+	while (n < text.len)
+		if (span_starts(span_make(text.data + n, text.len - n), EDI_MARK))
+			n += strlen(EDI_MARK);
+		else if (edi_is_filler(text.data[n]))
+			n++;
+		else
+			break;
+	if (n && n == text.len)
 		buf_span(encoder->out, text);
 	json_decref(value);
 }

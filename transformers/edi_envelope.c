@@ -53,11 +53,7 @@ void edi_header_default(json_t *header, size_t element, const char *text)
 
 static bool says_the_same(const char *written, const char *fact)
 {
-	size_t n = strlen(written);
-
-	while (n && written[n - 1] == ' ')
-		n--;
-	return n == strlen(fact) && !memcmp(written, fact, n);
+	return span_equal(edi_trimmed(span_of(written)), edi_trimmed(span_of(fact)));
 }
 
 void edi_header_fact(json_t *header, size_t element, const json_t *facts, const char *name)
@@ -119,10 +115,11 @@ static bool is_separator(char c)
 
 static int check_separators(const struct edi_encoder *encoder, const struct edi_syntax *s, struct error *error)
 {
-	const char all[] = {s->element, s->component, s->terminator, s->repetition, s->release};
+	const char all[] = {s->element, s->terminator, s->component, s->repetition, s->release};
+	size_t needed = encoder->dialect->fixed_header ? 2 : 3; /* X12 may have no components */
 
 	for (size_t i = 0; i < sizeof all; i++) {
-		if ((i < 3 && !all[i]) || (all[i] && !is_separator(all[i])))
+		if ((i < needed && !all[i]) || (all[i] && !is_separator(all[i])))
 			return edi_fault(error, encoder->dialect, "separator",
 					 "a separator is one character of ASCII, no letter, digit or blank");
 		for (size_t k = 0; k < i; k++)
@@ -223,7 +220,11 @@ static bool is_right(const struct edi_encoder *encoder, enum edi_level level, ui
 
 	if (strcmp(edi_header_text(as_was, 0, 1), dialect->close[level]))
 		return false;
-	if (dialect->close_control && !says_the_same(edi_header_text(as_was, 2, 1), control))
+	if (dialect->close_control && level != EDI_TRANSACTION &&
+	    !edi_is_same_control(dialect, span_of(edi_header_text(as_was, 2, 1)), span_of(control)))
+		return false;
+	if (dialect->close_control && level == EDI_TRANSACTION &&
+	    !says_the_same(edi_header_text(as_was, 2, 1), control))
 		return false;
 	return edi_says(says, count) ||
 	       (level == EDI_INTERCHANGE && dialect->groups_needed && !count && edi_says(says, 1));

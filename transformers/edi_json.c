@@ -525,3 +525,12 @@ void edi_write_text(struct buf *out, const struct edi_syntax *syntax, struct spa
 	}
 	buf_char(out, '"');
 }
+
+void edi_write_fact(struct buf *out, const char *name, const struct edi_syntax *syntax, struct span value)
+{
+	buf_char(out, '"');
+	buf_text(out, name);
+	buf_text(out, "\":");
+	edi_write_text(out, syntax, value);
+	buf_char(out, ',');
+}

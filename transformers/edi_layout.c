@@ -100,7 +100,7 @@ void edi_layout_segment(struct edi_layout *layout, const struct edi_syntax *synt
 
 void edi_layout_write(struct edi_layout *layout, struct buf *out)
 {
-	if (!layout->notes.len || layout->notes.full)
+	if (!layout->notes.len)
 		return;
 	buf_printf(out, ",\"layout\":[%llu", (unsigned long long)layout->length);
 	buf_span(out, buf_view(&layout->notes));

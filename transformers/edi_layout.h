@@ -6,7 +6,7 @@
 
 #include "transformers/edi.h"
 
-#define EDI_LAYOUT_MAX (1u << 20) /* bytes of the list; past them it is not kept */
+#define EDI_LAYOUT_MAX (1u << 28) /* bytes of the list; past them the line is refused */
 
 struct edi_layout {
 	struct buf notes; /* ,[offset,"text"] or ,[offset,"text",drop] each */

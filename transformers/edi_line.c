@@ -18,10 +18,10 @@ static void write_separators(struct buf *out, const struct edi_syntax *syntax)
 
 	buf_text(out, "\"separators\":{");
 	for (size_t i = 0; i < sizeof separators / sizeof *separators; i++) {
-		if (!separators[i].c)
+		if (!separators[i].c && i != 1)
 			continue;
 		buf_printf(out, "\"%s\":", separators[i].name);
-		edi_write_string(out, span_make(&separators[i].c, 1));
+		edi_write_string(out, span_make(&separators[i].c, separators[i].c != '\0'));
 		buf_char(out, ',');
 	}
 	buf_init(&end, 2 * EDI_SUFFIX_MAX);
@@ -270,24 +270,34 @@ static void line_is_out(struct edi_read *x)
 	edi_layout_reset(&x->layout);
 	x->header_mark = edi_layout_mark(&x->layout);
 	buf_reset(&x->before);
+	x->scan.lost_filler = false;
 	x->lines++;
+}
+
+/* What is written so far can go out. */
+static int check_line(struct edi_read *x, struct error *why)
+{
+	if (x->bad)
+		return edi_fault(
+			why, x->dialect, "character",
+			"a header or trailer has a control character, or one that is not in its character set");
+	if (x->line.full || x->layout.notes.full)
+		return edi_fault(why, x->dialect, "limit", "its JSON passes %zu bytes", EDI_TEXT_MAX);
+	if (x->scan.lost_filler || x->before.full)
+		return edi_fault(why, x->dialect, "limit", "there are more than %u bytes of white space in a row",
+				 EDI_FILLER_MAX);
+	return 0;
 }
 
 int edi_emit_line(struct edi_read *x, struct item *item, struct error *error)
 {
+	struct error why;
+
 	end_line(x);
 	x->came++;
-	if (x->bad) {
-		struct error why;
-
-		edi_fault(&why, x->dialect, "character",
-			  "a header or trailer has a control character, or one that is not in its character set");
-		return out_reject(x->out, item, &why, error);
-	}
-	if (x->line.full) {
-		struct error why;
-
-		edi_fault(&why, x->dialect, "limit", "its JSON passes %zu bytes", EDI_TEXT_MAX);
+	if (check_line(x, &why)) {
+		edi_layout_return(&x->layout, x->header_mark);
+		x->scan.lost_filler = false;
 		return out_reject(x->out, item, &why, error);
 	}
 	line_is_out(x);

@@ -274,6 +274,7 @@ static int run_interchange(struct edi_read *x, const struct edi_survey *survey, 
 	edi_write_interchange(x);
 	edi_check_header(x, x->start.header);
 	edi_make_facts(&x->interchange_facts, &x->interchange_json);
+	x->scan.lost_filler = false;
 	edi_seek(&x->scan, x->start.end);
 	while (!failed && !x->ended && x->scan.offset < survey->end && (more = edi_next(&x->scan, &segment, error)) > 0)
 		failed = run_segment(x, &segment, survey, &skip, error);
@@ -349,22 +350,36 @@ static int refuse_start(struct edi_read *x, struct error *error, const char *kin
 	return error_place(error, "byte %llu", (unsigned long long)at);
 }
 
-static int check_start(struct edi_read *x, struct error *error)
+/* Byte order marks and white space in front of an interchange; files are put behind one another marks and all. */
+static int take_before(struct edi_read *x, struct error *error)
 {
 	struct span got, filler;
+
+	for (;;) {
+		if (edi_skip_filler(&x->scan, &filler, error))
+			return -1;
+		buf_span(&x->before, filler);
+		x->before.full |= x->scan.lost_filler;
+		if (window_get(&x->scan.window, x->scan.offset, 3, &got, error))
+			return -1;
+		if (!span_starts(got, EDI_MARK))
+			return 0;
+		buf_text(&x->before, EDI_MARK);
+		edi_seek(&x->scan, x->scan.offset + 3);
+	}
+}
+
+static int check_start(struct edi_read *x, struct error *error)
+{
+	struct span got;
 
 	if (window_get(&x->scan.window, 0, 4, &got, error))
 		return -1;
 	if (got.len >= 2 && (!memcmp(got.data, "\xff\xfe", 2) || !memcmp(got.data, "\xfe\xff", 2)))
 		return refuse_start(x, error, "encoding", 0,
 				    "this is UTF-16; it is exchanged in ASCII, ISO 8859 or UTF-8");
-	if (got.len >= 3 && !memcmp(got.data, "\xef\xbb\xbf", 3)) {
-		buf_append(&x->before, got.data, 3);
-		edi_seek(&x->scan, 3);
-	}
-	if (edi_skip_filler(&x->scan, &filler, error))
+	if (take_before(x, error))
 		return -1;
-	buf_span(&x->before, filler);
 	if (x->scan.offset >= x->scan.window.size)
 		return refuse_start(x, error, "empty", x->scan.offset,
 				    x->scan.window.size ? "there is no interchange: only white space"
@@ -383,7 +398,7 @@ static void begin(struct edi_read *x, const struct edi_dialect *dialect, struct 
 	buf_init(&x->group_json, EDI_TEXT_MAX);
 	buf_init(&x->group_header, EDI_TEXT_MAX);
 	buf_init(&x->line, EDI_TEXT_MAX);
-	buf_init(&x->before, EDI_TEXT_MAX);
+	buf_init(&x->before, 2 * EDI_FILLER_MAX);
 	buf_init(&x->layout.notes, EDI_LAYOUT_MAX);
 }
 
@@ -409,11 +424,8 @@ int edi_read(const struct edi_dialect *dialect, const char *charset, struct item
 	begin(&x, dialect, item, out);
 	x.charset = charset;
 	failed = check_start(&x, error);
-	while (!failed && x.scan.offset < x.scan.window.size) {
-		struct span filler;
-
-		failed = run_stretch(&x, error) || edi_skip_filler(&x.scan, &filler, error);
-	}
+	while (!failed && x.scan.offset < x.scan.window.size)
+		failed = run_stretch(&x, error) || take_before(&x, error);
 	end(&x);
 	if (!failed && !x.came)
 		return out_drop(out, item, "its interchanges hold nothing", error);

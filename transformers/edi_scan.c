@@ -11,7 +11,6 @@
 #include <emmintrin.h>
 #endif
 
-#define FILLER_MAX (64u * 1024)
 #define AHEAD 4096 /* bytes wanted at once, where the document has them */
 
 void edi_syntax_ready(struct edi_syntax *syntax)
@@ -29,11 +28,12 @@ void edi_syntax_ready(struct edi_syntax *syntax)
 		class[(uint8_t)syntax->release] = EDI_RELEASE;
 	if (syntax->repetition)
 		class[(uint8_t)syntax->repetition] = EDI_REPETITION;
-	class[(uint8_t)syntax->component] = EDI_COMPONENT;
+	if (syntax->component)
+		class[(uint8_t)syntax->component] = EDI_COMPONENT;
 	class[(uint8_t)syntax->element] = EDI_ELEMENT;
 	class[(uint8_t)syntax->terminator] = EDI_END;
 	memset(syntax->wide[0], syntax->element, 16);
-	memset(syntax->wide[1], syntax->component, 16);
+	memset(syntax->wide[1], syntax->component ? syntax->component : syntax->terminator, 16);
 	memset(syntax->wide[2], syntax->terminator, 16);
 	memset(syntax->wide[3], syntax->repetition ? syntax->repetition : syntax->terminator, 16);
 	memset(syntax->wide[4], syntax->release ? syntax->release : syntax->terminator, 16);
@@ -60,7 +60,7 @@ void edi_scan_begin(struct edi_scan *scan, const struct edi_dialect *dialect, st
 	}
 	window_begin(&scan->window, reader, out);
 	buf_init(&scan->unwrapped, 2 * EDI_SEGMENT_MAX);
-	buf_init(&scan->filler, 2 * FILLER_MAX);
+	buf_init(&scan->filler, 2 * EDI_FILLER_MAX);
 }
 
 void edi_scan_end(struct edi_scan *scan)
@@ -90,11 +90,6 @@ static void advance(struct edi_scan *scan, size_t n)
 	scan->got = n < scan->got.len ? span_make(scan->got.data + n, scan->got.len - n) : SPAN_NONE;
 }
 
-static bool is_filler(char c)
-{
-	return c == '\r' || c == '\n' || c == ' ' || c == '\t' || c == '\x1a' || c == '\0';
-}
-
 static int skip_some(struct edi_scan *scan, struct span *filler, struct error *error)
 {
 	size_t n = 0, want = AHEAD;
@@ -102,10 +97,10 @@ static int skip_some(struct edi_scan *scan, struct span *filler, struct error *e
 	for (;;) {
 		if (need(scan, want, error))
 			return -1;
-		while (n < scan->got.len && n < FILLER_MAX && is_filler(scan->got.data[n]) &&
-		       scan->got.data[n] != scan->syntax.terminator)
+		while (n < scan->got.len && n < EDI_FILLER_MAX && edi_is_filler(scan->got.data[n]) &&
+		       (!scan->syntax.wraps || scan->got.data[n] != scan->syntax.terminator))
 			n++;
-		if (n < scan->got.len || scan->offset + n >= scan->window.size || n == FILLER_MAX)
+		if (n < scan->got.len || scan->offset + n >= scan->window.size || n == EDI_FILLER_MAX)
 			break;
 		want = scan->got.len * 2;
 	}
@@ -119,7 +114,7 @@ int edi_skip_filler(struct edi_scan *scan, struct span *filler, struct error *er
 	do
 		if (skip_some(scan, filler, error))
 			return -1;
-	while (filler->len == FILLER_MAX);
+	while (filler->len == EDI_FILLER_MAX && (scan->lost_filler = true));
 	return 0;
 }
 
@@ -368,11 +363,54 @@ struct span edi_element(const struct edi_syntax *syntax, struct span segment, in
 		       number);
 }
 
+struct span edi_trimmed(struct span text)
+{
+	while (text.len && text.data[text.len - 1] == ' ')
+		text.len--;
+	return text;
+}
+
 struct span edi_component(const struct edi_syntax *syntax, struct span element, int number)
 {
 	if (syntax->repetition)
 		element = cut_nth(syntax, element, syntax->repetition, 1);
+	if (!syntax->component)
+		return number == 1 ? element : SPAN_NONE;
 	return cut_nth(syntax, element, syntax->component, number);
+}
+
+static bool collect(struct span got, const struct edi_syntax *syntax, struct edi_start *start)
+{
+	size_t n = 0;
+	bool released = false;
+
+	for (size_t i = 0; i < got.len && n < EDI_HEADER_MAX; i++) {
+		char c = got.data[i];
+
+		if ((c == '\r' || c == '\n') && c != syntax->terminator)
+			continue;
+		start->text[n] = c;
+		if (!released && c == syntax->terminator) {
+			start->header = span_make(start->text, n);
+			start->end = start->header_from + i + 1;
+			return true;
+		}
+		released = !released && syntax->release && c == syntax->release;
+		n++;
+	}
+	return false;
+}
+
+int edi_take_header(const struct edi_scan *scan, struct span got, struct edi_start *start, struct error *why)
+{
+	const struct edi_dialect *dialect = scan->dialect;
+
+	if (collect(got, &scan->syntax, start))
+		return 0;
+	if (got.len < EDI_HEADER_MAX)
+		return edi_fault(why, dialect, "truncated", "the document ends within %.3s", got.data);
+	return edi_fault(why, dialect, "limit", "%.3s is longer than %d bytes: its terminator may be missing", got.data,
+			 EDI_HEADER_MAX);
 }
 
 int edi_fault(struct error *error, const struct edi_dialect *dialect, const char *kind, const char *format, ...)

@@ -54,6 +54,12 @@ static inline const char *next(const char *p, const char *end, bool *more)
 	return *more && p < end && *p != '"' ? edi_json_space(p, end) : p;
 }
 
+static const char *no_separator(bool repetitions)
+{
+	return repetitions ? "an element has repetitions, but there is no separator for them"
+			   : "an element has components, but there is no separator for them";
+}
+
 static const char *put_list(struct edi_sink *sink, const char *p, const char *end, bool repetitions,
 			    struct error *error);
 
@@ -84,7 +90,7 @@ static const char *put_list(struct edi_sink *sink, const char *p, const char *en
 		if (!more)
 			return p;
 		if (!separator)
-			return broken(sink, error, "an element has repetitions, but there is no separator for them");
+			return broken(sink, error, no_separator(repetitions));
 		buf_char(sink->out, separator);
 	}
 }
@@ -270,7 +276,7 @@ static inline const char *put_usual(const struct edi_sink *sink, const char *p, 
 			return NULL;
 		if (!list)
 			continue;
-		while (*p == ',') {
+		while (*p == ',' && syntax->component) {
 			*o++ = syntax->component;
 			if (p[1] != '"' || !(p = copy_string(sink, p + 2, end, &o, block)))
 				return NULL;
@@ -401,11 +407,12 @@ static int put_tree(struct edi_sink *sink, const json_t *element, int depth, boo
 	if (!json_is_array(element) || depth > 1)
 		return put_value(sink, element, raw, error);
 	for (size_t i = 0; i < json_array_size(element); i++) {
-		if (i && repetitions && !sink->syntax.repetition)
-			return edi_fault(error, sink->dialect, "json",
-					 "an element has repetitions, but there is no separator for them");
+		char separator = repetitions ? sink->syntax.repetition : sink->syntax.component;
+
+		if (i && !separator)
+			return edi_fault(error, sink->dialect, "json", "%s", no_separator(repetitions));
 		if (i)
-			buf_char(sink->out, repetitions ? sink->syntax.repetition : sink->syntax.component);
+			buf_char(sink->out, separator);
 		if (put_tree(sink, json_array_get(element, i), repetitions ? 1 : 2, raw, error))
 			return -1;
 	}

@@ -18,10 +18,34 @@ struct survey {
 	struct error group_why;
 };
 
+static struct span significant(struct span number)
+{
+	while (number.len > 1 && *number.data == '0')
+		number = span_make(number.data + 1, number.len - 1);
+	return number;
+}
+
+static bool is_number(struct span text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if (!isdigit((unsigned char)text.data[i]))
+			return false;
+	return text.len != 0;
+}
+
+bool edi_is_same_control(const struct edi_dialect *dialect, struct span a, struct span b)
+{
+	a = edi_trimmed(a);
+	b = edi_trimmed(b);
+	return span_equal(a, b) ||
+	       (dialect->numeric_control && is_number(a) && is_number(b) && span_equal(significant(a), significant(b)));
+}
+
 bool edi_says(struct span number, uint64_t count)
 {
 	uint64_t value = 0;
 
+	number = edi_trimmed(number);
 	if (!number.len || number.len > 12)
 		return false;
 	for (size_t i = 0; i < number.len; i++) {
@@ -35,13 +59,6 @@ bool edi_says(struct span number, uint64_t count)
 struct span edi_shown(struct span text)
 {
 	return span_make(text.data ? text.data : "", text.len < 40 ? text.len : 40);
-}
-
-static struct span trimmed(struct span text)
-{
-	while (text.len && text.data[text.len - 1] == ' ')
-		text.len--;
-	return text;
 }
 
 static void spoil(struct survey *survey, const char *kind, const char *what)
@@ -111,7 +128,8 @@ static void end_group(struct survey *survey, const struct edi_segment *segment)
 		spoil(survey, "structure", text);
 		return;
 	}
-	if (survey->group_why.class == ERROR_NONE && dialect->close_control && !span_is(control, survey->group_control))
+	if (survey->group_why.class == ERROR_NONE && dialect->close_control &&
+	    !edi_is_same_control(dialect, control, span_of(survey->group_control)))
 		edi_fault(&survey->group_why, dialect, "control", "group %u: %s02 is \"%.*s\", but %s%02d is \"%s\"",
 			  survey->groups, dialect->close[EDI_GROUP], SPAN_ARGS(edi_shown(control)),
 			  dialect->open[EDI_GROUP], dialect->control[EDI_GROUP], survey->group_control);
@@ -151,11 +169,11 @@ static void end_interchange(struct survey *survey, const struct edi_segment *seg
 	survey->result->end = segment->end;
 	if (why->class != ERROR_NONE)
 		return;
-	if (dialect->close_control && !span_equal(trimmed(control), trimmed(wanted)))
+	if (dialect->close_control && !edi_is_same_control(dialect, control, wanted))
 		edi_fault(why, dialect, "control", "%s02 is \"%.*s\", but %s%02d is \"%.*s\"",
 			  dialect->close[EDI_INTERCHANGE], SPAN_ARGS(edi_shown(control)),
 			  dialect->open[EDI_INTERCHANGE], dialect->control[EDI_INTERCHANGE],
-			  SPAN_ARGS(edi_shown(trimmed(wanted))));
+			  SPAN_ARGS(edi_shown(edi_trimmed(wanted))));
 	else if (!count_agrees(survey, count, &there, &what))
 		edi_fault(why, dialect, "count", "%s01 says \"%.*s\" %ss, there are %llu",
 			  dialect->close[EDI_INTERCHANGE], SPAN_ARGS(edi_shown(count)), what,

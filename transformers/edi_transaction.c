@@ -70,22 +70,32 @@ static void begin(struct edi_read *x, struct transaction *t, const struct edi_se
 		place_fault(t, &why, open->offset);
 }
 
+static const char *printable(struct span text, char shown[16])
+{
+	copy_text(shown, 16, text);
+	for (char *p = shown; *p; p++)
+		if (*p < ' ' || *p > '~')
+			*p = '.';
+	return shown;
+}
+
 static int explain(const struct edi_read *x, struct transaction *t, const struct edi_segment *segment,
 		   const struct edi_fault *fault, struct error *why)
 {
 	const struct edi_dialect *dialect = x->dialect;
 	struct span name = edi_element(&x->scan.syntax, segment->text, 0);
+	char shown[16];
 
 	t->fault_element = fault->element;
 	t->fault_component = fault->component;
 	if (!fault->kind)
 		return edi_fault(why, dialect, "limit", "the %s passes %u MiB of JSON", dialect->transaction, 1024u);
-	if (!strcmp(fault->kind, "segment") && !fault->at)
-		return edi_fault(why, dialect, "segment", "a segment has no name of two or three characters");
+	if (!strcmp(fault->kind, "segment") && !segment->text.len)
+		return edi_fault(why, dialect, "segment", "a segment is empty");
 	if (!strcmp(fault->kind, "segment"))
 		return edi_fault(why, dialect, "segment",
-				 "a segment's name is longer than three characters, or has something other than "
-				 "capital letters and digits");
+				 "a segment is called \"%s\", but a name is two or three capital letters and digits",
+				 printable(name, shown));
 	copy_text(t->fault_name, sizeof t->fault_name, name);
 	if (fault->byte < 0x20 || fault->byte == 0x7f)
 		return edi_fault(why, dialect, "character", "segment %.3s contains the control character 0x%02x",
@@ -164,7 +174,7 @@ static void close_transaction(struct edi_read *x, struct transaction *t, const s
 
 	t->segments++;
 	t->end = segment->end;
-	if (dialect->close_control && !span_is(control, t->control)) {
+	if (dialect->close_control && !span_equal(edi_trimmed(control), edi_trimmed(span_of(t->control)))) {
 		edi_fault(&why, dialect, "control", "%s02 is \"%.*s\", but %s%02d is \"%s\"", close,
 			  SPAN_ARGS(edi_shown(control)), open, dialect->control[EDI_TRANSACTION], t->control);
 		place_fault(t, &why, segment->offset);

@@ -7,9 +7,6 @@
 #include <stdio.h>
 #include <strings.h>
 
-#include "transformers/edi_decode.h"
-#include "transformers/format.h"
-
 #define UNA_LENGTH 9
 
 /* ---- separators: UNA's, or those of the syntax level (ISO 9735-1, 8.1 and annex A) */
@@ -66,29 +63,6 @@ static bool says(struct span got, const char *name)
 	return span_starts(got, name);
 }
 
-/* Up to its terminator, without line ends. False: there is none within the limit. */
-static bool collect(struct span got, const struct edi_syntax *syntax, struct edi_start *start)
-{
-	size_t n = 0;
-	bool released = false;
-
-	for (size_t i = 0; i < got.len && n < EDI_HEADER_MAX; i++) {
-		char c = got.data[i];
-
-		if ((c == '\r' || c == '\n') && c != syntax->terminator)
-			continue;
-		start->text[n] = c;
-		if (!released && c == syntax->terminator) {
-			start->header = span_make(start->text, n);
-			start->end = start->header_from + i + 1;
-			return true;
-		}
-		released = !released && syntax->release && c == syntax->release;
-		n++;
-	}
-	return false;
-}
-
 const char *edifact_charset(const char *level)
 {
 	static const struct {
@@ -109,12 +83,8 @@ static int read_header(struct edi_scan *scan, struct span got, struct edi_start 
 	struct span identifier, version;
 	char level[48];
 
-	if (!collect(got, syntax, start))
-		return got.len < EDI_HEADER_MAX
-			       ? error_set(why, ERROR_REJECT, "edifact.truncated", "the document ends within UNB")
-			       : error_set(why, ERROR_REJECT, "edifact.limit",
-					   "UNB is longer than %d bytes: its terminator may be missing",
-					   EDI_HEADER_MAX);
+	if (edi_take_header(scan, got, start, why))
+		return -1;
 	edi_syntax_ready(syntax);
 	identifier = edi_element(syntax, start->header, 1);
 	version = edi_component(syntax, identifier, 2);
@@ -122,7 +92,7 @@ static int read_header(struct edi_scan *scan, struct span got, struct edi_start 
 		set_repetition(syntax, una ? start->una[4] : '*');
 	snprintf(level, sizeof level, "%.*s", SPAN_ARGS(edi_shown(edi_component(syntax, identifier, 1))));
 	start->charset = edifact_charset(level);
-	version = edi_element(syntax, start->header, 5);
+	version = edi_component(syntax, edi_element(syntax, start->header, 5), 1);
 	if (!version.len || version.len > 35)
 		return error_set(why, ERROR_REJECT, "edifact.control",
 				 "UNB has no control reference of 1 to 14 characters in its element 5");
@@ -208,7 +178,7 @@ static bool service(const struct edi_syntax *syntax, struct span segment)
 
 static int check_open(const struct edi_syntax *syntax, enum edi_level level, struct span segment, struct error *why)
 {
-	struct span control = edi_element(syntax, segment, level == EDI_GROUP ? 5 : 1), type;
+	struct span control = edi_component(syntax, edi_element(syntax, segment, level == EDI_GROUP ? 5 : 1), 1), type;
 
 	if (!control.len || control.len > 35)
 		return error_set(why, ERROR_REJECT, "edifact.control",
@@ -221,19 +191,10 @@ static int check_open(const struct edi_syntax *syntax, enum edi_level level, str
 }
 
 /* ---- facts */
-static void fact(struct buf *out, const char *name, const struct edi_syntax *syntax, struct span value)
-{
-	buf_char(out, '"');
-	buf_text(out, name);
-	buf_text(out, "\":");
-	edi_write_text(out, syntax, value);
-	buf_char(out, ',');
-}
-
 static void fact_if(struct buf *out, const char *name, const struct edi_syntax *syntax, struct span value)
 {
 	if (value.len)
-		fact(out, name, syntax, value);
+		edi_write_fact(out, name, syntax, value);
 }
 
 /* As in X12: the qualifier first, where there is one. */
@@ -249,7 +210,7 @@ static void party(struct buf *out, const char *name, const struct edi_syntax *sy
 	if (qualifier.len)
 		buf_char(&text, ':');
 	buf_span(&text, id);
-	fact(out, name, &colon, buf_view(&text));
+	edi_write_fact(out, name, &colon, buf_view(&text));
 	buf_free(&text);
 }
 
@@ -257,11 +218,11 @@ static void facts_of_interchange(const struct edi_syntax *syntax, struct span un
 {
 	struct span identifier = edi_element(syntax, unb, 1);
 
-	fact(out, "control", syntax, edi_component(syntax, edi_element(syntax, unb, 5), 1));
+	edi_write_fact(out, "control", syntax, edi_component(syntax, edi_element(syntax, unb, 5), 1));
 	party(out, "sender", syntax, edi_element(syntax, unb, 2));
 	party(out, "receiver", syntax, edi_element(syntax, unb, 3));
-	fact(out, "syntax", syntax, edi_component(syntax, identifier, 1));
-	fact(out, "version", syntax, edi_component(syntax, identifier, 2));
+	edi_write_fact(out, "syntax", syntax, edi_component(syntax, identifier, 1));
+	edi_write_fact(out, "version", syntax, edi_component(syntax, identifier, 2));
 	fact_if(out, "application", syntax, edi_component(syntax, edi_element(syntax, unb, 7), 1));
 	buf_printf(out, "\"usage\":\"%s\",",
 		   span_is(edi_component(syntax, edi_element(syntax, unb, 11), 1), "1") ? "T" : "P");
@@ -277,14 +238,14 @@ static void facts(const struct edi_syntax *syntax, enum edi_level level, struct 
 		facts_of_interchange(syntax, segment, out);
 		break;
 	case EDI_GROUP:
-		fact(out, "code", syntax, edi_component(syntax, edi_element(syntax, segment, 1), 1));
-		fact(out, "control", syntax, edi_component(syntax, edi_element(syntax, segment, 5), 1));
+		edi_write_fact(out, "code", syntax, edi_component(syntax, edi_element(syntax, segment, 1), 1));
+		edi_write_fact(out, "control", syntax, edi_component(syntax, edi_element(syntax, segment, 5), 1));
 		fact_if(out, "version", syntax, edi_component(syntax, version, 1));
 		fact_if(out, "release", syntax, edi_component(syntax, version, 2));
 		break;
 	case EDI_TRANSACTION:
-		fact(out, "type", syntax, edi_component(syntax, edi_element(syntax, segment, 2), 1));
-		fact(out, "control", syntax, edi_component(syntax, edi_element(syntax, segment, 1), 1));
+		edi_write_fact(out, "type", syntax, edi_component(syntax, edi_element(syntax, segment, 2), 1));
+		edi_write_fact(out, "control", syntax, edi_component(syntax, edi_element(syntax, segment, 1), 1));
 		for (int i = 1; i < 5; i++)
 			fact_if(out, names[i], syntax, edi_component(syntax, edi_element(syntax, segment, 2), i + 1));
 		break;
@@ -328,17 +289,4 @@ const struct edi_dialect edi_edifact = {
 	.facts = facts,
 	.plain = plain,
 	.put_open = edifact_put_open,
-};
-
-static int run(void *self, struct item *item, struct out *out, struct error *error)
-{
-	return edi_run(&edi_edifact, self, item, out, error);
-}
-
-const struct decode_format decode_edifact = {
-	.name = "edifact",
-	.help = "EDIFACT interchanges, a message each",
-	.more = EDI_DECODE_MORE,
-	.check = edi_check,
-	.run = run,
 };

@@ -191,7 +191,7 @@ static int get_line(struct window *window, uint64_t offset, struct span *line, s
 	for (size_t want = 4096;; want = line->len * 2) {
 		if (window_get(window, offset, want, line, error))
 			return -1;
-		end = memchr(line->data, '\n', line->len);
+		end = line->len ? memchr(line->data, '\n', line->len) : NULL;
 		if (end || offset + line->len >= window->size || line->len > OUTPUT_MAX)
 			break;
 	}

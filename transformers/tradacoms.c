@@ -5,37 +5,12 @@
 
 #include <stdio.h>
 
-#include "transformers/edi_decode.h"
-#include "transformers/format.h"
-
 /* ---- the header */
-static bool collect(struct span got, const struct edi_syntax *syntax, struct edi_start *start)
-{
-	bool released = false;
-	size_t n = 0;
-
-	for (size_t i = 0; i < got.len && n < EDI_HEADER_MAX; i++) {
-		char c = got.data[i];
-
-		if (c == '\r' || c == '\n')
-			continue;
-		start->text[n] = c;
-		if (!released && c == syntax->terminator) {
-			start->header = span_make(start->text, n);
-			start->end = start->header_from + i + 1;
-			return true;
-		}
-		released = !released && c == syntax->release;
-		n++;
-	}
-	return false;
-}
-
 static int start(struct edi_scan *scan, uint64_t offset, struct edi_start *start, struct error *why,
 		 struct error *error)
 {
 	struct edi_syntax *syntax = &scan->syntax;
-	struct span got;
+	struct span got, control;
 
 	if (window_get(&scan->window, offset, EDI_HEADER_MAX + 64, &got, error))
 		return -1;
@@ -55,21 +30,13 @@ static int start(struct edi_scan *scan, uint64_t offset, struct edi_start *start
 	syntax->terminator = '\'';
 	start->offset = start->una_end = start->header_from = offset;
 	start->charset = NULL;
-	if (collect(got, syntax, start)) {
-		edi_syntax_ready(syntax);
-		struct span control = edi_element(syntax, start->header, 5);
-
-		if (control.len && control.len <= 35)
-			return 1;
-		error_set(why, ERROR_REJECT, "tradacoms.control",
-			  "STX has no transmission reference of 1 to 35 characters");
+	if (edi_take_header(scan, got, start, why))
 		return 0;
-	}
-	if (got.len < EDI_HEADER_MAX)
-		error_set(why, ERROR_REJECT, "tradacoms.truncated", "the document ends within STX");
-	else
-		error_set(why, ERROR_REJECT, "tradacoms.limit",
-			  "STX is longer than %d bytes: its terminator may be missing", EDI_HEADER_MAX);
+	edi_syntax_ready(syntax);
+	control = edi_component(syntax, edi_element(syntax, start->header, 5), 1);
+	if (control.len && control.len <= 35)
+		return 1;
+	error_set(why, ERROR_REJECT, "tradacoms.control", "STX has no transmission reference of 1 to 35 characters");
 	return 0;
 }
 
@@ -87,7 +54,7 @@ static bool service(const struct edi_syntax *syntax, struct span segment)
 
 static int check_open(const struct edi_syntax *syntax, enum edi_level level, struct span segment, struct error *why)
 {
-	struct span control = edi_element(syntax, segment, 1);
+	struct span control = edi_component(syntax, edi_element(syntax, segment, 1), 1);
 
 	if (level == EDI_GROUP && control.len <= 35)
 		return 0;
@@ -101,21 +68,12 @@ static int check_open(const struct edi_syntax *syntax, enum edi_level level, str
 }
 
 /* ---- facts */
-static void fact(struct buf *out, const char *name, const struct edi_syntax *syntax, struct span value)
-{
-	buf_char(out, '"');
-	buf_text(out, name);
-	buf_text(out, "\":");
-	edi_write_text(out, syntax, value);
-	buf_char(out, ',');
-}
-
 /* The code, or where there is none the name. */
 static void party(struct buf *out, const char *name, const struct edi_syntax *syntax, struct span element)
 {
 	struct span code = edi_component(syntax, element, 1);
 
-	fact(out, name, syntax, code.len ? code : edi_component(syntax, element, 2));
+	edi_write_fact(out, name, syntax, code.len ? code : edi_component(syntax, element, 2));
 }
 
 static void facts(const struct edi_syntax *syntax, enum edi_level level, struct span segment, struct buf *out)
@@ -124,22 +82,23 @@ static void facts(const struct edi_syntax *syntax, enum edi_level level, struct 
 
 	switch (level) {
 	case EDI_INTERCHANGE:
-		fact(out, "control", syntax, edi_component(syntax, edi_element(syntax, segment, 5), 1));
+		edi_write_fact(out, "control", syntax, edi_component(syntax, edi_element(syntax, segment, 5), 1));
 		party(out, "sender", syntax, edi_element(syntax, segment, 2));
 		party(out, "receiver", syntax, edi_element(syntax, segment, 3));
-		fact(out, "syntax", syntax, edi_component(syntax, edi_element(syntax, segment, 1), 1));
-		fact(out, "version", syntax, edi_component(syntax, edi_element(syntax, segment, 1), 2));
+		edi_write_fact(out, "syntax", syntax, edi_component(syntax, edi_element(syntax, segment, 1), 1));
+		edi_write_fact(out, "version", syntax, edi_component(syntax, edi_element(syntax, segment, 1), 2));
 		if (edi_element(syntax, segment, 7).len)
-			fact(out, "application", syntax, edi_component(syntax, edi_element(syntax, segment, 7), 1));
+			edi_write_fact(out, "application", syntax,
+				       edi_component(syntax, edi_element(syntax, segment, 7), 1));
 		break;
 	case EDI_GROUP:
-		fact(out, "control", syntax, edi_component(syntax, edi_element(syntax, segment, 1), 1));
+		edi_write_fact(out, "control", syntax, edi_component(syntax, edi_element(syntax, segment, 1), 1));
 		break;
 	case EDI_TRANSACTION:
-		fact(out, "type", syntax, edi_component(syntax, type, 1));
-		fact(out, "control", syntax, edi_component(syntax, edi_element(syntax, segment, 1), 1));
+		edi_write_fact(out, "type", syntax, edi_component(syntax, type, 1));
+		edi_write_fact(out, "control", syntax, edi_component(syntax, edi_element(syntax, segment, 1), 1));
 		if (edi_component(syntax, type, 2).len)
-			fact(out, "version", syntax, edi_component(syntax, type, 2));
+			edi_write_fact(out, "version", syntax, edi_component(syntax, type, 2));
 		break;
 	}
 }
@@ -242,17 +201,4 @@ const struct edi_dialect edi_tradacoms = {
 	.facts = facts,
 	.plain = plain,
 	.put_open = put_open,
-};
-
-static int run(void *self, struct item *item, struct out *out, struct error *error)
-{
-	return edi_run(&edi_tradacoms, self, item, out, error);
-}
-
-const struct decode_format decode_tradacoms = {
-	.name = "tradacoms",
-	.help = "TRADACOMS transmissions, a message each",
-	.more = EDI_DECODE_MORE,
-	.check = edi_check,
-	.run = run,
 };

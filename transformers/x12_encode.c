@@ -4,37 +4,42 @@
 
 #include <stdio.h>
 
-static const uint8_t lengths[] = {3, 2, 10, 2, 10, 2, 15, 2, 15, 6, 4, 1, 5, 9, 1, 1, 1};
+#include "transformers/x12.h"
+
+static bool is_party(const json_t *isa, size_t element, const char *party)
+{
+	struct span qualifier = edi_trimmed(span_of(edi_header_text(isa, element, 1))),
+		    id = edi_trimmed(span_of(edi_header_text(isa, element + 1, 1)));
+
+	return !strncmp(party, qualifier.data, qualifier.len) && party[qualifier.len] == ':' &&
+	       span_equal(id, span_of(party + qualifier.len + 1));
+}
 
 static void put_party(json_t *isa, size_t element, const char *party)
 {
-	char qualifier[40], is[120];
+	char qualifier[40];
 	const char *id = edi_party(party, qualifier);
 
-	snprintf(is, sizeof is, "%.30s:%.80s", edi_header_text(isa, element, 1), edi_header_text(isa, element + 1, 1));
-	for (size_t n = strlen(is); n && is[n - 1] == ' '; n--)
-		is[n - 1] = '\0';
-	if (!strcmp(is, party))
+	if (is_party(isa, element, party))
 		return;
 	edi_header_set(isa, element, json_string(*qualifier ? qualifier : "ZZ"));
 	edi_header_set(isa, element + 1, json_string(id));
 }
 
-/* Nine digits, with zeros in front where it is a shorter number. */
-static void put_control(json_t *isa, const char *control)
+/* So many digits at least, with zeros in front where it is a shorter number. */
+static void put_control(json_t *header, size_t element, const char *control, size_t digits)
 {
 	char text[40], is[40];
+	size_t n = strlen(control);
 
-	snprintf(is, sizeof is, "%.39s", edi_header_text(isa, 13, 1));
-	for (size_t n = strlen(is); n && is[n - 1] == ' '; n--)
-		is[n - 1] = '\0';
-	if (!strcmp(is, control))
+	snprintf(is, sizeof is, "%.39s", edi_header_text(header, element, 1));
+	if (span_equal(edi_trimmed(span_of(is)), edi_trimmed(span_of(control))))
 		return;
-	if (strlen(control) < 9 && strspn(control, "0123456789") == strlen(control))
-		snprintf(text, sizeof text, "%.*s%s", (int)(9 - strlen(control)), "000000000", control);
+	if (n < digits && strspn(control, "0123456789") == n)
+		snprintf(text, sizeof text, "%.*s%s", (int)(digits - n), "000000000", control);
 	else
 		snprintf(text, sizeof text, "%.39s", control);
-	edi_header_set(isa, 13, json_string(text));
+	edi_header_set(header, element, json_string(text));
 }
 
 static void fill_isa(struct edi_encoder *encoder, json_t *isa, const json_t *facts)
@@ -55,11 +60,12 @@ static void fill_isa(struct edi_encoder *encoder, json_t *isa, const json_t *fac
 	edi_header_fact(isa, 12, facts, "version");
 	edi_header_default(isa, 12, "00401");
 	if (edi_fact(facts, "control"))
-		put_control(isa, edi_fact(facts, "control"));
+		put_control(isa, 13, edi_fact(facts, "control"), 9);
 	edi_header_default(isa, 14, "0");
 	edi_header_fact(isa, 15, facts, "usage");
 	edi_header_default(isa, 15, "P");
-	edi_header_set(isa, 16, json_string(separator));
+	if (syntax->component)
+		edi_header_set(isa, 16, json_string(separator));
 	separator[0] = syntax->repetition;
 	if (syntax->repetition)
 		edi_header_set(isa, 11, json_string(separator));
@@ -80,11 +86,12 @@ static int put_element(struct edi_sink *sink, size_t i, struct span text, struct
 	return failed;
 }
 
-static int put_isa(struct edi_encoder *encoder, json_t *isa, struct error *error)
+static int put_isa(struct edi_encoder *encoder, json_t *isa, bool fixed, struct error *error)
 {
 	struct buf *out = encoder->out;
 
-	for (size_t i = 0; i < sizeof lengths; i++) {
+	for (size_t i = 0; i < X12_ISA_ELEMENTS; i++) {
+		size_t length = x12_isa_lengths[i];
 		const char *text = edi_header_text(isa, i, 1);
 		size_t from, n;
 
@@ -94,12 +101,13 @@ static int put_isa(struct edi_encoder *encoder, json_t *isa, struct error *error
 		if (put_element(&encoder->sink, i, span_of(text), error))
 			return error_wrap(error, "ISA%02zu", i);
 		n = out->len - from;
-		if (n > lengths[i] || (i == 13 && !n))
-			return error_set(error, ERROR_REJECT, i == 13 ? "x12.control" : "x12.isa",
-					 i == 13 ? "there is no `control`, a number of at most nine digits"
-						 : "ISA%02zu is longer than its %u characters",
-					 i, lengths[i]);
-		for (; n < lengths[i]; n++)
+		if (i == 13 && (!n || (n > length && fixed)))
+			return error_set(error, ERROR_REJECT, "x12.control",
+					 "there is no `control`, a number of at most nine digits");
+		if (n > length && fixed)
+			return error_set(error, ERROR_REJECT, "x12.isa", "ISA%02zu is longer than its %zu characters",
+					 i, length);
+		for (; n < length && fixed; n++)
 			buf_char(out, ' ');
 	}
 	edi_put_end(&encoder->sink);
@@ -113,7 +121,7 @@ static int put_interchange(struct edi_encoder *encoder, json_t *facts, char cont
 	int failed;
 
 	fill_isa(encoder, isa, facts);
-	failed = put_isa(encoder, isa, error);
+	failed = put_isa(encoder, isa, !json_is_false(json_object_get(facts, "fixed")), error);
 	snprintf(control, EDI_CONTROL_MAX, "%s", edi_header_text(isa, 13, 1));
 	for (size_t n = strlen(control); n && control[n - 1] == ' '; n--)
 		control[n - 1] = '\0';
@@ -163,10 +171,11 @@ static int put_transaction(struct edi_encoder *encoder, json_t *facts, char cont
 
 	snprintf(number, sizeof number, "%04llu", (unsigned long long)encoder->group.state.count);
 	edi_header_fact(st, 1, facts, "type");
-	edi_header_fact(st, 2, facts, "control");
+	if (edi_fact(facts, "control"))
+		put_control(st, 2, edi_fact(facts, "control"), 4);
 	edi_header_default(st, 2, number);
 	edi_header_fact(st, 3, facts, "convention");
-	if (strlen(edi_header_text(st, 1, 1)) != 3 || strlen(edi_header_text(st, 2, 1)) < 4 ||
+	if (strlen(edi_header_text(st, 1, 1)) != 3 || !*edi_header_text(st, 2, 1) ||
 	    strlen(edi_header_text(st, 2, 1)) > 9)
 		failed = error_set(error, ERROR_REJECT, "x12.control",
 				   "there is no `type` of three digits, or `control` has not 4 to 9 digits");
