@@ -25,3 +25,7 @@ transformers_libtransformers_a_SOURCES = \
   %D%/transformers.h \
   %D%/validate.c \
   %D%/window.c %D%/window.h
+
+# grammars of EDI documents
+transformers_libtransformers_a_SOURCES += \
+  %D%/edi_finding.c %D%/edi_finding.h
