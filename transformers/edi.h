@@ -103,6 +103,7 @@ static inline bool edi_is_filler(char c)
 
 void edi_scan_begin(struct edi_scan *, const struct edi_dialect *, struct reader *, struct out *);
 void edi_scan_end(struct edi_scan *);
+void edi_scan_speak(struct edi_scan *, const struct edi_dialect *); /* another one from now on */
 void edi_seek(struct edi_scan *, uint64_t offset);
 /* Passes over line ends, blanks, NUL, ^Z between segments; filler: what they were, or lost_filler is set, where they
  * were too much. -1: as window_get. */
@@ -162,13 +163,15 @@ enum edi_level { EDI_INTERCHANGE, EDI_GROUP, EDI_TRANSACTION };
 struct edi_dialect {
 	const char *name;               /* of the format, and what codes begin with */
 	const char *open[3], *close[3]; /* names of segments by level; group: NULL where there are none */
-	uint8_t type;         /* the element of a transaction's opening segment whose first component says what it is */
-	uint8_t control[3];   /* the element of the opening segment that holds the control number */
-	bool close_control;   /* closing segments repeat it in their second element */
+	uint8_t type;       /* the element of a transaction's opening segment whose first component says what it is */
+	uint8_t control[3]; /* the element of the opening segment that holds the control number */
+	uint8_t close_count, close_control; /* elements of closing segments: how many, and the number again (0: not) */
+	bool close_loose;                   /* both may be left out there */
 	bool numeric_control; /* those of groups and interchanges are numbers: leading zeros mean nothing */
 	bool groups_needed;   /* no transaction stands outside a group */
 	bool count_groups;    /* the interchange's trailer counts groups where there are any */
 	bool binary;
+	bool una;                /* EDIFACT's service string may stand in front of it, and it names its characters */
 	bool fixed_header;       /* the interchange's header has places, and the separators themselves in it */
 	const char *transaction; /* what people call one */
 	/* 1: an interchange starts at this offset; the scan's syntax is set. 0: none does, why says so (REJECT). -1. */
@@ -193,6 +196,7 @@ struct edi_dialect {
 int edi_take_header(const struct edi_scan *, struct span got, struct edi_start *, struct error *why);
 
 extern const struct edi_dialect edi_x12, edi_edifact, edi_tradacoms;
+extern const struct edi_dialect edi_interactive; /* EDIFACT that begins with UIB; edi_edifact's start() finds it */
 
 /* ---- the survey (edi_survey.c): what is wrong with an interchange as a whole, or with a group; found before anything
  * of it is emitted */
@@ -214,8 +218,11 @@ int edi_survey(struct edi_scan *, const struct edi_start *, struct edi_survey *,
 /* The first place from `from` on, below `to`, where an interchange starts; `to` when there is none. */
 int edi_find(struct edi_scan *, uint64_t from, uint64_t to, uint64_t *found, struct error *);
 bool edi_says(struct span number, uint64_t count); /* digits that mean this */
-/* Control numbers of a group or an interchange at its two ends. */
-bool edi_is_same_control(const struct edi_dialect *, struct span, struct span);
+/* The control number in an opening or closing segment; no more than its first component, where partners write more. */
+struct span edi_control(const struct edi_dialect *, const struct edi_syntax *, struct span segment, int element);
+/* Control numbers at both ends of what they count. */
+bool edi_is_same_control(const struct edi_dialect *, enum edi_level, struct span open, struct span close);
+bool edi_count_agrees(const struct edi_dialect *, struct span says, uint64_t count);
 struct span edi_shown(struct span); /* cut for messages */
 /* `x12.control` for the scan's dialect. */
 int edi_fault(struct error *, const struct edi_dialect *, const char *kind, const char *format, ...)

@@ -134,6 +134,11 @@ static void put_before(struct edi_encoder *encoder, struct span before)
 	json_decref(value);
 }
 
+static bool is_interactive(const json_t *facts)
+{
+	return json_is_true(json_object_get(facts, "interactive"));
+}
+
 static int open_interchange(struct edi_encoder *encoder, struct line *line, struct error *error)
 {
 	struct edi_open *open = &encoder->interchange;
@@ -151,6 +156,8 @@ static int open_interchange(struct edi_encoder *encoder, struct line *line, stru
 		return -1;
 	put_before(encoder, line->before);
 	line->run = encoder->out->len;
+	if (encoder->dialect->una)
+		encoder->dialect = encoder->sink.dialect = is_interactive(facts) ? &edi_interactive : &edi_edifact;
 	set_open(open, line->interchange);
 	failed = edi_open_interchange(encoder, facts, line->charset, error) ||
 		 edi_open_segment(encoder, EDI_INTERCHANGE, facts, open->state.control, error);
@@ -435,6 +442,7 @@ struct kept {
 	size_t out;
 	struct edi_state interchange, group;
 	struct edi_sink sink;
+	const struct edi_dialect *dialect;
 	char level[8], charset[40];
 };
 
@@ -443,7 +451,8 @@ static struct kept keep(const struct edi_encoder *encoder)
 	struct kept kept = {.out = encoder->out->len,
 			    .interchange = encoder->interchange.state,
 			    .group = encoder->group.state,
-			    .sink = encoder->sink};
+			    .sink = encoder->sink,
+			    .dialect = encoder->dialect};
 
 	memcpy(kept.level, encoder->level, sizeof kept.level);
 	memcpy(kept.charset, encoder->charset, sizeof kept.charset);
@@ -466,6 +475,7 @@ static void restore(struct edi_encoder *encoder, const struct kept *kept)
 	encoder->out->len = kept->out;
 	encoder->out->full = false;
 	encoder->sink = kept->sink;
+	encoder->dialect = kept->dialect;
 	memcpy(encoder->level, kept->level, sizeof kept->level);
 	memcpy(encoder->charset, kept->charset, sizeof kept->charset);
 	restore_open(&encoder->interchange, &kept->interchange);

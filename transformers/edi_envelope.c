@@ -142,7 +142,7 @@ static void set_separators(struct edi_encoder *encoder, const json_t *facts)
 			syntax->repetition = '^';
 	} else {
 		*syntax = (struct edi_syntax){.element = '+', .component = ':', .terminator = '\'', .release = '?'};
-		if (encoder->dialect == &edi_edifact && version && *version >= '4' && !separators)
+		if (encoder->dialect->una && version && (*version >= '4' || *version == '0') && !separators)
 			syntax->repetition = '*';
 	}
 	syntax->decimal = una && strlen(una) == 6 ? una[2] : '.';
@@ -171,7 +171,7 @@ static void make_charset(struct edi_encoder *encoder)
 	if (strlen(encoder->charset) > 2) { /* without its quotes */
 		snprintf(own, sizeof own, "%.*s", (int)strlen(encoder->charset) - 2, encoder->charset + 1);
 		named = own;
-	} else if (encoder->dialect == &edi_edifact) {
+	} else if (encoder->dialect->una) {
 		named = edifact_charset(encoder->level);
 		if (!named && (!strcasecmp(encoder->level, "UNOA") || !strcasecmp(encoder->level, "UNOB")))
 			sink->level = (char)toupper((unsigned char)encoder->level[3]);
@@ -216,23 +216,26 @@ static bool is_right(const struct edi_encoder *encoder, enum edi_level level, ui
 		     const json_t *as_was)
 {
 	const struct edi_dialect *dialect = encoder->dialect;
-	struct span says = span_of(edi_header_text(as_was, 1, 1));
+	struct span says = span_of(edi_header_text(as_was, dialect->close_count, 1)),
+		    closes = span_of(edi_header_text(as_was, dialect->close_control, 1));
 
-	if (strcmp(edi_header_text(as_was, 0, 1), dialect->close[level]))
+	if (strcmp(edi_header_text(as_was, 0, 1), dialect->close[level]) ||
+	    !edi_is_same_control(dialect, level, span_of(control), closes))
 		return false;
-	if (dialect->close_control && level != EDI_TRANSACTION &&
-	    !edi_is_same_control(dialect, span_of(edi_header_text(as_was, 2, 1)), span_of(control)))
-		return false;
-	if (dialect->close_control && level == EDI_TRANSACTION &&
-	    !says_the_same(edi_header_text(as_was, 2, 1), control))
-		return false;
-	return edi_says(says, count) ||
+	return edi_count_agrees(dialect, says, count) ||
 	       (level == EDI_INTERCHANGE && dialect->groups_needed && !count && edi_says(says, 1));
+}
+
+static void put_control(struct edi_sink *sink, const char *control)
+{
+	if (edi_put_text(sink, span_of(control), NULL))
+		buf_char(sink->out, ' ');
 }
 
 void edi_close_segment(struct edi_encoder *encoder, enum edi_level level, uint64_t count, const char *control,
 		       const json_t *as_was)
 {
+	const struct edi_dialect *dialect = encoder->dialect;
 	struct edi_sink *sink = &encoder->sink;
 	size_t was = sink->out->len;
 
@@ -241,11 +244,15 @@ void edi_close_segment(struct edi_encoder *encoder, enum edi_level level, uint64
 			return;
 		sink->out->len = was;
 	}
-	buf_printf(sink->out, "%s%c%llu", encoder->dialect->close[level], sink->syntax.tag, (unsigned long long)count);
-	if (encoder->dialect->close_control) {
+	buf_printf(sink->out, "%s%c", dialect->close[level], sink->syntax.tag);
+	if (dialect->close_control == 1) {
+		put_control(sink, control);
 		buf_char(sink->out, sink->syntax.element);
-		if (edi_put_text(sink, span_of(control), NULL))
-			buf_char(sink->out, ' ');
+	}
+	buf_printf(sink->out, "%llu", (unsigned long long)count);
+	if (dialect->close_control > 1) {
+		buf_char(sink->out, sink->syntax.element);
+		put_control(sink, control);
 	}
 	edi_put_end(sink);
 }

@@ -318,6 +318,7 @@ static int run_stretch(struct edi_read *x, struct error *error)
 
 	if (is < 0)
 		return -1;
+	x->dialect = x->scan.dialect;
 	x->interchange++;
 	if (!is) {
 		error_place(&why, "byte %llu", (unsigned long long)start);
@@ -387,6 +388,18 @@ static int check_start(struct edi_read *x, struct error *error)
 	return 0;
 }
 
+/* A byte order mark that nothing follows. */
+static int refuse_mark(struct edi_read *x, struct error *error)
+{
+	struct error why;
+
+	if (!memmem(x->before.data, x->before.len, EDI_MARK, strlen(EDI_MARK)))
+		return 0;
+	x->interchange++;
+	edi_fault(&why, x->dialect, "junk", "the document ends behind a byte order mark");
+	return reject_interchange(x, x->scan.window.size - x->before.len, x->scan.window.size, &why, error);
+}
+
 static void begin(struct edi_read *x, const struct edi_dialect *dialect, struct item *item, struct out *out)
 {
 	memset(x, 0, sizeof *x);
@@ -426,6 +439,7 @@ int edi_read(const struct edi_dialect *dialect, const char *charset, struct item
 	failed = check_start(&x, error);
 	while (!failed && x.scan.offset < x.scan.window.size)
 		failed = run_stretch(&x, error) || take_before(&x, error);
+	failed = failed || (x.came && x.before.len && refuse_mark(&x, error));
 	end(&x);
 	if (!failed && !x.came)
 		return out_drop(out, item, "its interchanges hold nothing", error);

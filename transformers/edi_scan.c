@@ -48,16 +48,25 @@ static void note_name(struct edi_scan *scan, int place, const char *name)
 	memcpy(scan->pairs[place], name, 2);
 }
 
-void edi_scan_begin(struct edi_scan *scan, const struct edi_dialect *dialect, struct reader *reader, struct out *out)
+void edi_scan_speak(struct edi_scan *scan, const struct edi_dialect *dialect)
 {
-	memset(scan, 0, sizeof *scan);
+	if (scan->dialect == dialect)
+		return;
 	scan->dialect = dialect;
 	scan->binary = dialect->binary;
-	scan->syntax.terminator = '~'; /* until a header says which: none that is white space */
+	memset(scan->interesting, 0, sizeof scan->interesting);
+	memset(scan->pairs, 0, sizeof scan->pairs);
 	for (int level = EDI_INTERCHANGE; level <= EDI_TRANSACTION; level++) {
 		note_name(scan, 2 * level, dialect->open[level]);
 		note_name(scan, 2 * level + 1, dialect->close[level]);
 	}
+}
+
+void edi_scan_begin(struct edi_scan *scan, const struct edi_dialect *dialect, struct reader *reader, struct out *out)
+{
+	memset(scan, 0, sizeof *scan);
+	edi_scan_speak(scan, dialect);
+	scan->syntax.terminator = '~'; /* until a header says which: none that is white space */
 	window_begin(&scan->window, reader, out);
 	buf_init(&scan->unwrapped, 2 * EDI_SEGMENT_MAX);
 	buf_init(&scan->filler, 2 * EDI_FILLER_MAX);

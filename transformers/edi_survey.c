@@ -33,12 +33,29 @@ static bool is_number(struct span text)
 	return text.len != 0;
 }
 
-bool edi_is_same_control(const struct edi_dialect *dialect, struct span a, struct span b)
+struct span edi_control(const struct edi_dialect *dialect, const struct edi_syntax *syntax, struct span segment,
+			int element)
 {
-	a = edi_trimmed(a);
-	b = edi_trimmed(b);
-	return span_equal(a, b) ||
-	       (dialect->numeric_control && is_number(a) && is_number(b) && span_equal(significant(a), significant(b)));
+	struct span control = edi_element(syntax, segment, element);
+
+	return dialect->close_loose ? edi_component(syntax, control, 1) : control;
+}
+
+bool edi_is_same_control(const struct edi_dialect *dialect, enum edi_level level, struct span open, struct span close)
+{
+	open = edi_trimmed(open);
+	close = edi_trimmed(close);
+	if (!dialect->close_control || span_equal(open, close))
+		return true;
+	if (dialect->close_loose && (!open.len || !close.len))
+		return true;
+	return dialect->numeric_control && level != EDI_TRANSACTION && is_number(open) && is_number(close) &&
+	       span_equal(significant(open), significant(close));
+}
+
+bool edi_count_agrees(const struct edi_dialect *dialect, struct span says, uint64_t count)
+{
+	return edi_says(says, count) || (dialect->close_loose && !says.len);
 }
 
 bool edi_says(struct span number, uint64_t count)
@@ -118,7 +135,8 @@ static void end_group(struct survey *survey, const struct edi_segment *segment)
 {
 	const struct edi_dialect *dialect = survey->dialect;
 	const struct edi_syntax *syntax = &survey->scan->syntax;
-	struct span count = edi_element(syntax, segment->text, 1), control = edi_element(syntax, segment->text, 2);
+	struct span count = edi_element(syntax, segment->text, dialect->close_count),
+		    control = edi_control(dialect, syntax, segment->text, dialect->close_control);
 
 	if (!survey->in_group) {
 		char text[60];
@@ -128,8 +146,8 @@ static void end_group(struct survey *survey, const struct edi_segment *segment)
 		spoil(survey, "structure", text);
 		return;
 	}
-	if (survey->group_why.class == ERROR_NONE && dialect->close_control &&
-	    !edi_is_same_control(dialect, control, span_of(survey->group_control)))
+	if (survey->group_why.class == ERROR_NONE &&
+	    !edi_is_same_control(dialect, EDI_GROUP, span_of(survey->group_control), control))
 		edi_fault(&survey->group_why, dialect, "control", "group %u: %s02 is \"%.*s\", but %s%02d is \"%s\"",
 			  survey->groups, dialect->close[EDI_GROUP], SPAN_ARGS(edi_shown(control)),
 			  dialect->open[EDI_GROUP], dialect->control[EDI_GROUP], survey->group_control);
@@ -149,7 +167,7 @@ static bool count_agrees(const struct survey *survey, struct span count, uint64_
 
 	*there = groups ? survey->groups : survey->result->transactions;
 	*what = groups ? "group" : dialect->transaction;
-	if (edi_says(count, *there))
+	if (edi_count_agrees(dialect, count, *there))
 		return true;
 	/* Some count their TA1 as a group. */
 	return dialect->groups_needed && !survey->groups && edi_says(count, 1);
@@ -159,8 +177,9 @@ static void end_interchange(struct survey *survey, const struct edi_segment *seg
 {
 	const struct edi_dialect *dialect = survey->dialect;
 	const struct edi_syntax *syntax = &survey->scan->syntax;
-	struct span count = edi_element(syntax, segment->text, 1), control = edi_element(syntax, segment->text, 2),
-		    wanted = edi_element(syntax, survey->start->header, dialect->control[EDI_INTERCHANGE]);
+	struct span count = edi_element(syntax, segment->text, dialect->close_count),
+		    control = edi_control(dialect, syntax, segment->text, dialect->close_control),
+		    wanted = edi_control(dialect, syntax, survey->start->header, dialect->control[EDI_INTERCHANGE]);
 	struct error *why = &survey->result->why;
 	const char *what;
 	uint64_t there;
@@ -169,14 +188,14 @@ static void end_interchange(struct survey *survey, const struct edi_segment *seg
 	survey->result->end = segment->end;
 	if (why->class != ERROR_NONE)
 		return;
-	if (dialect->close_control && !edi_is_same_control(dialect, control, wanted))
-		edi_fault(why, dialect, "control", "%s02 is \"%.*s\", but %s%02d is \"%.*s\"",
-			  dialect->close[EDI_INTERCHANGE], SPAN_ARGS(edi_shown(control)),
+	if (!edi_is_same_control(dialect, EDI_INTERCHANGE, wanted, control))
+		edi_fault(why, dialect, "control", "%s%02d is \"%.*s\", but %s%02d is \"%.*s\"",
+			  dialect->close[EDI_INTERCHANGE], dialect->close_control, SPAN_ARGS(edi_shown(control)),
 			  dialect->open[EDI_INTERCHANGE], dialect->control[EDI_INTERCHANGE],
 			  SPAN_ARGS(edi_shown(edi_trimmed(wanted))));
 	else if (!count_agrees(survey, count, &there, &what))
-		edi_fault(why, dialect, "count", "%s01 says \"%.*s\" %ss, there are %llu",
-			  dialect->close[EDI_INTERCHANGE], SPAN_ARGS(edi_shown(count)), what,
+		edi_fault(why, dialect, "count", "%s%02d says \"%.*s\" %ss, there are %llu",
+			  dialect->close[EDI_INTERCHANGE], dialect->close_count, SPAN_ARGS(edi_shown(count)), what,
 			  (unsigned long long)there);
 }
 
@@ -249,6 +268,7 @@ static int look(struct survey *survey, struct edi_segment *segment)
 
 int edi_find(struct edi_scan *scan, uint64_t from, uint64_t to, uint64_t *found, struct error *error)
 {
+	const struct edi_dialect *dialect = scan->dialect;
 	struct edi_syntax syntax = scan->syntax;
 	struct edi_start start;
 	struct error why;
@@ -271,6 +291,7 @@ int edi_find(struct edi_scan *scan, uint64_t from, uint64_t to, uint64_t *found,
 			from++;
 	}
 	scan->syntax = syntax;
+	edi_scan_speak(scan, dialect);
 	edi_seek(scan, from < to ? from : to);
 	*found = scan->offset;
 	return is < 0 ? -1 : 0;

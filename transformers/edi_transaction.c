@@ -47,7 +47,8 @@ static void begin(struct edi_read *x, struct transaction *t, const struct edi_se
 	memset(t, 0, sizeof *t);
 	t->offset = open->offset;
 	t->segments = 1;
-	copy_text(t->control, sizeof t->control, edi_element(syntax, open->text, dialect->control[EDI_TRANSACTION]));
+	copy_text(t->control, sizeof t->control,
+		  edi_control(dialect, syntax, open->text, dialect->control[EDI_TRANSACTION]));
 	copy_text(t->type, sizeof t->type, edi_component(syntax, edi_element(syntax, open->text, dialect->type), 1));
 	edi_begin_line(x);
 	buf_text(&x->line, ",\"transaction\":");
@@ -154,13 +155,18 @@ static void add(struct edi_read *x, struct transaction *t, struct edi_segment *s
 /* Written by the encoder as well: count and control number, nothing else. */
 static bool is_plain_close(const struct edi_read *x, const struct transaction *t, struct span text)
 {
-	char plain[120];
-	int n = snprintf(plain, sizeof plain, "%s%c%llu", x->dialect->close[EDI_TRANSACTION], x->scan.syntax.tag,
-			 (unsigned long long)t->segments);
+	const struct edi_dialect *dialect = x->dialect;
+	const struct edi_syntax *syntax = &x->scan.syntax;
+	char plain[120], count[24];
+	bool count_first = dialect->close_count == 1;
 
-	if (x->dialect->close_control)
-		n += snprintf(plain + n, sizeof plain - (size_t)n, "%c%s", x->scan.syntax.element, t->control);
-	return span_equal(text, span_make(plain, (size_t)n));
+	snprintf(count, sizeof count, "%llu", (unsigned long long)t->segments);
+	if (!dialect->close_control)
+		snprintf(plain, sizeof plain, "%s%c%s", dialect->close[EDI_TRANSACTION], syntax->tag, count);
+	else
+		snprintf(plain, sizeof plain, "%s%c%s%c%s", dialect->close[EDI_TRANSACTION], syntax->tag,
+			 count_first ? count : t->control, syntax->element, count_first ? t->control : count);
+	return span_is(text, plain);
 }
 
 /* What it counts and names must agree with what came. */
@@ -168,19 +174,21 @@ static void close_transaction(struct edi_read *x, struct transaction *t, const s
 {
 	const struct edi_dialect *dialect = x->dialect;
 	const struct edi_syntax *syntax = &x->scan.syntax;
-	struct span count = edi_element(syntax, segment->text, 1), control = edi_element(syntax, segment->text, 2);
+	struct span count = edi_element(syntax, segment->text, dialect->close_count),
+		    control = edi_control(dialect, syntax, segment->text, dialect->close_control);
 	const char *open = dialect->open[EDI_TRANSACTION], *close = dialect->close[EDI_TRANSACTION];
 	struct error why;
 
 	t->segments++;
 	t->end = segment->end;
-	if (dialect->close_control && !span_equal(edi_trimmed(control), edi_trimmed(span_of(t->control)))) {
-		edi_fault(&why, dialect, "control", "%s02 is \"%.*s\", but %s%02d is \"%s\"", close,
-			  SPAN_ARGS(edi_shown(control)), open, dialect->control[EDI_TRANSACTION], t->control);
+	if (!edi_is_same_control(dialect, EDI_TRANSACTION, span_of(t->control), control)) {
+		edi_fault(&why, dialect, "control", "%s%02d is \"%.*s\", but %s%02d is \"%s\"", close,
+			  dialect->close_control, SPAN_ARGS(edi_shown(control)), open,
+			  dialect->control[EDI_TRANSACTION], t->control);
 		place_fault(t, &why, segment->offset);
-	} else if (!edi_says(count, t->segments)) {
-		edi_fault(&why, dialect, "count", "%s01 says \"%.*s\" segments, there are %llu", close,
-			  SPAN_ARGS(edi_shown(count)), (unsigned long long)t->segments);
+	} else if (!edi_count_agrees(dialect, count, t->segments)) {
+		edi_fault(&why, dialect, "count", "%s%02d says \"%.*s\" segments, there are %llu", close,
+			  dialect->close_count, SPAN_ARGS(edi_shown(count)), (unsigned long long)t->segments);
 		place_fault(t, &why, segment->offset);
 	}
 	if (t->why.class != ERROR_NONE)

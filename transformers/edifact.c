@@ -1,7 +1,7 @@
-/* EDIFACT (ISO 9735, syntax versions 1 to 4): UNA, UNB, UNG, UNH, UNT, UNE, UNZ. Interactive interchanges (UIB) and
- * packages of objects (UNO) are told and not read. See edi.h. */
+/* EDIFACT (ISO 9735, syntax versions 1 to 4): UNA, UNB, UNG, UNH, UNT, UNE, UNZ. Interactive interchanges
+ * are in edifact_interactive.c; packages of objects (UNO) are told and not read. See edi.h. */
 #include "config.h"
-#include "transformers/edi_encode.h"
+#include "transformers/edifact.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -88,10 +88,13 @@ static int read_header(struct edi_scan *scan, struct span got, struct edi_start 
 	edi_syntax_ready(syntax);
 	identifier = edi_element(syntax, start->header, 1);
 	version = edi_component(syntax, identifier, 2);
-	if (version.len && version.data[0] >= '4')
+	/* In interactive EDIFACT some say version 0, and mean 4. */
+	if (version.len && (version.data[0] >= '4' || scan->dialect == &edi_interactive))
 		set_repetition(syntax, una ? start->una[4] : '*');
 	snprintf(level, sizeof level, "%.*s", SPAN_ARGS(edi_shown(edi_component(syntax, identifier, 1))));
 	start->charset = edifact_charset(level);
+	if (scan->dialect == &edi_interactive)
+		return 0;
 	version = edi_component(syntax, edi_element(syntax, start->header, 5), 1);
 	if (!version.len || version.len > 35)
 		return error_set(why, ERROR_REJECT, "edifact.control",
@@ -105,10 +108,10 @@ static int start_at(struct edi_scan *scan, uint64_t offset, struct span got, str
 	size_t skip = una ? UNA_LENGTH : 0;
 
 	start->offset = start->una_end = offset;
-	if (una && ((unsigned char)got.data[7] >= 0x80 || (unsigned char)got.data[5] < 0x20 ||
-		    (unsigned char)got.data[6] < 0x20 || (unsigned char)got.data[7] < 0x20))
-		return error_set(why, ERROR_REJECT, "edifact.separator",
-				 "a character of UNA is a control character or none of ASCII");
+	for (size_t i = 5; una && i < 8; i++)
+		if ((unsigned char)got.data[i] >= 0x80 || memchr("\r\n", got.data[i], 3)) /* with the NUL */
+			return error_set(why, ERROR_REJECT, "edifact.separator",
+					 "a character of UNA is a line end or none of ASCII");
 	if (una) {
 		memcpy(start->una, got.data + 3, sizeof start->una);
 		start->una_end = offset + UNA_LENGTH;
@@ -118,24 +121,23 @@ static int start_at(struct edi_scan *scan, uint64_t offset, struct span got, str
 	}
 	start->header_from = offset + skip;
 	got = span_make(got.data + skip, got.len - skip);
-	if (says(got, "UIB"))
-		return error_set(why, ERROR_REJECT, "edifact.interactive",
-				 "this is an interactive interchange (UIB): only batch interchanges (UNB) are read");
-	if (!says(got, "UNB"))
+	if (!says(got, "UNB") && !says(got, "UIB"))
 		return error_set(why, ERROR_REJECT, "edifact.junk",
-				 "there is no EDIFACT at byte %llu: an interchange starts with UNA or UNB",
+				 "there is no EDIFACT at byte %llu: an interchange starts with UNA, UNB or UIB",
 				 (unsigned long long)offset);
+	edi_scan_speak(scan, says(got, "UNB") ? &edi_edifact : &edi_interactive);
 	if (!una && !guess(got, &scan->syntax))
 		return error_set(why, ERROR_REJECT, "edifact.separator",
-				 "UNB is not followed by +, and there is no UNA that says which separators are used");
+				 "%.3s is not followed by +, and there is no UNA that says which separators are used",
+				 got.data);
 	if (!are_sound(&scan->syntax))
 		return error_set(why, ERROR_REJECT, "edifact.separator",
 				 "a separator in UNA is a letter, a digit or no ASCII character, or two are the same");
 	return read_header(scan, got, start, una, why);
 }
 
-static int start(struct edi_scan *scan, uint64_t offset, struct edi_start *start, struct error *why,
-		 struct error *error)
+int edifact_start(struct edi_scan *scan, uint64_t offset, struct edi_start *start, struct error *why,
+		  struct error *error)
 {
 	struct span got;
 	uint64_t back = offset < UNA_LENGTH ? offset : UNA_LENGTH;
@@ -144,8 +146,9 @@ static int start(struct edi_scan *scan, uint64_t offset, struct edi_start *start
 	if (window_get(&scan->window, offset - back, UNA_LENGTH + 3, &got, error))
 		return -1;
 	if (back == UNA_LENGTH && span_starts(got, "UNA") && got.len >= UNA_LENGTH + 3 &&
-	    !memcmp(got.data + UNA_LENGTH, "UNB", 3)) {
-		error_set(why, ERROR_REJECT, "edifact.separator", "the UNA in front of UNB cannot be used");
+	    (!memcmp(got.data + UNA_LENGTH, "UNB", 3) || !memcmp(got.data + UNA_LENGTH, "UIB", 3))) {
+		error_set(why, ERROR_REJECT, "edifact.separator", "the UNA in front of %.3s cannot be used",
+			  got.data + UNA_LENGTH);
 		return 0;
 	}
 	if (window_get(&scan->window, offset, EDI_HEADER_MAX + 64, &got, error))
@@ -156,7 +159,7 @@ static int start(struct edi_scan *scan, uint64_t offset, struct edi_start *start
 	return start_at(scan, offset, got, start, why) ? 0 : 1;
 }
 
-static size_t find(struct span bytes)
+size_t edifact_find(struct span bytes)
 {
 	for (size_t i = 0; i + 3 <= bytes.len; i++) {
 		const char *at = memchr(bytes.data + i, 'U', bytes.len - i - 2);
@@ -171,7 +174,7 @@ static size_t find(struct span bytes)
 }
 
 /* Security segments of syntax 4. */
-static bool service(const struct edi_syntax *syntax, struct span segment)
+bool edifact_service(const struct edi_syntax *syntax, struct span segment)
 {
 	return span_starts(segment, "US");
 }
@@ -191,14 +194,14 @@ static int check_open(const struct edi_syntax *syntax, enum edi_level level, str
 }
 
 /* ---- facts */
-static void fact_if(struct buf *out, const char *name, const struct edi_syntax *syntax, struct span value)
+void edifact_fact_if(struct buf *out, const char *name, const struct edi_syntax *syntax, struct span value)
 {
 	if (value.len)
 		edi_write_fact(out, name, syntax, value);
 }
 
 /* As in X12: the qualifier first, where there is one. */
-static void party(struct buf *out, const char *name, const struct edi_syntax *syntax, struct span element)
+void edifact_party(struct buf *out, const char *name, const struct edi_syntax *syntax, struct span element)
 {
 	struct span id = edi_component(syntax, element, 1), qualifier = edi_component(syntax, element, 2);
 	struct edi_syntax colon = *syntax;
@@ -219,11 +222,11 @@ static void facts_of_interchange(const struct edi_syntax *syntax, struct span un
 	struct span identifier = edi_element(syntax, unb, 1);
 
 	edi_write_fact(out, "control", syntax, edi_component(syntax, edi_element(syntax, unb, 5), 1));
-	party(out, "sender", syntax, edi_element(syntax, unb, 2));
-	party(out, "receiver", syntax, edi_element(syntax, unb, 3));
+	edifact_party(out, "sender", syntax, edi_element(syntax, unb, 2));
+	edifact_party(out, "receiver", syntax, edi_element(syntax, unb, 3));
 	edi_write_fact(out, "syntax", syntax, edi_component(syntax, identifier, 1));
 	edi_write_fact(out, "version", syntax, edi_component(syntax, identifier, 2));
-	fact_if(out, "application", syntax, edi_component(syntax, edi_element(syntax, unb, 7), 1));
+	edifact_fact_if(out, "application", syntax, edi_component(syntax, edi_element(syntax, unb, 7), 1));
 	buf_printf(out, "\"usage\":\"%s\",",
 		   span_is(edi_component(syntax, edi_element(syntax, unb, 11), 1), "1") ? "T" : "P");
 }
@@ -240,14 +243,15 @@ static void facts(const struct edi_syntax *syntax, enum edi_level level, struct 
 	case EDI_GROUP:
 		edi_write_fact(out, "code", syntax, edi_component(syntax, edi_element(syntax, segment, 1), 1));
 		edi_write_fact(out, "control", syntax, edi_component(syntax, edi_element(syntax, segment, 5), 1));
-		fact_if(out, "version", syntax, edi_component(syntax, version, 1));
-		fact_if(out, "release", syntax, edi_component(syntax, version, 2));
+		edifact_fact_if(out, "version", syntax, edi_component(syntax, version, 1));
+		edifact_fact_if(out, "release", syntax, edi_component(syntax, version, 2));
 		break;
 	case EDI_TRANSACTION:
 		edi_write_fact(out, "type", syntax, edi_component(syntax, edi_element(syntax, segment, 2), 1));
 		edi_write_fact(out, "control", syntax, edi_component(syntax, edi_element(syntax, segment, 1), 1));
 		for (int i = 1; i < 5; i++)
-			fact_if(out, names[i], syntax, edi_component(syntax, edi_element(syntax, segment, 2), i + 1));
+			edifact_fact_if(out, names[i], syntax,
+					edi_component(syntax, edi_element(syntax, segment, 2), i + 1));
 		break;
 	}
 }
@@ -279,12 +283,14 @@ const struct edi_dialect edi_edifact = {
 	.close = {"UNZ", "UNE", "UNT"},
 	.type = 2,
 	.control = {5, 5, 1},
-	.close_control = true,
+	.close_count = 1,
+	.close_control = 2,
+	.una = true,
 	.count_groups = true,
 	.transaction = "message",
-	.start = start,
-	.find = find,
-	.service = service,
+	.start = edifact_start,
+	.find = edifact_find,
+	.service = edifact_service,
 	.check_open = check_open,
 	.facts = facts,
 	.plain = plain,

@@ -1,10 +1,10 @@
 /* UNA, UNB, UNG and UNH for the encoder. See edi_encode.h. */
 #include "config.h"
-#include "transformers/edi_encode.h"
+#include "transformers/edifact.h"
 
 #include <stdio.h>
 
-static void put_una(struct edi_encoder *encoder, const json_t *facts)
+void edifact_put_una(struct edi_encoder *encoder, const json_t *facts)
 {
 	const struct edi_syntax *syntax = &encoder->sink.syntax;
 	const char *una = edi_fact(facts, "una");
@@ -27,7 +27,7 @@ static json_t *party_new(const char *party)
 	return *qualifier ? json_pack("[s,s]", id, qualifier) : json_string(id);
 }
 
-static void put_party(json_t *header, size_t element, const json_t *facts, const char *name)
+void edifact_put_party(json_t *header, size_t element, const json_t *facts, const char *name)
 {
 	const char *fact = edi_fact(facts, name), *id = edi_header_text(header, element, 1),
 		   *qualifier = edi_header_text(header, element, 2);
@@ -40,7 +40,7 @@ static void put_party(json_t *header, size_t element, const json_t *facts, const
 }
 
 /* Components that facts name; the list as it was where it says the same. */
-static void put_names(json_t *header, size_t element, const json_t *facts, const char *const *names, size_t n)
+void edifact_put_names(json_t *header, size_t element, const json_t *facts, const char *const *names, size_t n)
 {
 	json_t *list = json_array();
 	size_t last = 0;
@@ -70,9 +70,9 @@ static int fill_unb(struct edi_encoder *encoder, json_t *unb, const json_t *fact
 
 	if (json_array_size(unb) < 2)
 		edi_header_set(unb, 1, json_pack("[s,s]", "UNOC", "3"));
-	put_names(unb, 1, facts, names, 2);
-	put_party(unb, 2, facts, "sender");
-	put_party(unb, 3, facts, "receiver");
+	edifact_put_names(unb, 1, facts, names, 2);
+	edifact_put_party(unb, 2, facts, "sender");
+	edifact_put_party(unb, 3, facts, "receiver");
 	edi_date(encoder, *edi_header_text(unb, 1, 2) >= '4' ? "%Y%m%d" : "%y%m%d", date);
 	edi_date(encoder, "%H%M", hour);
 	if (json_array_size(unb) < 5)
@@ -94,8 +94,8 @@ static int fill_ung(struct edi_encoder *encoder, json_t *ung, const json_t *fact
 	edi_date(encoder, "%y%m%d", date);
 	edi_date(encoder, "%H%M", hour);
 	edi_header_fact(ung, 1, facts, "code");
-	put_party(ung, 2, facts, "sender");
-	put_party(ung, 3, facts, "receiver");
+	edifact_put_party(ung, 2, facts, "sender");
+	edifact_put_party(ung, 3, facts, "receiver");
 	if (json_array_size(ung) < 5) {
 		edi_header_default(ung, 2, encoder->sender);
 		edi_header_default(ung, 3, encoder->receiver);
@@ -104,7 +104,7 @@ static int fill_ung(struct edi_encoder *encoder, json_t *ung, const json_t *fact
 	}
 	edi_header_fact(ung, 5, facts, "control");
 	if (edi_fact(facts, "version"))
-		put_names(ung, 8, facts, names, 2);
+		edifact_put_names(ung, 8, facts, names, 2);
 	if (*edi_header_text(ung, 5, 1))
 		return 0;
 	return error_set(error, ERROR_REJECT, "edifact.control", "there is no `control`, the group's reference");
@@ -118,7 +118,7 @@ static int fill_unh(struct edi_encoder *encoder, json_t *unh, const json_t *fact
 	snprintf(control, sizeof control, "%llu", (unsigned long long)encoder->interchange.state.all);
 	edi_header_fact(unh, 1, facts, "control");
 	edi_header_default(unh, 1, control);
-	put_names(unh, 2, facts, names, 5);
+	edifact_put_names(unh, 2, facts, names, 5);
 	if (*edi_header_text(unh, 2, 1))
 		return 0;
 	return error_set(error, ERROR_REJECT, "edifact.control", "there is no `type` of the message");
@@ -131,7 +131,7 @@ int edifact_put_open(struct edi_encoder *encoder, enum edi_level level, json_t *
 	int failed;
 
 	if (level == EDI_INTERCHANGE) {
-		put_una(encoder, facts);
+		edifact_put_una(encoder, facts);
 		failed = fill_unb(encoder, header, facts, error);
 		snprintf(encoder->sender, sizeof encoder->sender, "%.39s", edi_header_text(header, 2, 1));
 		snprintf(encoder->receiver, sizeof encoder->receiver, "%.39s", edi_header_text(header, 3, 1));

@@ -193,6 +193,7 @@ const struct edi_dialect edi_tradacoms = {
 	.close = {"END", "EOB", "MTR"},
 	.type = 2,
 	.control = {5, 1, 1},
+	.close_count = 1,
 	.transaction = "message",
 	.start = start,
 	.find = find,

@@ -123,10 +123,13 @@ static bool take_end(struct isa *isa)
 	return true;
 }
 
-static int check_separators(const struct edi_syntax *syntax, struct error *why)
+static int check_separators(const struct edi_syntax *syntax, struct span isa, struct error *why)
 {
 	char c = syntax->component, t = syntax->terminator, e = syntax->element;
 
+	if (memchr(isa.data, t, isa.len - 1))
+		return error_set(why, ERROR_REJECT, "x12.separator",
+				 "the segment terminator stands within ISA, which is then no segment");
 	if (!is_separator(e) || (c && !is_separator(c)) || !is_separator(t))
 		return error_set(why, ERROR_REJECT, "x12.separator",
 				 "a separator in ISA is a letter, a digit, a blank or no ASCII character");
@@ -168,5 +171,5 @@ int x12_read_isa(struct span got, struct edi_start *start, struct edi_syntax *sy
 	syntax->component = isa.component;
 	syntax->terminator = isa.terminator;
 	read_repetition(syntax, start->header);
-	return check_separators(syntax, why);
+	return check_separators(syntax, start->header, why);
 }
