@@ -16,6 +16,11 @@ const char *edi_fact(const json_t *facts, const char *name)
 	return text && *text ? text : NULL;
 }
 
+bool edi_has_header(const json_t *facts)
+{
+	return json_array_size(json_object_get(facts, "header")) != 0;
+}
+
 json_t *edi_header_new(const json_t *facts, const char *name)
 {
 	const json_t *header = json_object_get(facts, "header");

@@ -68,14 +68,14 @@ static int fill_unb(struct edi_encoder *encoder, json_t *unb, const json_t *fact
 	const char *usage = edi_fact(facts, "usage");
 	char date[24], hour[24];
 
-	if (json_array_size(unb) < 2)
+	if (!edi_has_header(facts))
 		edi_header_set(unb, 1, json_pack("[s,s]", "UNOC", "3"));
 	edifact_put_names(unb, 1, facts, names, 2);
 	edifact_put_party(unb, 2, facts, "sender");
 	edifact_put_party(unb, 3, facts, "receiver");
 	edi_date(encoder, *edi_header_text(unb, 1, 2) >= '4' ? "%Y%m%d" : "%y%m%d", date);
 	edi_date(encoder, "%H%M", hour);
-	if (json_array_size(unb) < 5)
+	if (!edi_has_header(facts))
 		edi_header_set(unb, 4, json_pack("[s,s]", date, hour));
 	edi_header_fact(unb, 5, facts, "control");
 	edi_header_fact(unb, 7, facts, "application");
@@ -96,7 +96,7 @@ static int fill_ung(struct edi_encoder *encoder, json_t *ung, const json_t *fact
 	edi_header_fact(ung, 1, facts, "code");
 	edifact_put_party(ung, 2, facts, "sender");
 	edifact_put_party(ung, 3, facts, "receiver");
-	if (json_array_size(ung) < 5) {
+	if (!edi_has_header(facts)) {
 		edi_header_default(ung, 2, encoder->sender);
 		edi_header_default(ung, 3, encoder->receiver);
 		edi_header_set(ung, 4, json_pack("[s,s]", date, hour));

@@ -55,7 +55,7 @@ static void fill_uib(struct edi_encoder *encoder, json_t *uib, const json_t *fac
 
 	edi_date(encoder, "%Y%m%d", date);
 	edi_date(encoder, "%H%M%S", hour);
-	if (json_array_size(uib) < 2)
+	if (!edi_has_header(facts))
 		edi_header_set(uib, 1, json_pack("[s,s]", "UNOC", "4"));
 	edifact_put_names(uib, 1, facts, names, 2);
 	if (control && !*edi_header_text(uib, DIALOGUE, 1))
@@ -64,7 +64,7 @@ static void fill_uib(struct edi_encoder *encoder, json_t *uib, const json_t *fac
 		edi_header_fact(uib, DIALOGUE, facts, "control");
 	edifact_put_party(uib, SENDER, facts, "sender");
 	edifact_put_party(uib, RECEIVER, facts, "receiver");
-	if (json_array_size(uib) < DATE)
+	if (!edi_has_header(facts))
 		edi_header_set(uib, DATE, json_pack("[s,s]", date, hour));
 }
 
@@ -75,7 +75,7 @@ static int fill_uih(struct edi_encoder *encoder, json_t *uih, const json_t *fact
 
 	snprintf(control, sizeof control, "%llu", (unsigned long long)encoder->interchange.state.all);
 	edi_header_fact(uih, 2, facts, "control");
-	if (json_array_size(uih) < 2)
+	if (!edi_has_header(facts))
 		edi_header_default(uih, 2, control);
 	edifact_put_names(uih, 1, facts, names, 6);
 	if (*edi_header_text(uih, 1, 1))

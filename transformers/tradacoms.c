@@ -139,11 +139,11 @@ static int fill_stx(struct edi_encoder *encoder, json_t *stx, const json_t *fact
 
 	edi_date(encoder, "%y%m%d", date);
 	edi_date(encoder, "%H%M%S", hour);
-	if (json_array_size(stx) < 2)
+	if (!edi_has_header(facts))
 		edi_header_set(stx, 1, json_pack("[s,s]", "ANA", "1"));
 	put_party(stx, 2, facts, "sender");
 	put_party(stx, 3, facts, "receiver");
-	if (json_array_size(stx) < 5)
+	if (!edi_has_header(facts))
 		edi_header_set(stx, 4, json_pack("[s,s]", date, hour));
 	edi_header_fact(stx, 5, facts, "control");
 	edi_header_fact(stx, 7, facts, "application");

@@ -47,29 +47,31 @@ static void fill_isa(struct edi_encoder *encoder, json_t *isa, const json_t *fac
 	const struct edi_syntax *syntax = &encoder->sink.syntax;
 	char date[24], hour[24], separator[2] = {syntax->component, '\0'};
 
-	edi_date(encoder, "%y%m%d", date);
-	edi_date(encoder, "%H%M", hour);
-	edi_header_default(isa, 1, "00");
-	edi_header_default(isa, 3, "00");
 	if (edi_fact(facts, "sender"))
 		put_party(isa, 5, edi_fact(facts, "sender"));
 	if (edi_fact(facts, "receiver"))
 		put_party(isa, 7, edi_fact(facts, "receiver"));
-	edi_header_default(isa, 9, date);
-	edi_header_default(isa, 10, hour);
 	edi_header_fact(isa, 12, facts, "version");
-	edi_header_default(isa, 12, "00401");
 	if (edi_fact(facts, "control"))
 		put_control(isa, 13, edi_fact(facts, "control"), 9);
-	edi_header_default(isa, 14, "0");
 	edi_header_fact(isa, 15, facts, "usage");
-	edi_header_default(isa, 15, "P");
 	if (syntax->component)
 		edi_header_set(isa, 16, json_string(separator));
 	separator[0] = syntax->repetition;
 	if (syntax->repetition)
 		edi_header_set(isa, 11, json_string(separator));
+	if (edi_has_header(facts))
+		return;
+	edi_date(encoder, "%y%m%d", date);
+	edi_date(encoder, "%H%M", hour);
+	edi_header_default(isa, 1, "00");
+	edi_header_default(isa, 3, "00");
+	edi_header_default(isa, 9, date);
+	edi_header_default(isa, 10, hour);
 	edi_header_default(isa, 11, "U");
+	edi_header_default(isa, 12, "00401");
+	edi_header_default(isa, 14, "0");
+	edi_header_default(isa, 15, "P");
 }
 
 /* Components and repetitions are none in ISA; its separators stand in it as they are. */
@@ -144,7 +146,7 @@ static int put_group(struct edi_encoder *encoder, json_t *facts, char control[ED
 	edi_header_fact(gs, 1, facts, "code");
 	edi_header_fact(gs, 2, facts, "sender");
 	edi_header_fact(gs, 3, facts, "receiver");
-	if (json_array_size(gs) < 8) {
+	if (!edi_has_header(facts)) {
 		edi_header_default(gs, 2, encoder->sender);
 		edi_header_default(gs, 3, encoder->receiver);
 		edi_header_default(gs, 4, date);
