@@ -92,6 +92,10 @@ dist_ship_canonical_statement_DATA = \
 ship_canonical_subscriptiondir = $(pkgdatadir)/canonical/subscription
 dist_ship_canonical_subscription_DATA = \
   %D%/canonical/subscription/v1.schema.json
+ship_edidir = $(pkgdatadir)/edi
+dist_ship_edi_DATA = \
+  %D%/edi/x12-004010.yaml \
+  %D%/edi/x12-004010-850.yaml
 ship_sample_order_to_cashdir = $(pkgdatadir)/sample/order-to-cash
 dist_ship_sample_order_to_cash_DATA = \
   %D%/sample/order-to-cash/.gitignore \

@@ -28,6 +28,7 @@ include tests/crash.mk
 include tests/bench.mk
 include tests/lint.mk
 include tests/fuzz.mk
+include tests/formats.mk
 
 # Folders of examples that programs are built in, too: what was built is not part of a release.
 dist-hook:
