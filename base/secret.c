@@ -64,21 +64,23 @@ static const char *environment(const char *name)
 	return getenv(variable);
 }
 
-/* -1 with an error when others may look into it; 1 when it is not there. */
-static int check_directory(const char *directory, struct error *error)
+int secret_directory_state(const char *directory, struct error *error)
 {
 	struct stat status;
 
 	if (stat(directory, &status))
 		return errno == ENOENT || errno == ENOTDIR
 			       ? 1
-			       : error_errno(error, ERROR_FATAL, "secret.mode", "the secrets directory %s", directory);
+			       : error_errno(error, ERROR_FATAL, "secret.unreadable", "the secrets directory %s",
+					     directory);
 	if (status.st_mode & 077)
 		return error_set(error, ERROR_FATAL, "secret.mode",
 				 "others may look into the secrets directory %s: chmod 700 %s", directory, directory);
 	if (status.st_uid != geteuid() && status.st_uid != 0 && geteuid() != 0)
-		return error_set(error, ERROR_FATAL, "secret.mode", "the secrets directory %s belongs to somebody else",
-				 directory);
+		return error_set(error, ERROR_FATAL, "secret.unreadable",
+				 "the secrets directory %s belongs to somebody else", directory);
+	if (faccessat(AT_FDCWD, directory, X_OK, AT_EACCESS))
+		return error_errno(error, ERROR_FATAL, "secret.unreadable", "the secrets directory %s", directory);
 	return 0;
 }
 
@@ -98,7 +100,7 @@ static struct secret *read_secret(int fd, const char *path, struct error *error)
 				     (n < 0 && errno == EINTR)))
 		len += n > 0 ? (size_t)n : 0;
 	if (n < 0)
-		error_errno(error, ERROR_FATAL, "secret.missing", "reading the secret %s", path);
+		error_errno(error, ERROR_FATAL, "secret.unreadable", "reading the secret %s", path);
 	else if (len > SECRET_MAX)
 		error_set(error, ERROR_FATAL, "secret.missing", "the secret %s is larger than %u bytes", path,
 			  SECRET_MAX);
@@ -126,7 +128,7 @@ struct secret *secret_new(const char *directory, const char *name, struct error 
 		error_set(error, ERROR_FATAL, "secret.missing", "a secret cannot have this name");
 		return NULL;
 	}
-	checked = check_directory(directory, error);
+	checked = secret_directory_state(directory, error);
 	if (checked < 0)
 		return NULL;
 	path = path_of(directory, name);
@@ -135,7 +137,7 @@ struct secret *secret_new(const char *directory, const char *name, struct error 
 	if (fd >= 0)
 		secret = read_secret(fd, path, error);
 	else if (checked == 0 && errno != ENOENT)
-		error_errno(error, ERROR_FATAL, "secret.missing", "opening the secret %s", path);
+		error_errno(error, ERROR_FATAL, "secret.unreadable", "opening the secret %s", path);
 	else if ((value = environment(name)) && *value)
 		secret = secret_from(span_of(value));
 	else
@@ -147,18 +149,30 @@ struct secret *secret_new(const char *directory, const char *name, struct error 
 	return secret;
 }
 
-bool secret_exists(const char *directory, const char *name)
+int secret_state(const char *directory, const char *name, struct error *error)
 {
-	struct stat status;
+	struct stat status = {0};
 	const char *value;
 	char *path;
-	bool found;
+	int checked, fd = -1;
 
 	if (!secret_name_fits(span_of(name)))
-		return false;
+		return 1;
+	checked = secret_directory_state(directory, error);
+	if (checked < 0)
+		return -1;
 	path = path_of(directory, name);
-	found = stat(path, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0;
+	if (checked == 0)
+		fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (fd >= 0) {
+		checked = fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0 ? 0 : 1;
+		close(fd);
+	} else if (checked == 0 && errno != ENOENT) {
+		checked = error_errno(error, ERROR_FATAL, "secret.unreadable", "opening the secret %s", path);
+	} else {
+		value = environment(name);
+		checked = value && *value ? 0 : 1;
+	}
 	free(path);
-	value = environment(name);
-	return found || (value && *value);
+	return checked;
 }

@@ -130,7 +130,7 @@ static int by_name(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* The names in a directory in the order of their bytes; NULL with *count 0 where there is none. */
+/* The names in a directory in the order of their bytes; NULL with *count 0: it cannot be read, and errno says why. */
 static char **names_new(const char *path, size_t *count)
 {
 	DIR *directory = opendir(path);
@@ -141,6 +141,7 @@ static char **names_new(const char *path, size_t *count)
 	*count = 0;
 	if (!directory)
 		return NULL;
+	names = mem_grow(names, &capacity, 1, sizeof *names);
 	while (*count <= BUNDLE_FILES_MAX && (entry = readdir(directory)) != NULL) {
 		if (entry->d_name[0] == '.')
 			continue; /* editors' and version control's */
@@ -148,7 +149,7 @@ static char **names_new(const char *path, size_t *count)
 		names[(*count)++] = mem_strdup(entry->d_name);
 	}
 	closedir(directory);
-	if (names)
+	if (*count)
 		qsort(names, *count, sizeof *names, by_name);
 	return names;
 }
@@ -170,6 +171,8 @@ static int add_folder(struct reading *r, const char *relative, int depth, struct
 	if (refuse_outside(r, path, error))
 		return -1;
 	names = names_new(path, &count);
+	if (!names)
+		return error_errno(error, ERROR_FATAL, "site.unreadable", "the folder %s", path);
 	for (size_t i = 0; i < count; i++) {
 		int n = *relative && strcmp(relative, ".") != 0
 				? snprintf(below, sizeof below, "%s/%s", relative, names[i])

@@ -30,10 +30,13 @@ struct facts {
 static void add_secret(void *arg, const struct found *found)
 {
 	struct facts *facts = arg;
+	struct error error = {0};
+	int state;
 
-	if (found->secret)
-		buf_printf(&facts->text, "secret %s %d\n", found->secret,
-			   secret_exists(facts->site->secrets_path, found->secret));
+	if (!found->secret)
+		return;
+	state = secret_state(facts->site->secrets_path, found->secret, &error);
+	buf_printf(&facts->text, "secret %s %d %s\n", found->secret, state, error.text);
 }
 
 static void add_path(struct facts *facts, const char *path)

@@ -4,10 +4,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
-
-#include "base/secret.h"
 
 /* ---- settings -------------------------------------------------------------------------------------------- */
 struct walk {
@@ -114,7 +111,7 @@ struct checking {
 	struct load *load;
 	struct findings *findings;
 	const char **seen;
-	size_t seen_count, seen_capacity; /* mappings and secrets that were looked at */
+	size_t seen_count, seen_capacity; /* mappings that were looked at */
 };
 
 static bool seen_before(struct checking *c, const char *name)
@@ -128,16 +125,6 @@ static bool seen_before(struct checking *c, const char *name)
 	return false;
 }
 
-/* The directory of secrets as one would type it in the site's. */
-static const char *shown_secrets(const struct site *site)
-{
-	size_t n = strlen(site->directory);
-
-	return strncmp(site->secrets_path, site->directory, n) == 0 && site->secrets_path[n] == '/'
-		       ? site->secrets_path + n + 1
-		       : site->secrets_path;
-}
-
 static void check_found(void *arg, const struct found *found)
 {
 	struct checking *c = arg;
@@ -146,12 +133,6 @@ static void check_found(void *arg, const struct found *found)
 		template_check(found->template, c->findings);
 	if (found->expression && !(found->mapping && seen_before(c, expression_place(found->expression).file)))
 		expression_check(found->expression, c->findings);
-	if (!found->secret || secret_exists(c->load->site->secrets_path, found->secret))
-		return;
-	/* A warning: on the machine that checks a change, the secrets of production have no place. */
-	finding_add(c->findings, found->place, SEVERITY_WARNING, "secret.missing",
-		    "there is no secret `%s` here: neither %s/%s nor an environment variable", found->secret,
-		    shown_secrets(c->load->site), found->secret);
 }
 
 static const json_t *contract_schema(void *site, const char *name)
@@ -381,18 +362,6 @@ static void check_runbooks(const struct site *site, struct findings *findings)
 		check_runbook(site, site->systems[i].runbook, site->systems[i].place, findings);
 }
 
-/* What others can read is no secret; the roles will refuse it. */
-static void check_secrets(const struct site *site, struct findings *findings)
-{
-	const char *path = shown_secrets(site);
-	struct stat status;
-
-	if (stat(site->secrets_path, &status) < 0 || !(status.st_mode & 077))
-		return;
-	finding_add(findings, (struct place){"site.yaml", 1, 1}, SEVERITY_ERROR, "secret.mode",
-		    "others can look into %s: chmod 700 %s", path, path);
-}
-
 /* What was told of a byte in a value gets its line and column. */
 void places_resolve(const struct site *site, struct findings *findings)
 {
@@ -447,7 +416,7 @@ void site_check(struct site *site, const struct registry *registry, struct findi
 	check_flows(site->load, whole, findings);
 	check_paths(site->load, findings);
 	check_runbooks(site, findings);
-	check_secrets(site, findings);
+	site_check_secrets(site, findings);
 	places_resolve(site, findings);
 	snippet_findings_end(findings);
 	findings_sort(findings);

@@ -1,10 +1,13 @@
 /* Secrets that are written down as values, where git, a revision in the vault and everybody who may read the site would
- * have them. Found by the names of keys, and by forms that only secrets have; their text is never shown. See load.h. */
+ * have them: found by the names of keys, and by forms that only secrets have; their text is never shown. And whether
+ * those that are only named can be had on this machine. See load.h. */
 #include "config.h"
 #include "config/load.h"
 
 #include <ctype.h>
 #include <stdlib.h>
+
+#include "base/secret.h"
 
 #define SAY "write {secret: NAME} where the option takes it, and put the value into secrets/NAME"
 
@@ -94,4 +97,58 @@ void check_secret_value(struct load *load, const struct pair *pair)
 	if (pair->value->type == NODE_SCALAR && pair->value->text.len > 0 &&
 	    (name_of_secret(pair->key.text) || looks_secret(pair->value->text)))
 		tell(load->findings, pair->value->place, pair->key.text);
+}
+
+/* ---- on this machine ------------------------------------------------------------------------------------- */
+struct asking {
+	const struct site *site;
+	struct findings *findings;
+	bool any, directory; /* directory: it can be looked into */
+};
+
+/* The directory of secrets as one would type it in the site's. */
+static const char *shown(const struct site *site)
+{
+	size_t n = strlen(site->directory);
+
+	return strncmp(site->secrets_path, site->directory, n) == 0 && site->secrets_path[n] == '/'
+		       ? site->secrets_path + n + 1
+		       : site->secrets_path;
+}
+
+static void ask(void *arg, const struct found *found)
+{
+	struct asking *asking = arg;
+	struct error error = {0};
+	int state;
+
+	if (!found->secret)
+		return;
+	asking->any = true;
+	if (!asking->directory)
+		return; /* told once, of the directory */
+	state = secret_state(asking->site->secrets_path, found->secret, &error);
+	if (state < 0)
+		finding_add(asking->findings, found->place, SEVERITY_ERROR, "secret.unreadable", "%s", error.text);
+	else if (state > 0)
+		/* A warning: on the machine that checks a change, the secrets of production have no place. */
+		finding_add(asking->findings, found->place, SEVERITY_WARNING, "secret.missing",
+			    "there is no secret `%s` here: neither %s/%s nor an environment variable", found->secret,
+			    shown(asking->site), found->secret);
+}
+
+void site_check_secrets(const struct site *site, struct findings *findings)
+{
+	struct error error = {0};
+	struct asking asking = {site, findings, false, secret_directory_state(site->secrets_path, &error) >= 0};
+	struct place place = {"site.yaml", 1, 1};
+
+	filled_each(site->load, ask, &asking);
+	if (asking.directory)
+		return;
+	if (strcmp(error.code, "secret.mode") == 0)
+		finding_add(findings, place, SEVERITY_ERROR, "secret.mode",
+			    "others can look into %s: chmod 700 %s", shown(site), shown(site));
+	else if (asking.any)
+		finding_add(findings, place, SEVERITY_ERROR, "secret.unreadable", "%s", error.text);
 }

@@ -107,6 +107,7 @@ const struct finding_code finding_codes[] = {
 	{"runbook.missing", W, "A runbook is not there"},
 	{"secret.missing", W, "A secret is not on this machine"},
 	{"secret.mode", E, "Others can read the directory of secrets"},
+	{"secret.unreadable", E, "A secret, or the directory of secrets, cannot be read by who checks or runs the site"},
 	{"secret.value", E, "A secret stands in the configuration as a value"},
 	{"site.choice", E, "There is no such queue, store or listener"},
 	{"site.documents", E, "site.yaml has more than one document"},

@@ -188,6 +188,8 @@ void site_free(struct site *);
 /* What only check looks at: expressions and mappings compile, contracts are valid, secrets exist, topics have
  * publishers. Sorts the findings; what two of its parts say alike is there once. */
 void site_check(struct site *, const struct registry *, struct findings *);
+/* The part of it that no revision answers for: can this process have the secrets that the site names? */
+void site_check_secrets(const struct site *, struct findings *);
 /* The places of all findings stay good as long as the bundle.
  *
  * What the check verb does: reads and checks in one pass, so that a site that cannot be loaded is checked all the same

@@ -80,6 +80,10 @@ struct generation *generation_new(const char *directory, const char *environment
 		if (findings->errors)
 			goto invalid;
 		remember_check(mark);
+	} else {
+		site_check_secrets(generation->site, findings);
+		if (findings->errors)
+			goto invalid;
 	}
 	generation_plan(generation, before ? before : generation_kept_new(generation->site, directory));
 	return generation;

@@ -154,6 +154,31 @@ def polite(site):
     check(not os.path.exists(site.at("data")), "it wrote into a folder that others may write to")
 
 
+@test("what is there and cannot be read is told as that, and keeps run from starting, though the revision was checked before")
+def unreadable(site):
+    site_of(site)
+    site.flow(FLOW.replace("to: {file: '${OUT:out}/$(.number).json', create: yes}\neffect: rename",
+                           "to: {operation: tool.put}\neffect: none"))
+    site.system("tool", "http://127.0.0.1:9", "  put: {method: PUT, path: /x}", "auth: {bearer: {secret: shop}}\n")
+    site.secret("shop", "let me in")
+    equal(ferrule(site)[0], 0, ferrule(site)[1])
+    run = ("run", site.at("."), "--until-idle", "--for", "10s")
+    code, _, err = site.type(*run)
+    equal(code, 0, err)
+    os.remove(site.at("secrets/shop"))
+    os.symlink("shop", site.at("secrets/shop"))  # leads to itself: not even root can read it
+    sentence = "opening the secret " + os.path.realpath(site.at("secrets/shop")) + ": Too many levels of symbolic links"
+    check(sentence in ferrule(site)[1], ferrule(site)[1])
+    code, out, err = site.type(*run)
+    check(code != 0 and sentence in err + out and "restart" not in err, code, out, err)
+    os.remove(site.at("secrets/shop"))
+    subprocess.run(["rm", "-r", site.at("mappings")], check=True)
+    os.symlink("mappings", site.at("mappings"))
+    for words in (["check", site.at(".")], run):
+        code, out, err = site.type(*words)
+        check(code == 3 and "mappings: Too many levels of symbolic links" in err and "there is no" not in out + err, code, out, err)
+
+
 @test("--env all tells what is wrong in one environment only with its name")
 def environments(site):
     site_of(site)

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/secret.h"
 
@@ -68,16 +69,16 @@ static void a_secret_is_a_file_without_its_last_newline(void **state)
 	assert_secret(f, "erp-key.1", "s3cret");
 	put(f, "erp-key.1", SPAN_LITERAL(" two\nlines \n\n"));
 	assert_secret(f, "erp-key.1", " two\nlines \n");
-	assert_true(secret_exists(f->directory, "erp-key.1"));
+	assert_int_equal(secret_state(f->directory, "erp-key.1", &f->error), 0);
 }
 
 static void a_secret_may_come_from_the_environment_but_a_file_goes_first(void **state)
 {
 	struct fixture *f = *state;
 
-	assert_false(secret_exists(f->directory, "erp-key.1"));
+	assert_int_equal(secret_state(f->directory, "erp-key.1", &f->error), 1);
 	setenv("FERRULE_SECRET_ERP_KEY_1", "from outside", 1);
-	assert_true(secret_exists(f->directory, "erp-key.1"));
+	assert_int_equal(secret_state(f->directory, "erp-key.1", &f->error), 0);
 	assert_secret(f, "erp-key.1", "from outside");
 	put(f, "erp-key.1", SPAN_LITERAL("from the file"));
 	assert_secret(f, "erp-key.1", "from the file");
@@ -109,8 +110,30 @@ static void a_directory_that_others_may_look_into_is_refused(void **state)
 	assert_int_equal(chmod(f->directory, 0750), 0);
 	assert_none(f, "a", "secret.mode");
 	assert_non_null(strstr(f->error.text, "chmod 700"));
+	assert_int_equal(secret_state(f->directory, "a", &f->error), -1);
+	assert_int_equal(secret_state(f->directory, "a", &f->error), -1);
 	assert_int_equal(chmod(f->directory, 0700), 0);
 	assert_secret(f, "a", "x");
+}
+
+/* By links that lead to themselves, as root may read everything else. */
+static void what_is_there_and_cannot_be_read_is_not_told_as_missing(void **state)
+{
+	struct fixture *f = *state;
+	char *path = support_path(f->directory, "a"), *loop = support_path(f->directory, "loop");
+
+	assert_int_equal(symlink("a", path), 0);
+	assert_int_equal(symlink("loop", loop), 0);
+	setenv("FERRULE_SECRET_ERP_KEY_1", "from outside", 1);
+	assert_none(f, "a", "secret.unreadable");
+	assert_int_equal(secret_state(f->directory, "a", &f->error), -1);
+	assert_string_equal(f->error.code, "secret.unreadable");
+	assert_int_equal(secret_state(loop, "erp-key.1", &f->error), -1);
+	assert_null(secret_new(loop, "erp-key.1", &f->error));
+	assert_string_equal(f->error.code, "secret.unreadable");
+	assert_non_null(strstr(f->error.text, "the secrets directory"));
+	free(path);
+	free(loop);
 }
 
 static void a_name_reaches_no_other_directory(void **state)
@@ -121,7 +144,7 @@ static void a_name_reaches_no_other_directory(void **state)
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
 		assert_none(f, names[i], "secret.missing");
-		assert_false(secret_exists(f->directory, names[i]));
+		assert_int_equal(secret_state(f->directory, names[i], &f->error), 1);
 	}
 }
 
@@ -134,6 +157,7 @@ int main(void)
 		SECRET_TEST(a_secret_may_come_from_the_environment_but_a_file_goes_first),
 		SECRET_TEST(a_missing_empty_or_huge_secret_is_told_without_its_content),
 		SECRET_TEST(a_directory_that_others_may_look_into_is_refused),
+		SECRET_TEST(what_is_there_and_cannot_be_read_is_not_told_as_missing),
 		SECRET_TEST(a_name_reaches_no_other_directory),
 	};
 
