@@ -11,6 +11,7 @@ struct node {
 	enum node_type type;
 	struct place place;
 	struct span text;    /* NODE_SCALAR; after ${VAR} was replaced */
+	struct span written; /* NODE_SCALAR; before, where there was one; else len 0 */
 	bool quoted;         /* NODE_SCALAR: 'x' or "x"; a plain empty scalar is null */
 	struct pair *pairs;  /* NODE_MAP, in the order of the file; keys are unique */
 	struct node **items; /* NODE_LIST */

@@ -68,6 +68,27 @@ struct test_site *test_site_for(struct test_run *run, const struct trial *trial,
 	return load_site(run, plain ? NULL : trial->with, error);
 }
 
+/* What goes where credentials stand is hidden before anything is made of it: it would come out in differences, and
+ * --update and --record would write it down. `with:` gives a test a value of its own. */
+static void hide_credentials(struct test_run *run)
+{
+	struct site *site = NULL;
+	struct findings unused; /* the site is read once more */
+	json_t *hidden = NULL;
+
+	findings_init(&unused);
+	if (json_object_size(run->bundle->variables) > 0)
+		site = site_load_new(run->bundle, registry_get(), run->directory, &unused);
+	if (site)
+		hidden = site_hidden_variables_new(site);
+	site_free(site);
+	findings_free(&unused);
+	if (!hidden)
+		return;
+	json_decref(run->bundle->variables);
+	run->bundle->variables = hidden;
+}
+
 static const char *environment_of(const struct arguments *arguments, const char *directory)
 {
 	char *path = mem_printf("%s/environments/test.yaml", directory);
@@ -89,6 +110,7 @@ int test_open(struct test_run *run, const struct arguments *arguments, const cha
 		*code = verb_failed(arguments, &error);
 		return -1;
 	}
+	hide_credentials(run);
 	if (!load_site(run, NULL, &error)) {
 		findings_sort(&run->findings);
 		*code = verb_failed_with(arguments, &error, &run->findings, EXIT_FINDINGS);

@@ -4,7 +4,6 @@
 #include "config/effective.h"
 
 #include <stdlib.h>
-#include <strings.h>
 
 #include "base/mem.h"
 #include "config/load.h"
@@ -24,18 +23,6 @@ struct effective {
 };
 
 /* ---- where a value comes from ---------------------------------------------------------------------------- */
-static bool sounds_secret(const char *name)
-{
-	static const char *const words[] = {"PASSWORD", "PASSWD", "SECRET", "TOKEN", "CREDENTIAL", "APIKEY", "API_KEY"};
-	size_t n = strlen(name);
-
-	for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
-		if (strcasestr(name, words[i]))
-			return true;
-	}
-	return n > 4 && !strcasecmp(name + n - 4, "_KEY");
-}
-
 struct asked {
 	const char *name; /* the first variable that the value asks for; NULL: none */
 	struct arena *arena;
@@ -50,7 +37,7 @@ static void note_variable(void *arg, struct span name, struct span fallback)
 	(void)fallback;
 	if (!asked->name)
 		asked->name = text;
-	asked->secret = asked->secret || sounds_secret(text);
+	asked->secret = asked->secret || variable_sounds_secret(text);
 }
 
 static json_t *origin_new(const char *from, struct place place)

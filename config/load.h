@@ -94,6 +94,7 @@ struct load {
 	struct checked_step *steps;
 	size_t steps_count, steps_capacity;
 	size_t flows_capacity, contracts_capacity;
+	json_t *secret_variables; /* names of those whose values go where credentials stand */
 	bool unread;         /* a file could not be read to its end */
 	struct place listen; /* of the first webhook; file NULL: none */
 	struct place listener; /* of what `listen:` says */
@@ -158,6 +159,7 @@ void check_flows(const struct load *, bool whole, struct findings *);
 /* Is a secret written down among these settings, or as this value of an environment? */
 void check_secret_values(struct load *, const struct node *);
 void check_secret_value(struct load *, const struct pair *);
+bool variable_sounds_secret(const char *name);
 void filled_each(const struct load *, void (*each)(void *, const struct found *), void *arg);
 void load_system(struct load *, const struct node *);
 void load_flow(struct load *, const struct node *);

@@ -182,7 +182,8 @@ struct site *load_all(const struct bundle *bundle, const struct registry *regist
 	site->directory = resolved(site->arena, directory);
 	id_hex(&bundle->revision, site->revision);
 	*load = (struct load){
-		.site = site, .arena = site->arena, .bundle = bundle, .registry = registry, .findings = findings};
+		.site = site, .arena = site->arena, .bundle = bundle, .registry = registry, .findings = findings,
+		.secret_variables = json_object()};
 	load->options = (struct option_context){
 		.arena = site->arena, .findings = findings, .mapping = find_mapping, .site = load};
 	snippet_findings_begin(load, findings);
@@ -273,6 +274,7 @@ void site_free(struct site *site)
 	tables_free(load);
 	free(load->taken);
 	free(load->used_mappings);
+	json_decref(load->secret_variables);
 	free(load);
 	arena_free(site->arena);
 	free(site);

@@ -188,6 +188,9 @@ void site_free(struct site *);
 /* What only check looks at: expressions and mappings compile, contracts are valid, secrets exist, topics have
  * publishers. Sorts the findings; what two of its parts say alike is there once. */
 void site_check(struct site *, const struct registry *, struct findings *);
+/* The bundle's variables with those that hold credentials hidden: by where their values go, or by their names. NULL:
+ * there are none. The site can be read with these in their place. */
+json_t *site_hidden_variables_new(const struct site *);
 /* The part of it that no revision answers for: can this process have the secrets that the site names? */
 void site_check_secrets(const struct site *, struct findings *);
 /* The places of all findings stay good as long as the bundle.

@@ -179,8 +179,12 @@ static struct node *read_scalar(struct yaml *y, const yaml_event_t *event, bool 
 	}
 	if (style == YAML_LITERAL_SCALAR_STYLE || style == YAML_FOLDED_SCALAR_STYLE)
 		node->place = yaml_block_place(y->source, node->place);
-	if (!key)
-		node->text = replace(y, node->place, node->text);
+	if (!key) {
+		struct span written = node->text;
+
+		node->text = replace(y, node->place, written);
+		node->written = node->text.data != written.data ? written : SPAN_NONE;
+	}
 	else if (memmem(node->text.data, node->text.len, "${", 2) && y->variables)
 		finding_add(y->findings, node->place, SEVERITY_ERROR, "variable.key",
 			    "variables are replaced in values, not in keys");

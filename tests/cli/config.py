@@ -92,6 +92,9 @@ def secrets(site):
     equal(flow["to"]["headers"], {"X-Tenant": "***", "X-Kind": "order"}, "a token")
     site.write("flows/in.yaml", FLOW.replace("https://$", "https://me:${ERP_TOKEN}@$"))
     code, out, err = site.type("config", "show", "--env", "prod")
+    check("very-hidden" not in out + err, code, out, err)
+    site.write("flows/in.yaml", FLOW.replace("https://$", "https://me:very-hidden@$"))
+    code, out, err = site.type("config", "show", "--env", "prod")
     check(code == 1 and not out and "secret" in err and "very-hidden" not in err, code, out, err)
 
 

@@ -306,6 +306,36 @@ cases: [{test: the first}, {test: the second}]
     check("no test is called so" in run(site, "third", code=2), "unknown name")
 
 
+@test("what goes where credentials stand is neither shown nor written, unless the test gives it itself")
+def credentials(site):
+    site.flow(IN)
+    site.write("mappings/thing.jq", MAPPING)
+    site.flow(CALL)
+    site.system("tool", "https://tool.example/api/v1",
+                "  put: {method: PUT, path: '/things/$(.n)?api_key=${KEY}&region=${REGION}', headers: {X-Auth-Token: '${PASS}'}}")
+    text = """flow: intake
+input: {json: [{n: 1, name: One}]}
+follow: yes
+cases:
+  - test: from outside
+    delivered: {url: no, headers: {X-Auth-Token: no}}
+  - test: of its own
+    with: {KEY: from-the-test}
+    delivered: {url: 'https://tool.example/api/v1/things/1?api_key=from-the-test&region=eu', headers: {X-Auth-Token: hidden-PASS}}
+"""
+    site.write("tests/all.yaml", text)
+    outside = {**os.environ, "KEY": "s3cr3t-one", "PASS": "s3cr3t-two", "REGION": "eu"}
+    for words, code in (([], 1), (["--json"], 1), (["--update"], 0)):
+        done = subprocess.run([FERRULE, "test", site.at("."), *words], capture_output=True, text=True, env=outside, timeout=60)
+        equal(done.returncode, code, done.stdout + done.stderr)
+        check("s3cr3t" not in done.stdout + done.stderr, done.stdout, done.stderr)
+        check("api_key=hidden-KEY&region=eu" in done.stdout and "X-Auth-Token: hidden-PASS" in done.stdout, done.stdout)
+    written = read(site.at("tests/all.yaml")).decode()
+    check("api_key=hidden-KEY&region=eu" in written and "s3cr3t" not in written, written)
+    done = subprocess.run([FERRULE, "test", site.at(".")], capture_output=True, text=True, env=outside, timeout=60)
+    check("2 tests: 2 ok" in done.stdout, done.stdout)
+
+
 @test("TAP and JUnit XML say the same")
 def formats(site):
     site_of(site, """flow: intake
