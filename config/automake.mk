@@ -94,8 +94,23 @@ dist_ship_canonical_subscription_DATA = \
   %D%/canonical/subscription/v1.schema.json
 ship_edidir = $(pkgdatadir)/edi
 dist_ship_edi_DATA = \
+  %D%/edi/x12-004010-810.yaml \
+  %D%/edi/x12-004010-820.yaml \
+  %D%/edi/x12-004010-850.yaml \
+  %D%/edi/x12-004010-855.yaml \
+  %D%/edi/x12-004010-856.yaml \
+  %D%/edi/x12-004010-860.yaml \
+  %D%/edi/x12-004010-997.yaml \
   %D%/edi/x12-004010.yaml \
-  %D%/edi/x12-004010-850.yaml
+  %D%/edi/x12-005010-810.yaml \
+  %D%/edi/x12-005010-820.yaml \
+  %D%/edi/x12-005010-850.yaml \
+  %D%/edi/x12-005010-855.yaml \
+  %D%/edi/x12-005010-856.yaml \
+  %D%/edi/x12-005010-860.yaml \
+  %D%/edi/x12-005010-997.yaml \
+  %D%/edi/x12-005010-999.yaml \
+  %D%/edi/x12-005010.yaml
 ship_sample_order_to_cashdir = $(pkgdatadir)/sample/order-to-cash
 dist_ship_sample_order_to_cash_DATA = \
   %D%/sample/order-to-cash/.gitignore \

@@ -16,7 +16,8 @@ NAME = re.compile(r"^[a-z0-9][a-z0-9-]{0,47}$")
 TYPES = re.compile(r"^(AN|ID|DT|TM|R|N[0-9]|B|a|n|an)$")
 WORDS = {"dictionary": {"dictionary", "source", "left-out", "segments", "composites", "elements", "codes"},
          "grammar": {"grammar", "title", "source", "left-out", "dictionary", "structure", "balance"}}
-NEEDED = {"x12-004010": "850"}
+NEEDED = {"x12-004010": "810 820 850 855 856 860 997",
+          "x12-005010": "810 820 850 855 856 860 997 999"}
 
 
 class NoDuplicates(yaml.SafeLoader):
