@@ -77,7 +77,8 @@ json_t *out_envelope(struct out *, const struct item *);
 int64_t out_time_ms(struct out *); /* the message's accepted time: the only time a step sees */
 /* An expression's input: the item's tree, $envelope and the site's limits. Borrowed as out_envelope. */
 struct expression_input out_input(struct out *, const struct item *);
-/* What comes out is written one behind the other and nothing else (by hand): a step may give a document in pieces. */
+/* What comes out is written one behind the other and nothing else (by hand, the last step): a step may give a document
+ * in pieces, or several lines of JSON at once. */
 bool out_in_pieces(struct out *);
 size_t out_tree_max(struct out *); /* bytes that may become one tree */
 

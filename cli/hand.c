@@ -347,8 +347,8 @@ const struct verb verb_decode = {
 	.words_min = 1,
 	.words_max = 2,
 	.summary = "Turn a document into JSON, a line for each transaction",
-	.text = "  ferrule decode x12 input/acme/20260302-acme-0001.edi\n\nFORMAT is x12, edifact, tradacoms, json or "
-		"json-lines. Without "
+	.text = "  ferrule decode x12 input/acme/20260302-acme-0001.edi\n\nFORMAT, and the keys that --set gives, are "
+		"those of the step `decode` (docs/reference/steps.md). Without "
 		"FILE it reads standard input. What is "
 		"broken is told on standard error, and the exit code is 1.\n",
 	.json = "on standard error a line for what is broken: {verb, step, code, text, position}",

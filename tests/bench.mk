@@ -1,6 +1,6 @@
 # Figures, not tests: `make bench` prints them; docs/performance.md says what they mean. The tests only see that it runs.
 BENCH_SUPPORT = tests/bench/bench.c tests/bench/bench.h
-BENCHES = tests/bench/hop_spool tests/bench/hop_amqp tests/bench/steps tests/bench/edi tests/bench/schema
+BENCHES = tests/bench/hop_spool tests/bench/hop_amqp tests/bench/steps tests/bench/edi tests/bench/scan tests/bench/schema
 check_PROGRAMS += $(BENCHES)
 tests_bench_hop_spool_SOURCES = tests/bench/hop_spool.c $(BENCH_SUPPORT)
 tests_bench_hop_spool_LDADD = $(LAYERS) $(LIBS_FOREIGN)
@@ -8,6 +8,8 @@ tests_bench_hop_amqp_SOURCES = tests/bench/hop_amqp.c $(BENCH_SUPPORT)
 tests_bench_hop_amqp_LDADD = $(LAYERS) $(LIBS_FOREIGN)
 tests_bench_edi_SOURCES = tests/bench/edi.c $(BENCH_SUPPORT)
 tests_bench_edi_LDADD = $(LAYERS) $(LIBS_FOREIGN)
+tests_bench_scan_SOURCES = tests/bench/scan.c $(BENCH_SUPPORT)
+tests_bench_scan_LDADD = $(LAYERS) $(LIBS_FOREIGN)
 tests_bench_steps_SOURCES = tests/bench/steps.c $(BENCH_SUPPORT)
 tests_bench_steps_LDADD = $(LAYERS) $(LIBS_FOREIGN)
 tests_bench_schema_SOURCES = tests/bench/schema.c $(BENCH_SUPPORT)

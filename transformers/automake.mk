@@ -24,6 +24,8 @@ transformers_libtransformers_a_SOURCES = \
   %D%/schema_resolve.c %D%/schema_uri.c %D%/schema_value.c \
   %D%/transformers.h \
   %D%/validate.c \
+  %D%/csv.c %D%/csv.h %D%/csv_options.c %D%/csv_row.c %D%/csv_start.c \
+  %D%/text.c %D%/text.h \
   %D%/window.c %D%/window.h
 
 # grammars of EDI documents

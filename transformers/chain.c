@@ -452,7 +452,9 @@ struct expression_input out_input(struct out *out, const struct item *item)
 
 bool out_in_pieces(struct out *out)
 {
-	return out->chain->events->bare;
+	const struct flat_step *step = &out->chain->steps[out->index];
+
+	return out->chain->events->bare && step->next == CHAIN_END;
 }
 
 size_t out_tree_max(struct out *out)

@@ -6,8 +6,9 @@
 
 #include "transformers/format.h"
 
-static const struct decode_format *const formats[] = {&decode_x12, &decode_edifact, &decode_tradacoms, &decode_json,
-						      &decode_json_lines}; /* in the order of the option's range */
+static const struct decode_format *const formats[] = {
+	&decode_x12,  &decode_edifact,    &decode_tradacoms,
+	&decode_json, &decode_json_lines, &decode_csv}; /* in the order of the option's range */
 
 struct decode_settings {
 	int format;
@@ -25,7 +26,7 @@ static const struct option options[] = {
 	{.name = "format",
 	 .type = OPTION_ENUM,
 	 .offset = offsetof(struct decode_settings, format),
-	 .range = "x12|edifact|tradacoms|json|json-lines",
+	 .range = "x12|edifact|tradacoms|json|json-lines|csv",
 	 .flags = OPTION_REQUIRED | OPTION_MAIN,
 	 .help = "what the bytes are; each format has further keys",
 	 .more = more,

@@ -17,6 +17,7 @@ struct decode_format {
 	int (*run)(void *self, struct item *, struct out *, struct error *);
 };
 
-extern const struct decode_format decode_x12, decode_edifact, decode_tradacoms, decode_json, decode_json_lines;
+extern const struct decode_format decode_x12, decode_edifact, decode_tradacoms, decode_json, decode_json_lines,
+	decode_csv;
 
 #endif

@@ -314,6 +314,30 @@ def bench_edi(root):
     os.unlink(path)
 
 
+# ---- lines -----------------------------------------------------------------------------------------------------------
+
+def csv_file(path, size):
+    """A table as an ERP writes it: some fields in quotes, some with characters beyond ASCII."""
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        written, number = file.write("order,customer,date,sku,text,quantity,price,currency\r\n"), 0
+        while written < size:
+            number += 1
+            text = DICE.choice(["HYDRAULIC PUMP 40 L/MIN", "HYDRAULIC HOSE 3/8 IN 2 WIRE", '"SEAL KIT, PUMP ""20"""', "MÜLLER & SÖHNE"])
+            written += file.write(f"PO-{number},C{edi_number(6)},2026-03-02,HP-{edi_number(4)},{text},{edi_number(3)},{edi_number(4)}.{DICE.randint(10, 99)},EUR\r\n")
+
+
+def bench_lines(root):
+    """Formats of lines beside memchr over the same bytes."""
+    path = os.path.join(root, "lines")
+    for name, make, words in (("csv", csv_file, ["csv"]),):
+        make(path, (1 if SMOKE else 50) * 1000000)
+        done = subprocess.run([os.path.join(BUILD, "tests/bench/scan"), path, "1" if SMOKE else "5", *words], check=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, timeout=100)
+        figures = json.loads(done.stdout)
+        say(name, mb=round(figures["bytes"] / 1e6), lines=figures["lines"], json_mb=round(figures["json"] / 1e6), memchr_mb_s=rounded(figures["memchr"]), decode_mb_s=rounded(figures["decode"]),
+            decode_ratio=figures["ratio"], decode_memory_kb=figures["memory_kb"])
+    os.unlink(path)
+
+
 def bench_start(site):
     site.start()  # the first makes the database
     site.stop()
@@ -391,6 +415,7 @@ def main():
         bench_program("hop_spool", *(("300", "1") if SMOKE else ("20000", "5")))
         bench_schema(root)
         bench_edi(root)
+        bench_lines(root)
         for part in (bench_one_machine, bench_several):
             os.mkdir(os.path.join(root, part.__name__))
             part(os.path.join(root, part.__name__))
