@@ -52,6 +52,30 @@ static bool may_see(const json_t *at, bool properties, const char *name, int dep
 	return false;
 }
 
+/* Do choices and conditions of both look at the same? */
+static bool same_sight(const json_t *one, const json_t *other)
+{
+	static const char *const ways[] = {
+		"unevaluatedProperties", "anyOf",           "oneOf", "if", "then", "else", "allOf", "$ref",
+		"$dynamicRef",           "dependentSchemas"};
+
+	for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+		const json_t *a = json_object_get(one, ways[i]), *b = json_object_get(other, ways[i]);
+
+		if (a != b && !(a && b && json_equal(a, b)))
+			return false;
+	}
+	return true;
+}
+
+bool part_sees_as_writer(const struct conj *w, const struct part *part)
+{
+	for (size_t i = 0; i < w->count; i++)
+		if (same_sight(w->parts[i].schema, part->schema))
+			return true;
+	return false;
+}
+
 static bool has_equal(const struct conj *conj, const struct part *part)
 {
 	for (size_t i = 0; i < conj->count; i++)
@@ -81,6 +105,10 @@ static bool unevaluated_counts(const struct conj *conj, const struct part *part,
 			return false;
 	if (!writer && !properties && conj_with(conj, "contains"))
 		return false;
+	for (size_t i = 0; i < conj->count && !writer; i++) /* what unevaluated… looked at, this one does not */
+		if (&conj->parts[i] != part &&
+		    json_object_get(conj->parts[i].schema, properties ? "unevaluatedProperties" : "unevaluatedItems"))
+			return false;
 	if (!may_see(part->schema, properties, name, 0) && !(!properties && json_object_get(part->schema, "contains")))
 		return true;
 	return writer && !has_equal(writer, part);

@@ -146,6 +146,64 @@ static bool compare_rest(struct compare *c, const struct conj *w, const struct c
 	return compare_subset(c, &wrote, &reads);
 }
 
+/* A name that only a choice or condition of the writer speaks of: to the reader it may be one that nothing looked at.
+ */
+static bool compare_seen(struct compare *c, const struct conj *w, const struct conj *r, const struct part *part,
+			 const char *name)
+{
+	struct conj wrote, reads;
+
+	if (part_naming(w, name) || part_naming(r, name))
+		return true;
+	conj_property(c, w, NULL, name, &wrote);
+	conj_property(c, r, w, name, &reads);
+	return compare_trial(c, &wrote, &reads) ||
+	       compare_say(c, DIFFERENCE_BREAKING, "content", "narrowed", part, "unevaluatedProperties", NULL,
+			   "a choice or a condition of the %s version allowed %s, which nothing of the %s one looks at",
+			   c->writer, name, c->reader);
+}
+
+static bool compare_all_seen(struct compare *c, const struct conj *w, const struct conj *r, const struct part *part,
+			     const json_t *at, int depth)
+{
+	const char *key;
+	bool ok = true;
+	json_t *value;
+	size_t i;
+
+	if (depth > 16 || (depth > 0 && (json_object_get(at, "$ref") || json_object_get(at, "$dynamicRef"))))
+		return compare_say(c, DIFFERENCE_BREAKING, "content", "narrowed", part, "unevaluatedProperties", NULL,
+				   "what a choice or a condition of the %s version looked at is not known",
+				   c->writer);
+	if (depth > 0)
+		json_object_foreach(json_object_get(at, "properties"), key, value)
+			ok &= compare_seen(c, w, r, part, key);
+	json_object_foreach((json_t *)at, key, value) {
+		if (strcmp(key, "properties") != 0 && key[0] != '$' && (json_is_object(value) || json_is_array(value)))
+			ok &= compare_all_seen(c, w, r, part, value, depth + 1);
+	}
+	json_array_foreach(at, i, value)
+		ok &= compare_all_seen(c, w, r, part, value, depth + 1);
+	return ok;
+}
+
+static bool compare_unevaluated(struct compare *c, const struct conj *w, const struct conj *r)
+{
+	bool ok = true;
+
+	for (size_t i = 0; i < r->count; i++) {
+		const struct part *part = &r->parts[i];
+
+		if (!json_object_get(part->schema, "unevaluatedProperties") || part->skip & SKIP_IMPLIED ||
+		    part_sees_as_writer(w, part))
+			continue;
+		for (size_t k = 0; k < w->count; k++)
+			if (conj_with(w, "unevaluatedProperties"))
+				ok &= compare_all_seen(c, w, r, part, w->parts[k].schema, 0);
+	}
+	return ok;
+}
+
 static const struct part *part_with_pattern(const struct conj *conj, const char *pattern)
 {
 	for (size_t i = 0; i < conj->count; i++)
@@ -470,6 +528,7 @@ bool compare_objects(struct compare *c, const struct conj *w, const struct conj 
 	ok &= compare_named(c, w, r);
 	ok &= compare_patterns_of_names(c, w, r);
 	ok &= compare_rest(c, w, r);
+	ok &= compare_unevaluated(c, w, r);
 	ok &= compare_property_names(c, w, r);
 	ok &= compare_dependencies(c, w, r);
 	ok &= compare_counts(c, w, r);

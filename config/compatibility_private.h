@@ -119,6 +119,8 @@ void conj_rest(struct compare *, const struct conj *, const struct conj *writer,
 /* … of the properties that match a pattern. False: it has no such pattern. */
 bool conj_pattern(struct compare *, const struct conj *, const struct conj *writer, const char *pattern,
 		  struct conj *out);
+/* Does the part's unevaluatedProperties leave out the same as one of the writer's? */
+bool part_sees_as_writer(const struct conj *w, const struct part *);
 void conj_item(struct compare *, const struct conj *, const struct conj *writer, size_t index, struct conj *out);
 void conj_items_rest(struct compare *, const struct conj *, const struct conj *writer, struct conj *out);
 size_t conj_prefix(const struct conj *); /* positions that have a schema of their own */
