@@ -34,6 +34,7 @@ struct recording {
 	char slug[SLUG_MAX + 1], *name, *shown_key, *part_name;
 	char file[PATH_MAX], yaml[PATH_MAX]; /* below the site */
 	size_t places;
+	bool unmasked; /* not all that is personal was found */
 	json_t *notes;
 };
 
@@ -209,20 +210,30 @@ static const json_t *find_schema(void *arg, const char *reference)
 	return NULL;
 }
 
-static void collect(struct recording *r)
+/* Also what is refused, or only delivered, and in which form. */
+static void looked(void *arg, struct span contract_name, const json_t *tree)
 {
+	struct recording *r = arg;
 	struct site *site = r->run->sites->site;
+	char *name = mem_span_dup(contract_name);
+	const struct contract *contract = *name ? site_contract(site, name) : NULL;
 
-	for (size_t i = 0; i < r->whole.count; i++) {
-		const struct happened *happened = &r->whole.list[i];
-		char *name = mem_span_dup(happened->contract);
-		const struct contract *contract = *name ? site_contract(site, name) : NULL;
+	if (contract && masking_collect(r->masking, contract->schema, tree, find_schema, site))
+		r->unmasked = true;
+	free(name);
+}
 
-		if (contract && happened->tree)
-			masking_collect(r->masking, contract->schema, happened->tree, find_schema, site);
-		free(name);
-	}
+static int collect(struct recording *r, struct error *error)
+{
+	for (size_t i = 0; i < r->whole.count; i++)
+		if (r->whole.list[i].tree)
+			looked(r, r->whole.list[i].contract, r->whole.list[i].tree);
+	if (r->unmasked)
+		return error_set(error, ERROR_REJECT, "record.complex",
+				 "a document is too deep for its contract to tell what is personal in it; nothing was "
+				 "written");
 	masking_prepare(r->masking, buf_view(&r->original));
+	return 0;
 }
 
 static char *masked_new(struct recording *r, const char *text)
@@ -267,7 +278,8 @@ static int mask(struct recording *r, struct error *error)
 	struct rehearsal again = {0};
 	int result;
 
-	collect(r);
+	if (collect(r, error))
+		return -1;
 	r->places = masking_apply(r->masking, buf_view(&r->original), &r->masked);
 	r->name = masked_new(r, r->input.name);
 	r->shown_key = masked_new(r, r->key);
@@ -474,8 +486,10 @@ int test_record(struct test_run *run, const char *key)
 	if (fetch(&r, &error))
 		goto failed;
 	prepare(&r);
+	stage_watch(run->sites->stage, looked, &r);
 	if (rehearse(&r, &r.whole, &error))
 		goto failed;
+	stage_watch(run->sites->stage, NULL, NULL);
 	find_part(&r);
 	r.notes = test_record_notes_new(r.document, &r.whole);
 	if (mask(&r, &error) || write_all(&r, &error))

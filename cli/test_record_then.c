@@ -87,7 +87,8 @@ json_t *test_record_notes_new(json_t *document, const struct rehearsal *whole)
 			count(counts, "deliveries to", json_text(happened->facts, "to"), 1);
 		else if (happened->kind == TRIAL_DEAD)
 			count(counts, "refusals", json_text(happened->facts, "code"), 1);
-		dead += happened->kind == TRIAL_DEAD;
+		dead += happened->kind == TRIAL_DEAD && strncmp(json_text(happened->facts, "step"), "validate:", 9) &&
+			!happened->other;
 	}
 	json_array_append(tree, document);
 	count_then(counts, digests, tree, 0);

@@ -22,7 +22,8 @@ services_libservices_a_SOURCES += %D%/poison.c %D%/poison.h
 services_libservices_a_SOURCES += %D%/queue_role.c %D%/queue_role.h
 services_libservices_a_SOURCES += %D%/record.c %D%/retention.c %D%/retention.h
 services_libservices_a_SOURCES += %D%/coverage.c %D%/coverage.h
-services_libservices_a_SOURCES += %D%/masking.c %D%/masking.h
+services_libservices_a_SOURCES += %D%/masking.c %D%/masking.h %D%/masking_private.h \
+  %D%/masking_collect.c %D%/masking_units.c
 services_libservices_a_SOURCES += %D%/rehearsal.c %D%/rehearsal.h %D%/rehearsal_private.h %D%/rehearsal_compare.c \
   %D%/rehearsal_hold.c %D%/rehearsal_input.c
 services_libservices_a_SOURCES += %D%/refusal.c %D%/refusal.h

@@ -1,46 +1,62 @@
-/* Masking. See masking.h. */
+/* Masking: values, their stand-ins, and where they stand. See masking.h. */
 #include "config.h"
-#include "services/masking.h"
+#include "services/masking_private.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-#include "base/crypto.h"
 #include "base/mem.h"
-#include "base/utf8.h"
 
-#define SHORTEST 3 /* significant bytes; shorter ones stand everywhere by chance */
-#define ANYWHERE 6 /* from so many on it needs no boundaries */
-#define GAP_MAX 3  /* punctuation between two significant bytes */
-#define DEPTH_MAX 64
+#define SHORTEST 3 /* weight of letters and digits; shorter ones stand everywhere by chance */
+#define ANYWHERE 6 /* from so much on it needs no boundaries */
+#define BUCKETS 65536u
+#define PREFIXES 3
 
-/* What to look for: the significant bytes of a value in lower case, and what takes their places. */
+/* What to look for: the letters and digits of a value in lower case, and what takes their places. */
 struct hidden {
-	char *core, *stand;
+	uint32_t *core, *stand;
+	struct unit *units; /* as it was collected; NULL: a word of another one */
 	size_t len;
-	char *value; /* as it was collected; NULL: a variant or a word of another one */
+	size_t next[2]; /* + 1: in the bucket of all that it has, and of how it begins */
+	bool anywhere, found;
 };
 
 struct masking {
 	struct hidden *list;
 	size_t count, capacity, values;
+	uint32_t *whole;            /* BUCKETS: index + 1 of the last with this hash of all letters */
+	uint32_t *begins[PREFIXES]; /* … of as many as prefixes[] says */
+	bool indexed;
 };
 
+/* A value is looked for by its first letters: as many of these as it has. */
+static const size_t prefixes[PREFIXES] = {2, 3, 8};
+
+/* ---- the list ---- */
 struct masking *masking_new(void)
 {
-	return mem_alloc(sizeof(struct masking));
+	struct masking *masking = mem_alloc(sizeof *masking);
+
+	masking->whole = mem_alloc(BUCKETS * sizeof *masking->whole);
+	for (size_t i = 0; i < PREFIXES; i++)
+		masking->begins[i] = mem_alloc(BUCKETS * sizeof *masking->whole);
+	return masking;
 }
 
 void masking_free(struct masking *masking)
 {
-	for (size_t i = 0; masking && i < masking->count; i++) {
+	if (!masking)
+		return;
+	for (size_t i = 0; i < masking->count; i++) {
 		free(masking->list[i].core);
 		free(masking->list[i].stand);
-		free(masking->list[i].value);
+		free(masking->list[i].units);
 	}
-	if (masking)
-		free(masking->list);
+	for (size_t i = 0; i < PREFIXES; i++)
+		free(masking->begins[i]);
+	free(masking->whole);
+	free(masking->list);
 	free(masking);
 }
 
@@ -49,347 +65,135 @@ size_t masking_count(const struct masking *masking)
 	return masking->values;
 }
 
-/* ---- stand-ins ------------------------------------------------------------------------------------------------------
- */
-static bool significant(char c)
+static uint32_t mix(uint32_t hash, uint32_t code)
 {
-	return isalnum((unsigned char)c) || (unsigned char)c >= 0x80;
+	return (hash ^ code) * 16777619u;
 }
 
-static char fold(char c)
+static uint32_t bucket_of(const uint32_t *core, size_t len)
 {
-	return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
+	uint32_t hash = 2166136261u;
+
+	for (size_t i = 0; i < len; i++)
+		hash = mix(hash, core[i]);
+	return (hash ^ hash >> 16) % BUCKETS;
 }
 
-static unsigned chance(unsigned below)
+static uint32_t bucket_at(const struct unit *units, size_t len)
 {
-	uint32_t n;
+	uint32_t hash = 2166136261u;
 
-	crypto_random((unsigned char *)&n, sizeof n);
-	return n % below;
+	for (size_t i = 0; i < len; i++)
+		hash = mix(hash, units[i].code);
+	return (hash ^ hash >> 16) % BUCKETS;
 }
 
-static char stand_in_letter(char c)
+/* A sign of Chinese, Japanese or Korean says more than a letter. */
+static size_t weight_of(const uint32_t *core, size_t len)
 {
-	static const char vowels[] = "aeiou", others[] = "bcdfghjklmnprstvwz";
+	size_t weight = 0;
 
-	return strchr("aeiouy", c) ? vowels[chance(5)] : others[chance(18)];
+	for (size_t i = 0; i < len; i++)
+		weight += core[i] >= 0x2e80 ? 3 : 1;
+	return weight;
 }
 
-static bool is_date(const char *core, size_t len)
+static bool known(const struct masking *masking, const uint32_t *core, size_t len)
 {
-	int month = len == 8 ? (core[4] - '0') * 10 + core[5] - '0' : 0,
-	    day = len == 8 ? (core[6] - '0') * 10 + core[7] - '0' : 0;
+	size_t at = masking->whole[bucket_of(core, len)];
 
-	return len == 8 && strspn(core, "0123456789") == 8 && (!strncmp(core, "19", 2) || !strncmp(core, "20", 2)) &&
-	       month >= 1 && month <= 12 && day >= 1 && day <= 31;
+	while (at &&
+	       (masking->list[at - 1].len != len || memcmp(masking->list[at - 1].core, core, len * sizeof *core) != 0))
+		at = masking->list[at - 1].next[0];
+	return at != 0;
 }
 
-/* An accented letter of Latin-1 becomes another one: in UTF-8 two bytes, the first of them 0xc3. */
-static unsigned stand_in_accent(unsigned second)
+static uint32_t *codes_dup(const uint32_t *codes, size_t len)
 {
-	unsigned base = second & 0x20 ? 0xa0 : 0x80;
+	uint32_t *copy = mem_alloc(len * sizeof *copy);
 
-	if (second == 0x97 || second == 0xb7 || second == 0x9f || second == 0xbf || (second & 0x1f) > 0x16)
-		return second;
-	return base + chance(0x17);
+	memcpy(copy, codes, len * sizeof *copy);
+	return copy;
 }
 
-static char *stand_in_new(const char *core, size_t len)
+static struct hidden *hide(struct masking *masking, const uint32_t *core, const uint32_t *stand, size_t len)
 {
-	char *stand = mem_span_dup(span_make(core, len)), month_day[8];
+	size_t weight = weight_of(core, len);
+	struct hidden *hidden;
+	uint32_t *bucket;
 
-	if (is_date(core, len)) {
-		snprintf(month_day, sizeof month_day, "%02u%02u", (1 + chance(12)) % 13, (1 + chance(28)) % 29);
-		memcpy(stand + 4, month_day, 4);
-		return stand;
-	}
-	for (size_t i = 0; i < len; i++) {
-		unsigned char c = (unsigned char)core[i];
-		bool first = i == 0 || !isdigit((unsigned char)core[i - 1]);
-
-		if (isdigit(c))
-			stand[i] = first ? (c == '0' ? '0' : (char)('1' + chance(9))) : (char)('0' + chance(10));
-		else if (isalpha(c))
-			stand[i] = stand_in_letter((char)c);
-		else if (c == 0xc3 && i + 1 < len) {
-			stand[i + 1] = (char)stand_in_accent((unsigned char)core[i + 1]);
-			i++;
-		}
-	}
-	return stand;
-}
-
-/* ---- collecting
- * ------------------------------------------------------------------------------------------------------ */
-static bool known(const struct masking *masking, const char *core, size_t len)
-{
-	for (size_t i = 0; i < masking->count; i++)
-		if (masking->list[i].len == len && !memcmp(masking->list[i].core, core, len))
-			return true;
-	return false;
-}
-
-static void hide(struct masking *masking, const char *core, const char *stand, size_t len, const char *value)
-{
-	if (len < SHORTEST || known(masking, core, len))
-		return;
+	if (weight < SHORTEST || len < prefixes[0] || masking->count >= UINT32_MAX - 1 || known(masking, core, len))
+		return NULL;
 	masking->list = mem_grow(masking->list, &masking->capacity, masking->count + 1, sizeof *masking->list);
-	masking->list[masking->count++] = (struct hidden){mem_span_dup(span_make(core, len)),
-							  mem_span_dup(span_make(stand, len)), len, mem_strdup(value)};
+	hidden = &masking->list[masking->count++];
+	bucket = &masking->whole[bucket_of(core, len)];
+	*hidden = (struct hidden){.core = codes_dup(core, len),
+				  .stand = codes_dup(stand, len),
+				  .len = len,
+				  .next = {*bucket, 0},
+				  .anywhere = weight >= ANYWHERE};
+	*bucket = (uint32_t)masking->count;
+	masking->indexed = false;
+	return hidden;
 }
 
-/* The same where accented letters are single bytes (ISO 8859-1), or "u00e9" (JSON). */
-static void hide_variants(struct masking *masking, const char *core, const char *stand, size_t len)
+/* ---- stand-ins ---- */
+static bool is_date(const uint32_t *core, size_t len)
 {
-	struct buf cores[2], stands[2];
-	bool any = false;
+	char text[9] = "";
+	int month, day;
 
-	for (int v = 0; v < 2; v++) {
-		buf_init(&cores[v], 64 * 1024);
-		buf_init(&stands[v], 64 * 1024);
-	}
-	for (size_t i = 0; i < len; i++) {
-		bool accent = (unsigned char)core[i] == 0xc3 && i + 1 < len;
-		unsigned a = accent ? (unsigned char)core[i + 1] + 0x40u : 0,
-			 b = accent ? (unsigned char)stand[i + 1] + 0x40u : 0;
-
-		any = any || accent;
-		buf_char(&cores[0], accent ? (char)a : core[i]);
-		buf_char(&stands[0], accent ? (char)b : stand[i]);
-		if (accent)
-			buf_printf(&cores[1], "u%04x", a), buf_printf(&stands[1], "u%04x", b);
-		else
-			buf_char(&cores[1], core[i]), buf_char(&stands[1], stand[i]);
-		i += accent;
-	}
-	for (int v = 0; v < 2; v++) {
-		if (any)
-			hide(masking, cores[v].data, stands[v].data, cores[v].len, NULL);
-		buf_free(&cores[v]);
-		buf_free(&stands[v]);
-	}
+	for (size_t i = 0; i < 8 && len == 8; i++)
+		text[i] = core[i] < 0x80 ? (char)core[i] : 'x';
+	month = atoi((char[]){text[4], text[5], 0});
+	day = atoi((char[]){text[6], text[7], 0});
+	return strspn(text, "0123456789") == 8 && (!strncmp(text, "19", 2) || !strncmp(text, "20", 2)) && month >= 1 &&
+	       month <= 12 && day >= 1 && day <= 31;
 }
 
-static char *core_new(struct span value, size_t *len)
+static void stand_in(const uint32_t *core, size_t len, uint32_t *stand)
 {
-	char *core = mem_alloc(value.len + 1);
+	char month_day[8];
 
-	*len = 0;
-	for (size_t i = 0; i < value.len; i++)
-		if (significant(value.data[i]))
-			core[(*len)++] = fold(value.data[i]);
-	return core;
+	memcpy(stand, core, len * sizeof *stand);
+	if (is_date(core, len)) {
+		snprintf(month_day, sizeof month_day, "%02u%02u", (1 + chance_below(12)) % 13,
+			 (1 + chance_below(28)) % 29);
+		for (size_t i = 0; i < 4; i++)
+			stand[4 + i] = (unsigned char)month_day[i];
+		return;
+	}
+	for (size_t i = 0; i < len; i++)
+		stand[i] = stand_in_for(core[i], i == 0 || core[i - 1] < '0' || core[i - 1] > '9');
 }
 
 void masking_add(struct masking *masking, struct span value)
 {
-	size_t len, tries = 0;
-	char *core = core_new(value, &len), *stand = NULL, *text;
+	struct units units;
+	uint32_t *core, *stand;
+	struct hidden *hidden;
+	size_t tries = 0;
 
-	if (len >= SHORTEST && !known(masking, core, len)) {
-		do {
-			free(stand);
-			stand = stand_in_new(core, len);
-		} while (!memcmp(stand, core, len) && tries++ < 20);
-		text = mem_span_dup(value);
-		hide(masking, core, stand, len, text);
-		hide_variants(masking, core, stand, len);
+	units_read(&units, value, true);
+	core = mem_alloc((units.count + 1) * sizeof *core);
+	stand = mem_alloc((units.count + 1) * sizeof *stand);
+	for (size_t i = 0; i < units.count; i++)
+		core[i] = units.list[i].code;
+	do
+		stand_in(core, units.count, stand);
+	while (!memcmp(stand, core, units.count * sizeof *core) && tries++ < 20);
+	hidden = hide(masking, core, stand, units.count);
+	if (hidden) {
+		hidden->units = units.list;
 		masking->values++;
-		free(text);
+	} else {
+		units_free(&units);
 	}
-	free(stand);
 	free(core);
+	free(stand);
 }
 
-static void take_all(struct masking *masking, const json_t *instance, int depth)
-{
-	const char *key;
-	json_t *value;
-	char number[64];
-	size_t i;
-
-	if (depth > DEPTH_MAX)
-		return;
-	if (json_is_string(instance))
-		masking_add(masking, span_make(json_string_value(instance), json_string_length(instance)));
-	if (json_is_integer(instance)) {
-		snprintf(number, sizeof number, "%lld", (long long)json_integer_value(instance));
-		masking_add(masking, span_of(number));
-	}
-	json_object_foreach((json_t *)(uintptr_t)instance, key, value) {
-		take_all(masking, value, depth + 1);
-	}
-	json_array_foreach(instance, i, value)
-		take_all(masking, value, depth + 1);
-}
-
-struct walk {
-	struct masking *masking;
-	const json_t *(*find)(void *, const char *);
-	void *arg;
-};
-
-static void walk(const struct walk *w, const json_t *root, const json_t *schema, const json_t *instance, int depth);
-
-/* "#/$defs/party"; names are plain ones, as in contracts. */
-static const json_t *follow(const json_t *root, const char *pointer)
-{
-	const json_t *at = root;
-	char name[256];
-
-	while (pointer && *pointer == '/' && at) {
-		size_t n = strcspn(++pointer, "/");
-
-		snprintf(name, sizeof name, "%.*s", (int)n, pointer);
-		at = json_is_array(at) ? json_array_get(at, (size_t)atoi(name)) : json_object_get(at, name);
-		pointer += n;
-	}
-	return at;
-}
-
-static void walk_reference(const struct walk *w, const json_t *root, const char *reference, const json_t *instance,
-			   int depth)
-{
-	const char *hash = strchr(reference, '#');
-	size_t n = hash ? (size_t)(hash - reference) : strlen(reference);
-	char *name = mem_span_dup(span_make(reference, n));
-
-	if (n)
-		root = w->find ? w->find(w->arg, name) : NULL;
-	free(name);
-	if (root)
-		walk(w, root, follow(root, hash ? hash + 1 : NULL), instance, depth + 1);
-}
-
-static void walk_children(const struct walk *w, const json_t *root, const json_t *schema, const json_t *instance,
-			  int depth)
-{
-	const json_t *properties = json_object_get(schema, "properties"),
-		     *prefix = json_object_get(schema, "prefixItems");
-	const char *key;
-	json_t *value;
-	size_t i;
-
-	json_object_foreach((json_t *)(uintptr_t)instance, key, value) {
-		const json_t *of = json_object_get(properties, key);
-
-		walk(w, root, of ? of : json_object_get(schema, "additionalProperties"), value, depth + 1);
-	}
-	json_array_foreach(instance, i, value)
-		walk(w, root,
-		     i < json_array_size(prefix) ? json_array_get(prefix, i) : json_object_get(schema, "items"), value,
-		     depth + 1);
-}
-
-/* Whether an alternative applies is not asked: what it marks is personal wherever it stands. */
-static void walk(const struct walk *w, const json_t *root, const json_t *schema, const json_t *instance, int depth)
-{
-	static const char *const lists[] = {"allOf", "anyOf", "oneOf"}, *const ones[] = {"then", "else"};
-	const char *reference = json_string_value(json_object_get(schema, "$ref"));
-	json_t *part;
-	size_t k;
-
-	if (!json_is_object(schema) || depth > DEPTH_MAX)
-		return;
-	if (json_is_true(json_object_get(schema, "x-ferrule-personal"))) {
-		take_all(w->masking, instance, 0);
-		return;
-	}
-	if (reference)
-		walk_reference(w, root, reference, instance, depth);
-	for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
-		json_array_foreach(json_object_get(schema, lists[i]), k, part)
-			walk(w, root, part, instance, depth + 1);
-	for (size_t i = 0; i < sizeof ones / sizeof *ones; i++)
-		walk(w, root, json_object_get(schema, ones[i]), instance, depth + 1);
-	walk_children(w, root, schema, instance, depth);
-}
-
-void masking_collect(struct masking *masking, const json_t *schema, const json_t *instance,
-		     const json_t *(*find)(void *, const char *), void *arg)
-{
-	struct walk w = {masking, find, arg};
-
-	walk(&w, schema, schema, instance, 0);
-}
-
-/* ---- finding
- * ---------------------------------------------------------------------------------------------------------- */
-static bool soft(char c)
-{
-	return c && strchr(" -./()+@_'\\", c);
-}
-
-/* The character before ends a word: it is no letter, or the letter of an escape ("\nName"). */
-static bool begins(struct span text, size_t at)
-{
-	if (!at || !significant(text.data[at - 1]))
-		return true;
-	return at > 1 && text.data[at - 2] == '\\' && strchr("nrtbf", text.data[at - 1]);
-}
-
-/* The bytes that the value takes here; 0: it does not stand here. */
-static size_t length_at(struct span text, size_t at, const struct hidden *hidden)
-{
-	bool anywhere = hidden->len >= ANYWHERE;
-	size_t k = 0, gap = 0, i = at;
-
-	if (!anywhere && !begins(text, at))
-		return 0;
-	for (; k < hidden->len && i < text.len; i++) {
-		char c = text.data[i];
-
-		if (significant(c)) {
-			if (fold(c) != hidden->core[k++])
-				return 0;
-			gap = 0;
-		} else if (!k || !soft(c) || ++gap > GAP_MAX) {
-			return 0;
-		}
-	}
-	if (k < hidden->len || (!anywhere && i < text.len && significant(text.data[i])))
-		return 0;
-	return i - at;
-}
-
-static void replace(char *at, size_t len, const struct hidden *hidden)
-{
-	for (size_t i = 0, k = 0; i < len; i++)
-		if (significant(at[i])) {
-			char c = hidden->stand[k++];
-
-			at[i] = at[i] >= 'A' && at[i] <= 'Z' && c >= 'a' && c <= 'z' ? (char)(c - 32) : c;
-		}
-}
-
-static bool stands_in(struct span text, const struct hidden *hidden)
-{
-	for (size_t at = 0; at < text.len; at++)
-		if (significant(text.data[at]) && length_at(text, at, hidden))
-			return true;
-	return false;
-}
-
-static void hide_words(struct masking *masking, const char *value, const char *stand)
-{
-	size_t k = 0; /* significant bytes before */
-
-	for (size_t i = 0; value[i];) {
-		char core[256];
-		size_t n = 0;
-
-		while (value[i] && !significant(value[i]))
-			i++;
-		while (value[i] && significant(value[i]) && n < sizeof core)
-			core[n++] = fold(value[i++]);
-		hide(masking, core, stand + k, n, NULL);
-		k += n;
-		if (n == sizeof core)
-			return;
-	}
-}
-
+/* ---- finding ---- */
 static int longest_first(const void *a, const void *b)
 {
 	const struct hidden *x = a, *y = b;
@@ -397,40 +201,144 @@ static int longest_first(const void *a, const void *b)
 	return x->len > y->len ? -1 : x->len < y->len;
 }
 
-void masking_prepare(struct masking *masking, struct span document)
+static size_t prefix_for(size_t len)
 {
-	size_t count = masking->count;
+	size_t i = PREFIXES - 1;
 
-	for (size_t i = 0; i < count; i++) {
-		char *value = mem_strdup(masking->list[i].value), *stand = mem_strdup(masking->list[i].stand);
+	while (prefixes[i] > len)
+		i--;
+	return i;
+}
 
-		if (value && !stands_in(document, &masking->list[i]))
-			hide_words(masking, value, stand);
-		free(value);
-		free(stand);
-	}
+/* Sorted anew, so the buckets are filled anew. */
+static void make_index(struct masking *masking)
+{
+	if (masking->indexed)
+		return;
 	if (masking->count)
 		qsort(masking->list, masking->count, sizeof *masking->list, longest_first);
+	memset(masking->whole, 0, BUCKETS * sizeof *masking->whole);
+	for (size_t i = 0; i < PREFIXES; i++)
+		memset(masking->begins[i], 0, BUCKETS * sizeof *masking->whole);
+	for (size_t i = 0; i < masking->count; i++) {
+		struct hidden *hidden = &masking->list[i];
+		size_t prefix = prefix_for(hidden->len);
+		uint32_t *buckets[2] = {&masking->whole[bucket_of(hidden->core, hidden->len)],
+					&masking->begins[prefix][bucket_of(hidden->core, prefixes[prefix])]};
+
+		for (size_t k = 0; k < 2; k++) {
+			hidden->next[k] = *buckets[k];
+			*buckets[k] = (uint32_t)i + 1;
+		}
+	}
+	masking->indexed = true;
+}
+
+static bool stands_at(const struct units *units, size_t at, const struct hidden *hidden)
+{
+	if (at + hidden->len > units->count)
+		return false;
+	for (size_t k = 0; k < hidden->len; k++)
+		if (units->list[at + k].code != hidden->core[k] || (k && units->list[at + k].far))
+			return false;
+	return hidden->anywhere || (!units->list[at].adjacent &&
+				    (at + hidden->len == units->count || !units->list[at + hidden->len].adjacent));
+}
+
+struct place {
+	uint32_t value, at; /* the longest value first */
+};
+
+struct places {
+	struct place *list;
+	size_t count, capacity;
+};
+
+static void find_places(struct masking *masking, const struct units *units, struct places *places)
+{
+	*places = (struct places){0};
+	make_index(masking);
+	for (size_t at = 0; at < units->count; at++)
+		for (size_t p = 0; p < PREFIXES && at + prefixes[p] <= units->count; p++) {
+			size_t i = masking->begins[p][bucket_at(&units->list[at], prefixes[p])];
+
+			for (; i; i = masking->list[i - 1].next[1]) {
+				if (!stands_at(units, at, &masking->list[i - 1]))
+					continue;
+				places->list = mem_grow(places->list, &places->capacity, places->count + 1,
+							sizeof *places->list);
+				places->list[places->count++] = (struct place){(uint32_t)i - 1, (uint32_t)at};
+			}
+		}
+}
+
+static void hide_words(struct masking *masking, const struct unit *units, const uint32_t *core, const uint32_t *stand,
+		       size_t len)
+{
+	for (size_t from = 0, to; from < len; from = to) {
+		for (to = from + 1; to < len && units[to].adjacent;)
+			to++;
+		hide(masking, core + from, stand + from, to - from);
+	}
+}
+
+void masking_prepare(struct masking *masking, struct span document)
+{
+	struct places places;
+	struct units units;
+	size_t count = masking->count;
+
+	units_read(&units, document, false);
+	find_places(masking, &units, &places);
+	for (size_t i = 0; i < places.count; i++)
+		masking->list[places.list[i].value].found = true;
+	for (size_t i = 0; i < count; i++) {
+		struct hidden hidden = masking->list[i]; /* the list grows */
+
+		if (hidden.units && !hidden.found)
+			hide_words(masking, hidden.units, hidden.core, hidden.stand, hidden.len);
+	}
+	free(places.list);
+	units_free(&units);
+}
+
+/* ---- replacing ---- */
+static int by_value(const void *a, const void *b)
+{
+	const struct place *x = a, *y = b;
+
+	if (x->value != y->value)
+		return x->value < y->value ? -1 : 1;
+	return x->at < y->at ? -1 : x->at > y->at;
 }
 
 size_t masking_apply(struct masking *masking, struct span bytes, struct buf *out)
 {
-	char *text = mem_span_dup(bytes), *done = mem_alloc(bytes.len + 1);
-	size_t places = 0;
+	char *text = mem_span_dup(bytes), *done;
+	struct places places;
+	struct units units;
+	size_t changed = 0;
 
-	for (size_t h = 0; h < masking->count; h++)
-		for (size_t at = 0; at < bytes.len; at++) {
-			size_t len =
-				significant(bytes.data[at]) && !done[at] ? length_at(bytes, at, &masking->list[h]) : 0;
+	units_read(&units, bytes, false);
+	find_places(masking, &units, &places);
+	if (places.count)
+		qsort(places.list, places.count, sizeof *places.list, by_value);
+	done = mem_alloc(units.count + 1);
+	for (size_t i = 0; i < places.count; i++) {
+		const struct hidden *hidden = &masking->list[places.list[i].value];
+		size_t at = places.list[i].at;
 
-			if (!len || memchr(done + at, 1, len))
-				continue;
-			replace(text + at, len, &masking->list[h]);
-			memset(done + at, 1, len);
-			places++;
-		}
+		if (memchr(done + at, 1, hidden->len))
+			continue;
+		for (size_t k = 0; k < hidden->len; k++)
+			unit_write(text, &units.list[at + k], hidden->stand[k]);
+		memset(done + at, 1, hidden->len);
+		changed++;
+	}
 	buf_append(out, text, bytes.len);
-	free(text);
 	free(done);
-	return places;
+	free(text);
+	free(places.list);
+	units_free(&units);
+	return changed;
 }

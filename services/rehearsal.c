@@ -39,6 +39,12 @@ void stage_free(struct stage *stage)
 	free(stage);
 }
 
+void stage_watch(struct stage *stage, void (*looked)(void *, struct span, const json_t *), void *arg)
+{
+	stage->looked = looked;
+	stage->looked_arg = arg;
+}
+
 const struct site *stage_site(const struct stage *stage)
 {
 	return stage->site;
@@ -359,6 +365,8 @@ static int on_dead(void *arg, const struct item *item, const char *step, const s
 	struct run *run = arg;
 
 	rehearsal_gap(run, item->group, true);
+	if (run->stage->looked && item->tree && !strncmp(step, "validate:", 9))
+		run->stage->looked(run->stage->looked_arg, span_of(step + 9), item->tree);
 	return rehearsal_died(run, item, run->message, step, why, content, error);
 }
 
@@ -377,6 +385,14 @@ static int on_drop(void *arg, const struct item *item, const char *step, const c
 	rehearsal_dropped(arg, item, step, why);
 	rehearsal_gap(arg, item->group, false);
 	return 0;
+}
+
+static void on_valid(void *arg, const struct item *item)
+{
+	const struct stage *stage = ((struct run *)arg)->stage;
+
+	if (stage->looked)
+		stage->looked(stage->looked_arg, item->contract, item->tree);
 }
 
 static int on_lookup(void *arg, const char *table, json_t *keys, json_t **values, struct error *error)
@@ -416,6 +432,7 @@ static int run_one(struct run *run, struct message *message, const struct flow *
 				      .dead = on_dead,
 				      .drop = on_drop,
 				      .lookup = on_lookup,
+				      .valid = on_valid,
 				      .group = on_group,
 				      .remember = on_remember};
 
@@ -426,23 +443,36 @@ static int run_one(struct run *run, struct message *message, const struct flow *
 	return run->chain ? chain_run(run->chain, message, &events, error) : -1;
 }
 
+static void forget_first(struct run *run)
+{
+	struct waiting *waiting = run->first;
+
+	run->first = waiting->next;
+	if (!run->first)
+		run->last = &run->first;
+	message_free(waiting->message);
+	free(waiting);
+}
+
+static void forget_waiting(struct run *run)
+{
+	while (run->first)
+		forget_first(run);
+}
+
 static int run_waiting(struct run *run, struct error *error)
 {
 	int result = 0;
 
-	while (run->first) {
-		struct waiting *waiting = run->first;
+	while (run->first && !result) {
+		const struct waiting *waiting = run->first;
 
-		run->first = waiting->next;
-		if (!run->first)
-			run->last = &run->first;
-		if (!result && run->runs++ == RUNS_MAX)
+		if (run->runs++ == RUNS_MAX)
 			result = error_set(error, ERROR_FATAL, "rehearsal.endless",
 					   "flows have run %d times: do they publish in a circle?", RUNS_MAX);
-		if (!result)
+		else
 			result = run_one(run, waiting->message, waiting->flow, waiting->segment, error);
-		message_free(waiting->message);
-		free(waiting);
+		forget_first(run);
 	}
 	return result;
 }
@@ -491,6 +521,7 @@ int rehearsal_run(struct rehearsal *rehearsal, struct stage *stage, const struct
 	if (error->class != ERROR_NONE)
 		result = -1;
 	clock_set(0);
+	forget_waiting(&run);
 	rehearsal_holds_free(&run);
 	json_decref(run.stores);
 	free(run.answered);

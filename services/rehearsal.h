@@ -27,6 +27,9 @@ struct rehearsal {
 struct stage;
 struct stage *stage_new(const struct site *); /* borrowed */
 void stage_free(struct stage *);              /* NULL is legal */
+/* From now on told of each tree that a `validate` looked at, whether it is what the contract says or not. NULL: nobody.
+ */
+void stage_watch(struct stage *, void (*looked)(void *arg, struct span contract, const json_t *tree), void *arg);
 
 /* -1: it could not be run to its end, `error` says why (an input cannot be read, a limit of the site; codes of the
  * steps, `rehearsal.…`); what happened until then is there all the same. */

@@ -11,6 +11,8 @@
 struct stage {
 	const struct site *site;
 	struct chain ***chains; /* for each flow one for each segment; NULL: not opened yet */
+	void (*looked)(void *, struct span contract, const json_t *tree);
+	void *looked_arg;
 };
 
 /* A message on its way to a flow, or to the steps behind a durable one. */

@@ -344,8 +344,11 @@ int out_remember(struct out *out, const char *table, struct span key, json_t *va
 int out_emit(struct out *out, struct item *item, struct error *error)
 {
 	const struct flat_step *step = &out->chain->steps[out->index];
+	const struct chain_events *events = out->chain->events;
 	int result = 0;
 
+	if (events->valid && item->tree && item->contract.len && item->contract.data != out->incoming->contract.data)
+		events->valid(events->arg, item);
 	if (wanted(out, item))
 		result = out_tick(out, error) || run_step(out->chain, step->next, step->way, item, error) ? -1 : 0;
 	return settle(out, item, result);

@@ -71,6 +71,8 @@ struct chain_events {
 	int (*lookup)(void *arg, const char *table, json_t *keys, json_t **values, struct error *);
 	int (*remember)(void *arg, const struct item *, const char *table, struct span key, json_t *value, bool replace,
 			struct error *);
+	/* This is what its contract says, as a step of this chain found; it has a tree. NULL: nobody wants to know. */
+	void (*valid)(void *arg, const struct item *);
 	/* This group has so many parts; after the last of them. NULL: nobody wants to know. */
 	int (*group)(void *arg, struct span group, uint32_t size, struct error *);
 };

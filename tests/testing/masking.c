@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "tests/support/support.h"
 
 static struct masking *masking;
@@ -141,6 +142,91 @@ static void accents_are_found_in_every_encoding(void **state)
 	assert_null(strstr(text, "ller"));
 }
 
+static void names_of_other_alphabets_are_masked(void **state)
+{
+	static const char *const names[] = {
+		"\305\201ukasz Wa\305\202\304\231sa",
+		"\320\223\320\273\320\265\320\261 \320\221\320\276\321\200\320\270\321\201\320\276\320\262",
+		"\347\216\213\344\274\237",
+		"\352\271\200\353\257\274\354\244\200",
+		"\316\225\316\273\316\255\316\275\316\267",
+		"\347\224\260\344\270\255\343\201\225\343\202\223",
+		"Gr\303\270n \303\234lk\303\274"};
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		char *bytes = mem_printf("x;%s;y", names[i]);
+		size_t left = 0;
+
+		add(names[i]);
+		masked(bytes);
+		assert_int_equal(strlen(text), strlen(bytes));
+		assert_true(utf8_is_clean(span_of(text)));
+		assert_int_equal(places, 1);
+		for (size_t k = 2; k + 2 < strlen(bytes); k++)
+			left += (unsigned char)bytes[k] >= 0xc0 && !strncmp(bytes + k, text + k, 2);
+		assert_in_range(left, 0, 4); /* by chance */
+		free(bytes);
+	}
+}
+
+static void a_letter_is_found_in_the_other_case_and_in_every_escape(void **state)
+{
+	static const char *const ways[] = {"Z\303\211 M\303\234LLER",
+					   "{\"a\": \"Z\\u00e9 M\\u00FCLLER\"}",
+					   "<a>Z&#233; M&#xfc;ller</a>",
+					   "name=Z%C3%A9+M%C3%BCller&x=1",
+					   "name=Z%E9%20M%FCller",
+					   "\"\\u005a\303\251 M\303\274ller\"",
+					   "NAD+BY++Z?\303\251 M\303\274ller'"};
+
+	add("Z\303\251 M\303\274ller");
+	for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+		masked(ways[i]);
+		assert_int_equal(places, 1);
+		assert_int_equal(strlen(text), strlen(ways[i]));
+		assert_null(strcasestr(text, "ller"));
+	}
+	assert_non_null(strstr(masked("name=Z%C3%A9+M%C3%BCller&x=1"), "&x=1"));
+}
+
+static void a_new_line_within_a_value_does_not_hide_it(void **state)
+{
+	add("12 Quay Road\nWharfton");
+	masked("{\"to\": \"12 Quay Road\\nWharfton\"}");
+	assert_int_equal(places, 1);
+	assert_null(strstr(text, "Wharf"));
+	assert_non_null(strstr(text, "\\n"));
+}
+
+static void what_is_short_in_letters_is_not_short_in_signs(void **state)
+{
+	add("\347\216\213\344\274\237");
+	assert_int_equal(masking_count(masking), 1);
+	masked("{\"who\": \"\347\216\213\344\274\237\345\205\210\347\224\237\"}");
+	assert_int_equal(places, 1);
+}
+
+/* Every value times every byte would take minutes. */
+static void many_people_are_masked_in_one_go(void **state)
+{
+	struct buf bytes;
+
+	buf_init(&bytes, 16 << 20);
+	for (int i = 0; i < 20000; i++) {
+		char *name = mem_printf("Person%dson Surname%d", i, i * 7), *phone = mem_printf("+1503555%05d", i);
+
+		add(name);
+		add(phone);
+		buf_printf(&bytes, "PER*IC*%s*TE*%s~\n", name, phone);
+		free(name);
+		free(phone);
+	}
+	masked(bytes.data);
+	assert_int_equal(places, 40000);
+	assert_null(strstr(text, "Surname7~"));
+	buf_free(&bytes);
+}
+
 static void the_longest_value_wins(void **state)
 {
 	const char *bytes = "Harbor Street 12";
@@ -183,6 +269,81 @@ static void what_a_contract_marks_is_collected(void **state)
 	json_decref(schemas);
 }
 
+/* A contract may mark by every keyword that leads to a value. */
+static void a_mark_is_found_wherever_the_schema_has_it(void **state)
+{
+	static const char *const cases[][2] = {
+		{"{'patternProperties': {'^p_': MARK}}", "{'p_1': VALUE}"},
+		{"{'properties': {'q': {}}, 'additionalProperties': MARK}", "{'p': VALUE}"},
+		{"{'unevaluatedProperties': MARK}", "{'p': VALUE}"},
+		{"{'dependentSchemas': {'q': {'properties': {'p': MARK}}}}", "{'p': VALUE, 'q': 1}"},
+		{"{'if': {'properties': {'p': MARK}}}", "{'p': VALUE}"},
+		{"{'contains': MARK}", "[VALUE]"},
+		{"{'prefixItems': [{}, MARK]}", "[1, VALUE]"},
+		{"{'prefixItems': [{}], 'items': MARK}", "[1, VALUE]"},
+		{"{'prefixItems': [{}], 'unevaluatedItems': MARK}", "[1, VALUE]"},
+		{"{'propertyNames': MARK}", "{VALUE: 1}"},
+		{"{'$ref': '#p', '$defs': {'x': {'$anchor': 'p', 'x-ferrule-personal': true}}}", "VALUE"},
+		{"{'$dynamicRef': '#p', '$defs': {'x': {'$dynamicAnchor': 'p', 'x-ferrule-personal': true}}}", "VALUE"},
+		{"{'$ref': '#/$defs/a~1b%20c', '$defs': {'a/b c': MARK}}", "VALUE"},
+		{"{'$ref': 'urn:in', '$defs': {'x': {'$id': 'urn:in', '$ref': '#/$defs/y', '$defs': {'y': MARK}}}}",
+		 "VALUE"},
+		{"{'$id': 'https://acme.example/c/order', '$ref': 'in', '$defs': {'x': {'$id': 'in', "
+		 "'x-ferrule-personal': "
+		 "true}}}",
+		 "VALUE"},
+		{"{'x-ferrule-personal': true}", "{'a': [{'b': [VALUE]}]}"},
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		json_t *trees[2];
+
+		for (int k = 0; k < 2; k++) {
+			struct buf made;
+			const char *at = cases[i][k];
+
+			buf_init(&made, 10000);
+			for (; *at; at++)
+				if (!strncmp(at, "MARK", 4))
+					buf_text(&made, "{\"x-ferrule-personal\": true}"), at += 3;
+				else if (!strncmp(at, "VALUE", 5))
+					buf_text(&made, "\"Dana Whitfield\""), at += 4;
+				else
+					buf_char(&made, *at == '\'' ? '"' : *at);
+			trees[k] = json_loadb(made.data, made.len, JSON_DECODE_ANY, NULL);
+			assert_non_null(trees[k]);
+			buf_free(&made);
+		}
+		assert_int_equal(masking_collect(masking, trees[0], trees[1], NULL, NULL), 0);
+		if (masking_count(masking) != 1)
+			fail_msg("%s: %zu", cases[i][0], masking_count(masking));
+		masking_free(masking);
+		masking = masking_new();
+		json_decref(trees[0]);
+		json_decref(trees[1]);
+	}
+}
+
+static void numbers_with_a_fraction_are_masked(void **state)
+{
+	json_t *schema = json_pack("{s:b}", "x-ferrule-personal", 1), *instance = json_pack("[f,f]", 1234.5, 61.25);
+
+	assert_int_equal(masking_collect(masking, schema, instance, NULL, NULL), 0);
+	masked("{\"salary\": 1234.50, \"weight\": 61.25, \"other\": 1234.5}");
+	assert_int_equal(places, 3);
+	json_decref(schema);
+	json_decref(instance);
+}
+
+static void a_schema_without_end_is_told(void **state)
+{
+	json_t *schema = json_pack("{s:[{s:s},{s:s}]}", "anyOf", "$ref", "#", "$ref", "#"), *instance = json_integer(7);
+
+	assert_int_equal(masking_collect(masking, schema, instance, NULL, NULL), -1);
+	json_decref(schema);
+	json_decref(instance);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -194,6 +355,15 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_value_made_of_several_fields_is_found_by_its_words, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(accents_are_found_in_every_encoding, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(names_of_other_alphabets_are_masked, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_letter_is_found_in_the_other_case_and_in_every_escape, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(a_new_line_within_a_value_does_not_hide_it, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(what_is_short_in_letters_is_not_short_in_signs, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(many_people_are_masked_in_one_go, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_mark_is_found_wherever_the_schema_has_it, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(numbers_with_a_fraction_are_masked, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_schema_without_end_is_told, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(the_longest_value_wins, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_a_contract_marks_is_collected, set_up, tear_down),
 	};

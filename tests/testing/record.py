@@ -136,6 +136,24 @@ def unfit(site):
     check("goes another way than before" in said and not os.path.exists(site.at("tests/p-1.yaml")), said)
 
 
+@test("who is in a part that was refused, or in what only went out as another form, is masked as well")
+def unpublished(site):
+    people(site)
+    site.flow(FLOW.replace("flow: people", "flow: direct").replace("in/*", "direct/*").replace("publish: person.v1", "")
+              + "  - encode: {format: csv, rows: '[.]', columns: [{number: .number}, {name: .name}]}\n"
+              "to: {file: 'desk/d-$(.number).csv', exists: refuse, create: yes}\neffect: rename\n")
+    os.makedirs(site.at("in"))
+    site.drop("direct/two.json", [{"number": "P-1", "name": "Dana Whitfield", "mail": "d.whitfield@acme.example"},
+                                  {"number": "P-2", "name": "Jo Harbinger", "mail": "no address"}])
+    site.run_until_idle()
+    said = record(site, "two.json")
+    everything = read(site.at("tests/two.yaml")).decode() + read(site.at("tests/files/two.json")).decode()
+    check("Masked: 4" in said, said)
+    for name in ("Dana", "Whitfield", "Harbinger", "whitfield", "no address"):
+        check(name not in everything, name, "is still there:\n", everything)
+    check("desk/d-P-1.csv" in everything, everything)
+
+
 @test("with no contract that marks anything, that is said")
 def unmarked(site):
     contract = json.loads(json.dumps(CONTRACT).replace('"x-ferrule-personal": true', '"x-ferrule-personal": false'))
