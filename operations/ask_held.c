@@ -216,8 +216,8 @@ int ask_collect_list(struct ask_context *context, json_t *request, json_t *answe
 
 		return db_run(store_db(context->store),
 			      "SELECT " COLUMNS
-			      " FROM collections WHERE state <> 3 AND members > 0 AND (flow = $1 OR $1 = '')"
-			      " AND (label = $2 OR $2 = '') ORDER BY number LIMIT $3",
+			      " FROM collections WHERE " STORE_WAITING " AND (flow = $1 OR $1 = '')"
+			      " AND (label = $2 OR $2 = '') ORDER BY first_ms, number LIMIT $3",
 			      values, 3, put_collection, collections, error);
 	}
 }
@@ -312,8 +312,7 @@ static int put_step(void *arg, const struct value *row, size_t columns)
 int ask_held_steps(struct ask_context *context, json_t *steps, struct error *error)
 {
 	return db_run(store_db(context->store),
-		      "SELECT queue, MIN(flow), MIN(step), count(*), CAST(SUM(members) AS BIGINT), MIN(first_ms), "
-		      "MIN(due) FROM collections"
-		      " WHERE state <> 3 AND members > 0 GROUP BY queue ORDER BY queue LIMIT 1000",
+		      "SELECT MIN(queue), MIN(flow), MIN(step), count(*), CAST(SUM(members) AS BIGINT), MIN(first_ms), "
+		      "MIN(due) FROM collections WHERE " STORE_WAITING " GROUP BY queue || '' ORDER BY 1 LIMIT 1000",
 		      NULL, 0, put_step, steps, error);
 }

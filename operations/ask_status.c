@@ -212,8 +212,8 @@ static int stored_problems(struct ask_context *context, json_t *answer, struct e
 		      "SELECT queue, count(*), MIN(at_ms) FROM parks WHERE due = $1 GROUP BY queue ORDER BY queue",
 		      &never, 1, put_held_problem, answer, error) ||
 	       db_run(store_db(context->store),
-		      "SELECT queue, count(*), MIN(first_ms) FROM collections WHERE state = 0 AND members > 0"
-		      " AND kind = 2 AND policy = 2 AND due = $1 GROUP BY queue ORDER BY queue",
+		      "SELECT MIN(queue), count(*), MIN(first_ms) FROM collections WHERE " STORE_WAITING
+		      " AND kind = 2 AND policy = 2 AND due + 0 = $1 GROUP BY queue || '' ORDER BY 1",
 		      &never, 1, put_gap_problem, answer, error);
 }
 
@@ -251,9 +251,12 @@ int ask_idle(struct ask_context *context, json_t *request, json_t *answer, struc
 		return -1;
 	json_object_set_new(answer, "parked", json_integer(parked));
 	if (db_run(store_db(context->store),
-		   "SELECT count(*) FROM collections WHERE state IN (1, 2) OR (state = 0 AND due <= $1)", &now, 1,
-		   take_number, &closing, error) ||
-	    count(context, "SELECT CAST(COALESCE(SUM(members), 0) AS BIGINT) FROM collections WHERE state = 0",
+		   "SELECT (SELECT count(*) FROM collections WHERE state IN (1, 2))"
+		   " + (SELECT count(*) FROM collections WHERE state = 0 AND due <= $1)",
+		   &now, 1, take_number, &closing, error) ||
+	    count(context,
+		  "SELECT CAST(COALESCE(SUM(members), 0) AS BIGINT) FROM collections WHERE " STORE_WAITING
+		  " AND state = 0",
 		  answer, "held", error))
 		return -1;
 	json_object_set_new(answer, "closing", json_integer(closing));

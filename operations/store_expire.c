@@ -20,10 +20,12 @@ static const char dead_history[] = "DELETE FROM dead_history WHERE number IN (SE
 static const char dead[] = "DELETE FROM dead WHERE number IN (SELECT number FROM dead WHERE state <> 0 AND closed_ms < "
 			   "$1 ORDER BY closed_ms, number LIMIT $2)";
 static const char holds[] = "DELETE FROM holds WHERE name IN (SELECT name FROM holds WHERE until_ms < $1 LIMIT $2)";
-/* Members that are gone, and gaps; then collections that are closed, or that only ever had gaps. A member that waits
- * never expires, nor does what a sequence knows. */
+/* Members that are gone, and gaps of groups that are not open any more: an open one counts them, and a part that comes
+ * after all takes the place of its gap. Then collections that are closed, or that only ever had gaps. A member that
+ * waits never expires, nor does what a sequence knows. */
 static const char held[] =
-	"DELETE FROM held WHERE number IN (SELECT number FROM held WHERE at_ms < $1 AND state <> 0 LIMIT $2)";
+	"DELETE FROM held WHERE number IN (SELECT number FROM held WHERE at_ms < $1 AND state <> 0 AND (state = 1 OR"
+	" NOT EXISTS (SELECT 1 FROM collections c WHERE c.number = held.collection AND c.state = 0)) LIMIT $2)";
 static const char collections[] =
 	"DELETE FROM collections WHERE number IN (SELECT number FROM collections WHERE state = 3 AND closed_ms < $1"
 	" LIMIT $2)";
@@ -53,9 +55,9 @@ int store_expire(struct store *store, const struct store_retention *retention, u
 		{dead_history, retention->dead_before},
 		{dead, retention->dead_before},
 		{holds, retention->now},
-		{held, retention->receipts_before},
 		{collections, retention->receipts_before},
 		{empty_collections, retention->receipts_before},
+		{held, retention->receipts_before},
 		{revisions, retention->revisions_before},
 	};
 

@@ -128,8 +128,10 @@ static int count_off(struct store *store, int64_t collection, int64_t gone, stru
 {
 	struct value values[] = {VALUE_OF_INT(collection), VALUE_OF_INT(gone)};
 
-	return db_run(store->db, "UPDATE collections SET members = members - $2 WHERE number = $1", values, 2, NULL,
-		      NULL, error);
+	return db_run(store->db,
+		      "UPDATE collections SET members = members - $2,"
+		      " first_ms = CASE WHEN members > $2 THEN first_ms ELSE NULL END WHERE number = $1",
+		      values, 2, NULL, NULL, error);
 }
 
 int store_held_released(struct store *store, int64_t collection, const int64_t *members, size_t n, int64_t next,
@@ -199,7 +201,8 @@ int store_held_before(struct store *store, const char *queue, bool *any, struct 
 	struct value value = STORE_TEXT(queue);
 	int64_t n = 0;
 
-	if (db_run(store->db, "SELECT count(*) FROM collections WHERE queue = $1 AND state IN (0, 1) AND members > 0",
+	if (db_run(store->db,
+		   "SELECT count(*) FROM collections WHERE " STORE_WAITING " AND queue || '' = $1 AND state IN (0, 1)",
 		   &value, 1, store_take_number, &n, error))
 		return -1;
 	*any = n > 0;

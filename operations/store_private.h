@@ -32,6 +32,10 @@ enum effect_state {
 
 enum dead_state { DEAD_OPEN, DEAD_REPLAYED, DEAD_DISCARDED };
 
+/* Collections in which something waits, by way of the index collections_waiting; what else a query asks of them must
+ * not look to the databases as if another index served it better. */
+#define STORE_WAITING "state <> 3 AND first_ms >= 0 AND members > 0"
+
 extern const char *const store_migrations[STORE_SCHEMA];
 
 #endif

@@ -84,4 +84,9 @@ static const char held[] =
 	"CREATE INDEX held_gone ON held (at_ms) WHERE state <> 0;"
 	"CREATE INDEX held_waiting ON held (collection, place, number) WHERE state = 0;";
 
-const char *const store_migrations[STORE_SCHEMA] = {first, second, held};
+/* What waits is found among any number of collections that have closed, and of sequences of which nothing waits: those
+ * have no first_ms any more. `members` is in no index, so that PostgreSQL need not touch them all for each member. */
+static const char waiting[] = "UPDATE collections SET first_ms = NULL WHERE state = 0 AND members = 0;"
+			      "CREATE INDEX collections_waiting ON collections (first_ms) WHERE state <> 3;";
+
+const char *const store_migrations[STORE_SCHEMA] = {first, second, held, waiting};

@@ -80,9 +80,10 @@ int transform_body(struct run *run, struct message *message, const struct chain_
 	message->body_digest = output->body_digest;
 	if (message->body_size <= MESSAGE_INLINE_MAX)
 		return 0;
-	if (vault_put(run->worker->vault, message->body, &entry, error))
+	/* durable before it is published: from then on another may have it in hand, and find no body */
+	if (vault_put(run->worker->vault, message->body, &entry, error) || vault_sync(run->worker->vault, error))
 		return -1;
-	run->batch->stored = true;
+	FAULT("transform.synced");
 	message_set(message, &message->body_ref, span_of(entry.ref));
 	return 0;
 }
@@ -392,12 +393,6 @@ static void commit(struct batch *batch)
 		batch->counted = true;
 		transform->noting++;
 	}
-	if (batch->stored && vault_sync(worker->vault, &error)) {
-		unit_free(batch->unit);
-		fail_batch(batch, &error);
-		return;
-	}
-	FAULT("transform.synced");
 	if (unit_commit(batch->unit, committed, batch, &error))
 		worker_fail(worker, &error);
 }

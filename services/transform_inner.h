@@ -24,7 +24,6 @@ struct batch {
 	struct delivery *deliveries[BATCH_MESSAGES];
 	size_t count, bytes;
 	struct unit_tables tables;
-	bool stored;  /* something was put into the vault */
 	bool counted; /* in transform.noting */
 	bool last;   /* it tells what became of a message that could not be done */
 };
