@@ -1,6 +1,7 @@
 # The database contract and the store, each suite on both databases.
 DATABASE_SUPPORT = tests/conformance/databases.c tests/conformance/databases.h
 STORE_SITE = tests/conformance/store_site.h $(DATABASE_SUPPORT)
+HELD_SITE = tests/conformance/held_site.h $(STORE_SITE)
 ASK_SITE = tests/conformance/ask_site.h $(DATABASE_SUPPORT)
 ON_SQLITE = $(AM_CPPFLAGS) -DTEST_DATABASE='"sqlite"'
 ON_POSTGRESQL = $(AM_CPPFLAGS) -DTEST_DATABASE='"postgresql"'
@@ -10,6 +11,7 @@ STORE_TESTS = \
   tests/conformance/store_sqlite tests/conformance/store_postgresql \
   tests/conformance/store_effects_sqlite tests/conformance/store_effects_postgresql \
   tests/conformance/held_sqlite tests/conformance/held_postgresql \
+  tests/conformance/held_kept_sqlite tests/conformance/held_kept_postgresql \
   tests/conformance/ask_sqlite tests/conformance/ask_postgresql \
   tests/conformance/ask_doubt_sqlite tests/conformance/ask_doubt_postgresql \
   tests/conformance/lineage_sqlite tests/conformance/lineage_postgresql
@@ -41,13 +43,21 @@ tests_conformance_store_effects_postgresql_SOURCES = tests/conformance/store_eff
 tests_conformance_store_effects_postgresql_CPPFLAGS = $(ON_POSTGRESQL)
 tests_conformance_store_effects_postgresql_LDADD = $(CHECK_LIBS)
 
-tests_conformance_held_sqlite_SOURCES = tests/conformance/held.c $(STORE_SITE)
+tests_conformance_held_sqlite_SOURCES = tests/conformance/held.c $(HELD_SITE)
 tests_conformance_held_sqlite_CPPFLAGS = $(ON_SQLITE)
 tests_conformance_held_sqlite_LDADD = $(CHECK_LIBS)
 
-tests_conformance_held_postgresql_SOURCES = tests/conformance/held.c $(STORE_SITE)
+tests_conformance_held_postgresql_SOURCES = tests/conformance/held.c $(HELD_SITE)
 tests_conformance_held_postgresql_CPPFLAGS = $(ON_POSTGRESQL)
 tests_conformance_held_postgresql_LDADD = $(CHECK_LIBS)
+
+tests_conformance_held_kept_sqlite_SOURCES = tests/conformance/held_kept.c $(HELD_SITE)
+tests_conformance_held_kept_sqlite_CPPFLAGS = $(ON_SQLITE)
+tests_conformance_held_kept_sqlite_LDADD = $(CHECK_LIBS)
+
+tests_conformance_held_kept_postgresql_SOURCES = tests/conformance/held_kept.c $(HELD_SITE)
+tests_conformance_held_kept_postgresql_CPPFLAGS = $(ON_POSTGRESQL)
+tests_conformance_held_kept_postgresql_LDADD = $(CHECK_LIBS)
 
 tests_conformance_ask_sqlite_SOURCES = tests/conformance/ask.c $(ASK_SITE)
 tests_conformance_ask_sqlite_CPPFLAGS = $(ON_SQLITE)

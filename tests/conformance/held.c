@@ -3,110 +3,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "operations/held.h"
-#include "operations/store_private.h"
-#include "tests/conformance/store_site.h"
-
-#define QUEUE "in.orders/collect"
-#define T0 INT64_C(1700000000000)
-
-/* What the last put came to. */
-static enum held_outcome came;
-static struct error why;
-static bool due;
-
-static struct hold by_count(const char *key, uint64_t count)
-{
-	return (struct hold){.kind = HOLD_COLLECT,
-			     .key = id_digest(span_of(key)),
-			     .label = span_of(key),
-			     .count = count,
-			     .bytes_most = 1 << 20,
-			     .at_minute = -1};
-}
-
-static struct hold by_group(const char *group, uint32_t place, uint32_t size)
-{
-	struct hold hold = by_count(group, 0);
-	struct span key = span_of(group);
-
-	hold.key = id_of(&key, 1);
-	hold.group = true;
-	hold.place = place;
-	hold.group_size = size;
-	return hold;
-}
-
-static struct hold by_number(int64_t number, enum hold_policy gap)
-{
-	struct hold hold = by_count("seq", 0);
-
-	hold.kind = HOLD_SEQUENCE;
-	hold.number = number;
-	hold.start = 1;
-	hold.within_ms = 1000;
-	hold.policy = gap;
-	return hold;
-}
-
-static void put_one(struct site *site, struct message *m, const char *body, const struct hold *hold, int64_t now)
-{
-	struct store_held held = {
-		.hold = hold, .queue = QUEUE, .step = "collect:.key", .message = m, .body = span_of(body)};
-	struct buf envelope;
-
-	m->body_digest = id_digest(span_of(body));
-	m->body_size = strlen(body);
-	envelope = encoded(m);
-	held.envelope = buf_view(&envelope);
-	due = false;
-	BEGIN(site);
-	assert_done(store_held_put(site->store, &held, now, &came, &due, &why, done));
-	COMMIT(site);
-	buf_free(&envelope);
-}
-
-static enum held_outcome put(struct site *site, uint64_t n, const char *body, const struct hold *hold, int64_t now)
-{
-	struct message *m = message_made(n);
-
-	put_one(site, m, body, hold, now);
-	message_free(m);
-	return came;
-}
-
-static void gap(struct site *site, const char *group, uint32_t place, enum gap what)
-{
-	due = false;
-	BEGIN(site);
-	assert_done(store_gap_put(site->store, QUEUE, span_of(group), 0, place, what, T0, &due, done));
-	COMMIT(site);
-}
-
-static void size_of(struct site *site, const char *group, uint32_t size)
-{
-	due = false;
-	BEGIN(site);
-	assert_done(store_group_size(site->store, QUEUE, span_of(group), 0, size, T0, &due, done));
-	COMMIT(site);
-}
-
-static int64_t number(struct site *site, const char *sql)
-{
-	return database_number(site->db, sql);
-}
-
-#define COLLECTIONS(state) "SELECT count(*) FROM collections WHERE state = " #state
-#define MEMBERS(where) "SELECT count(*) FROM held WHERE state = 0 AND " where
-#define ONE(column, where) "SELECT " #column " FROM collections WHERE " where
-
-static void finish(struct site *site, int64_t collection)
-{
-	BEGIN(site);
-	assert_done(store_collection_published(site->store, collection, done));
-	assert_done(store_collection_clean(site->store, collection, 1000, T0, done));
-	COMMIT(site);
-}
+#include "tests/conformance/held_site.h"
 
 /* ---- collect */
 static void the_same_message_twice_is_one_also_when_its_collection_has_closed(void **state)
@@ -291,25 +188,6 @@ static void a_part_that_makes_its_group_too_large_is_refused(void **state)
 }
 
 /* ---- resequence */
-static int take_number(void *arg, const struct value *row, size_t columns)
-{
-	*(int64_t *)arg = row[0].number;
-	return 1;
-}
-
-static void released(struct site *site, int64_t place, int64_t next)
-{
-	struct value value = VALUE_OF_INT(place);
-	int64_t member = 0, collection = number(site, "SELECT number FROM collections WHERE kind = 2");
-
-	assert_done(db_run(site->db, "SELECT number FROM held WHERE state = 0 AND place = $1", &value, 1, take_number,
-			   &member, done));
-	assert_true(member > 0);
-	BEGIN(site);
-	assert_done(store_held_released(site->store, collection, &member, 1, next, T0, done));
-	COMMIT(site);
-}
-
 static void a_sequence_lets_go_what_is_next(void **state)
 {
 	struct hold first = by_number(1, HOLD_PASS), second = by_number(2, HOLD_PASS), third = by_number(3, HOLD_PASS);
@@ -495,131 +373,6 @@ static void a_part_that_comes_while_another_machine_closes_its_group_is_late(voi
 	site_down(site);
 }
 
-/* ---- retention */
-static void what_waits_is_pinned_and_does_not_expire_what_is_gone_does(void **state)
-{
-	struct store_retention all = {
-		.receipts_before = T0 + 100000, .dead_before = T0, .revisions_before = T0, .now = T0};
-	struct hold hold = by_count("a", 2), number_one = by_number(1, HOLD_WAIT);
-	struct site *site;
-	bool more;
-
-	site_up(state);
-	site = *state;
-	put(site, 1, "1", &hold, T0);
-	gap(site, "forgotten", 1, GAP_DEAD);
-	assert_int_equal(pins_of(site), 2); /* its original and its body */
-	BEGIN(site);
-	assert_done(store_expire(site->store, &all, 100, &more, done));
-	COMMIT(site);
-	assert_int_equal(number(site, "SELECT count(*) FROM held"), 1);
-	assert_int_equal(number(site, "SELECT count(*) FROM collections"), 1); /* one that only had a gap has gone */
-	put(site, 2, "2", &hold, T0);
-	finish(site, 1);
-	assert_int_equal(pins_of(site), 0);
-	put(site, 5, "5", &number_one, T0);
-	released(site, 1, 2);
-	BEGIN(site);
-	assert_done(store_expire(site->store, &all, 100, &more, done));
-	COMMIT(site);
-	assert_int_equal(number(site, "SELECT count(*) FROM held"), 0);
-	assert_int_equal(number(site, "SELECT count(*) FROM collections"), 1); /* the sequence knows its next number */
-	site_down(site);
-}
-
-/* A dead part of a group that is open for longer than receipts are kept: sent anew, it takes the place of its gap. */
-static void the_gaps_of_an_open_group_do_not_expire(void **state)
-{
-	struct store_retention all = {
-		.receipts_before = T0 + 100000, .dead_before = T0, .revisions_before = T0, .now = T0};
-	struct hold one = by_group("g", 1, 3), two = by_group("g", 2, 3), three = by_group("g", 3, 3);
-	struct site *site;
-	bool more;
-
-	site_up(state);
-	site = *state;
-	put(site, 1, "1", &one, T0);
-	gap(site, "g", 2, GAP_DEAD);
-	BEGIN(site);
-	assert_done(store_expire(site->store, &all, 100, &more, done));
-	COMMIT(site);
-	put(site, 2, "2", &two, T0 + 200000);
-	assert_int_equal(number(site, COLLECTIONS(0)), 1); /* the third is still missing */
-	assert_int_equal(number(site, ONE(dead, "number = 1")), 0);
-	put(site, 3, "3", &three, T0 + 200000);
-	assert_int_equal(number(site, COLLECTIONS(1)), 1);
-	finish(site, 1);
-	BEGIN(site);
-	assert_done(store_expire(site->store, &all, 100, &more, done));
-	COMMIT(site);
-	assert_int_equal(number(site, "SELECT count(*) FROM held"), 0);
-	site_down(site);
-}
-
-/* ---- the plans of what people ask for */
-static bool a_scan;
-
-static int look_for_a_scan(void *arg, const struct value *row, size_t columns)
-{
-	struct span text = row[TEST_IS_POSTGRESQL ? 0 : 3].bytes;
-	char *line = mem_span_dup(text);
-
-	a_scan = a_scan || strstr(line, "Seq Scan on collections") || !strncmp(line, "SCAN collections", 16);
-	free(line);
-	return 0;
-}
-
-static void no_scan(struct site *site, const char *explain)
-{
-	a_scan = false;
-	assert_done(db_run(site->db, explain, NULL, 0, look_for_a_scan, NULL, done));
-	if (a_scan)
-		fail_msg("it looks at all collections: %s", explain);
-}
-
-#define plan_of(site, query) no_scan(site, TEST_IS_POSTGRESQL ? "EXPLAIN " query : "EXPLAIN QUERY PLAN " query)
-
-#define MANY(key)                                                                                                      \
-	"INSERT INTO collections (queue, key, generation, state, kind, policy, flow, step, label, due, members,"       \
-	" bytes, filled, dead, dropped, size, count_max, bytes_max, within_ms, next, first_ms, last_ms, closed_ms)"    \
-	" WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)"                             \
-	" SELECT '" QUEUE "', " key ", 1, 3, 1, 0, 'f', 's', 'l', 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, i FROM n"
-
-static void what_waits_is_found_among_many_that_have_closed(void **state)
-{
-	struct hold hold = by_count("a", 2), first = by_number(1, HOLD_WAIT);
-	const char *many = TEST_IS_POSTGRESQL ? MANY("CAST(CAST(i AS TEXT) AS BYTEA)") : MANY("CAST(i AS BLOB)");
-	struct site *site;
-	bool any;
-
-	site_up(state);
-	site = *state;
-	BEGIN(site);
-	assert_done(db_run(site->db, many, NULL, 0, NULL, NULL, done));
-	COMMIT(site);
-	put(site, 1, "1", &hold, T0);
-	put(site, 2, "2", &first, T0);
-	assert_int_equal(number(site, "SELECT count(*) FROM collections WHERE " STORE_WAITING), 2);
-	released(site, 1, 2);
-	assert_int_equal(number(site, "SELECT count(*) FROM collections WHERE " STORE_WAITING), 1);
-	assert_done(store_held_before(site->store, QUEUE, &any, done));
-	assert_true(any);
-	if (TEST_IS_POSTGRESQL)
-		assert_done(db_run(site->db, "ANALYZE collections", NULL, 0, NULL, NULL, done));
-	plan_of(site, "SELECT number FROM collections WHERE " STORE_WAITING
-		      " AND (flow = 'f' OR 'f' = '') ORDER BY first_ms, number LIMIT 10");
-	plan_of(site, "SELECT MIN(queue), count(*) FROM collections WHERE " STORE_WAITING " GROUP BY queue || '' "
-		      "ORDER BY 1");
-	plan_of(site, "SELECT count(*) FROM collections WHERE " STORE_WAITING
-		      " AND queue || '' = '" QUEUE "' AND state IN (0, 1)");
-	plan_of(site, "SELECT MIN(queue), count(*) FROM collections WHERE " STORE_WAITING
-		      " AND kind = 2 AND due + 0 = 7 GROUP BY queue || '' ORDER BY 1");
-	plan_of(site, "SELECT SUM(members) FROM collections WHERE " STORE_WAITING " AND state = 0");
-	plan_of(site, "SELECT (SELECT count(*) FROM collections WHERE state IN (1, 2))"
-		      " + (SELECT count(*) FROM collections WHERE state = 0 AND due <= 7)");
-	site_down(site);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -636,9 +389,6 @@ int main(void)
 		cmocka_unit_test(the_first_of_a_key_is_kept_for_its_time),
 		cmocka_unit_test(a_member_that_joins_while_another_machine_closes_is_in_it_or_in_the_next),
 		cmocka_unit_test(a_part_that_comes_while_another_machine_closes_its_group_is_late),
-		cmocka_unit_test(what_waits_is_pinned_and_does_not_expire_what_is_gone_does),
-		cmocka_unit_test(the_gaps_of_an_open_group_do_not_expire),
-		cmocka_unit_test(what_waits_is_found_among_many_that_have_closed),
 	};
 
 	return cmocka_run_group_tests_name("durable steps on " TEST_DATABASE, tests, databases_up, databases_down);

@@ -5,4 +5,4 @@ command -v python3 >/dev/null || {
 	exit 0
 }
 exec python3 -B "$(dirname "$0")/crash.py" --build "${FERRULE_BUILDDIR:-build/dev}" --queue rabbitmq \
-	--seconds 12 --documents 80 --split 100 --settle 90 --short
+	--seconds 12 --documents 80 --split 100 --settle 90
