@@ -11,8 +11,15 @@
 #define OUTPUT_MAX (256u << 20)
 
 /* in the order of the option's range */
-static const struct encode_format *const formats[] = {&encode_xml, &encode_csv,	   &encode_json,
+static const struct encode_format *const formats[] = {&encode_xml, &encode_csv,     &encode_json,
 						      &encode_x12, &encode_edifact, &encode_tradacoms};
+
+static const struct option_more *more(int word)
+{
+	const struct encode_format *format = formats[word];
+
+	return format->more.table ? &format->more : NULL;
+}
 
 static const struct option options[] = {
 	{.name = "format",
@@ -20,7 +27,9 @@ static const struct option options[] = {
 	 .offset = offsetof(struct encode_settings, format),
 	 .range = "xml|csv|json|x12|edifact|tradacoms",
 	 .flags = OPTION_REQUIRED | OPTION_MAIN,
-	 .help = "what to write"},
+	 .help = "what to write; some formats have further keys",
+	 .more = more,
+	 .more_offset = offsetof(struct encode_settings, of_format)},
 	{.name = "root",
 	 .type = OPTION_TEXT,
 	 .offset = offsetof(struct encode_settings, root),
@@ -132,6 +141,8 @@ static void close_encode(void *self)
 {
 	struct encode *encode = self;
 
+	if (encode->self && encode->format->open && encode->format->close)
+		encode->format->close(encode->self);
 	for (size_t i = 0; i < encode->columns_count; i++)
 		expression_drop(encode->columns[i].value);
 	expression_drop(encode->settings->rows);
@@ -153,6 +164,8 @@ static int check(const void *settings, const struct transformer_context *context
 		expression_check(encode->settings->rows, findings);
 	if (encode->settings->envelope)
 		expression_check(encode->settings->envelope, findings);
+	if (encode->format->check)
+		encode->format->check(encode->settings->of_format, context, place, findings);
 	close_encode(encode);
 	return findings->errors == errors ? 0 : -1;
 }
@@ -170,6 +183,14 @@ static void *open_encode(const void *settings, const struct transformer_context 
 		encode = NULL;
 	}
 	findings_free(&findings);
+	if (!encode)
+		return NULL;
+	encode->self = encode->format->open ? encode->format->open(encode->settings->of_format, context, error)
+					    : encode->settings->of_format;
+	if (!encode->self && encode->format->open) {
+		close_encode(encode);
+		return NULL;
+	}
 	return encode;
 }
 
@@ -213,7 +234,8 @@ const struct transformer_ops encode_transformer = {
 	.help = "Writes the document in a format",
 	.options = options,
 	.settings_size = sizeof(struct encode_settings),
-	.takes = FORM_TREE, .takes_as = takes_as,
+	.takes = FORM_TREE,
+	.takes_as = takes_as,
 	.gives = FORM_BYTES,
 	.check = check,
 	.open = open_encode,
@@ -233,4 +255,4 @@ static int write_json(const struct encode *encode, const struct expression_input
 	return 0;
 }
 
-const struct encode_format encode_json = {"json", "application/json", write_json, NULL};
+const struct encode_format encode_json = {.name = "json", .media_type = "application/json", .write = write_json};

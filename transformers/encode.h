@@ -22,6 +22,8 @@ struct encode_settings {
 	/* x12, edifact, tradacoms */
 	int charset;
 	struct expression *envelope;
+	/* a format with options of its own (encode_format.more): what they say */
+	void *of_format;
 };
 
 enum { LINE_CRLF, LINE_LF };
@@ -37,6 +39,7 @@ struct encode {
 	struct arena *arena;
 	struct encode_column *columns;
 	size_t columns_count;
+	void *self; /* of the format: what its open gave, else its settings */
 };
 
 struct encode_format {
@@ -45,6 +48,11 @@ struct encode_format {
 	int (*write)(const struct encode *, const struct expression_input *, struct buf *, struct error *);
 	/* Does all of it, from bytes or a tree, in place of write. NULL: write. */
 	int (*run)(const struct encode *, struct item *, struct out *, struct error *);
+	/* As of struct decode_format (format.h). A format that brings options has none of the flat ones above. */
+	struct option_more more;
+	int (*check)(const void *settings, const struct transformer_context *, struct place, struct findings *);
+	void *(*open)(const void *settings, const struct transformer_context *, struct error *);
+	void (*close)(void *self);
 };
 
 extern const struct encode_format encode_xml, encode_csv, encode_json, encode_x12, encode_edifact, encode_tradacoms;

@@ -187,4 +187,4 @@ static int write_csv(const struct encode *encode, const struct expression_input 
 	return failed;
 }
 
-const struct encode_format encode_csv = {"csv", "text/csv", write_csv, NULL};
+const struct encode_format encode_csv = {.name = "csv", .media_type = "text/csv", .write = write_csv};

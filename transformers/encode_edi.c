@@ -272,6 +272,8 @@ static int run_tradacoms(const struct encode *encode, struct item *item, struct 
 	return run(encode, &edi_tradacoms, item, out, error);
 }
 
-const struct encode_format encode_x12 = {"x12", "application/edi-x12", NULL, run_x12};
-const struct encode_format encode_edifact = {"edifact", "application/edifact", NULL, run_edifact};
-const struct encode_format encode_tradacoms = {"tradacoms", "application/edi-consent", NULL, run_tradacoms};
+const struct encode_format encode_x12 = {.name = "x12", .media_type = "application/edi-x12", .run = run_x12};
+const struct encode_format encode_edifact = {
+	.name = "edifact", .media_type = "application/edifact", .run = run_edifact};
+const struct encode_format encode_tradacoms = {
+	.name = "tradacoms", .media_type = "application/edi-consent", .run = run_tradacoms};

@@ -219,4 +219,4 @@ static int write_xml(const struct encode *encode, const struct expression_input 
 	return failed;
 }
 
-const struct encode_format encode_xml = {"xml", "application/xml", write_xml, NULL};
+const struct encode_format encode_xml = {.name = "xml", .media_type = "application/xml", .write = write_xml};
