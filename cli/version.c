@@ -19,6 +19,8 @@ static const struct {
 	{"libpcre2", VERSION_PCRE2},
 	{"libpq", VERSION_PQ},
 	{"librabbitmq", VERSION_RABBITMQ},
+	{"libxml2", VERSION_XML},
+	{"libxslt", VERSION_XSLT},
 	{"libyaml", VERSION_YAML},
 	{"sqlite", VERSION_SQLITE},
 };

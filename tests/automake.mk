@@ -27,6 +27,7 @@ include tests/docs.mk
 include tests/crash.mk
 include tests/bench.mk
 include tests/lint.mk
+include tests/xml.mk
 include tests/fuzz.mk
 include tests/formats.mk
 

@@ -5,6 +5,7 @@ FUZZERS = tests/fuzz/fuzz_amqp tests/fuzz/fuzz_bridge tests/fuzz/fuzz_envelope t
   tests/fuzz/fuzz_x12 tests/fuzz/fuzz_yaml \
   tests/fuzz/fuzz_edifact tests/fuzz/fuzz_tradacoms tests/fuzz/fuzz_edi_lines \
   tests/fuzz/fuzz_csv
+FUZZERS += $(XML_FUZZERS)
 check_PROGRAMS += $(FUZZERS)
 noinst_HEADERS += tests/fuzz/chain.h tests/fuzz/flat.h tests/fuzz/lines.h tests/fuzz/round.h
 EXTRA_DIST += tests/fuzz/corpus tests/fuzz/fuzz_main.c

@@ -28,6 +28,10 @@ transformers_libtransformers_a_SOURCES = \
   %D%/text.c %D%/text.h \
   %D%/window.c %D%/window.h
 
+# XML, and what libxml2 is behind
+transformers_libtransformers_a_SOURCES += \
+  %D%/xml.h %D%/xml_build.c %D%/xml_decode.c %D%/xml_json.c %D%/xml_path.c %D%/xml_read.c %D%/xml_read.h
+
 # grammars of EDI documents
 transformers_libtransformers_a_SOURCES += \
   %D%/edi_finding.c %D%/edi_finding.h
