@@ -27,18 +27,6 @@ struct against {
 
 /* ---- then: git -----------------------------------------------------------------------------------------------------
  */
-static int read_then(struct against *a, const char *path, struct buf *text, struct error *error)
-{
-	char *what = mem_printf("%s:./%s", a->revision, path);
-	const char *words[] = {"show", what, NULL};
-	int code;
-
-	buf_reset(text);
-	code = git_run(a->directory, words, text, error);
-	free(what);
-	return code;
-}
-
 /* "canonical/order/v1.schema.json" → "order/v1"; NULL: it is none. */
 static char *name_of(struct arena *arena, const char *path)
 {
@@ -69,9 +57,9 @@ static int know_revision(const struct against *a, struct error *error)
 	buf_init(&unused, HISTORY_MAX);
 	if (a->revision[0] == '-' || !a->revision[0])
 		error_set(error, ERROR_REJECT, "git.revision", "`%s` is no revision", a->revision);
-	else if (git_run(a->directory, inside, &unused, error))
+	else if (git_run(a->directory, inside, SPAN_NONE, &unused, error))
 		error_wrap(error, "%s is in no git repository", a->directory);
-	else if (git_run(a->directory, known, &unused, error))
+	else if (git_run(a->directory, known, SPAN_NONE, &unused, error))
 		error_set(error, ERROR_REJECT, "git.revision",
 			  "git knows no revision `%s` here; see: git -C %s log --oneline", a->revision, a->directory);
 	else
@@ -121,32 +109,86 @@ static void read_uses(struct against *a, const char *path, struct span text, str
 	findings_free(&unused);
 }
 
-static int read_revision(struct against *a, struct use **uses, struct error *error)
+/* A line of ls-tree, "100644 blob 8baef1b4\tcanonical/order/v1.schema.json": the object to ask for, and its path; NULL:
+ * nothing that is looked at. */
+static const char *wanted(struct against *a, const char *line, struct buf *ask)
 {
-	static const char *const words[] = {"ls-tree", "-r",        "-z",    "--name-only", NULL,
-					    "--",      "canonical", "flows", "snippets",    NULL};
-	const char *asked[sizeof words / sizeof *words];
-	struct buf list, text;
+	const char *blob = strstr(line, " blob "), *tab = strchr(line, '\t');
+
+	if (!blob || !tab || blob > tab || (!name_of(a->arena, tab + 1) && !yaml_is_file(tab + 1)))
+		return NULL;
+	blob += strlen(" blob ");
+	buf_append(ask, blob, (size_t)(tab - blob));
+	buf_char(ask, '\n');
+	return arena_strdup(a->arena, tab + 1);
+}
+
+/* What cat-file --batch says of one: "8baef1b4 blob 120\n", so many bytes, a line's end. */
+static bool take_object(struct span *said, struct span *text)
+{
+	const char *end = said->len ? memchr(said->data, '\n', said->len) : NULL;
+	unsigned long long size;
+	char head[128];
+
+	snprintf(head, sizeof head, "%.*s", end ? (int)(end - said->data < 127 ? end - said->data : 127) : 0,
+		 end ? said->data : "");
+	if (sscanf(head, "%*[0-9a-f] blob %llu", &size) != 1 || size >= said->len - (size_t)(end + 1 - said->data))
+		return false;
+	*text = span_make(end + 1, (size_t)size);
+	*said = span_make(end + size + 2, said->len - (size_t)(end + size + 2 - said->data));
+	return true;
+}
+
+static int read_objects(struct against *a, const char *const *paths, size_t count, struct span ask, struct use **uses,
+			struct error *error)
+{
+	static const char *const words[] = {"cat-file", "--batch", NULL};
+	struct span said, text;
+	struct buf out;
 	int code;
 
-	memcpy(asked, words, sizeof words);
-	asked[4] = a->revision;
-	buf_init(&list, HISTORY_MAX);
-	buf_init(&text, HISTORY_MAX);
-	code = git_run(a->directory, asked, &list, error);
-	for (size_t at = 0; !code && at < list.len; at += strlen(list.data + at) + 1) {
-		const char *path = arena_strdup(a->arena, list.data + at), *name = name_of(a->arena, path);
+	buf_init(&out, HISTORY_MAX);
+	code = git_run(a->directory, words, ask, &out, error);
+	said = buf_view(&out);
+	for (size_t i = 0; !code && i < count; i++) {
+		const char *name = name_of(a->arena, paths[i]);
 
-		if (!name && !yaml_is_file(path))
-			continue;
-		code = read_then(a, path, &text, error);
-		if (!code && name)
-			keep(a->then, name, buf_view(&text));
-		else if (!code)
-			read_uses(a, path, arena_span(a->arena, buf_view(&text)), uses);
+		if (!take_object(&said, &text))
+			code = error_set(error, ERROR_REJECT, "git.failed", "git does not say what %s was at %s",
+					 paths[i], a->revision);
+		else if (name)
+			keep(a->then, name, text);
+		else
+			read_uses(a, paths[i], arena_span(a->arena, text), uses);
 	}
+	buf_free(&out);
+	return code;
+}
+
+/* Two questions, however many files there are. */
+static int read_revision(struct against *a, struct use **uses, struct error *error)
+{
+	const char *words[] = {"ls-tree", "-r", "-z", a->revision, "--", "canonical", "flows", "snippets", NULL};
+	const char **paths = NULL, *path;
+	size_t count = 0, capacity = 0;
+	struct buf list, ask;
+	int code;
+
+	buf_init(&list, HISTORY_MAX);
+	buf_init(&ask, HISTORY_MAX);
+	code = git_run(a->directory, words, SPAN_NONE, &list, error);
+	for (size_t at = 0; !code && at < list.len; at += strlen(list.data + at) + 1) {
+		path = wanted(a, list.data + at, &ask);
+		if (!path)
+			continue;
+		paths = mem_grow(paths, &capacity, count + 1, sizeof *paths);
+		paths[count++] = path;
+	}
+	if (!code && count)
+		code = read_objects(a, paths, count, buf_view(&ask), uses, error);
+	free(paths);
 	buf_free(&list);
-	buf_free(&text);
+	buf_free(&ask);
 	return code;
 }
 

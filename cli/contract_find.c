@@ -44,7 +44,37 @@ static const json_t *load(struct contracts *contracts, const char *path, struct 
 	return schema;
 }
 
-char *contracts_path_new(struct contracts *contracts, const char *name, struct error *error)
+/* The nearest name; of one without a version the newest. Borrowed from the list. */
+static const char *nearest_contract(const json_t *list, const char *name)
+{
+	size_t n = 0, i, length = strlen(name);
+	const char **names = mem_alloc((json_array_size(list) + 1) * sizeof *names), *near;
+	json_t *contract;
+
+	json_array_foreach((json_t *)list, i, contract)
+		names[n++] = json_string_value(json_object_get(contract, "name"));
+	near = nearest_name(span_of(name), names, n);
+	for (i = 0; i < n && !strchr(name, '/'); i++)
+		if (strncmp(names[i], name, length) == 0 && names[i][length] == '/')
+			near = names[i];
+	free(names);
+	return near;
+}
+
+static int unknown(struct contracts *contracts, const char *name, char *const *places, struct error *error)
+{
+	json_t *list = contracts_list_new(contracts);
+	const char *near = nearest_contract(list, name);
+
+	error_set(error, ERROR_REJECT, "contract.unknown",
+		  "no contract %s%s%s%s: looked in %s and %s; ferrule contract list shows all", name,
+		  near ? "; did you mean " : "", near ? near : "", near ? "?" : "", places[1], places[2]);
+	json_decref(list);
+	return -1;
+}
+
+/* why NULL: whoever asks has other places to look in. */
+static char *find_path(struct contracts *contracts, const char *name, struct error *why)
 {
 	char *places[] = {mem_strdup(name), mem_printf("%s/canonical/%s.schema.json", contracts->site, name),
 			  mem_printf("%s/%s.schema.json", contracts->shipped, name)};
@@ -54,13 +84,16 @@ char *contracts_path_new(struct contracts *contracts, const char *name, struct e
 	for (size_t i = 0; i < n && !found; i++)
 		if (!access(places[i], R_OK))
 			found = mem_strdup(places[i]);
-	if (!found)
-		error_set(error, ERROR_REJECT, "contract.unknown",
-			  "no contract %s: looked in %s and %s; ferrule contract list shows all", name, places[1],
-			  places[2]);
+	if (!found && why)
+		unknown(contracts, name, places, why);
 	for (size_t i = 0; i < n; i++)
 		free(places[i]);
 	return found;
+}
+
+char *contracts_path_new(struct contracts *contracts, const char *name, struct error *error)
+{
+	return find_path(contracts, name, error);
 }
 
 const json_t *contracts_get(struct contracts *contracts, const char *name, struct error *error)
@@ -78,12 +111,15 @@ const json_t *contracts_find(void *arg, const char *reference)
 	const char *name = reference + strlen(reference);
 	struct error unused = {0};
 	const json_t *schema;
+	char *path;
 	int slashes = 0;
 
 	while (name > reference && slashes < 2)
 		slashes += *--name == '/';
 	name += slashes == 2;
-	schema = contracts_get(arg, name, &unused);
+	path = find_path(arg, name, NULL);
+	schema = path ? load(arg, path, &unused) : NULL;
+	free(path);
 	if (schema && name != reference) {
 		const char *id = json_string_value(json_object_get(schema, "$id"));
 

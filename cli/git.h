@@ -5,8 +5,11 @@
 #include "base/buf.h"
 #include "base/error.h"
 
-/* git -C DIRECTORY WORDS…; what it says goes into `out` (initialised; its maximum is the limit). Blocks until it ends.
- * REJECT `git.missing` (there is no git), `git.failed` (with what it said on standard error), `git.too-large`. */
-int git_run(const char *directory, const char *const *words, struct buf *out, struct error *);
+#define GIT_SILENCE_MS 10000
+
+/* git -C DIRECTORY WORDS…, which is told `input`; what it says goes into `out` (initialised; its maximum is the limit).
+ * Blocks until it ends; one that neither takes nor says anything for GIT_SILENCE_MS is ended. REJECT `git.missing`
+ * (there is no git), `git.failed` (with what it said on standard error), `git.too-large`, `git.time`. */
+int git_run(const char *directory, const char *const *words, struct span input, struct buf *out, struct error *);
 
 #endif

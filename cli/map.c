@@ -18,7 +18,7 @@
 static const struct verb_option options[] = {
 	{"watch", NULL, "show the result again whenever the mapping or FILE changes; q or Ctrl-C ends it"},
 	{"contract", "NAME", "validate the results against a contract (order/v1) or a schema file, too"},
-	{"decode", "FORMAT", "FILE is no JSON: decode it first, in a format of the step `decode`"},
+	{"decode", "FORMAT", "FILE is no JSON: decode it first, in any format of `ferrule decode`: x12, edifact …"},
 	HAND_SET_OPTION,
 	{"pretty", NULL, "results over several lines"},
 	{"site", "DIR", "a site whose contracts count, too (the current directory)"},
@@ -330,8 +330,9 @@ const struct verb verb_map = {
 	.text = "  ferrule decode x12 input/acme/20260302-acme-0001.edi | ferrule map mappings/acme-850-to-order.jq\n"
 		"  ferrule map --decode x12 --contract order/v1 mappings/acme-850-to-order.jq "
 		"input/acme/20260302-acme-0001.edi\n\n"
-		"With --watch it stays, and shows the result anew whenever one of the files changes. What fails is "
-		"told with its place in\nthe mapping and the value there. docs/testing.md has more.\n",
+		"--decode takes every format that `ferrule help decode` names. With --watch it stays, and shows the "
+		"result anew\nwhenever one of the files changes. What fails is told with its place in the mapping and "
+		"the value there.\ndocs/testing.md has more.\n",
 	.json = "on standard error a line for what is broken: {verb, step, code, text, position, file?, line?, "
 		"column?, value?}",
 	.options = options,

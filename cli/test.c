@@ -68,6 +68,24 @@ struct test_site *test_site_for(struct test_run *run, const struct trial *trial,
 	return load_site(run, plain ? NULL : trial->with, error);
 }
 
+/* A site that would not run is tested, as one mistake says nothing of the other flows, but it does not pass. Warnings
+ * are check's matter, and the tests are read below. */
+static void add_site_errors(struct test_run *run)
+{
+	struct findings all;
+
+	findings_init(&all);
+	site_inspect_cached(run->bundle, registry_get(), run->directory, false, &all);
+	for (size_t i = 0; i < all.count; i++) {
+		const struct finding *f = &all.list[i];
+
+		if (f->severity == SEVERITY_ERROR && strncmp(f->place.file ? f->place.file : "", "tests", 5) != 0)
+			finding_add(&run->findings, f->place, f->severity, f->code, "%s", f->text);
+	}
+	run->site_errors = run->findings.errors;
+	findings_free(&all);
+}
+
 /* What goes where credentials stand is hidden before anything is made of it: it would come out in differences, and
  * --update and --record would write it down. `with:` gives a test a value of its own. */
 static void hide_credentials(struct test_run *run)
@@ -103,6 +121,7 @@ int test_open(struct test_run *run, const struct arguments *arguments, const cha
 	struct error error = {0};
 
 	*run = (struct test_run){.arguments = arguments, .directory = directory};
+	run->update = argument_given(arguments, "update");
 	findings_init(&run->findings);
 	run->coverage = argument_given(arguments, "coverage") ? coverage_new() : NULL;
 	run->bundle = bundle_read_new(directory, environment_of(arguments, directory), &error);
@@ -116,9 +135,16 @@ int test_open(struct test_run *run, const struct arguments *arguments, const cha
 		*code = verb_failed_with(arguments, &error, &run->findings, EXIT_FINDINGS);
 		return -1;
 	}
-	findings_free(&run->findings); /* warnings about the site are check's matter */
+	findings_free(&run->findings);
 	findings_init(&run->findings);
-	run->update = argument_given(arguments, "update");
+	add_site_errors(run);
+	if (run->site_errors && (run->update || argument_given(arguments, "record"))) {
+		findings_sort(&run->findings);
+		error_set(&error, ERROR_REJECT, "site.invalid",
+			  "the site has mistakes, and what comes of them is nothing to expect: nothing was written");
+		*code = verb_failed_with(arguments, &error, &run->findings, EXIT_FINDINGS);
+		return -1;
+	}
 	if (trials_read(&run->trials, directory, run->sites->site, run->update, &run->findings, &error)) {
 		*code = verb_failed(arguments, &error);
 		return -1;
@@ -276,6 +302,8 @@ static int test(const struct arguments *arguments)
 	size_t from = 0;
 	int code;
 
+	if (arguments->json && argument_given(arguments, "tap"))
+		return verb_usage(arguments, "--json and --tap: one of them");
 	if (arguments->count && !argument_given(arguments, "site") && is_site(arguments->words[0])) {
 		directory = arguments->words[0];
 		from = 1;
@@ -297,13 +325,11 @@ const struct verb verb_test = {
 	.words = "[DIR] [NAME…]",
 	.words_max = ARGUMENTS_MAX,
 	.summary = "Run the tests of a site, offline",
-	.text = "  ferrule test\n  ferrule test PO-4711\n  ferrule test --update\n  ferrule test --coverage\n  ferrule "
-		"test --record PO-4711\n\nThe "
-		"tests are in tests/*.yaml: an "
-		"input, "
-		"and what must be published, delivered, refused or dropped. Nothing is sent\nanywhere. NAME: only "
-		"tests "
-		"with this in their name, or of this file. Exit code 1: one failed. More: docs/testing.md\n",
+	.text = "  ferrule test\n  ferrule test PO-4711\n  ferrule test --update\n  ferrule test --coverage\n"
+		"  ferrule test --record PO-4711\n\n"
+		"The tests are in tests/*.yaml: an input, and what must be published, delivered, refused or dropped. "
+		"Nothing is sent\nanywhere. NAME: only tests with this in their name, or of this file. Exit code 1: "
+		"one failed, or the site has\nmistakes, which are told first. More: docs/testing.md\n",
 	.json = "{tests, ok, failed, ms, cases: [{name, file, line, flow, result: ok|failed|broken, ms, text?}], "
 		"findings?}",
 	.options = options,

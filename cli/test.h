@@ -31,6 +31,7 @@ struct test_run {
 	const char *directory;
 	struct bundle *bundle;
 	struct findings findings;
+	size_t site_errors;      /* of the findings: what check says of the site itself */
 	struct test_site *sites; /* the first has no `with` */
 	struct trials trials;
 	struct test_outcome *outcomes;

@@ -8,7 +8,7 @@
 #include "base/utf8.h"
 
 /* A file with a mistake may hide its tests: for machines that is a failure of its own. */
-#define READABLE "the tests are without mistakes"
+#define READABLE "the site and its tests are without mistakes"
 
 static const char *const results[] = {"ok", "failed", "broken"};
 
@@ -98,6 +98,12 @@ static void print_coverage(const struct test_run *run, const char *indent)
 	buf_free(&text);
 }
 
+static void print_mistakes(size_t n, const char *where)
+{
+	if (n)
+		printf(", %zu mistake%s in the %s", n, n == 1 ? "" : "s", where);
+}
+
 void test_report_end(const struct test_run *run)
 {
 	json_t *answer;
@@ -118,9 +124,8 @@ void test_report_end(const struct test_run *run)
 		printf("%zu test%s: %zu ok, %zu failed", run->count, run->count == 1 ? "" : "s", run->ok, run->failed);
 		if (run->updated)
 			printf(", %u rewritten (look at the differences before you keep them)", run->updated);
-		if (run->findings.errors)
-			printf(", %zu mistake%s in the tests", run->findings.errors,
-			       run->findings.errors == 1 ? "" : "s");
+		print_mistakes(run->site_errors, "site");
+		print_mistakes(run->findings.errors - run->site_errors, "tests");
 		printf(", %lld ms\n", (long long)run->ms);
 	}
 }

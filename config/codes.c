@@ -47,6 +47,7 @@ const struct finding_code finding_codes[] = {
 	{"endpoint.direction", E, "Nothing can be received from this kind of endpoint"},
 	{"endpoint.form", E, "An endpoint is not a map with its kind"},
 	{"endpoint.kind", E, "An endpoint does not say its kind, or one that there is not"},
+	{"endpoint.kinds", E, "An endpoint has two kinds"},
 	{"endpoint.later", E, "This kind of endpoint is not in this version yet"},
 	{"endpoint.shared", E, "Two flows deliver to files of the same names"},
 	{"endpoint.taken", E, "Two flows receive from the same place, and would take each other's documents"},

@@ -131,6 +131,27 @@ static const struct endpoint_kind *find_kind(struct load *load, const struct nod
 	return NULL;
 }
 
+/* False, with a finding, where a second key names another kind, and is no setting of the adapter's. */
+static bool is_one_kind(struct load *load, const struct node *node, const struct pair *pair, const struct option *table,
+			bool from)
+{
+	for (size_t i = 0; i < node->count; i++) {
+		const struct pair *other = &node->pairs[i];
+
+		for (size_t k = 0; k < KINDS; k++) {
+			if (other == pair || !span_is(other->key.text, endpoint_kinds[k].key) ||
+			    option_named(table, endpoint_kinds[k].key))
+				continue;
+			load_error(load, other->key.place, "endpoint.kinds",
+				   "one endpoint has one kind, and this has two, `%.*s` and `%s`; %s",
+				   SPAN_ARGS(pair->key.text), endpoint_kinds[k].key,
+				   from ? "write `from:` as a list of two" : "let two flows subscribe to one topic");
+			return false;
+		}
+	}
+	return true;
+}
+
 /* {file: 'in/<any>.edi', after: archive} → {path: 'in/<any>.edi', after: archive}, where the adapter's main option is
  * `path`. */
 static const struct node *spread(struct load *load, const struct node *node, const struct pair *kind,
@@ -259,6 +280,8 @@ int load_source(struct load *load, const char *flow, const struct node *node, si
 	adapter = into->poll ? into->poll->name : into->server->name;
 	if (into->server && !load->listen.file)
 		load->listen = pair->key.place;
+	if (!is_one_kind(load, node, pair, table, true))
+		return -1;
 	node = spread(load, node, pair, table);
 	fill_endpoint(load, &into->endpoint, adapter, flow, node->place);
 	if (fill_common(load, node, table, &common, also))
@@ -430,7 +453,7 @@ int load_sink(struct load *load, struct flow *flow, const struct node *to, const
 			   kind->key);
 		return -1;
 	}
-	if (split_sink(load, to, pair, kind, ops, &nodes))
+	if (!is_one_kind(load, to, pair, ops->options, false) || split_sink(load, to, pair, kind, ops, &nodes))
 		return -1;
 	fill_endpoint(load, sink, ops->name, flow->name, to->place);
 	sink->system = nodes.system;

@@ -2,8 +2,10 @@
 """ferrule contract, and check --against: what they say, their exit codes, and the pages in docs/contracts."""
 import json
 import os
+import shutil
 import subprocess
 import sys
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "e2e"))
@@ -180,6 +182,18 @@ def against(site, revision="first", *words):
     return code, findings
 
 
+@test("a contract that there is not is told with the nearest name, or with the newest version")
+def unknown_contract(site):
+    write(site, "canonical/thing/v1.schema.json", THING)
+    write(site, "canonical/thing/v2.schema.json", THING)
+    for words, near in ((["contract", "show", "ordr/v1"], "order/v1"), (["contract", "show", "thing"], "thing/v2"),
+                        (["validate", "custmer/v1"], "customer/v1"), (["contract", "diff", "thing/v1", "thign/v2"], "thing/v2")):
+        code, out, err = site.type(*words, input="{}")
+        check(code != 0 and f"did you mean {near}?" in err, words, code, out, err)
+    code, _, err = site.type("validate", "something-else.json", input="{}")
+    check(code != 0 and "did you mean" not in err, err)
+
+
 @test("check --against says nothing while no contract changed, or only in what is compatible")
 def unchanged(site):
     with_history(site)
@@ -279,6 +293,30 @@ def places(site):
     code, out, err = site.type("check", site.at("below"), "--against", "HEAD", "--json")
     found = [f for f in json.loads(out)["findings"] if f["code"] == "contract.breaking"]
     check(code == 1 and found[0]["file"].endswith("canonical/thing/v1.schema.json"), found, err)
+
+
+@test("check --against asks git the same few times however many files there are, and does not wait for ever")
+def few_questions(site):
+    with_history(site)
+    bin = site.at("bin")
+    os.makedirs(bin)
+    asked = site.at("asked")
+    site.write("bin/git", f"#!/bin/sh\necho x >> {asked}\nexec {shutil.which('git')} \"$@\"\n", 0o755)
+    env = {**os.environ, "PATH": bin + ":" + os.environ["PATH"]}
+    for n in range(40):
+        site.write(f"canonical/many{n}/v1.schema.json", '{"type": "object"}')
+    git(site, "add", "canonical")
+    git(site, "commit", "-q", "-m", "many")
+    os.remove(site.at("canonical/many7/v1.schema.json"))
+    done = subprocess.run([FERRULE, "check", site.path, "--against", "HEAD"], capture_output=True, text=True, env=env, timeout=60)
+    check("many7/v1 was removed since HEAD" in done.stdout, done.stdout, done.stderr)
+    check("many8" not in "".join(line for line in done.stdout.splitlines(True) if "removed" in line), done.stdout)
+    equal(len(read(asked).split()), 4, "processes of git")
+    site.write("bin/git", "#!/bin/sh\nsleep 60\n", 0o755)
+    began = time.monotonic()
+    done = subprocess.run([FERRULE, "check", site.path, "--against", "HEAD"], capture_output=True, text=True, env=env, timeout=60)
+    check(done.returncode == 1 and "git said nothing for 10 s" in done.stderr, done.returncode, done.stderr)
+    check(9 < time.monotonic() - began < 25, time.monotonic() - began)
 
 
 @test("check --against without a repository or without git says so")

@@ -52,7 +52,7 @@ while IFS= read -r line; do
 	case $line in *.c:*) # in a message; elsewhere in C it is prose
 		case $verb in run | check | dead | doubt | collect | trace | status | send | replay | hold | resume | init | help) ;; *) continue ;; esac ;;
 	esac
-	case $verb in help | lint | table | role | is | process | site | program | verb | ready) continue ;; esac
+	case $verb in help | lint | role | is | process | site | program | verb | ready) continue ;; esac
 	if ! [ -e "$work/help.$verb" ]; then
 		[[ $line == *.c:* ]] || echo "$line: there is no verb $verb"
 		continue

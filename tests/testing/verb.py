@@ -272,7 +272,7 @@ def unreadable(site):
     check("tests/all.yaml:2:1: error:" in said and "1 mistake in the tests" in said, said)
     site.write("tests/good.yaml", "test: good\nflow: intake\ninput: {json: []}\npublished: none\n")
     said = run(site, "--tap", "--junit", os.path.join(site.work, "out.xml"), code=1)
-    check("ok 1 - good\nnot ok 2 - the tests are without mistakes\n1..2" in said, said)
+    check("ok 1 - good\nnot ok 2 - the site and its tests are without mistakes\n1..2" in said, said)
     suite = xml.etree.ElementTree.parse(os.path.join(site.work, "out.xml")).getroot()[0]
     equal((suite.get("tests"), suite.get("failures"), suite.get("errors")), ("2", "0", "1"), "sums")
     check("tests/all.yaml:2:1" in suite[1][0].text, suite[1][0].text)
@@ -334,6 +334,35 @@ cases:
     check("api_key=hidden-KEY&region=eu" in written and "s3cr3t" not in written, written)
     done = subprocess.run([FERRULE, "test", site.at(".")], capture_output=True, text=True, env=outside, timeout=60)
     check("2 tests: 2 ok" in done.stdout, done.stdout)
+
+
+@test("a site that check refuses does not pass: its mistakes are told, its tests run, and nothing is written")
+def mistaken_site(site):
+    site_of(site, """test: one
+flow: intake
+input: {json: [{n: 1, name: One}]}
+published: 1
+""")
+    run(site)
+    site.write("mappings/other.jq", "{n: .n, by: nothing}\n")
+    site.flow(OUT.replace("flow: out", "flow: other").replace("steps: [{", "steps: [{map: other.jq}, {").replace("drop}", "other}"))
+    said = run(site, code=1)
+    check("mappings/other.jq:1:13: error: nothing/0 is not defined" in said and "ok      one\n" in said, said)
+    check("1 test: 1 ok, 0 failed, 1 mistake in the site, " in said, said)
+    told = json.loads(run(site, "--json", code=1))
+    equal([(f["code"], f["file"]) for f in told["findings"]], [("jq.compile", "mappings/other.jq")])
+    check("not ok 2 - the site and its tests are without mistakes\n1..2" in run(site, "--tap", code=1))
+    before = read(site.at("tests/all.yaml"))
+    site.write("tests/all.yaml", before.decode().replace("published: 1", "published: 2"))
+    said = run(site, "--update", code=1)
+    check("nothing was written" in said and "mappings/other.jq:1:13" in said, said)
+    check(b"published: 2" in read(site.at("tests/all.yaml")), "it was updated")
+
+
+@test("--json and --tap do not go together")
+def two_forms(site):
+    site_of(site)
+    check("--json and --tap" in run(site, "--json", "--tap", code=2))
 
 
 @test("TAP and JUnit XML say the same")
