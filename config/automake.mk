@@ -94,6 +94,25 @@ dist_ship_canonical_subscription_DATA = \
   %D%/canonical/subscription/v1.schema.json
 ship_edidir = $(pkgdatadir)/edi
 dist_ship_edi_DATA = \
+  %D%/edi/edifact-22-contrl.yaml \
+  %D%/edi/edifact-41-contrl.yaml \
+  %D%/edi/edifact-d01b-aperak.yaml \
+  %D%/edi/edifact-d01b-contrl.yaml \
+  %D%/edi/edifact-d01b-desadv.yaml \
+  %D%/edi/edifact-d01b-invoic.yaml \
+  %D%/edi/edifact-d01b-ordchg.yaml \
+  %D%/edi/edifact-d01b-orders.yaml \
+  %D%/edi/edifact-d01b-ordrsp.yaml \
+  %D%/edi/edifact-d01b.yaml \
+  %D%/edi/edifact-d3-contrl.yaml \
+  %D%/edi/edifact-d96a-aperak.yaml \
+  %D%/edi/edifact-d96a-contrl.yaml \
+  %D%/edi/edifact-d96a-desadv.yaml \
+  %D%/edi/edifact-d96a-invoic.yaml \
+  %D%/edi/edifact-d96a-ordchg.yaml \
+  %D%/edi/edifact-d96a-orders.yaml \
+  %D%/edi/edifact-d96a-ordrsp.yaml \
+  %D%/edi/edifact-d96a.yaml \
   %D%/edi/x12-004010-810.yaml \
   %D%/edi/x12-004010-820.yaml \
   %D%/edi/x12-004010-850.yaml \

@@ -16,7 +16,12 @@ NAME = re.compile(r"^[a-z0-9][a-z0-9-]{0,47}$")
 TYPES = re.compile(r"^(AN|ID|DT|TM|R|N[0-9]|B|a|n|an)$")
 WORDS = {"dictionary": {"dictionary", "source", "left-out", "segments", "composites", "elements", "codes"},
          "grammar": {"grammar", "title", "source", "left-out", "dictionary", "structure", "balance"}}
-NEEDED = {"x12-004010": "810 820 850 855 856 860 997",
+NEEDED = {"edifact-22": "contrl",
+          "edifact-41": "contrl",
+          "edifact-d01b": "aperak contrl desadv invoic ordchg orders ordrsp",
+          "edifact-d3": "contrl",
+          "edifact-d96a": "aperak contrl desadv invoic ordchg orders ordrsp",
+          "x12-004010": "810 820 850 855 856 860 997",
           "x12-005010": "810 820 850 855 856 860 997 999"}
 
 
@@ -146,16 +151,16 @@ def tags_of(items):
 
 
 def places(rule):
-    """What a balance speaks of: tags, with an element or without."""
-    if isinstance(rule, dict):
-        for key, value in rule.items():
-            if key not in ("when", "within"):
-                yield from places(value)
-    elif isinstance(rule, list):
-        for value in rule:
-            yield from places(value)
-    elif isinstance(rule, str):
-        yield from re.findall(r"\b([A-Z][A-Z0-9]{1,2}?)(\d\d)?(?:-\d+)?\b(?!/)", rule)
+    """What a balance speaks of: tag, element, component; of `lines/IT102*IT104`, `-SAC05 when SAC01=A|B`."""
+    for what in rule.values():
+        of = what["of"]
+        for term in (of if isinstance(of, list) else [of]) + [what["is"]]:
+            for part in re.split(r"[ *]", re.sub(r"=\S+", "", str(term))):
+                match = re.match(r"^-?(?:[a-z0-9-]+/)*([A-Z][A-Z0-9]{1,2}?)(\d\d)?(?:-(\d+))?$", part)
+                if match:
+                    yield match.groups()
+                elif part != "when":
+                    yield part, None, None
 
 
 def check_grammar(file, data, dictionary):
@@ -164,9 +169,14 @@ def check_grammar(file, data, dictionary):
     check_structure("structure", data["structure"], dictionary, letters, bad, False)
     tags = set(tags_of(data["structure"]))
     for rule in data.get("balance", ()):
-        for tag, element in places(rule):
-            if tag not in tags or (element and int(element) > len(dictionary["segments"][tag]["elements"])):
-                bad.append("balance: %s%s" % (tag, element))
+        for tag, element, component in places(rule):
+            elements = dictionary["segments"][tag]["elements"] if tag in tags else []
+            if tag not in tags or int(element or 1) > len(elements):
+                bad.append("balance: there is no %s%s" % (tag, element or ""))
+            elif component:
+                composite = dictionary["composites"].get(str(elements[int(element) - 1]).split()[0])
+                if not composite or int(component) > len(composite["elements"]):
+                    bad.append("balance: there is no %s%s-%s" % (tag, element, component))
     return bad
 
 
@@ -182,7 +192,9 @@ def check_file(path):
     bad += ["key %s is missing" % key for key in WORDS[kind] - {"balance"} - set(data)]
     if bad:
         return bad
-    named = re.sub(r"[ .]+", "-", re.sub(r" ([A-Z]) (\w+)", r" \1\2", data[kind])).lower() + ".yaml"
+    words = data[kind].lower().split()  # "edifact D 96A ORDERS": edifact-d96a-orders.yaml
+    last = [words.pop()] if kind == "grammar" else []
+    named = "-".join([words[0], "".join(words[1:])] + last) + ".yaml"
     if named != file:
         bad.append("it says that it is for %s: then its name is %s" % (data[kind], named))
     if not str(data["source"]).strip() or not str(data["left-out"]).strip():
