@@ -27,3 +27,9 @@ EXTRA_DIST += tests/schema/arrays.json tests/schema/combining.json tests/schema/
   tests/schema/references.json tests/schema/texts.json tests/schema/unevaluated.json tests/schema/values.json
 tests_unit_schema_SOURCES = tests/unit/schema.c
 tests_unit_schema_LDADD = $(CHECK_LIBS)
+
+# grammars of EDI documents
+check_PROGRAMS += tests/unit/edi_grammar
+TESTS += tests/unit/edi_grammar
+tests_unit_edi_grammar_SOURCES = tests/unit/edi_grammar.c
+tests_unit_edi_grammar_LDADD = $(CHECK_LIBS)

@@ -256,7 +256,10 @@ void edi_write_string(struct buf *, struct span utf8);
 /* A member with such a text, and a comma. */
 void edi_write_fact(struct buf *, const char *name, const struct edi_syntax *, struct span value);
 
-/* What a decoder of this dialect does: format.h. charset: in place of what headers say; or NULL. */
-int edi_read(const struct edi_dialect *, const char *charset, struct item *, struct out *, struct error *);
+struct edi_judge;
+/* What a decoder of this dialect does: format.h. charset: in place of what headers say; or NULL. The judge
+ * (edi_judge.h), or NULL: every transaction is written as it came. */
+int edi_read(const struct edi_dialect *, const char *charset, struct edi_judge *, struct item *, struct out *,
+	     struct error *);
 
 #endif

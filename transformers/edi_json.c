@@ -4,11 +4,9 @@
 #include "transformers/edi.h"
 
 #include <stdio.h>
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
 
-#define STEP 16
+#include "transformers/edi_chunk.h"
+
 #define SLACK 64
 
 /* What a byte can become at most: \u001f, or a separator that opens and closes. */
@@ -24,39 +22,6 @@ struct cursor {
 	unsigned elements, high;
 	bool needless;
 };
-
-/* Sixteen bytes are looked through at once, where the machine can. */
-#ifdef __SSE2__
-typedef __m128i chunk;
-
-static inline chunk load(const char *p)
-{
-	return _mm_loadu_si128((const __m128i *)(const void *)p);
-}
-
-static inline void store(char *o, chunk v)
-{
-	_mm_storeu_si128((__m128i *)(void *)o, v);
-}
-
-/* A bit for each byte that is not plain text. */
-static inline unsigned special(chunk v, const chunk wide[5])
-{
-	chunk m = _mm_or_si128(_mm_cmpeq_epi8(v, wide[0]), _mm_cmpeq_epi8(v, wide[1]));
-
-	m = _mm_or_si128(m, _mm_or_si128(_mm_cmpeq_epi8(v, wide[2]), _mm_cmpeq_epi8(v, wide[3])));
-	m = _mm_or_si128(m, _mm_or_si128(_mm_cmpeq_epi8(v, wide[4]), _mm_cmpeq_epi8(v, _mm_set1_epi8('"'))));
-	m = _mm_or_si128(m, _mm_cmpeq_epi8(v, _mm_set1_epi8('\\')));
-	m = _mm_or_si128(m, _mm_cmpeq_epi8(v, _mm_set1_epi8(0x7f)));
-	m = _mm_or_si128(m, _mm_cmpeq_epi8(_mm_min_epu8(v, _mm_set1_epi8(0x1f)), v));
-	return (unsigned)_mm_movemask_epi8(m);
-}
-
-static inline unsigned signs(chunk v)
-{
-	return (unsigned)_mm_movemask_epi8(v);
-}
-#endif
 
 static void open_brackets(struct cursor *c, int depth)
 {
@@ -180,16 +145,6 @@ static inline void copy_text(struct cursor *c)
 }
 
 #ifdef __SSE2__
-/* Thirty-two bytes: a bit for each that is not plain text. */
-static inline unsigned look(const char *p, const chunk wide[5], unsigned mask, unsigned *high)
-{
-	chunk a = load(p), b = load(p + STEP);
-	unsigned sign = signs(a) | signs(b) << STEP;
-
-	*high |= sign;
-	return special(a, wide) | special(b, wide) << STEP | (sign & mask);
-}
-
 /* The usual elements, all in registers: strings, and components. Leaves off at anything else, within an element. What
  * is special is found for a block at once, so that one element does not wait for the one before it. */
 static void write_usual(struct cursor *cursor)

@@ -428,14 +428,17 @@ static void end(struct edi_read *x)
 	json_decref(x->group_facts);
 }
 
-int edi_read(const struct edi_dialect *dialect, const char *charset, struct item *item, struct out *out,
-	     struct error *error)
+int edi_read(const struct edi_dialect *dialect, const char *charset, struct edi_judge *judge, struct item *item,
+	     struct out *out, struct error *error)
 {
 	struct edi_read x;
 	int failed;
 
 	begin(&x, dialect, item, out);
 	x.charset = charset;
+	x.judge = judge;
+	if (judge)
+		edi_judge_by_hand(judge, out_in_pieces(out));
 	failed = check_start(&x, error);
 	while (!failed && x.scan.offset < x.scan.window.size)
 		failed = run_stretch(&x, error) || take_before(&x, error);

@@ -2,6 +2,7 @@
 #ifndef FERRULE_TRANSFORMERS_EDI_READ_H
 #define FERRULE_TRANSFORMERS_EDI_READ_H
 
+#include "transformers/edi_judge.h"
 #include "transformers/edi_layout.h"
 
 #define EDI_TEXT_MAX ((size_t)1 << 30)
@@ -20,8 +21,9 @@ struct edi_read {
 	uint64_t lines;                           /* emitted */
 	struct buf interchange_json, group_json;  /* the objects that every line has */
 	json_t *interchange_facts, *group_facts;
-	const char *charset; /* in place of what headers say, or NULL */
-	unsigned bad;        /* enum edi_bad */
+	const char *charset;     /* in place of what headers say, or NULL */
+	struct edi_judge *judge; /* or NULL */
+	unsigned bad;            /* enum edi_bad */
 	bool in_group, ended;
 	struct buf group_header; /* GS or UNG with its terminator */
 	size_t group_header_len;

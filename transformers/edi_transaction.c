@@ -16,6 +16,9 @@ struct transaction {
 	size_t facts_from, facts_to; /* in the line */
 	bool open;                   /* its segments are being written */
 	bool latin;                  /* it was found to be no UTF-8: to be read again */
+	bool judged;                 /* by a grammar */
+	bool nested;                 /* the judge writes it */
+	bool by_judge;               /* `why` is what the judge found first */
 	struct error why;            /* class NONE: sound so far */
 	uint64_t fault_segment, fault_offset;
 	size_t fault_element, fault_component;
@@ -34,6 +37,57 @@ static void place_fault(struct transaction *t, const struct error *why, uint64_t
 	t->why = *why;
 	t->fault_segment = t->segments;
 	t->fault_offset = offset;
+}
+
+/* What the judge found is told as the transaction's fault; the first names the others. */
+static void take_findings(struct edi_read *x, struct transaction *t)
+{
+	const struct edi_findings *findings = edi_judge_findings(x->judge);
+	const struct edi_finding *first = findings->list;
+	uint64_t others = findings->count ? findings->count - 1 + findings->more : 0;
+	struct error why;
+
+	if (!findings->count || t->why.class != ERROR_NONE)
+		return;
+	edi_fault(&why, x->dialect, edi_kinds[first->kind].code, "%s%s%s%s", first->text, *first->loop ? " (in " : "",
+		  first->loop, *first->loop ? ")" : "");
+	if (others)
+		error_add(&why, "; and %llu more finding%s", (unsigned long long)others, others > 1 ? "s" : "");
+	place_fault(t, &why, first->offset);
+	t->by_judge = true;
+	t->fault_segment = first->segment;
+	t->fault_element = first->element;
+	t->fault_component = first->component ? first->component : 1;
+	memcpy(t->fault_name, first->tag, sizeof t->fault_name);
+}
+
+/* The version that the grammar must have: GS08's first six, or UNH's "D 96A". */
+static void begin_judging(struct edi_read *x, struct transaction *t, const struct edi_segment *open)
+{
+	const struct edi_syntax *syntax = &x->scan.syntax;
+	char text[48];
+
+	if (!x->judge)
+		return;
+	if (x->dialect == &edi_x12) {
+		struct span header = span_make(x->group_header.data, x->in_group ? x->group_header_len : 0);
+
+		copy_text(text, 7, edi_component(syntax, edi_element(syntax, header, 8), 1));
+	} else {
+		struct span message = edi_element(syntax, open->text, x->dialect->type);
+		size_t n;
+
+		copy_text(text, 20, edi_component(syntax, message, 2));
+		n = strlen(text);
+		text[n] = ' ';
+		copy_text(text + n + 1, 20, edi_component(syntax, message, 3));
+	}
+	t->judged = !edi_judge_begin(x->judge, syntax, &x->line, span_of(text), span_of(t->type));
+	t->nested = t->judged && edi_judge_is_nested(x->judge);
+	if (!t->judged) {
+		edi_judge_findings(x->judge)->list[0].offset = open->offset;
+		take_findings(x, t);
+	}
 }
 
 static void begin(struct edi_read *x, struct transaction *t, const struct edi_segment *open)
@@ -66,7 +120,9 @@ static void begin(struct edi_read *x, struct transaction *t, const struct edi_se
 	t->facts_to = x->line.len;
 	for (size_t i = 0; i < open->text.len && !syntax->charset; i++)
 		x->high |= (unsigned char)open->text.data[i] & 0x80u;
-	buf_text(&x->line, ",\"segments\":[");
+	begin_judging(x, t, open);
+	if (!t->nested)
+		buf_text(&x->line, ",\"segments\":[");
 	if (dialect->check_open(syntax, EDI_TRANSACTION, open->text, &why))
 		place_fault(t, &why, open->offset);
 }
@@ -113,8 +169,9 @@ static int write_one(struct edi_read *x, struct transaction *t, struct edi_segme
 	struct edi_fault fault;
 	enum edi_written written;
 	unsigned elements = 0;
+	size_t was = x->line.len;
 
-	if (t->segments > 2)
+	if (t->segments > 2 && !t->nested)
 		buf_char(&x->line, ',');
 	written = edi_write_segment(&x->line, syntax, segment, &elements, &x->high, &fault);
 	if (written == EDI_WRAPPED && edi_unwrap(&x->scan, segment)) {
@@ -128,6 +185,11 @@ static int write_one(struct edi_read *x, struct transaction *t, struct edi_segme
 	if (elements > ELEMENTS_MAX)
 		return edi_fault(why, x->dialect, "limit", "segment %.3s has more than %d elements", segment->text.data,
 				 ELEMENTS_MAX);
+	if (t->nested)
+		x->line.len = was;
+	if (t->judged && edi_judge_segment(x->judge, segment, (uint32_t)t->segments))
+		return edi_fault(why, x->dialect, "limit", "segment %.3s has more components than a grammar goes by",
+				 segment->text.data);
 	return 0;
 }
 
@@ -177,10 +239,13 @@ static void close_transaction(struct edi_read *x, struct transaction *t, const s
 	struct span count = edi_element(syntax, segment->text, dialect->close_count),
 		    control = edi_control(dialect, syntax, segment->text, dialect->close_control);
 	const char *open = dialect->open[EDI_TRANSACTION], *close = dialect->close[EDI_TRANSACTION];
+	bool judged = t->judged && t->why.class == ERROR_NONE; /* else the judge did not see all of it */
 	struct error why;
 
 	t->segments++;
 	t->end = segment->end;
+	if (judged)
+		edi_judge_end(x->judge, (uint32_t)t->segments, segment->offset);
 	if (!edi_is_same_control(dialect, EDI_TRANSACTION, span_of(t->control), control)) {
 		edi_fault(&why, dialect, "control", "%s%02d is \"%.*s\", but %s%02d is \"%s\"", close,
 			  dialect->close_control, SPAN_ARGS(edi_shown(control)), open,
@@ -191,9 +256,12 @@ static void close_transaction(struct edi_read *x, struct transaction *t, const s
 			  dialect->close_count, SPAN_ARGS(edi_shown(count)), (unsigned long long)t->segments);
 		place_fault(t, &why, segment->offset);
 	}
+	if (judged)
+		take_findings(x, t);
 	if (t->why.class != ERROR_NONE)
 		return;
-	buf_char(&x->line, ']');
+	if (!t->nested)
+		buf_char(&x->line, ']');
 	if (!is_plain_close(x, t, segment->text))
 		edi_write_end(x, "transaction", segment);
 }
@@ -215,6 +283,27 @@ static struct span position_of(struct edi_read *x, const struct transaction *t)
 				    in, (unsigned long long)t->fault_offset));
 }
 
+/* All that is wrong with it: what the reader found, then what the judge did. */
+static json_t *findings_new(struct edi_read *x, const struct transaction *t)
+{
+	json_t *list = json_array();
+	const struct edi_findings *judged = x->judge ? edi_judge_findings(x->judge) : NULL;
+	struct edi_finding own = {.kind = edi_kind_of(t->why.code),
+				  .segment = (uint32_t)t->fault_segment,
+				  .element = (uint16_t)t->fault_element,
+				  .component = (uint16_t)t->fault_component,
+				  .offset = t->fault_offset};
+
+	if (!t->by_judge) {
+		snprintf(own.text, sizeof own.text, "%.239s", t->why.text);
+		memcpy(own.tag, t->fault_name, sizeof own.tag);
+		json_array_append_new(list, edi_finding_json_new(&own, x->dialect->name));
+	}
+	for (size_t i = 0; judged && i < judged->count; i++)
+		json_array_append_new(list, edi_finding_json_new(&judged->list[i], x->dialect->name));
+	return list;
+}
+
 static int put_out(struct edi_read *x, struct transaction *t, bool group, struct error *error)
 {
 	struct item *item = out_item(x->out, x->whole);
@@ -228,7 +317,7 @@ static int put_out(struct edi_read *x, struct transaction *t, bool group, struct
 	}
 	if (!x->line.full && !bare)
 		facts = json_loadb(x->line.data + t->facts_from, t->facts_to - t->facts_from, 0, NULL);
-	if (!bare) {
+	if (!bare || t->why.class != ERROR_NONE) {
 		json_decref(item->facts);
 		item->facts = edi_facts(x, group, facts);
 		json_decref(facts);
@@ -239,6 +328,7 @@ static int put_out(struct edi_read *x, struct transaction *t, bool group, struct
 		item->position = position_of(x, t);
 	if (t->why.class == ERROR_NONE)
 		return edi_emit_line(x, item, error);
+	json_object_set_new(item->facts, "findings", findings_new(x, t));
 	x->came++;
 	return out_reject(x->out, item, &t->why, error);
 }
@@ -247,6 +337,24 @@ static bool ends_without_close(const struct edi_read *x, struct span text)
 {
 	return edi_opens(x, text, EDI_TRANSACTION) || edi_opens(x, text, EDI_GROUP) || edi_closes(x, text, EDI_GROUP) ||
 	       edi_closes(x, text, EDI_INTERCHANGE);
+}
+
+/* One that lies within the bytes in hand, written and judged; what follows it, or NULL, and nothing was done. */
+static inline const char *add_one(struct edi_read *x, const struct transaction *t, const char *p, const char *limit,
+				  uint64_t offset)
+{
+	const struct edi_syntax *syntax = &x->scan.syntax;
+	unsigned elements = 0;
+	const char *end;
+
+	if (t->nested)
+		return edi_judge_usual(x->judge, p, limit, (uint32_t)t->segments + 1, offset, &x->high);
+	end = edi_write_usual(&x->line, syntax, t->segments > 1, p, limit, &elements, &x->high);
+	if (!end || elements > ELEMENTS_MAX || end - p > (ptrdiff_t)EDI_SEGMENT_MAX)
+		return NULL;
+	if (t->judged && !edi_judge_usual(x->judge, p, limit, (uint32_t)t->segments + 1, offset, &x->high))
+		return NULL;
+	return end;
 }
 
 /* Segments of the usual kind, as many as are in hand. */
@@ -264,10 +372,9 @@ static void add_usual(struct edi_read *x, struct transaction *t)
 	while (t->segments < SEGMENTS_MAX && edi_at_usual(scan)) {
 		const char *p = scan->got.data + syntax->suffix_len, *end;
 		size_t was = x->line.len;
-		unsigned elements = 0;
 
-		end = edi_write_usual(&x->line, syntax, t->segments > 1, p, got.data + got.len, &elements, &x->high);
-		if (!end || elements > ELEMENTS_MAX || end - p > (ptrdiff_t)EDI_SEGMENT_MAX) {
+		end = add_one(x, t, p, got.data + got.len, scan->offset + (uint64_t)(p - got.data));
+		if (!end) {
 			x->line.len = was;
 			break;
 		}

@@ -1,0 +1,350 @@
+/* Grammars: the nested form, and every finding that a grammar can make. */
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "config/yaml.h"
+#include "tests/support/support.h"
+#include "transformers/chain.h"
+#include "transformers/edi_finding.h"
+#include "transformers/transformers.h"
+
+/* ---- files of edi/ that are only here */
+static const struct {
+	const char *name, *text;
+} files[] = {
+	{"words.yaml",
+	 "dictionary: x12 004010\n"
+	 "segments:\n"
+	 "  BEG: {name: beginning, title: Beginning, elements: [353 M purpose, 324 M number, 373 O date, 337 O time, "
+	 "C040 O "
+	 "reference]}\n"
+	 "  CUR: {title: Currency, elements: [98 O entity, 100 O currency, 280 O rate], rules: [P0102, C0301]}\n"
+	 "  REF: {title: Reference, elements: [128 M qualifier, 127 O value, 352 O text, 127 O 3 more], rules: [R0203, "
+	 "E0204]}\n"
+	 "  N1: {title: Name, elements: [98 M entity, 93 O name]}\n"
+	 "  N3: {title: Address, elements: [166 M line]}\n"
+	 "  PO1: {title: Line item, elements: [350 O line, 330 O quantity, 355 O unit, 212 O price, 610 O amount], "
+	 "rules: "
+	 "[L020304]}\n"
+	 "  CTT: {title: Totals, elements: [354 M lines, 347 O hash]}\n"
+	 "  TDS: {title: Total, elements: [610 M amount]}\n"
+	 "  ZZ1: {title: Nowhere, elements: [93 O a]}\n"
+	 "composites:\n"
+	 "  C040: {title: Reference identifier, elements: [128 M qualifier, 127 M value, 93 O note]}\n"
+	 "elements:\n"
+	 "  '93': {title: Name, type: AN, size: 1..60}\n"
+	 "  '98': {title: Entity, type: ID, size: 2..3, codes: {BY: Buyer, ST: Ship to}}\n"
+	 "  '100': {title: Currency, type: ID, size: 3..3}\n"
+	 "  '127': {title: Reference, type: AN, size: 2..30}\n"
+	 "  '128': {title: Qualifier, type: ID, size: 2..3, codes: kinds}\n"
+	 "  '166': {title: Address, type: AN, size: 1..55}\n"
+	 "  '212': {title: Price, type: R, size: 1..17}\n"
+	 "  '280': {title: Rate, type: R, size: 4..10}\n"
+	 "  '324': {title: Number, type: AN, size: 1..22}\n"
+	 "  '330': {title: Quantity, type: R, size: 1..15}\n"
+	 "  '337': {title: Time, type: TM, size: 4..8}\n"
+	 "  '347': {title: Hash total, type: R, size: 1..10}\n"
+	 "  '350': {title: Line, type: AN, size: 1..20}\n"
+	 "  '352': {title: Text, type: AN, size: 1..80}\n"
+	 "  '353': {title: Purpose, type: ID, size: 2..2, codes: {'00': Original, '01': Cancellation}}\n"
+	 "  '354': {title: Lines, type: N0, size: 1..6}\n"
+	 "  '355': {title: Unit, type: ID, size: 2..2, codes: {EA: Each}, open: true}\n"
+	 "  '373': {title: Date, type: DT, size: 8..8}\n"
+	 "  '610': {title: Amount, type: N2, size: 1..15}\n"
+	 "codes:\n"
+	 "  kinds: {CO: Customer order, IA: Internal}\n"},
+	{"order.yaml", "grammar: x12 004010 850\n"
+		       "dictionary: words.yaml\n"
+		       "structure:\n"
+		       "  - BEG M 1\n"
+		       "  - CUR O 1\n"
+		       "  - REF O 2 references\n"
+		       "  - loop: parties\n"
+		       "    use: O 2\n"
+		       "    structure: [N1 M 1, N3 O 1]\n"
+		       "  - loop: lines\n"
+		       "    use: M >1\n"
+		       "    structure:\n"
+		       "      - PO1 M 1 item\n"
+		       "      - REF O 1 reference\n"
+		       "      - loop: parties\n"
+		       "        use: O 1\n"
+		       "        structure: [N1 M 1, N3 O 1]\n"
+		       "  - CTT M 1\n"
+		       "  - TDS O 1\n"
+		       "balance:\n"
+		       "  - count: {of: PO1, is: CTT01}\n"
+		       "  - sum: {of: PO102, is: CTT02}\n"
+		       "  - sum: {of: ['PO102*PO104', PO105 when PO103=EA, -PO105 when PO103=XX], is: TDS01}\n"},
+	{"ours.yaml", "grammar: x12 004010 850\n"
+		      "extends: order.yaml\n"
+		      "change:\n"
+		      "  - {at: BEG01, codes: ['00']}\n"
+		      "  - {at: BEG02, size: 4..10}\n"
+		      "  - {at: BEG05-3, use: never}\n"
+		      "  - {at: parties, use: M}\n"
+		      "  - {at: parties/N102, use: M}\n"
+		      "  - {at: parties/N101, add-codes: {SE: Seller}}\n"
+		      "  - {at: CUR, use: never}\n"
+		      "  - {after: REF, add: 'ZZ2 O 1'}\n"
+		      "segments:\n"
+		      "  ZZ2: {title: Ours, elements: [93 M what]}\n"},
+	{"messages.yaml",
+	 "dictionary: edifact D 96A\n"
+	 "segments:\n"
+	 "  BGM: {title: Beginning of message, name: beginning, elements: [C002 C, 1004 C, 1225 C]}\n"
+	 "  DTM: {title: Date, name: date, elements: [C507 M]}\n"
+	 "  QTY: {title: Quantity, elements: [C186 M quantity]}\n"
+	 "composites:\n"
+	 "  C002: {title: Document name, elements: [1001 C code]}\n"
+	 "  C507: {title: Date, name: date, elements: [2005 M qualifier, 2380 C value, 2379 C format]}\n"
+	 "  C186: {title: Quantity details, elements: [6063 M qualifier, 6060 M quantity]}\n"
+	 "elements:\n"
+	 "  '1001': {title: Document name code, type: an, size: 1..3}\n"
+	 "  '1004': {title: Document number, type: an, size: 1..35}\n"
+	 "  '1225': {title: Message function, type: an, size: 1..3}\n"
+	 "  '2005': {title: Qualifier, type: an, size: 1..3}\n"
+	 "  '2379': {title: Format, type: an, size: 1..3}\n"
+	 "  '2380': {title: Date, type: an, size: 1..35}\n"
+	 "  '6060': {title: Quantity, type: n, size: 1..15}\n"
+	 "  '6063': {title: Qualifier, type: a, size: 1..3}\n"},
+	{"orders.yaml", "grammar: edifact D 96A ORDERS\n"
+			"dictionary: messages.yaml\n"
+			"structure: [BGM M 1, DTM M 35 dates, QTY C 1]\n"},
+};
+
+static struct span found;
+
+static const struct span *file_of(void *site, const char *folder, const char *name)
+{
+	(void)site;
+	assert_string_equal(folder, "edi");
+	for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+		if (!strcmp(files[i].name, name)) {
+			found = span_of(files[i].text);
+			return &found;
+		}
+	return NULL;
+}
+
+/* ---- decoding by hand */
+static struct buf out, told;
+
+static int write_out(void *arg, struct span bytes, struct error *error)
+{
+	(void)arg;
+	(void)error;
+	return buf_span(&out, bytes);
+}
+
+static void tell(void *arg, const char *step, struct span position, const struct error *why, const char *dropped)
+{
+	(void)arg;
+	(void)step;
+	buf_printf(&told, "%s|%.*s|%s\n", why ? why->code : dropped, SPAN_ARGS(position), why ? why->text : "");
+}
+
+static void decode(const char *settings, struct span document)
+{
+	struct arena *arena = arena_new();
+	struct yaml_documents documents = {0};
+	struct findings findings;
+	struct option_context context = {.arena = arena, .findings = &findings};
+	struct transformer_context surroundings = {.file = file_of};
+	struct chain_step step = {.ops = &decode_transformer,
+				  .settings = arena_alloc(arena, decode_transformer.settings_size),
+				  .label = "decode"};
+	struct chain_hand hand = {.write = write_out, .tell = tell};
+	struct chain_report report;
+	struct reader *body = reader_new_copy(document);
+	struct error error = {0};
+	struct chain *chain;
+
+	buf_free(&out);
+	buf_free(&told);
+	buf_init(&out, 1 << 24);
+	buf_init(&told, 1 << 24);
+	findings_init(&findings);
+	assert_int_equal(yaml_read(arena, &findings, "settings", span_of(settings), NULL, &documents), 0);
+	if (option_fill(&context, documents.items[0], decode_transformer.options, NULL,
+			(void *)(uintptr_t)step.settings) ||
+	    decode_transformer.check(step.settings, &surroundings, (struct place){"settings", 1, 1}, &findings))
+		fail_msg("%s: %s", settings, findings.list[0].text);
+	chain = chain_new("test", &step, 1, &surroundings, NULL, &error);
+	if (!chain)
+		fail_msg("%s", error.text);
+	if (chain_run_by_hand(chain, body, SPAN_NONE, SPAN_NONE, &hand, &report, &error))
+		fail_msg("%s", error.text);
+	chain_free(chain);
+	reader_unref(body);
+	findings_free(&findings);
+	arena_free(arena);
+}
+
+/* The segments between ST and SE, ended by ~; ends with the repetition separator ^ and the component's >. */
+static void decode_x12(const char *settings, const char *segments)
+{
+	struct buf document;
+	unsigned n = 2;
+
+	for (const char *p = segments; *p; p++)
+		n += *p == '~';
+	buf_init(&document, 1 << 20);
+	buf_printf(
+		&document,
+		"ISA*00*          *00*          *ZZ*ACME           *ZZ*HQ             *260101*1200*^*00501*000000001*0*"
+		"P*>~GS*PO*ACME*HQ*20260101*1200*1*X*004010~ST*850*0001~%sSE*%u*0001~GE*1*1~IEA*1*000000001~",
+		segments, n);
+	decode(settings, buf_view(&document));
+	buf_free(&document);
+}
+
+/* The `document` of the only line, and what follows it up to `ends`. */
+static char *document_of(void)
+{
+	const char *from = out.data ? strstr(out.data, "\"document\":") : NULL,
+		   *to = from ? strstr(from, ",\"ends\"") : NULL;
+	json_t *whole;
+
+	if (!from || !to)
+		fail_msg("no nested document: %.*s %.*s", (int)out.len, out.data ? out.data : "", (int)told.len,
+			 told.data ? told.data : "");
+	whole = json_loadb(out.data, out.len, 0, NULL);
+	if (!whole)
+		fail_msg("no JSON: %.*s", (int)out.len, out.data);
+	json_decref(whole);
+	return mem_span_dup(span_make(from + 11, (size_t)(to - from - 11)));
+}
+
+#define ORDER "{format: x12, form: nested, grammars: [order.yaml]}"
+#define STRICT "{format: x12, form: nested, grammars: [order.yaml], check: [structure, codes, balance]}"
+
+static void gives(const char *settings, const char *segments, const char *wanted)
+{
+	char *document;
+
+	decode_x12(settings, segments);
+	document = document_of();
+	assert_string_equal(document, wanted);
+	free(document);
+}
+
+static void the_nested_form_names_segments_elements_and_loops(void **state)
+{
+	gives(ORDER, "BEG*00*PO-1*20260131*1230*CO>17~REF*CO*A1~REF*IA*B2~N1*BY*Shop~N3*Street~PO1*1*5*EA~CTT*1~",
+	      "{\"beginning\":{\"purpose\":\"00\",\"number\":\"PO-1\",\"date\":\"20260131\",\"date_iso\":\"2026-01-"
+	      "31\","
+	      "\"time\":\"1230\",\"time_iso\":\"12:30\",\"reference\":{\"qualifier\":\"CO\",\"value\":\"17\"}},"
+	      "\"references\":[{\"qualifier\":\"CO\",\"value\":\"A1\"},{\"qualifier\":\"IA\",\"value\":\"B2\"}],"
+	      "\"parties\":[{\"name\":{\"entity\":\"BY\",\"name\":\"Shop\"},\"address\":{\"line\":\"Street\"}}],"
+	      "\"lines\":[{\"item\":{\"line\":\"1\",\"quantity\":\"5\",\"unit\":\"EA\"}}],\"totals\":{\"lines\":\"1\"}"
+	      "}");
+}
+
+static void the_innermost_open_loop_that_fits_takes_a_segment(void **state)
+{
+	gives(ORDER, "BEG*00*1~PO1*1~N1*ST*A~N3*B~PO1*2~REF*CO*XY~CTT*2~",
+	      "{\"beginning\":{\"purpose\":\"00\",\"number\":\"1\"},"
+	      "\"lines\":[{\"item\":{\"line\":\"1\"},\"parties\":{\"name\":{\"entity\":\"ST\",\"name\":\"A\"},"
+	      "\"address\":{\"line\":\"B\"}}},{\"item\":{\"line\":\"2\"},\"reference\":{\"qualifier\":\"CO\","
+	      "\"value\":\"XY\"}}],\"totals\":{\"lines\":\"2\"}}");
+}
+
+static void implied_decimals_are_written_out(void **state)
+{
+	gives(ORDER, "BEG*00*1~PO1*1****1050~PO1*2****5~PO1*3****-0012345~CTT*3~",
+	      "{\"beginning\":{\"purpose\":\"00\",\"number\":\"1\"},"
+	      "\"lines\":[{\"item\":{\"line\":\"1\",\"amount\":\"10.50\",\"amount_raw\":\"1050\"}},"
+	      "{\"item\":{\"line\":\"2\",\"amount\":\"0.05\",\"amount_raw\":\"5\"}},"
+	      "{\"item\":{\"line\":\"3\",\"amount\":\"-123.45\",\"amount_raw\":\"-0012345\"}}],\"totals\":{\"lines\":"
+	      "\"3\"}}");
+}
+
+static void what_has_no_place_is_kept_where_structure_is_not_checked(void **state)
+{
+	gives(ORDER, "BEG*00*1*****y>z~ZZ9*a\"b>c~BEG*01*2~PO1*1~CTT*1~",
+	      "{\"beginning\":{\"purpose\":\"00\",\"number\":\"1\",\"BEG07\":[\"y\",\"z\"]},"
+	      "\"lines\":[{\"item\":{\"line\":\"1\"}}],\"totals\":{\"lines\":\"1\"}},"
+	      "\"unplaced\":[[3,[\"ZZ9\",[\"a\\\"b\",\"c\"]]],[4,[\"BEG\",\"01\",\"2\"]]]");
+}
+
+static void repetitions_are_arrays(void **state)
+{
+	gives(ORDER, "BEG*00*1~REF*CO*AA**r1^r2~REF*IA*BB**r3~PO1*1~CTT*1~",
+	      "{\"beginning\":{\"purpose\":\"00\",\"number\":\"1\"},"
+	      "\"references\":[{\"qualifier\":\"CO\",\"value\":\"AA\",\"more\":[\"r1\",\"r2\"]},"
+	      "{\"qualifier\":\"IA\",\"value\":\"BB\",\"more\":[\"r3\"]}],"
+	      "\"lines\":[{\"item\":{\"line\":\"1\"}}],\"totals\":{\"lines\":\"1\"}}");
+}
+
+static void keys_may_be_positions_or_both(void **state)
+{
+	gives("{format: x12, form: nested, grammars: [order.yaml], keys: positions}",
+	      "BEG*00*1*20260131**CO>17~PO1*1****5~CTT*1~",
+	      "{\"BEG\":{\"BEG01\":\"00\",\"BEG02\":\"1\",\"BEG03\":\"20260131\",\"BEG03_iso\":\"2026-01-31\","
+	      "\"BEG05\":{\"BEG05-1\":\"CO\",\"BEG05-2\":\"17\"}},"
+	      "\"lines\":[{\"PO1\":{\"PO101\":\"1\",\"PO105\":\"0.05\",\"PO105_raw\":\"5\"}}],\"CTT\":{\"CTT01\":\"1\"}"
+	      "}");
+	gives("{format: x12, form: nested, grammars: [order.yaml], keys: both}", "BEG*00*1~PO1*1~CTT*1~",
+	      "{\"beginning\":{\"purpose\":\"00\",\"BEG01\":\"00\",\"number\":\"1\",\"BEG02\":\"1\"},"
+	      "\"lines\":[{\"item\":{\"line\":\"1\",\"PO101\":\"1\"}}],\"totals\":{\"lines\":\"1\",\"CTT01\":\"1\"}}");
+}
+
+static void edifact_has_its_dates_and_decimal_commas_told(void **state)
+{
+	char *document;
+
+	decode("{format: edifact, form: nested, grammars: [orders.yaml], check: structure}",
+	       SPAN_LITERAL("UNA:+.? 'UNB+UNOC:3+A+B+260101:1200+1'UNH+1+ORDERS:D:96A:UN'BGM+220+PO?+1+9'"
+			    "DTM+137:20260131:102'DTM+2:202601311230:203'QTY+AB:1,5'UNT+6+1'UNZ+1+1'"));
+	document = document_of();
+	assert_string_equal(
+		document,
+		"{\"beginning\":{\"document-name\":{\"code\":\"220\"},\"document-number\":\"PO+1\","
+		"\"message-function\":\"9\"},\"dates\":[{\"date\":{\"qualifier\":\"137\",\"value\":\"20260131\","
+		"\"value_iso\":\"2026-01-31\",\"format\":\"102\"}},{\"date\":{\"qualifier\":\"2\","
+		"\"value\":\"202601311230\",\"value_iso\":\"2026-01-31T12:30\",\"format\":\"203\"}}],"
+		"\"quantity\":{\"quantity\":{\"qualifier\":\"AB\",\"quantity\":\"1.5\",\"quantity_raw\":\"1,5\"}}}");
+	free(document);
+}
+
+/* ---- findings */
+static const struct {
+	const char *settings, *segments, *told;
+} wrong[] = {
+	{STRICT, "BEG*00*1~PO1*1*2*EA~CTT*1*2~", ""},
+	{STRICT, "PO1*1~CTT*1~", "x12.segment-missing|transaction 1 (control 0001), segment 2"},
+	{STRICT, "BEG*00*1~CTT*1~", "x12.loop-missing|transaction 1 (control 0001), segment 3"},
+};
+
+static void each_finding_has_its_code_and_place(void **state)
+{
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+		decode_x12(wrong[i].settings, wrong[i].segments);
+		if (!*wrong[i].told ? told.len != 0
+				    : !told.len || strncmp(told.data, wrong[i].told, strlen(wrong[i].told)))
+			fail_msg("%s\n wanted: %s\n    got: %.*s", wrong[i].segments, wrong[i].told, (int)told.len,
+				 told.data ? told.data : "");
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_nested_form_names_segments_elements_and_loops),
+		cmocka_unit_test(the_innermost_open_loop_that_fits_takes_a_segment),
+		cmocka_unit_test(implied_decimals_are_written_out),
+		cmocka_unit_test(what_has_no_place_is_kept_where_structure_is_not_checked),
+		cmocka_unit_test(repetitions_are_arrays),
+		cmocka_unit_test(keys_may_be_positions_or_both),
+		cmocka_unit_test(edifact_has_its_dates_and_decimal_commas_told),
+		cmocka_unit_test(each_finding_has_its_code_and_place),
+	};
+	int failed = cmocka_run_group_tests(tests, NULL, NULL);
+
+	buf_free(&out);
+	buf_free(&told);
+	return failed;
+}
