@@ -6,8 +6,12 @@
 #include <string.h>
 
 #include "base/finding.h"
+#include "config/error_codes.h"
+#include "config/site.h"
+#include "transformers/edi_finding.h"
 
 #define HELP_MAX (4u << 20)
+#define CODES_MAX 1000
 
 const struct verb *verb_find(const char *name)
 {
@@ -36,6 +40,7 @@ void help_overview(FILE *to)
 		fprintf(to, "  %-10s %s\n", verbs[i]->name, verbs[i]->summary);
 	}
 	fputs("\nMore about one: ferrule help VERB. About what programs read: ferrule help json\n"
+	      "About the code of an error: ferrule help CODE\n"
 	      "Exit codes: 0 done, 1 findings or failures, 2 the command line is wrong, 3 the site cannot be reached\n",
 	      to);
 }
@@ -79,6 +84,46 @@ static void print_json_help(void)
 	for (size_t i = 0; verbs[i]; i++)
 		if (verbs[i]->json)
 			printf("%s\n  %s\n", verbs[i]->name, verbs[i]->json);
+}
+
+/* `ferrule help http.timeout`; false: it is no code. */
+static bool print_code(const char *word)
+{
+	const struct error_code *error = error_code_find(word);
+	const struct finding_code *finding = finding_code_find(word);
+	const char *dot = strchr(word, '.');
+	char becomes[120];
+
+	if (error) {
+		error_code_becomes(error, becomes, sizeof becomes);
+		printf("%s: %s.\nWhat becomes of it: %s.\n", word, error->help, becomes);
+	}
+	if (finding)
+		printf("%s: %s.\nTold by ferrule check, as %s.\n", word, finding->help,
+		       severity_name(finding->severity));
+	for (int i = 0; !error && dot && i < EDI_KINDS; i++) {
+		if (!edi_kinds[i].code || strcmp(edi_kinds[i].code, dot + 1) != 0 ||
+		    !memmem("x12.edifact.tradacoms.", 22, word, (size_t)(dot - word + 1)))
+			continue;
+		printf("%s: %s.\nWhat becomes of it: dead letter.\n", word, edi_kinds[i].help);
+		return true;
+	}
+	return error || finding;
+}
+
+static int unknown_code(const char *word)
+{
+	const char *names[CODES_MAX], *near;
+	size_t n = 0;
+
+	for (const struct error_code *c = error_codes; c->code && n < CODES_MAX; c++)
+		names[n++] = c->code;
+	for (const struct finding_code *c = finding_codes; c->code && n < CODES_MAX; c++)
+		names[n++] = c->code;
+	near = nearest_name(span_of(word), names, n);
+	fprintf(stderr, "ferrule: there is no code `%s`%s%s%s\nAll of them: docs/reference/errors.md and findings.md\n",
+		word, near ? "; did you mean `" : "", near ? near : "", near ? "`?" : "");
+	return EXIT_USAGE;
 }
 
 int help_unknown(const char *word)
@@ -179,7 +224,9 @@ int help(int argc, char **argv)
 	if (argc > 2 && !strcmp(argv[2], "json"))
 		print_json_help();
 	else if (argc > 2 && !verb && strcmp(argv[2], "help") != 0)
-		return help_unknown(argv[2]);
+		return print_code(argv[2])       ? EXIT_DONE
+		       : strchr(argv[2], '.') ? unknown_code(argv[2])
+					      : help_unknown(argv[2]);
 	else if (verb)
 		help_verb(verb);
 	else

@@ -5,12 +5,14 @@
 #include <string.h>
 
 #include "config/describe.h"
+#include "config/error_codes.h"
 #include "config/site.h"
 #include "services/registry.h"
+#include "transformers/edi_finding.h"
 
 #define MADE "<!-- Made by `make docs` from the tables of the program; changes here are lost. -->\n\n"
 
-const char *const reference_names[] = {"cli", "findings", "site", "steps", NULL};
+const char *const reference_names[] = {"cli", "errors", "findings", "site", "steps", NULL};
 
 struct page {
 	struct buf *out;
@@ -198,9 +200,40 @@ static void print_findings(struct buf *out)
 	}
 }
 
+/* ---- errors ---------------------------------------------------------------------------------------------- */
+static void print_errors(struct buf *out)
+{
+	char becomes[120];
+
+	buf_text(out,
+		 "# Every code of an error\n\n" MADE
+		 "Dead letters, doubts, log lines and what a command says with `--json` have a code, which stays what "
+		 "it is; the sentence beside it may get better. `ferrule help CODE` tells what one means. What a code "
+		 "of `ferrule check` means stands in [findings.md](findings.md); some of those, such as `jq.compile`, "
+		 "can be the code of a dead letter as well.\n\n"
+		 "| code | what becomes of it | what it says |\n|---|---|---|\n");
+	for (const struct error_code *c = error_codes; c->code; c++) {
+		error_code_becomes(c, becomes, sizeof becomes);
+		buf_printf(out, "| `%s` | %s | ", c->code, becomes);
+		sentence(out, c->help);
+		buf_text(out, " |\n");
+	}
+	buf_text(out, "\n## Of X12, EDIFACT and TRADACOMS\n\n"
+		      "A dead letter of a document has one of these behind the name of its format and a dot, "
+		      "`x12.count`, as far as the format has such a thing.\n\n| code | what it says |\n|---|---|\n");
+	for (int i = 0; i < EDI_KINDS; i++) {
+		if (!edi_kinds[i].help || !edi_kinds[i].code)
+			continue;
+		buf_printf(out, "| `%s` | ", edi_kinds[i].code);
+		sentence(out, edi_kinds[i].help);
+		buf_text(out, " |\n");
+	}
+}
+
 int reference_print(const char *name, struct buf *out)
 {
-	static void (*const print[])(struct buf *) = {print_verbs, print_findings, print_site, print_steps};
+	static void (*const print[])(struct buf *) = {print_verbs, print_errors, print_findings, print_site,
+						       print_steps};
 
 	for (size_t i = 0; reference_names[i]; i++) {
 		if (strcmp(reference_names[i], name) != 0)

@@ -63,6 +63,14 @@ while IFS= read -r line; do
 done <"$work/typed" >"$work/found"
 result "what guides and messages tell people to type exists"
 
+for code in http.timeout x12.count http.status-422 jq.compile secret.variable edifact.element-missing; do
+	"$ferrule" help $code >"$work/out" 2>&1 || echo "help $code: exit $?"
+	grep -q "^$code: [A-Z]" "$work/out" || echo "help $code does not tell what it means"
+done >"$work/found"
+"$ferrule" help http.timeuot 2>&1 | grep -q 'did you mean .http.timeout.' || echo "the nearest code is not named" >>"$work/found"
+"$ferrule" help x13.count >/dev/null 2>&1 && echo "x13.count is explained" >>"$work/found"
+result "help tells what a code means"
+
 "$ferrule" hlep >"$work/out" 2>&1
 [ $? = 2 ] || echo "an unknown verb: exit is not 2" >"$work/found"
 "$ferrule" chekc 2>&1 | grep -q 'did you mean .check.' || echo "chekc: the nearest verb is not named" >>"$work/found"

@@ -223,6 +223,54 @@ over "$work/program" '
 done >"$work/found"
 result "every finding has a code in the table, and a broken site" "$work/found"
 
+# ---- codes of errors -----------------------------------------------------------------------------------------------------
+# Whatever looks like a code in the sources is one of the two tables', a question or a change of the queue process (operations/ask.c), a name
+# of a fault point or a file, or one of these words of other protocols and places.
+codes_not=' amqp.message backstop.queue backstop.reason basic.nack connection.blocked excluded.who ferrule.unreadable lineage.db site.db '
+# shellcheck disable=SC2016 # awk
+codes='
+	/FAULT|fault_|#include/ { next }
+	{
+		line = $0
+		while (match(line, /"[a-z][a-z0-9]*(-[a-z0-9]+)*\.[a-z0-9][a-z0-9-]*"/)) {
+			code = substr(line, RSTART + 1, RLENGTH - 2)
+			before = substr(line, 1, RSTART - 1)
+			line = substr(line, RSTART + RLENGTH)
+			if (code ~ /\.(h|yaml|csv|sh|txt|json|jq|py|md)$/ && code != "contract.json") continue
+			if (index(not, " " code " ")) continue
+			class = match(before, /ERROR_[A-Z]+, *$/) ? substr(before, RSTART + 6) : "-"
+			sub(/, *$/, "", class)
+			print code, class, FILENAME ":" FNR
+		}
+	}'
+if [ -f config/error_codes.c ]; then
+	grep -o '{"[a-z0-9.-]*", [A-Z |]*' config/error_codes.c | tr -d '{",|' | sort >"$work/errors"
+	grep -o '{"[a-z0-9.-]*", [EW],' config/codes.c 2>/dev/null | tr -d '{",' | sort >"$work/findings"
+	awk -v not='' "$codes" operations/ask.c 2>/dev/null | cut -d' ' -f1 | sort -u >"$work/asks"
+	grep '\.c$' "$work/program" | grep -v -x -e operations/ask.c -e config/codes.c -e config/error_codes.c | tr '\n' '\0' |
+		xargs -0 awk -v not="$codes_not" "$codes" >"$work/codes"
+	# shellcheck disable=SC2016 # awk
+	awk '
+		FILENAME ~ /errors$/ { words = $0; sub(/^[^ ]+/, "", words); error[$1] = words; next }
+		FILENAME ~ /findings$/ { finding[$1] = 1; next }
+		FILENAME ~ /asks$/ { ask[$1] = 1; next }
+		{
+			used[$1] = 1
+			if (!($1 in error) && !($1 in finding) && (!($1 in ask) || $2 != "-"))
+				print $3 ": give " $1 " a line in config/error_codes.c"
+			need = $2 == "RETRY" ? "[AV]" : $2 == "DOUBT" ? "Q" : $2 == "REJECT" ? "[DV]" : $2 == "FATAL" ? "[FV]" : ""
+			if (need && $1 in error && error[$1] !~ need)
+				print $3 ": config/error_codes.c does not say of " $1 " what becomes of it here: " $2
+		}
+		END {
+			for (code in error)
+				if (!(code in used) && !(code in ask) && code !~ /NNN$/)
+					print "config/error_codes.c:1: nothing uses " code " any more"
+		}' "$work/errors" "$work/findings" "$work/asks" "$work/codes" | sort >"$work/found"
+	grep -o '{"[a-z0-9.-]*"' config/error_codes.c | tr -d '{"' | sort -c 2>>"$work/found"
+	result "every error has a code in the tables" "$work/found"
+fi
+
 # ---- globals -------------------------------------------------------------------------------------------------------------
 # Asked of the objects, which cannot be misread. Constants with addresses in them are in .data.rel.ro; a call site of the log has its counter.
 globals() {

@@ -78,6 +78,16 @@ breaks 'lines'
 breaks 'files have'
 { head_of; printf 'int f(void)\n{\n'; yes '	x();' | head -n 81; echo '}'; } | file base/b.c
 breaks 'functions'
+{ head_of; echo '	{"a.known", D, "x"},'; } | file config/error_codes.c
+{ head_of; echo 'int x = error_set(error, ERROR_REJECT, "a.known", "a.other.c")'; } | file base/b.c
+expect ok 'every error'
+{ head_of; echo 'int x = error_set(error, ERROR_REJECT, "a.known", "x") + fail("a.unknown")'; } | file base/b.c
+breaks 'every error'
+{ head_of; echo '	{"a.known", D, "x"},'; } | file config/error_codes.c
+{ head_of; echo 'int x = error_set(error, ERROR_RETRY, "a.known", "x")'; } | file base/b.c
+breaks 'every error'
+{ head_of; echo '	{"a.known", D, "x"},'; } | file config/error_codes.c
+breaks 'every error'
 head_of | file base/lost.c
 breaks 'every file'
 { head_of; printf '#if %s\n#endif\n' 0; } | file base/b.c
