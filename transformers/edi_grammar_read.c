@@ -148,12 +148,22 @@ bool edi_is_name(struct span name)
 	return name.len && name.len <= EDI_NAME_MAX;
 }
 
+/* `unit-price` is the key unitPrice, which jq takes without quotes; a position TAG04-1 is TAG04_1. */
 struct edi_label edi_label(struct arena *arena, const char *name, const char *behind)
 {
-	size_t room = strlen(name) + strlen(behind) + EDI_LABEL_SLACK;
+	size_t room = strlen(name) + strlen(behind) + EDI_LABEL_SLACK, n = 0;
+	bool words = *name >= 'a' && *name <= 'z';
 	char *text = arena_alloc(arena, room);
 
-	return (struct edi_label){text, (size_t)snprintf(text, room, "\"%s%s\":", name, behind)};
+	text[n++] = '"';
+	for (; *name; name++) {
+		if (*name == '-' && words && name[1])
+			text[n++] = (char)toupper((unsigned char)*++name);
+		else
+			text[n++] = *name == '-' ? '_' : *name;
+	}
+	n += (size_t)snprintf(text + n, room - n, "%s\":", behind);
+	return (struct edi_label){text, n};
 }
 
 /* ---- the structure */

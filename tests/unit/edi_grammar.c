@@ -284,7 +284,7 @@ static void keys_may_be_positions_or_both(void **state)
 	gives("{format: x12, form: nested, grammars: [order.yaml], keys: positions}",
 	      "BEG*00*1*20260131**CO>17~PO1*1****5~CTT*1~",
 	      "{\"BEG\":{\"BEG01\":\"00\",\"BEG02\":\"1\",\"BEG03\":\"20260131\",\"BEG03_iso\":\"2026-01-31\","
-	      "\"BEG05\":{\"BEG05-1\":\"CO\",\"BEG05-2\":\"17\"}},"
+	      "\"BEG05\":{\"BEG05_1\":\"CO\",\"BEG05_2\":\"17\"}},"
 	      "\"lines\":[{\"PO1\":{\"PO101\":\"1\",\"PO105\":\"0.05\",\"PO105_raw\":\"5\"}}],\"CTT\":{\"CTT01\":\"1\"}"
 	      "}");
 	gives("{format: x12, form: nested, grammars: [order.yaml], keys: both}", "BEG*00*1~PO1*1~CTT*1~",
@@ -302,8 +302,8 @@ static void edifact_has_its_dates_and_decimal_commas_told(void **state)
 	document = document_of();
 	assert_string_equal(
 		document,
-		"{\"beginning\":{\"document-name\":{\"code\":\"220\"},\"document-number\":\"PO+1\","
-		"\"message-function\":\"9\"},\"dates\":[{\"date\":{\"qualifier\":\"137\",\"value\":\"20260131\","
+		"{\"beginning\":{\"documentName\":{\"code\":\"220\"},\"documentNumber\":\"PO+1\","
+		"\"messageFunction\":\"9\"},\"dates\":[{\"date\":{\"qualifier\":\"137\",\"value\":\"20260131\","
 		"\"value_iso\":\"2026-01-31\",\"format\":\"102\"}},{\"date\":{\"qualifier\":\"2\","
 		"\"value\":\"202601311230\",\"value_iso\":\"2026-01-31T12:30\",\"format\":\"203\"}}],"
 		"\"quantity\":{\"quantity\":{\"qualifier\":\"AB\",\"quantity\":\"1.5\",\"quantity_raw\":\"1,5\"}}}");
