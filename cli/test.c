@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "cli/test_record.h"
 #include "cli/test_update.h"
+#include "config/yaml.h"
 #include "services/registry.h"
 
 #define DIFFERENCE_MAX (16u << 20)
@@ -264,6 +265,34 @@ static bool is_site(const char *word)
 	return there && strncmp(word, "tests/", 6) != 0;
 }
 
+/* "site/tests/a.yaml", as shells complete it: the site, and where the file's name within it begins. NULL: it is none.
+ */
+static char *site_within_new(const char *word, size_t *begins)
+{
+	const char *found = strstr(word, "/tests/");
+
+	if (!found || !yaml_is_file(word))
+		return NULL;
+	*begins = (size_t)(found - word) + 1;
+	return found == word ? mem_strdup("/") : mem_span_dup(span_make(word, *begins - 1));
+}
+
+/* Words that name files of the site are told as it names them. */
+static char *take_files(struct arguments *told)
+{
+	size_t begins = 0, length = 0;
+	char *site = told->count ? site_within_new(told->words[0], &begins) : NULL;
+
+	for (size_t i = 0; site && i < told->count; i++) {
+		char *other = site_within_new(told->words[i], &length);
+
+		if (other && !strcmp(other, site))
+			told->words[i] += length;
+		free(other);
+	}
+	return site;
+}
+
 static int finish(struct test_run *run)
 {
 	const char *junit = argument(run->arguments, "junit");
@@ -297,6 +326,8 @@ static int run_all(struct test_run *run, size_t from)
 static int test(const struct arguments *arguments)
 {
 	const char *directory = argument_given(arguments, "site") ? argument(arguments, "site") : ".";
+	struct arguments told = *arguments; /* words may be other ones than those that were typed */
+	char *site = NULL;
 	struct test_edits edits = {0};
 	struct test_run run;
 	size_t from = 0;
@@ -304,19 +335,25 @@ static int test(const struct arguments *arguments)
 
 	if (arguments->json && argument_given(arguments, "tap"))
 		return verb_usage(arguments, "--json and --tap: one of them");
-	if (arguments->count && !argument_given(arguments, "site") && is_site(arguments->words[0])) {
-		directory = arguments->words[0];
-		from = 1;
+	if (arguments->count && !argument_given(arguments, "site")) {
+		site = take_files(&told);
+		if (site) {
+			directory = site;
+		} else if (is_site(arguments->words[0])) {
+			directory = arguments->words[0];
+			from = 1;
+		}
 	}
 	log_role("test");
 	log_levels("off");
-	if (!test_open(&run, arguments, directory, &code)) {
+	if (!test_open(&run, &told, directory, &code)) {
 		run.edits = &edits;
 		code = argument_given(arguments, "record") ? test_record(&run, argument(arguments, "record"))
 							   : run_all(&run, from);
 	}
 	test_update_free(&edits);
 	test_close(&run);
+	free(site);
 	return code;
 }
 

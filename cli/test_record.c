@@ -16,6 +16,7 @@
 #include "cli/site.h"
 #include "cli/test_update.h"
 #include "cli/yaml_write.h"
+#include "config/yaml.h"
 #include "services/masking.h"
 #include "services/site_store.h"
 
@@ -363,6 +364,9 @@ static int write_file(const struct recording *r, const char *name, struct span b
 
 	snprintf(path, sizeof path, "%s/%s", r->run->directory, name);
 	file = fopen(path, "wxe");
+	if (!file && errno == EEXIST)
+		return error_set(error, ERROR_REJECT, "record.file",
+				 "%s is there already: move it away, or remove it, and record again", path);
 	if (!file || fwrite(bytes.len ? bytes.data : "", 1, bytes.len, file) != bytes.len)
 		result = error_errno(error, ERROR_REJECT, "record.file", "writing %s", path);
 	if (file && fclose(file) && !result)
@@ -427,10 +431,18 @@ static int write_all(struct recording *r, struct error *error)
 	int result;
 
 	make_names(r);
-	make_folders(r);
 	buf_init(&text, SIZE_MAX / 2);
 	buf_init(&masked, SIZE_MAX / 2);
 	write_yaml(r, &text);
+	if (text.len > YAML_SIZE_MAX) {
+		result = error_set(
+			error, ERROR_REJECT, "record.too-much",
+			"a test of all that comes of this document would have %zu KiB, more than the %u KiB of "
+			"a file; name a business key of one part of it, nothing was written",
+			text.len / 1024, YAML_SIZE_MAX / 1024);
+		goto done;
+	}
+	make_folders(r);
 	/* Whatever of it came by another way than the input (a table, a header) is masked here. */
 	masking_apply(r->masking, buf_view(&text), &masked);
 	result = write_file(r, r->yaml, buf_view(&masked), error);
@@ -444,6 +456,7 @@ static int write_all(struct recording *r, struct error *error)
 				take_away(r, r->file);
 		}
 	}
+done:
 	buf_free(&masked);
 	buf_free(&text);
 	return result;

@@ -1,4 +1,4 @@
-/* The results of `ferrule test`: for people, as JSON, as TAP (version 13) and as JUnit XML. */
+/* The results of `ferrule test`: for people, as JSON, as TAP and as JUnit XML. */
 #include "config.h"
 #include "cli/test.h"
 
@@ -34,7 +34,10 @@ static void print_indented(const struct test_run *run, const char *text, const c
 
 static void print_tap(const struct test_run *run, const struct test_outcome *outcome)
 {
-	printf("%sok %zu - %s\n", outcome->result == TEST_OK ? "" : "not ", run->count, outcome->trial->name);
+	printf("%sok %zu - ", outcome->result == TEST_OK ? "" : "not ", run->count);
+	for (const char *at = outcome->trial->name; *at; at++) /* "# skip" would be an order to the harness */
+		printf(*at == '#' || *at == '\\' ? "\\%c" : "%c", (unsigned char)*at < ' ' ? ' ' : *at);
+	putchar('\n');
 	if (outcome->text)
 		print_indented(run, outcome->text, "# ");
 }

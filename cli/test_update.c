@@ -4,12 +4,16 @@
 #include "cli/test_update.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/utf8.h"
 #include "cli/yaml_write.h"
+#include "config/yaml.h"
 
 /* ---- items --------------------------------------------------------------------------------------------------------
  */
@@ -96,24 +100,16 @@ json_t *test_sections_new(const struct rehearsal *rehearsal)
 
 /* ---- what a wanted item becomes -----------------------------------------------------------------------------------
  */
-static bool holds(const struct happened *happened, struct expression *expression)
-{
-	struct expression_input input = {.body = happened->tree ? happened->tree : json_null(),
-					 .envelope = happened->facts};
-	struct error error = {0};
-	bool is = false;
-
-	return !expression_true(expression, &input, &is, &error) && is;
-}
-
 static json_t *conditions_new(const struct trial_wanted *wanted, const struct happened *happened)
 {
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < wanted->where.count; i++) {
 		struct span source = expression_source(wanted->where.items[i]);
+		struct error error = {0};
+		bool is = false;
 
-		if (holds(happened, wanted->where.items[i]))
+		if (!rehearsal_condition(happened, wanted->where.items[i], &is, &error) && is)
 			json_array_append_new(list, json_stringn(source.data, source.len));
 	}
 	return list;
@@ -289,8 +285,9 @@ static size_t indent_of(struct span line)
 	return n;
 }
 
-/* The last line that belongs to what begins at this line and column: all that is indented further, and a list's dashes
- * below its key. `same` : keys of the same column belong to it, too (the rest of a map). */
+/* The last line that belongs to what begins at this line and column: all that is indented further, a list's dashes
+ * below its key, and the brackets of {} and []. `same` : keys of the same column belong to it, too (the rest of a map).
+ */
 static int last_line(struct span text, int line, size_t indent, bool same)
 {
 	int last = line;
@@ -301,11 +298,11 @@ static int last_line(struct span text, int line, size_t indent, bool same)
 
 		if (!now.data)
 			return last;
-		if (n == now.len || now.data[n] == '#')
+		if (n == now.len || now.data[n] == '\r' || (now.data[n] == '#' && n <= indent))
 			continue;
 		if (span_starts(now, "---") || span_starts(now, "..."))
 			return last;
-		if (n > indent || (n == indent && (same || now.data[n] == '-')))
+		if (n > indent || (n == indent && (same || strchr("-[]{},", now.data[n]))))
 			last = at;
 		else
 			return last;
@@ -511,11 +508,57 @@ static void put_changed(struct buf *out, struct test_edits *edits, const struct 
 	}
 }
 
+/* Would it be read as the same tests again? What was found by lines may be shaped in a way that nobody thought of. */
+static int check_changed(const struct trial_file *file, struct span text, struct error *error)
+{
+	struct arena *arena = arena_new();
+	struct yaml_documents before, after;
+	struct findings findings;
+	bool same;
+
+	findings_init(&findings);
+	yaml_read(arena, &findings, file->path, file->text, NULL, &before);
+	same = !yaml_read(arena, &findings, file->path, text, NULL, &after) && before.count == after.count;
+	for (size_t i = 0; same && i < after.count; i++)
+		same = after.items[i]->type == before.items[i]->type && after.items[i]->count >= before.items[i]->count;
+	same = same && !findings.errors;
+	findings_free(&findings);
+	arena_free(arena);
+	return same ? 0
+		    : error_set(error, ERROR_REJECT, "test.update",
+				"%s is written in a way that cannot be rewritten; write published, delivered, dead and "
+				"dropped as a block of lines of their own, or put in by hand what the differences show",
+				file->path);
+}
+
+/* A file that people wrote is replaced as a whole or not at all. */
+static int replace_file(const struct test_run *run, const char *file, struct span text, struct error *error)
+{
+	char *path = mem_printf("%s/%s", run->directory, file), *real = realpath(path, NULL),
+	     *aside = mem_printf("%s.new", real ? real : path);
+	struct stat status;
+	int fd = real ? open(aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600) : -1;
+	bool done = fd >= 0 && !stat(real, &status) && !fchmod(fd, status.st_mode & 07777) && !file_write_all(fd, text);
+
+	if (fd >= 0 && close(fd))
+		done = false;
+	if (!done || rename(aside, real)) {
+		error_errno(error, ERROR_REJECT, "test.update", "writing %s", path);
+		unlink(aside);
+		done = false;
+	}
+	free(aside);
+	free(real);
+	free(path);
+	return done ? 0 : -1;
+}
+
 int test_update_write(struct test_edits *edits, const struct test_run *run, struct error *error)
 {
+	struct error why; /* the first is told, and the others are written */
 	int result = 0;
 
-	for (size_t f = 0; f < run->trials.files_count && !result; f++) {
+	for (size_t f = 0; f < run->trials.files_count; f++) {
 		const struct trial_file *file = &run->trials.files[f];
 		bool changed = false;
 		struct buf text;
@@ -526,7 +569,9 @@ int test_update_write(struct test_edits *edits, const struct test_run *run, stru
 			continue;
 		buf_init(&text, SIZE_MAX / 2);
 		put_changed(&text, edits, file);
-		result = write_file(run, file->path, buf_view(&text), error);
+		if (check_changed(file, buf_view(&text), result ? &why : error) ||
+		    replace_file(run, file->path, buf_view(&text), result ? &why : error))
+			result = -1;
 		buf_free(&text);
 	}
 	return result;

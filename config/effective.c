@@ -25,19 +25,25 @@ struct effective {
 /* ---- where a value comes from ---------------------------------------------------------------------------- */
 struct asked {
 	const char *name; /* the first variable that the value asks for; NULL: none */
-	struct arena *arena;
+	const struct effective *e;
 	bool secret;
 };
+
+/* By its name, or because its value goes where credentials stand. */
+static bool is_secret(const struct effective *e, const char *variable)
+{
+	return variable_sounds_secret(variable) || json_object_get(e->site->load->secret_variables, variable);
+}
 
 static void note_variable(void *arg, struct span name, struct span fallback)
 {
 	struct asked *asked = arg;
-	char *text = arena_span(asked->arena, name).data ? (char *)arena_span(asked->arena, name).data : NULL;
+	const char *text = arena_printf(asked->e->arena, "%.*s", SPAN_ARGS(name));
 
 	(void)fallback;
 	if (!asked->name)
 		asked->name = text;
-	asked->secret = asked->secret || variable_sounds_secret(text);
+	asked->secret = asked->secret || is_secret(asked->e, text);
 }
 
 static json_t *origin_new(const char *from, struct place place)
@@ -49,7 +55,7 @@ static json_t *origin_new(const char *from, struct place place)
 /* raw: as it was written, before variables were replaced. */
 static bool note_origin(struct effective *e, const struct node *raw, const char *pointer)
 {
-	struct asked asked = {.arena = e->arena};
+	struct asked asked = {.e = e};
 	const struct node *value;
 	json_t *origin;
 
@@ -110,12 +116,37 @@ static json_t *without_password(struct span text)
 	return json_sprintf("%.*s" HIDDEN "%.*s", (int)(colon + 1 - text.data), text.data, (int)(end - at), at);
 }
 
+static bool find_hidden(void *arg, struct span name, struct span *value)
+{
+	const struct effective *e = arg;
+	const struct yaml_variables *known = &e->site->load->variables;
+
+	if (!is_secret(e, arena_printf(e->arena, "%.*s", SPAN_ARGS(name))))
+		return known->find(known->arg, name, value);
+	*value = SPAN_LITERAL(HIDDEN);
+	return true;
+}
+
+/* The text with what is secret in it hidden. */
+static json_t *without_secrets(struct effective *e, const struct node *raw)
+{
+	const struct yaml_variables hidden = {.find = find_hidden, .arg = e};
+	struct buf text;
+	json_t *made;
+
+	buf_init(&text, SIZE_MAX / 2);
+	yaml_variables_replace(raw->text, &hidden, &text, NULL, NULL);
+	made = without_password(buf_view(&text));
+	buf_free(&text);
+	return made;
+}
+
 static json_t *written(struct effective *e, const struct node *raw, const struct node *node, const char *pointer)
 {
 	json_t *made;
 
 	if (node->type == NODE_SCALAR)
-		return note_origin(e, raw, pointer) ? json_string(HIDDEN) : without_password(node->text);
+		return note_origin(e, raw, pointer) ? without_secrets(e, raw) : without_password(node->text);
 	made = node->type == NODE_MAP ? json_object() : json_array();
 	for (size_t i = 0; i < node->count; i++) {
 		struct span key =

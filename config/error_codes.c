@@ -194,6 +194,7 @@ const struct error_code error_codes[] = {
 	{"record.flow", V, "The flow of a document is in the site no more"},
 	{"record.masked", V, "A masked document goes another way than before"},
 	{"record.several", V, "Several documents have this key"},
+	{"record.too-much", V, "What comes of a document is too much for one test"},
 	{"record.unknown", V, "Nothing that was received here has this key"},
 	{"rehearsal.endless", V, "The flows of a test run in a circle"},
 	{"rehearsal.too-large", V, "More comes out of a test than one can hold"},

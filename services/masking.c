@@ -11,7 +11,8 @@
 #define SHORTEST 3 /* weight of letters and digits; shorter ones stand everywhere by chance */
 #define ANYWHERE 6 /* from so much on it needs no boundaries */
 #define BUCKETS 65536u
-#define PREFIXES 3
+#define PREFIXES 11
+#define HASH_BEGIN 2166136261u
 
 /* What to look for: the letters and digits of a value in lower case, and what takes their places. */
 struct hidden {
@@ -27,11 +28,12 @@ struct masking {
 	size_t count, capacity, values;
 	uint32_t *whole;            /* BUCKETS: index + 1 of the last with this hash of all letters */
 	uint32_t *begins[PREFIXES]; /* … of as many as prefixes[] says */
+	bool used[PREFIXES];
 	bool indexed;
 };
 
 /* A value is looked for by its first letters: as many of these as it has. */
-static const size_t prefixes[PREFIXES] = {2, 3, 8};
+static const size_t prefixes[PREFIXES] = {2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64};
 
 /* ---- the list ---- */
 struct masking *masking_new(void)
@@ -70,22 +72,18 @@ static uint32_t mix(uint32_t hash, uint32_t code)
 	return (hash ^ code) * 16777619u;
 }
 
-static uint32_t bucket_of(const uint32_t *core, size_t len)
+static uint32_t fold_hash(uint32_t hash)
 {
-	uint32_t hash = 2166136261u;
-
-	for (size_t i = 0; i < len; i++)
-		hash = mix(hash, core[i]);
 	return (hash ^ hash >> 16) % BUCKETS;
 }
 
-static uint32_t bucket_at(const struct unit *units, size_t len)
+static uint32_t bucket_of(const uint32_t *core, size_t len)
 {
-	uint32_t hash = 2166136261u;
+	uint32_t hash = HASH_BEGIN;
 
 	for (size_t i = 0; i < len; i++)
-		hash = mix(hash, units[i].code);
-	return (hash ^ hash >> 16) % BUCKETS;
+		hash = mix(hash, core[i]);
+	return fold_hash(hash);
 }
 
 /* A sign of Chinese, Japanese or Korean says more than a letter. */
@@ -220,12 +218,14 @@ static void make_index(struct masking *masking)
 	memset(masking->whole, 0, BUCKETS * sizeof *masking->whole);
 	for (size_t i = 0; i < PREFIXES; i++)
 		memset(masking->begins[i], 0, BUCKETS * sizeof *masking->whole);
+	memset(masking->used, 0, sizeof masking->used);
 	for (size_t i = 0; i < masking->count; i++) {
 		struct hidden *hidden = &masking->list[i];
 		size_t prefix = prefix_for(hidden->len);
 		uint32_t *buckets[2] = {&masking->whole[bucket_of(hidden->core, hidden->len)],
 					&masking->begins[prefix][bucket_of(hidden->core, prefixes[prefix])]};
 
+		masking->used[prefix] = true;
 		for (size_t k = 0; k < 2; k++) {
 			hidden->next[k] = *buckets[k];
 			*buckets[k] = (uint32_t)i + 1;
@@ -254,22 +254,35 @@ struct places {
 	size_t count, capacity;
 };
 
+static void find_at(const struct masking *masking, const struct units *units, size_t at, struct places *places)
+{
+	uint32_t hash = HASH_BEGIN;
+	size_t n = 0;
+
+	for (size_t p = 0; p < PREFIXES && at + prefixes[p] <= units->count; p++) {
+		for (; n < prefixes[p]; n++) {
+			if (n && units->list[at + n].far)
+				return; /* no value goes on there */
+			hash = mix(hash, units->list[at + n].code);
+		}
+		if (!masking->used[p])
+			continue;
+		for (size_t i = masking->begins[p][fold_hash(hash)]; i; i = masking->list[i - 1].next[1]) {
+			if (!stands_at(units, at, &masking->list[i - 1]))
+				continue;
+			places->list =
+				mem_grow(places->list, &places->capacity, places->count + 1, sizeof *places->list);
+			places->list[places->count++] = (struct place){(uint32_t)i - 1, (uint32_t)at};
+		}
+	}
+}
+
 static void find_places(struct masking *masking, const struct units *units, struct places *places)
 {
 	*places = (struct places){0};
 	make_index(masking);
 	for (size_t at = 0; at < units->count; at++)
-		for (size_t p = 0; p < PREFIXES && at + prefixes[p] <= units->count; p++) {
-			size_t i = masking->begins[p][bucket_at(&units->list[at], prefixes[p])];
-
-			for (; i; i = masking->list[i - 1].next[1]) {
-				if (!stands_at(units, at, &masking->list[i - 1]))
-					continue;
-				places->list = mem_grow(places->list, &places->capacity, places->count + 1,
-							sizeof *places->list);
-				places->list[places->count++] = (struct place){(uint32_t)i - 1, (uint32_t)at};
-			}
-		}
+		find_at(masking, units, at, places);
 }
 
 static void hide_words(struct masking *masking, const struct unit *units, const uint32_t *core, const uint32_t *stand,

@@ -51,6 +51,8 @@ void rehearsal_tell(const struct rehearsal *, const struct stage *, const struct
 		    struct buf *);
 
 /* Helpers that what is about tests shares. */
+/* Is the jq of a `where` true of it? Not 0: it fails. */
+int rehearsal_condition(const struct happened *, struct expression *, bool *is, struct error *);
 bool json_agree(const json_t *, const json_t *); /* equal; 5 and 5.0 are */
 bool json_within(const json_t *part, const json_t *whole);
 /* What of `whole` the part names; lists whole. A new reference. */

@@ -144,13 +144,18 @@ static const char *header_of(const json_t *headers, const char *name)
 	return NULL;
 }
 
-static bool texts_fit(const json_t *wanted, const json_t *got)
+static const char *key_of(const json_t *keys, const char *name)
+{
+	return json_string_value(json_object_get(keys, name));
+}
+
+static bool texts_fit(const json_t *wanted, const json_t *got, const char *(*of)(const json_t *, const char *))
 {
 	const char *name;
 	json_t *value;
 
 	json_object_foreach((json_t *)(uintptr_t)wanted, name, value) {
-		const char *other = header_of(got, name);
+		const char *other = of(got, name);
 
 		if (!other || strcmp(other, json_string_value(value)) != 0)
 			return false;
@@ -159,7 +164,7 @@ static bool texts_fit(const json_t *wanted, const json_t *got)
 }
 
 /* The envelope, as far as a test can see it: its facts, and the keys. */
-static int condition(const struct happened *happened, struct expression *expression, bool *is, struct error *error)
+int rehearsal_condition(const struct happened *happened, struct expression *expression, bool *is, struct error *error)
 {
 	json_t *envelope = json_copy(happened->facts);
 	struct expression_input input = {.body = happened->tree ? happened->tree : json_null(), .envelope = envelope};
@@ -194,13 +199,14 @@ static bool fits(const struct stage *stage, const struct trial_wanted *wanted, c
 	bool is = true;
 
 	if (wanted->kind != happened->kind || !facts_fit(wanted->facts, happened->facts) ||
-	    !texts_fit(wanted->keys, happened->keys) || !texts_fit(wanted->headers, happened->headers) ||
+	    !texts_fit(wanted->keys, happened->keys, key_of) ||
+	    !texts_fit(wanted->headers, happened->headers, header_of) ||
 	    (wanted->body.json && !(happened->tree && json_agree(wanted->body.json, happened->tree))) ||
 	    (wanted->has && !(happened->tree && json_within(wanted->has, happened->tree))) ||
 	    !bytes_fit(stage, &wanted->body, happened->body))
 		return false;
 	for (size_t i = 0; is && i < wanted->where.count; i++)
-		if (condition(happened, wanted->where.items[i], &is, &error))
+		if (rehearsal_condition(happened, wanted->where.items[i], &is, &error))
 			is = false;
 	return is;
 }
@@ -320,7 +326,7 @@ static void put_facts(const struct trial_wanted *wanted, const struct happened *
 		buf_text(a, "key ");
 		put_fact(a, name, json_string_value(value));
 		buf_text(b, "key ");
-		put_fact(b, name, header_of(happened->keys, name));
+		put_fact(b, name, key_of(happened->keys, name));
 	}
 	json_object_foreach(wanted->headers, name, value) {
 		buf_text(a, "header ");
@@ -337,7 +343,7 @@ static void put_conditions(const struct trial_wanted *wanted, const struct happe
 		struct span source = expression_source(wanted->where.items[i]);
 		struct error error = {0};
 		bool is = false;
-		int failed = condition(happened, wanted->where.items[i], &is, &error);
+		int failed = rehearsal_condition(happened, wanted->where.items[i], &is, &error);
 
 		buf_printf(a, "where %.*s: true\n", SPAN_ARGS(source));
 		buf_printf(b, "where %.*s: %s\n", SPAN_ARGS(source), failed ? error.text : is ? "true" : "false");
@@ -476,7 +482,7 @@ static int likeness(const struct trial_wanted *wanted, const struct happened *ha
 			alike += 2;
 	}
 	json_object_foreach(wanted->keys, name, value) {
-		const char *got = header_of(happened->keys, name);
+		const char *got = key_of(happened->keys, name);
 
 		alike += got && !strcmp(got, json_string_value(value)) ? 3 : 0;
 	}

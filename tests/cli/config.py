@@ -82,6 +82,19 @@ def variables(site):
     check(re.search(r"file: there/\* +# the environment's FERRULE_TEST_FOLDER, flows/in.yaml:3:14", text), text)
 
 
+@test("a value that goes where credentials stand is hidden, whatever its variable is called")
+def credentials(site):
+    site.write("systems/erp.yaml", "system: erp\nowner: me\nsummary: x\nurl: https://erp.example\n"
+               "headers: {X-Api-Key: '${ERP_A}', X-Tenant: 'a ${ERP_TOKEN} b'}\n"
+               "operations:\n  put: {path: '/a?api_key=${ERP_B}&kind=${ERP_C}', method: PUT}\n")
+    site.write("flows/in.yaml", "flow: in\nowner: me\nfrom: {file: 'in/*'}\nto: {operation: erp.put}\neffect: none\n")
+    site.write("environments/prod.yaml", "ERP_A: very/hid@den\nERP_B: very-hidden\nERP_C: open\n")
+    os.environ["ERP_TOKEN"] = "hidden-too"
+    for options in ([], ["--json"]):
+        out = site.do("config", "show", "--effective", "--env", "prod", "--site", site.path, *options)
+        check("hid" not in out and "/a?api_key=***&kind=open" in out and "a *** b" in out, out)
+
+
 @test("secrets are hidden, in text and as JSON")
 def secrets(site):
     site_of(site)

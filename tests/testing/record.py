@@ -110,7 +110,7 @@ def sample(site):
     check("what was refused reached no contract" in said, said)
     equal(site.type("test")[0], 0, "it passes")
     check("nothing that was received here has `PO-0`" in record(site, "PO-0", code=1), "unknown")
-    check("File exists" in record(site, "PO-4757", code=1), "again")
+    check("is there already" in record(site, "PO-4757", code=1), "again")
 
 
 @test("today's configuration is what is recorded, and it is said where that differs from what happened")
@@ -152,6 +152,16 @@ def unpublished(site):
     for name in ("Dana", "Whitfield", "Harbinger", "whitfield", "no address"):
         check(name not in everything, name, "is still there:\n", everything)
     check("desk/d-P-1.csv" in everything, everything)
+
+
+@test("what is too much for a test is told, and one part of it can be recorded")
+def large(site):
+    people(site)
+    site.drop("in/batch.json", [{"number": f"P-{n}", "name": f"Person {'x' * 800} Surname{n}", "mail": "a@b.example"} for n in range(1500)])
+    site.run_until_idle()
+    check("name a business key of one part" in record(site, "batch.json", code=1) and not os.path.exists(site.at("tests")), "written")
+    record(site, "P-77")
+    check("Surname77" not in read(site.at("tests/p-77.yaml")).decode(), read(site.at("tests/p-77.yaml")))
 
 
 @test("with no contract that marks anything, that is said")

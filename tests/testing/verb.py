@@ -436,6 +436,44 @@ def update_new(site):
     equal(read(site.at("tests", "all.yaml")).decode(), before, "the file")
 
 
+@test("--update rewrites brackets over several lines, comments in texts and lines that end as Windows has them, or says that it cannot")
+def update_shapes(site):
+    site_of(site)
+    shapes = {
+        "brackets": "published: [\n  {topic: thing.v1, has: {n: 2}}\n]\ndead: none\n",
+        "braces": "published: {topic: thing.v1,\n  has: {n: 2}\n}\ndead: none\n",
+        "text": "follow: [out]\ndelivered:\n  to: out\n  text: |\n    a\n\n    # b\n# mine\ndead: none\n",
+        "windows": "follow: [out]\r\ndelivered:\r\n  to: out\r\n  text: |\r\n    a\r\n\r\n    b\r\n# mine\r\ndead: none\r\n",
+        "where": "follow: [call]\ndelivered:\n  to: call\n  where: ['$envelope.headers | length > 0', '$envelope.method == \"GET\"']\n",
+    }
+    for name, text in shapes.items():
+        head = f"test: {name}\nflow: intake\ninput: {{json: [{{n: 1, name: One}}]}}\n"
+        site.write(f"tests/{name}.yaml", head.replace("\n", "\r\n" if name == "windows" else "\n") + text)
+        run(site, f"tests/{name}.yaml", code=1)
+        run(site, f"tests/{name}.yaml", "--update")
+        check("1 ok" in run(site, f"tests/{name}.yaml"), name)
+        after = read(site.at(f"tests/{name}.yaml")).decode()
+        check("# b" not in after and ("# mine" in after) == ("# mine" in text) and ("dead: none" in after) == ("dead" in text), after)
+    check("headers" in read(site.at("tests/where.yaml")).decode(), "a condition that holds is kept")
+    odd = "test: odd\nflow: intake\ninput: {json: [{n: 1, name: One}]}\npublished: {topic: thing.v1,\nhas: {n: 2}}\n"
+    site.write("tests/odd.yaml", odd)
+    check("cannot be rewritten" in run(site, "tests/odd.yaml", "--update", code=1), "said")
+    equal(read(site.at("tests/odd.yaml")).decode(), odd, "the file")
+
+
+@test("business keys are told apart by their case, headers are not; a file may be named from elsewhere; a name is no order to a harness")
+def small(site):
+    site_of(site, "flow: intake\ninput: {json: [{n: 1, name: A}]}\ntest: 'one # SKIP me'\npublished: [{topic: thing.v1, keys: {.N: '1'}}]\n")
+    site.flow(IN.replace("publish:", "  - validate: {contract: thing/v1, keys: [.n]}\npublish:"))
+    site.write("canonical/thing/v1.schema.json", '{"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "T", "type": "object"}')
+    check("not ok 1 - one \\# SKIP me" in run(site, "--tap", code=1), "TAP")
+    check("-key .N: 1" in run(site, code=1), "keys")
+    site.write("tests/all.yaml", read(site.at("tests/all.yaml")).decode().replace(".N", ".n"))
+    name = os.path.basename(site.path)
+    for word in (f"../{name}/tests/all.yaml", "./tests/all.yaml", site.at("tests/all.yaml")):
+        check("1 test: 1 ok" in run(site, word), word)
+
+
 @test("the sample's tests pass, and a changed mapping fails them")
 def sample(site):
     shutil.rmtree(site.path)

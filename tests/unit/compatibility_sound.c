@@ -369,10 +369,11 @@ static json_t *schema_new_at_random(int depth)
 static json_t *with_definitions(json_t *schema)
 {
 	static const char *const keys[] = {"one", "two", "three"};
-	json_t *definitions = json_object();
+	json_t *definitions;
 
 	if (!json_is_object(schema))
 		return schema;
+	definitions = json_object();
 	for (size_t i = 0; i < 3; i++) {
 		json_t *one = json_object();
 
