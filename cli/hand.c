@@ -77,7 +77,8 @@ static int write_out(void *arg, struct span bytes, struct error *error)
 	return error_errno(error, ERROR_FATAL, "output.write", "writing to standard output");
 }
 
-static void tell(void *arg, const char *step, struct span position, const struct error *why, const char *dropped)
+static void tell(void *arg, const char *step, struct span position, const struct error *why, const char *dropped,
+		 const json_t *findings)
 {
 	struct hand *hand = arg;
 	json_t *line;
@@ -91,6 +92,8 @@ static void tell(void *arg, const char *step, struct span position, const struct
 	line = json_pack("{s:s s:s s:s s:s s:o}", "verb", hand->arguments->verb->name, "step", step, "code",
 			 why ? why->code : "dropped", "text", why ? why->text : dropped, "position",
 			 json_stringn(position.len ? position.data : "", position.len));
+	if (findings)
+		json_object_set(line, "findings", (json_t *)(uintptr_t)findings);
 	text = json_dumps(line, JSON_COMPACT);
 	fprintf(stderr, "%s\n", text ? text : "{}");
 	free(text);
@@ -351,7 +354,8 @@ const struct verb verb_decode = {
 		"those of the step `decode` (docs/reference/steps.md). Without "
 		"FILE it reads standard input. What is "
 		"broken is told on standard error, and the exit code is 1.\n",
-	.json = "on standard error a line for what is broken: {verb, step, code, text, position}",
+	.json = "on standard error a line for what is broken: {verb, step, code, text, position}, and findings where a "
+		"grammar judged it",
 	.options = plain_options,
 	.run = decode,
 };

@@ -115,7 +115,7 @@ struct chain_hand {
 	int64_t time_ms; /* what `now` says */
 	int (*write)(void *arg, struct span bytes, struct error *);
 	void (*tell)(void *arg, const char *step, struct span position, const struct error *why /* NULL: dropped */,
-		     const char *dropped);
+		     const char *dropped, const json_t *findings /* of a decoder, or NULL */);
 	void *arg;
 	json_t *stores; /* {TABLE: {KEY: value}}: where enrich looks and remember writes; NULL: there is no store */
 };

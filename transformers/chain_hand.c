@@ -47,7 +47,7 @@ static int on_dead(void *arg, const struct item *item, const char *step, const s
 
 	h->report->dead++;
 	if (h->hand->tell)
-		h->hand->tell(h->hand->arg, step, item->position, why, NULL);
+		h->hand->tell(h->hand->arg, step, item->position, why, NULL, json_object_get(item->facts, "findings"));
 	return 0;
 }
 
@@ -57,7 +57,7 @@ static int on_drop(void *arg, const struct item *item, const char *step, const c
 
 	h->report->dropped++;
 	if (h->hand->tell)
-		h->hand->tell(h->hand->arg, step, item->position, NULL, why);
+		h->hand->tell(h->hand->arg, step, item->position, NULL, why, NULL);
 	return 0;
 }
 

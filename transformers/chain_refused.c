@@ -61,6 +61,8 @@ json_t *refused_tree_new(const struct chain *chain, const char *step, const stru
 			 text(item->path), "document", text(origin->name), "digest", digest, "offset",
 			 (json_int_t)(item->length ? origin->offset + item->offset : origin->offset), "length",
 			 (json_int_t)(item->length ? item->length : origin->length), "keys", keys);
+	if (json_object_get(item->facts, "findings"))
+		json_object_set(tree, "findings", json_object_get(item->facts, "findings"));
 	put_content(tree, item, content, item->bytes ? (size_t)reader_size(item->bytes) : content.len);
 	return tree;
 }

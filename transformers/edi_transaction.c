@@ -278,6 +278,8 @@ static struct span position_of(struct edi_read *x, const struct transaction *t)
 	if (t->fault_element)
 		snprintf(in, sizeof in, " (%.3s), element %zu, component %zu", t->fault_name, t->fault_element,
 			 t->fault_component);
+	else if (*t->fault_name)
+		snprintf(in, sizeof in, " (%.3s)", t->fault_name);
 	return span_of(arena_printf(arena, "%s %llu (control %s), segment %llu%s at byte %llu", what,
 				    (unsigned long long)x->counted, t->control, (unsigned long long)t->fault_segment,
 				    in, (unsigned long long)t->fault_offset));

@@ -5,6 +5,7 @@
 #include "config.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,8 @@
 
 #include "base/mem.h"
 #include "base/option.h"
+#include "config/site.h"
+#include "config/yaml.h"
 #include "tests/bench/bench.h"
 #include "transformers/chain.h"
 #include "transformers/transformers.h"
@@ -145,10 +148,46 @@ static int take(void *arg, struct span bytes, struct error *error)
 	return sink->into ? buf_span(sink->into, bytes) : 0;
 }
 
-static double run_step(const struct transformer_ops *ops, const char *format, struct reader *body, struct sink *sink)
+static struct reader *open_file(const char *path, uint64_t *size)
 {
-	struct node node = {.type = NODE_SCALAR, .text = span_of(format)};
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat status;
+
+	if (fd < 0 || fstat(fd, &status))
+		bench_die(path, NULL);
+	*size = (uint64_t)status.st_size;
+	return reader_new_fd(fd, 0, *size);
+}
+
+/* Grammars as they ship. */
+static const struct span *shipped(void *arena, const char *folder, const char *name)
+{
+	struct span *text = arena_alloc(arena, sizeof *text);
+	char path[PATH_MAX];
+	struct reader *file;
+	struct buf bytes;
+	uint64_t size;
+
+	config_shipped(path, sizeof path, folder);
+	if ((size_t)snprintf(path + strlen(path), sizeof path - strlen(path), "/%s", name) >= sizeof path ||
+	    access(path, R_OK))
+		return NULL;
+	buf_init(&bytes, SIZE_MAX / 4);
+	file = open_file(path, &size);
+	if (reader_all(file, &bytes, NULL))
+		bench_die(path, NULL);
+	reader_unref(file);
+	*text = arena_span(arena, buf_view(&bytes));
+	buf_free(&bytes);
+	return text;
+}
+
+/* settings: the format, or {format: …} in YAML. */
+static double run_step(const struct transformer_ops *ops, const char *settings, struct reader *body, struct sink *sink)
+{
 	struct arena *arena = arena_new();
+	struct transformer_context surroundings = {.site = arena, .file = shipped};
+	struct yaml_documents documents = {0};
 	struct findings findings;
 	struct option_context context = {.arena = arena, .findings = &findings};
 	struct chain_step step = {.ops = ops, .settings = arena_alloc(arena, ops->settings_size), .label = ops->name};
@@ -159,12 +198,15 @@ static double run_step(const struct transformer_ops *ops, const char *format, st
 	double start;
 
 	findings_init(&findings);
-	if (option_fill(&context, &node, ops->options, NULL, (void *)(uintptr_t)step.settings))
+	if (yaml_read(arena, &findings, "settings", span_of(settings), NULL, &documents) ||
+	    option_fill(&context, documents.items[0], ops->options, NULL, (void *)(uintptr_t)step.settings))
 		bench_die("no such format", NULL);
-	chain = chain_new("bench", &step, 1, NULL, NULL, &error);
+	chain = chain_new("bench", &step, 1, &surroundings, NULL, &error);
+	if (!chain)
+		bench_die(settings, &error);
 	start = cpu_now();
 	if (chain_run_by_hand(chain, body, SPAN_NONE, SPAN_NONE, &hand, &report, &error))
-		bench_die(format, &error);
+		bench_die(settings, &error);
 	start = cpu_now() - start;
 	if (report.dead)
 		bench_die("the document is not sound", NULL);
@@ -172,17 +214,6 @@ static double run_step(const struct transformer_ops *ops, const char *format, st
 	findings_free(&findings);
 	arena_free(arena);
 	return start;
-}
-
-static struct reader *open_file(const char *path, uint64_t *size)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct stat status;
-
-	if (fd < 0 || fstat(fd, &status))
-		bench_die(path, NULL);
-	*size = (uint64_t)status.st_size;
-	return reader_new_fd(fd, 0, *size);
 }
 
 /* Of this program alone: the high-water mark that getrusage tells may be its parent's. */
@@ -220,17 +251,19 @@ static double plain_once(bool x12, struct span text, const struct buf *head, cha
 int main(int argc, char **argv)
 {
 	double plain_s[BENCH_ROUNDS_MAX], decode_s[BENCH_ROUNDS_MAX], encode_s[BENCH_ROUNDS_MAX],
-		decode_ratio[BENCH_ROUNDS_MAX], encode_ratio[BENCH_ROUNDS_MAX];
+		nested_s[BENCH_ROUNDS_MAX], decode_ratio[BENCH_ROUNDS_MAX], encode_ratio[BENCH_ROUNDS_MAX],
+		nested_ratio[BENCH_ROUNDS_MAX];
 	size_t rounds = argc > 3 ? (size_t)atoi(argv[3]) : 0, written = 0;
 	struct buf text, json, head;
 	struct sink sink = {0};
 	struct reader *file, *lines;
-	char *room;
+	char *room, nested[120];
 	uint64_t size;
 	long before, after;
 
 	if (argc < 4 || !rounds || rounds > BENCH_ROUNDS_MAX)
 		bench_die("usage: edi FILE FORMAT ROUNDS", NULL);
+	snprintf(nested, sizeof nested, "{format: %s, form: nested, check: [structure, codes, balance]}", argv[2]);
 	bench_limit(LIMIT_S);
 	before = peak_kb();
 	file = open_file(argv[1], &size);
@@ -254,6 +287,9 @@ int main(int argc, char **argv)
 		plain_s[i] = plain_once(!strcmp(argv[2], "x12"), buf_view(&text), &head, room, &written);
 		decode_s[i] = run_step(&decode_transformer, argv[2], file, &count);
 		count.bytes = 0;
+		nested_s[i] = run_step(&decode_transformer, nested, file, &count);
+		nested_ratio[i] = plain_s[i] / nested_s[i];
+		count.bytes = 0;
 		encode_s[i] = run_step(&encode_transformer, argv[2], lines, &count);
 		if (count.bytes != size)
 			bench_die("encoding gives another size", NULL);
@@ -261,9 +297,10 @@ int main(int argc, char **argv)
 		encode_ratio[i] = plain_s[i] / encode_s[i];
 	}
 	printf("{\"bytes\":%llu,\"json\":%zu,\"plain_json\":%zu,\"plain\":%.1f,\"decode\":%.1f,\"decode_ratio\":%.3f,"
-	       "\"encode\":%.1f,\"encode_ratio\":%.3f,\"memory_kb\":%ld}\n",
+	       "\"nested\":%.1f,\"nested_ratio\":%.3f,\"encode\":%.1f,\"encode_ratio\":%.3f,\"memory_kb\":%ld}\n",
 	       (unsigned long long)size, json.len, written, (double)size / 1e6 / bench_median(plain_s, rounds),
 	       (double)size / 1e6 / bench_median(decode_s, rounds), bench_median(decode_ratio, rounds),
+	       (double)size / 1e6 / bench_median(nested_s, rounds), bench_median(nested_ratio, rounds),
 	       (double)size / 1e6 / bench_median(encode_s, rounds), bench_median(encode_ratio, rounds), after - before);
 	reader_unref(file);
 	reader_unref(lines);

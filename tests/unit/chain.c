@@ -319,7 +319,8 @@ static int write_bytes(void *arg, struct span bytes, struct error *error)
 	return buf_span(&((struct written *)arg)->text, bytes);
 }
 
-static void tell(void *arg, const char *step, struct span position, const struct error *why, const char *dropped)
+static void tell(void *arg, const char *step, struct span position, const struct error *why, const char *dropped,
+		 const json_t *findings)
 {
 	((struct written *)arg)->told++;
 }

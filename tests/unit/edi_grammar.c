@@ -139,10 +139,15 @@ static int write_out(void *arg, struct span bytes, struct error *error)
 	return buf_span(&out, bytes);
 }
 
-static void tell(void *arg, const char *step, struct span position, const struct error *why, const char *dropped)
+static char *listed;
+
+static void tell(void *arg, const char *step, struct span position, const struct error *why, const char *dropped,
+		 const json_t *list)
 {
 	(void)arg;
 	(void)step;
+	free(listed);
+	listed = list ? json_dumps(list, JSON_COMPACT) : NULL;
 	buf_printf(&told, "%s|%.*s|%s\n", why ? why->code : dropped, SPAN_ARGS(position), why ? why->text : "");
 }
 
@@ -311,23 +316,163 @@ static void edifact_has_its_dates_and_decimal_commas_told(void **state)
 }
 
 /* ---- findings */
+#define OURS "{format: x12, grammars: [order.yaml, ours.yaml], check: [structure, codes]}"
+#define CODES "{format: x12, grammars: [order.yaml], check: codes}"
+
 static const struct {
-	const char *settings, *segments, *told;
+	const char *settings, *segments, *told; /* empty: nothing is wrong */
 } wrong[] = {
 	{STRICT, "BEG*00*1~PO1*1*2*EA~CTT*1*2~", ""},
-	{STRICT, "PO1*1~CTT*1~", "x12.segment-missing|transaction 1 (control 0001), segment 2"},
-	{STRICT, "BEG*00*1~CTT*1~", "x12.loop-missing|transaction 1 (control 0001), segment 3"},
+	{STRICT, "PO1*1~CTT*1~", "x12.segment-missing|transaction 1 (control 0001), segment 2 (BEG)"},
+	{STRICT, "BEG*00*1~PO1*1~", "x12.segment-missing|transaction 1 (control 0001), segment 4 (CTT)"},
+	{STRICT, "BEG*00*1~CTT*1~", "x12.loop-missing|transaction 1 (control 0001), segment 3 (PO1)"},
+	{STRICT, "BEG*00*1~QQQ*1~PO1*1~CTT*1~", "x12.segment-unknown|transaction 1 (control 0001), segment 3 (QQQ)"},
+	{STRICT, "BEG*00*1~ZZ1*1~PO1*1~CTT*1~", "x12.segment-undefined|transaction 1 (control 0001), segment 3 (ZZ1)"},
+	{STRICT, "BEG*00*1~PO1*1~CUR*BY*USD~CTT*1~", "x12.segment-order|transaction 1 (control 0001), segment 4 (CUR)"},
+	{STRICT, "BEG*00*1~REF*CO*AA~REF*CO*AA~REF*CO*AA~PO1*1~CTT*1~",
+	 "x12.segment-repeats|transaction 1 (control 0001), segment 5 (REF)"},
+	{STRICT, "BEG*00*1~N1*BY~N1*BY~N1*BY~PO1*1~CTT*1~",
+	 "x12.loop-repeats|transaction 1 (control 0001), segment 5 (N1)"},
+	{STRICT, "BEG*00*1~PO1*1~N1*BY~N3*a~N3*b~CTT*1~",
+	 "x12.segment-repeats|transaction 1 (control 0001), segment 6 (N3)"},
+	{STRICT, "BEG*00~PO1*1~CTT*1~",
+	 "x12.element-missing|transaction 1 (control 0001), segment 2 (BEG), element 2, component 1"},
+	{STRICT, "BEG*00*1***CO~PO1*1~CTT*1~",
+	 "x12.element-missing|transaction 1 (control 0001), segment 2 (BEG), element 5, component 2"},
+	{STRICT, "BEG*00*1~CUR*BY~PO1*1~CTT*1~",
+	 "x12.element-condition|transaction 1 (control 0001), segment 3 (CUR), element 2, component 1"},
+	{STRICT, "BEG*00*1~CUR***1.255~PO1*1~CTT*1~",
+	 "x12.element-condition|transaction 1 (control 0001), segment 3 (CUR), element 1, component 1"},
+	{STRICT, "BEG*00*1~REF*CO~PO1*1~CTT*1~",
+	 "x12.element-condition|transaction 1 (control 0001), segment 3 (REF), element 2, component 1"},
+	{STRICT, "BEG*00*1~PO1*1*2~CTT*1~",
+	 "x12.element-condition|transaction 1 (control 0001), segment 3 (PO1), element 3, component 1"},
+	{STRICT, "BEG*00*1~REF*CO*AA**BB~PO1*1~CTT*1~",
+	 "x12.element-excluded|transaction 1 (control 0001), segment 3 (REF), element 4, component 1"},
+	{STRICT, "BEG*00*1~REF*CO*AA^BB~PO1*1~CTT*1~",
+	 "x12.element-repeats|transaction 1 (control 0001), segment 3 (REF), element 2, component 1"},
+	{STRICT, "BEG*00*1~REF*CO***B1^B2^B3~REF*CO*A1~PO1*1~CTT*1~",
+	 "x12.element-condition|transaction 1 (control 0001), segment 3 (REF), element 2"},
+	{STRICT, "BEG*00*1~REF*CO*A~PO1*1~CTT*1~",
+	 "x12.element-short|transaction 1 (control 0001), segment 3 (REF), element 2, component 1 at byte 166|it has 1 "
+	 "characters, and at least 2 are needed"},
+	{STRICT, "BEG*00*12345678901234567890123~PO1*1~CTT*1~",
+	 "x12.element-long|transaction 1 (control 0001), segment 2 (BEG), element 2"},
+	{STRICT,
+	 "BEG*00*\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc~PO1*1~"
+	 "CTT*1~",
+	 ""},
+	{STRICT, "BEG*00*1~PO1*1*1,5*EA~CTT*1~",
+	 "x12.element-type|transaction 1 (control 0001), segment 3 (PO1), element 2"},
+	{STRICT, "BEG*00*1~PO1*1*-1.5*EA~PO1*2*1E2*EA~PO1*3*.5*EA~CTT*3~", ""},
+	{STRICT, "BEG*00*1~PO1*1*.*EA~CTT*1~",
+	 "x12.element-type|transaction 1 (control 0001), segment 3 (PO1), element 2"},
+	{STRICT, "BEG*00*1~PO1*1****1.5~CTT*1~",
+	 "x12.element-type|transaction 1 (control 0001), segment 3 (PO1), element 5"},
+	{STRICT, "BEG*00*1*20260230~PO1*1~CTT*1~",
+	 "x12.element-date|transaction 1 (control 0001), segment 2 (BEG), element 3"},
+	{STRICT, "BEG*00*1*20240229~PO1*1~CTT*1~", ""},
+	{STRICT, "BEG*00*1**2460~PO1*1~CTT*1~",
+	 "x12.element-time|transaction 1 (control 0001), segment 2 (BEG), element 4"},
+	{STRICT, "BEG*00*1**12305999~PO1*1~CTT*1~", ""},
+	{STRICT, "BEG*00*1****x~PO1*1~CTT*1~", "x12.elements|transaction 1 (control 0001), segment 2 (BEG), element 6"},
+	{STRICT, "BEG*00*1***CO>AA>b>c~PO1*1~CTT*1~",
+	 "x12.components|transaction 1 (control 0001), segment 2 (BEG), element 5, component 4"},
+	{STRICT, "BEG*00*1>2~PO1*1~CTT*1~",
+	 "x12.components|transaction 1 (control 0001), segment 2 (BEG), element 2, component 2"},
+	{STRICT, "BEG*02*1~PO1*1~CTT*1~", "x12.code|transaction 1 (control 0001), segment 2 (BEG), element 1"},
+	{STRICT, "BEG*00*1***XX>AA~PO1*1~CTT*1~",
+	 "x12.code|transaction 1 (control 0001), segment 2 (BEG), element 5, component 1"},
+	{STRICT, "BEG*00*1~PO1*1*5*QQ~CTT*1~", ""}, /* an open list */
+	{CODES, "BEG*00~QQQ*5~CTT*9~", ""},         /* nothing else is judged */
+	{CODES, "BEG*99~", "x12.code"},
+	{STRICT, "BEG*00*1~PO1*1~CTT*2~",
+	 "x12.balance-count|transaction 1 (control 0001), segment 4 (CTT), element 1, component 1 at byte 172|CTT01 "
+	 "says 2, "
+	 "and the number of PO1 is 1"},
+	{STRICT, "BEG*00*1~PO1*1*1.5*EA~PO1*2*2.25*EA~CTT*2*3.75~", ""},
+	{STRICT, "BEG*00*1~PO1*1*1.5*EA~PO1*2*2.25*EA~CTT*2*4~",
+	 "x12.balance-sum|transaction 1 (control 0001), segment 5 (CTT), element 2, component 1 at byte 193|CTT02 says "
+	 "4, and "
+	 "the sum of PO102 is 3.75"},
+	{STRICT, "BEG*00*1~PO1*1*3*EA*1.335*100~PO1*2*2*XX*1*50~CTT*2~TDS*651~", ""}, /* 4.005 + 2 + 1.00 - 0.50 */
+	{STRICT, "BEG*00*1~PO1*1*3*EA*1.335*100~PO1*2*2*XX*1*50~CTT*2~TDS*652~", "x12.balance-sum|"},
+	{"{format: x12, form: nested, grammars: [ours.yaml]}", "ZZ9~", ""},
+	{OURS, "BEG*00*1234~N1*SE*A~PO1*1~CTT*1~", ""},
+	{OURS, "BEG*01*1234~N1*BY*A~PO1*1~CTT*1~", "x12.code|transaction 1 (control 0001), segment 2 (BEG), element 1"},
+	{OURS, "BEG*00*1~N1*BY*A~PO1*1~CTT*1~", "x12.element-short|"},
+	{OURS, "BEG*00*1234~PO1*1~CTT*1~", "x12.loop-missing|transaction 1 (control 0001), segment 3 (N1)"},
+	{OURS, "BEG*00*1234~N1*BY~PO1*1~CTT*1~",
+	 "x12.element-missing|transaction 1 (control 0001), segment 3 (N1), element 2"},
+	{OURS, "BEG*00*1234~CUR*BY*USD~N1*BY*A~PO1*1~CTT*1~",
+	 "x12.segment-unused|transaction 1 (control 0001), segment 3 (CUR)"},
+	{OURS, "BEG*00*1234***CO>AA>x~N1*BY*A~PO1*1~CTT*1~",
+	 "x12.element-unused|transaction 1 (control 0001), segment 2 (BEG), element 5, component 3"},
+	{OURS, "BEG*00*1234~ZZ2*a~N1*BY*A~PO1*1~CTT*1~", ""},
+	{OURS, "BEG*00*1234~ZZ2~N1*BY*A~PO1*1~CTT*1~", "x12.element-missing|"},
+	{"{format: x12, form: nested}", "BEG*00*1~",
+	 "x12.grammar|transaction 1 (control 0001), segment 1 at byte 145|there "
+	 "is no grammar for 004010 850"},
+	{"{format: x12, check: balance}", "BEG*00*1~", "x12.grammar|"},
 };
 
 static void each_finding_has_its_code_and_place(void **state)
 {
+	unsigned failed = 0;
+
 	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+		const char *wanted = wrong[i].told;
+
 		decode_x12(wrong[i].settings, wrong[i].segments);
-		if (!*wrong[i].told ? told.len != 0
-				    : !told.len || strncmp(told.data, wrong[i].told, strlen(wrong[i].told)))
-			fail_msg("%s\n wanted: %s\n    got: %.*s", wrong[i].segments, wrong[i].told, (int)told.len,
-				 told.data ? told.data : "");
+		if (!*wanted ? !told.len : told.len && !strncmp(told.data, wanted, strlen(wanted)))
+			continue;
+		print_message("%s\n wanted: %s\n    got: %.*s\n", wrong[i].segments, wanted, (int)told.len,
+			      told.data ? told.data : "");
+		failed++;
 	}
+	assert_int_equal(failed, 0);
+}
+
+static void all_findings_are_told_with_their_places(void **state)
+{
+	decode_x12(STRICT, "BEG*00*1~PO1*1~N1*XX~CTT*7~");
+	assert_string_equal(
+		listed,
+		"[{\"code\":\"x12.code\",\"level\":\"codes\",\"segment\":4,\"tag\":\"N1\",\"loop\":\"lines/parties\","
+		"\"element\":1,\"reference\":\"98\",\"offset\":172,\"value\":\"XX\",\"text\":\"\\\"XX\\\" is none of "
+		"the 2 "
+		"codes of "
+		"Entity\"},{\"code\":\"x12.balance-count\",\"level\":\"balance\",\"segment\":5,\"tag\":\"CTT\","
+		"\"element\":1,\"reference\":\"354\",\"offset\":178,\"value\":\"7\",\"text\":\"CTT01 says 7, and the "
+		"number of "
+		"PO1 is 1\"}]");
+	assert_string_equal(
+		told.data, "x12.code|transaction 1 (control 0001), segment 4 (N1), element 1, component 1 at "
+			   "byte 172|\"XX\" is none of the 2 codes of Entity (in lines/parties); and 1 more finding\n");
+}
+
+static void no_more_findings_are_kept_than_anybody_reads(void **state)
+{
+	struct buf segments;
+
+	buf_init(&segments, 1 << 20);
+	buf_text(&segments, "BEG*00*1~");
+	for (int i = 0; i < 1000; i++)
+		buf_text(&segments, "ZZ9*1~");
+	buf_text(&segments, "PO1*1~CTT*1~");
+	decode_x12(STRICT, segments.data);
+	assert_non_null(strstr(told.data, "and 999 more findings"));
+	buf_free(&segments);
+}
+
+static void what_the_reader_finds_is_told_in_the_same_way(void **state)
+{
+	decode("{format: x12}",
+	       SPAN_LITERAL("ISA*00*          *00*          *ZZ*ACME           *ZZ*HQ             "
+			    "*260101*1200*U*00401*000000001*0*P*>~GS*PO*ACME*HQ*20260101*1200*1*X*004010~ST*850*0001~"
+			    "BEG*0\x01~SE*3*0001~ST*850*0002~SE*9*0002~GE*2*1~IEA*1*000000001~"));
+	assert_non_null(strstr(listed, "\"code\":\"x12.count\",\"level\":\"syntax\",\"segment\":2"));
+	assert_non_null(strstr(told.data, "x12.character|"));
 }
 
 int main(void)
@@ -341,10 +486,14 @@ int main(void)
 		cmocka_unit_test(keys_may_be_positions_or_both),
 		cmocka_unit_test(edifact_has_its_dates_and_decimal_commas_told),
 		cmocka_unit_test(each_finding_has_its_code_and_place),
+		cmocka_unit_test(all_findings_are_told_with_their_places),
+		cmocka_unit_test(no_more_findings_are_kept_than_anybody_reads),
+		cmocka_unit_test(what_the_reader_finds_is_told_in_the_same_way),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
 	buf_free(&out);
 	buf_free(&told);
+	free(listed);
 	return failed;
 }
