@@ -13,7 +13,7 @@ transformers_libtransformers_a_SOURCES = \
   %D%/enrich.c %D%/remember.c %D%/tree_place.c %D%/tree_place.h \
   %D%/edi_cursor.c %D%/edi_encode.c %D%/edi_encode.h %D%/edi_envelope.c %D%/edi_put.c %D%/edi_segments.c \
   %D%/edi_transliterate.c %D%/edifact_encode.c %D%/x12_encode.c \
-  %D%/edi.h %D%/edi_charset.c %D%/edi_decode.c %D%/edi_decode.h %D%/edi_json.c %D%/edi_layout.c %D%/edi_line.c %D%/edi_layout.h %D%/edi_read.c \
+  %D%/edi.h %D%/edi_charset.c %D%/edi_decode.c %D%/edi_decode.h %D%/edi_json.c %D%/edi_usual.c %D%/edi_layout.c %D%/edi_line.c %D%/edi_layout.h %D%/edi_read.c \
   %D%/edi_read.h %D%/edi_scan.c %D%/edi_survey.c %D%/edi_transaction.c %D%/edifact.c %D%/edifact.h %D%/edifact_interactive.c %D%/tradacoms.c \
   %D%/x12.c %D%/x12.h %D%/x12_isa.c \
   %D%/filter.c %D%/map.c %D%/route.c %D%/split.c %D%/use.c \

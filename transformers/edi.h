@@ -14,7 +14,9 @@
 #define EDI_HEADER_MAX 4096           /* bytes of the segment that opens an interchange or a group */
 #define EDI_GROUP_FAULTS_MAX 100
 #define EDI_SUFFIX_MAX 8
+#define EDI_BINARY_BIT 0x40
 #define EDI_MARK "\xef\xbb\xbf" /* the byte order mark of UTF-8 */
+#define EDI_ELEMENTS_MAX 1000   /* of a segment */
 #define EDI_CONTROL_MAX 128     /* a control number as UTF-8 */
 
 enum edi_class { /* of a byte */
@@ -42,7 +44,8 @@ struct edi_syntax {
 	size_t suffix_len;
 	const struct edi_charset *charset; /* of bytes beyond ASCII; NULL: UTF-8 */
 	uint8_t class[256];
-	char wide[5][16]; /* element, component, terminator, repetition, release: sixteen times each */
+	uint8_t columns[16]; /* of ASCII in rows of sixteen: the rows that have a byte other than EDI_TEXT there */
+	char wide[5][16];    /* element, component, terminator, repetition, release: sixteen times each */
 };
 
 /* Classes from the separators; to be called when they or the charset have changed. */
@@ -77,22 +80,18 @@ struct edi_scan {
 	uint64_t offset; /* where the next segment is looked for */
 	struct span got; /* bytes at offset, when there are any */
 	struct buf unwrapped, filler;
-	bool lost_filler;           /* some was not kept */
-	bool binary;                /* the dialect's */
-	bool interesting[256];      /* first characters of the names of opening and closing segments, … */
-	uint8_t pairs[6][2];        /* … and the first two of each */
+	bool lost_filler; /* some was not kept */
+	/* A bit for each name of an opening or closing segment, in those of its first two characters; and one for all
+	 * that begins with B, where segments may be binary. */
+	uint8_t first[256], second[256];
 	struct edi_charset charset; /* that syntax.charset may point to */
 };
 
 /* It may be one that opens or closes something. */
 static inline bool edi_is_interesting(const struct edi_scan *scan, struct span text)
 {
-	if (text.len < 2 || !scan->interesting[(uint8_t)text.data[0]])
-		return false;
-	for (int i = 0; i < 6; i++)
-		if ((uint8_t)text.data[0] == scan->pairs[i][0] && (uint8_t)text.data[1] == scan->pairs[i][1])
-			return true;
-	return text.data[1] == '\r' || text.data[1] == '\n';
+	return text.len >= 2 &&
+	       (scan->first[(uint8_t)text.data[0]] & scan->second[(uint8_t)text.data[1]] & ~EDI_BINARY_BIT);
 }
 
 /* White space, NUL and ^Z, as they stand between segments. */
@@ -127,9 +126,8 @@ static inline bool edi_is_usual(const struct edi_scan *scan, const char *p)
 {
 	const char *text = p + scan->syntax.suffix_len;
 
-	return edi_starts_with_suffix(&scan->syntax, p) && (unsigned char)*text > ' ' &&
-	       !(scan->interesting[(uint8_t)*text] && edi_is_interesting(scan, span_make(text, 2))) &&
-	       !(*text == 'B' && scan->binary);
+	return edi_starts_with_suffix(&scan->syntax, p) && (unsigned char)text[0] > ' ' &&
+	       !(scan->first[(uint8_t)text[0]] & scan->second[(uint8_t)text[1]]);
 }
 
 /* The bytes in hand begin so; the segment's end may lie beyond them. */
@@ -250,6 +248,12 @@ enum edi_written edi_write_segment(struct buf *, const struct edi_syntax *, cons
  * follows its terminator, or NULL and nothing was written. *limit is the terminator. comma: one goes in front. */
 const char *edi_write_usual(struct buf *, const struct edi_syntax *, bool comma, const char *p, const char *limit,
 			    unsigned *elements, unsigned *high);
+/* The same for usual segments that follow one another from p on, each with its line ends in front, until one that is
+ * not usual, `most` segments or `limit`; comma: one goes in front of the first. What follows the terminator of the
+ * last, or p; *written: how many. *limit is the terminator, and WINDOW_SLACK bytes behind it may be read. (edi_usual.c)
+ */
+const char *edi_write_row(struct buf *, const struct edi_scan *, bool comma, const char *p, const char *limit,
+			  uint64_t most, uint64_t *written, unsigned *high);
 /* Appends text of an element as a string, released characters without their mark. */
 void edi_write_text(struct buf *, const struct edi_syntax *, struct span);
 void edi_write_string(struct buf *, struct span utf8);

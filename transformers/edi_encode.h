@@ -30,6 +30,7 @@ struct edi_sink {
 	struct edi_charset charset; /* else this one; an empty name: ASCII */
 	bool table_only;            /* bytes are to be looked at one by one */
 	uint8_t put[256];
+	uint8_t columns[16]; /* as in struct edi_syntax, of ASCII that is not plain */
 };
 
 struct edi_place { /* for findings */
@@ -96,7 +97,7 @@ void edi_close_segment(struct edi_encoder *, enum edi_level, uint64_t count, con
 
 /* For put_open. A copy of the facts' header, or an array with the name alone; the caller's. */
 json_t *edi_header_new(const json_t *facts, const char *name);
-bool edi_has_header(const json_t *facts); /* else what facts do not say has defaults */
+bool edi_has_header(const json_t *facts);                    /* else what facts do not say has defaults */
 const char *edi_fact(const json_t *facts, const char *name); /* a text that is not empty, or NULL */
 /* Text of an element or, from 1, of a component of it; "" when it is not there. */
 const char *edi_header_text(const json_t *header, size_t element, size_t component);

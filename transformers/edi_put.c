@@ -54,6 +54,10 @@ void edi_sink_ready(struct edi_sink *sink)
 	/* Behind the quote and the backslash of JSON these two may be separators themselves: put_byte looks again. */
 	sink->put['"'] = PUT_END;
 	sink->put['\\'] = PUT_ESCAPE;
+	memset(sink->columns, 0, sizeof sink->columns);
+	for (unsigned c = 0; c < 0x80; c++)
+		if (sink->put[c] != PUT_PLAIN)
+			sink->columns[c & 15] |= (uint8_t)(1u << (c >> 4));
 }
 
 static bool is_separator(const struct edi_syntax *syntax, char c)

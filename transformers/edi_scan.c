@@ -37,6 +37,10 @@ void edi_syntax_ready(struct edi_syntax *syntax)
 	memset(syntax->wide[2], syntax->terminator, 16);
 	memset(syntax->wide[3], syntax->repetition ? syntax->repetition : syntax->terminator, 16);
 	memset(syntax->wide[4], syntax->release ? syntax->release : syntax->terminator, 16);
+	memset(syntax->columns, 0, sizeof syntax->columns);
+	for (unsigned c = 0; c < 0x80; c++)
+		if (class[c] != EDI_TEXT)
+			syntax->columns[c & 15] |= (uint8_t)(1u << (c >> 4));
 	syntax->wraps = syntax->terminator != '\r' && syntax->terminator != '\n';
 }
 
@@ -44,8 +48,9 @@ static void note_name(struct edi_scan *scan, int place, const char *name)
 {
 	if (!name)
 		return;
-	scan->interesting[(uint8_t)name[0]] = true;
-	memcpy(scan->pairs[place], name, 2);
+	scan->first[(uint8_t)name[0]] |= (uint8_t)(1u << place);
+	scan->second[(uint8_t)name[1]] |= (uint8_t)(1u << place);
+	scan->second['\r'] = scan->second['\n'] |= (uint8_t)(1u << place); /* it may be wrapped there */
 }
 
 void edi_scan_speak(struct edi_scan *scan, const struct edi_dialect *dialect)
@@ -53,9 +58,9 @@ void edi_scan_speak(struct edi_scan *scan, const struct edi_dialect *dialect)
 	if (scan->dialect == dialect)
 		return;
 	scan->dialect = dialect;
-	scan->binary = dialect->binary;
-	memset(scan->interesting, 0, sizeof scan->interesting);
-	memset(scan->pairs, 0, sizeof scan->pairs);
+	memset(scan->first, 0, sizeof scan->first);
+	memset(scan->second, dialect->binary ? EDI_BINARY_BIT : 0, sizeof scan->second);
+	scan->first['B'] = EDI_BINARY_BIT;
 	for (int level = EDI_INTERCHANGE; level <= EDI_TRANSACTION; level++) {
 		note_name(scan, 2 * level, dialect->open[level]);
 		note_name(scan, 2 * level + 1, dialect->close[level]);

@@ -2,11 +2,8 @@
 #include "config.h"
 #include "transformers/edi_encode.h"
 
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
-
 #include "base/tree.h"
+#include "transformers/edi_chunk.h"
 
 void edi_put_end(struct edi_sink *sink)
 {
@@ -173,41 +170,37 @@ static const char *put_segment(struct edi_sink *sink, const char *from, const ch
 }
 
 #ifdef __SSE2__
-#define STEP 16
+#define LOOK (4 * STEP)
 
-#define BLOCK 64
-
-/* What is special is found for a block at once, so that one string does not wait for the one before it. */
+/* What is special is found for many bytes at once, so that one string does not wait for the one before it. */
 struct block {
-	__m128i wide[5];
+	chunk wide[5];
+	const uint8_t *columns;
 	const char *base;
 	uint64_t bits; /* of the bytes from base on that are not plain */
 };
 
-static inline uint64_t look_at(const char *p, const __m128i wide[5])
-{
-	__m128i v = _mm_loadu_si128((const __m128i *)(const void *)p), m;
+typedef void looking(struct block *, const char *);
 
-	m = _mm_or_si128(_mm_cmpeq_epi8(v, wide[0]), _mm_cmpeq_epi8(v, wide[1]));
-	m = _mm_or_si128(m, _mm_or_si128(_mm_cmpeq_epi8(v, wide[2]), _mm_cmpeq_epi8(v, wide[3])));
-	m = _mm_or_si128(m, _mm_or_si128(_mm_cmpeq_epi8(v, wide[4]), _mm_cmpeq_epi8(v, _mm_set1_epi8('"'))));
-	m = _mm_or_si128(m,
-			 _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('\\')), _mm_cmpeq_epi8(v, _mm_set1_epi8(0x7f))));
-	m = _mm_or_si128(m, _mm_cmpeq_epi8(_mm_min_epu8(v, _mm_set1_epi8(0x1f)), v));
-	return (unsigned)_mm_movemask_epi8(_mm_or_si128(m, v)); /* a set sign: beyond ASCII */
+static inline uint64_t look_at(const char *p, const chunk wide[5])
+{
+	chunk v = load(p);
+
+	return special(v, wide) | signs(v);
 }
 
-static inline void look(struct block *block, const char *p)
+static inline void look_at_chunks(struct block *block, const char *p)
 {
 	block->base = p;
-	block->bits = look_at(p, block->wide) | look_at(p + STEP, block->wide) << 16 |
-		      look_at(p + 2 * STEP, block->wide) << 32 | look_at(p + 3 * STEP, block->wide) << 48;
+	block->bits = 0;
+	for (unsigned i = 0; i < LOOK / STEP; i++)
+		block->bits |= look_at(p + i * STEP, block->wide) << i * STEP;
 }
 
 static inline void copy(char *o, const char *p, size_t n)
 {
 	for (size_t i = 0;; i += STEP) {
-		_mm_storeu_si128((__m128i *)(void *)(o + i), _mm_loadu_si128((const __m128i *)(const void *)(p + i)));
+		store(o + i, load(p + i));
 		if (i + STEP >= n)
 			return;
 	}
@@ -215,8 +208,9 @@ static inline void copy(char *o, const char *p, size_t n)
 
 /* A string of plain characters, and of separators that are released: copied, and what follows its quote; NULL at
  * anything else. */
-static inline const char *copy_string(const struct edi_sink *sink, const char *p, const char *end, char **out,
-				      struct block *block)
+static inline __attribute__((always_inline)) const char *copy_string(const struct edi_sink *sink, const char *p,
+								     const char *end, char **out, struct block *block,
+								     looking *looks)
 {
 	char *o = *out;
 
@@ -224,10 +218,10 @@ static inline const char *copy_string(const struct edi_sink *sink, const char *p
 		uint64_t bits;
 		size_t n;
 
-		if (p - block->base >= BLOCK)
-			look(block, p);
+		if (p - block->base >= LOOK)
+			looks(block, p);
 		bits = block->bits >> (p - block->base);
-		n = bits ? (size_t)__builtin_ctzll(bits) : (size_t)(BLOCK - (p - block->base));
+		n = bits ? (size_t)__builtin_ctzll(bits) : (size_t)(LOOK - (p - block->base));
 		copy(o, p, n);
 		p += n;
 		o += n;
@@ -251,8 +245,9 @@ static inline bool is_capital(char c)
 }
 
 /* One segment of the usual kind: a name, strings, and lists of strings. NULL: it is another. */
-static inline const char *put_usual(const struct edi_sink *sink, const char *p, const char *end, char **out,
-				    struct edi_place *place, struct block *block)
+static inline __attribute__((always_inline)) const char *put_usual(const struct edi_sink *sink, const char *p,
+								   const char *end, char **out, struct edi_place *place,
+								   struct block *block, looking *looks)
 {
 	const struct edi_syntax *syntax = &sink->syntax;
 	char *o = *out, separator = syntax->tag;
@@ -272,13 +267,13 @@ static inline const char *put_usual(const struct edi_sink *sink, const char *p, 
 
 		*o++ = separator;
 		p += 1 + list;
-		if (*p != '"' || !(p = copy_string(sink, p + 1, end, &o, block)))
+		if (*p != '"' || !(p = copy_string(sink, p + 1, end, &o, block, looks)))
 			return NULL;
 		if (!list)
 			continue;
 		while (*p == ',' && syntax->component) {
 			*o++ = syntax->component;
-			if (p[1] != '"' || !(p = copy_string(sink, p + 2, end, &o, block)))
+			if (p[1] != '"' || !(p = copy_string(sink, p + 2, end, &o, block, looks)))
 				return NULL;
 		}
 		if (*p++ != ']')
@@ -294,31 +289,67 @@ static inline const char *put_usual(const struct edi_sink *sink, const char *p, 
 }
 
 /* As many segments as are usual; where the first other one begins, or the bracket behind the last. */
-static const char *put_many(struct edi_sink *sink, const char *p, const char *end, struct edi_place *place)
+static inline __attribute__((always_inline)) const char *put_row(const struct edi_sink *sink, const char *p,
+								 const char *end, char **out, struct edi_place *place,
+								 struct block *block, looking *looks)
 {
-	char *room = buf_room(sink->out, 2 * (size_t)(end - p) + 2 * BLOCK), *o = room;
-	const char *wide_of[5] = {&sink->syntax.element, &sink->syntax.component, &sink->syntax.terminator,
-				  &sink->syntax.repetition, &sink->syntax.release};
-	struct block block;
-
-	if (!room || sink->table_only)
-		return p;
-	for (int i = 0; i < 5; i++)
-		block.wide[i] = _mm_set1_epi8(*wide_of[i] ? *wide_of[i] : '"');
-	look(&block, p);
+	looks(block, p);
 	while (p + 8 < end) {
-		char *was = o;
-		const char *next = put_usual(sink, p, end, &o, place, &block);
+		char *o = *out;
+		const char *next = put_usual(sink, p, end, &o, place, block, looks);
 
-		if (!next) {
-			o = was;
+		if (!next)
 			break;
-		}
+		*out = o;
 		p = next;
 		if (*p != ',' || p[1] != '[')
 			break;
 		p++;
 	}
+	return p;
+}
+
+static const char *put_with_sse2(const struct edi_sink *sink, const char *p, const char *end, char **out,
+				 struct edi_place *place, struct block *block)
+{
+	return put_row(sink, p, end, out, place, block, look_at_chunks);
+}
+
+#ifdef AVX2
+AVX2 static inline void look_at_blocks(struct block *block, const char *p)
+{
+	unsigned sign, more;
+
+	block->base = p;
+	block->bits = look_wide(p, block->columns, &sign) | (uint64_t)look_wide(p + 2 * STEP, block->columns, &more)
+								    << 2 * STEP;
+	block->bits |= sign | (uint64_t)more << 2 * STEP;
+}
+
+AVX2 static const char *put_with_avx2(const struct edi_sink *sink, const char *p, const char *end, char **out,
+				      struct edi_place *place, struct block *block)
+{
+	return put_row(sink, p, end, out, place, block, look_at_blocks);
+}
+#endif
+
+static const char *put_many(struct edi_sink *sink, const char *p, const char *end, struct edi_place *place)
+{
+	char *room = buf_room(sink->out, 2 * (size_t)(end - p) + 2 * LOOK), *o = room;
+	const char *wide_of[5] = {&sink->syntax.element, &sink->syntax.component, &sink->syntax.terminator,
+				  &sink->syntax.repetition, &sink->syntax.release};
+	struct block block = {.columns = sink->columns};
+
+	if (!room || sink->table_only)
+		return p;
+	for (int i = 0; i < 5; i++)
+		block.wide[i] = _mm_set1_epi8(*wide_of[i] ? *wide_of[i] : '"');
+#ifdef AVX2
+	if (__builtin_cpu_supports("avx2"))
+		p = put_with_avx2(sink, p, end, &o, place, &block);
+	else
+#endif
+		p = put_with_sse2(sink, p, end, &o, place, &block);
 	buf_added(sink->out, (size_t)(o - room));
 	return p;
 }

@@ -6,7 +6,6 @@
 
 #include "base/utf8.h"
 
-#define ELEMENTS_MAX 1000
 #define SEGMENTS_MAX 1000000
 
 struct transaction {
@@ -182,9 +181,9 @@ static int write_one(struct edi_read *x, struct transaction *t, struct edi_segme
 	if (written > EDI_NEEDLESS)
 		return explain(x, t, segment, &fault, why);
 	edi_layout_segment(&x->layout, syntax, raw, written == EDI_NEEDLESS);
-	if (elements > ELEMENTS_MAX)
+	if (elements > EDI_ELEMENTS_MAX)
 		return edi_fault(why, x->dialect, "limit", "segment %.3s has more than %d elements", segment->text.data,
-				 ELEMENTS_MAX);
+				 EDI_ELEMENTS_MAX);
 	if (t->nested)
 		x->line.len = was;
 	if (t->judged && edi_judge_segment(x->judge, segment, (uint32_t)t->segments))
@@ -352,11 +351,25 @@ static inline const char *add_one(struct edi_read *x, const struct transaction *
 	if (t->nested)
 		return edi_judge_usual(x->judge, p, limit, (uint32_t)t->segments + 1, offset, &x->high);
 	end = edi_write_usual(&x->line, syntax, t->segments > 1, p, limit, &elements, &x->high);
-	if (!end || elements > ELEMENTS_MAX || end - p > (ptrdiff_t)EDI_SEGMENT_MAX)
+	if (!end || elements > EDI_ELEMENTS_MAX || end - p > (ptrdiff_t)EDI_SEGMENT_MAX)
 		return NULL;
 	if (t->judged && !edi_judge_usual(x->judge, p, limit, (uint32_t)t->segments + 1, offset, &x->high))
 		return NULL;
 	return end;
+}
+
+/* Where nobody judges them, they are written in one go. */
+static void add_row(struct edi_read *x, struct transaction *t)
+{
+	struct edi_scan *scan = &x->scan;
+	const char *p = scan->got.data, *limit = p + scan->got.len, *end;
+	uint64_t written;
+
+	if (t->segments >= SEGMENTS_MAX || !edi_at_usual(scan))
+		return;
+	end = edi_write_row(&x->line, scan, t->segments > 1, p, limit, SEGMENTS_MAX - t->segments, &written, &x->high);
+	t->segments += written;
+	scan->got = span_make(end, (size_t)(limit - end));
 }
 
 /* Segments of the usual kind, as many as are in hand. */
@@ -371,7 +384,9 @@ static void add_usual(struct edi_read *x, struct transaction *t)
 		return;
 	/* A terminator behind the last byte, where nothing else is, ends every search. */
 	scan->window.data[scan->window.len] = syntax->terminator;
-	while (t->segments < SEGMENTS_MAX && edi_at_usual(scan)) {
+	if (!t->judged && !t->nested)
+		add_row(x, t);
+	while ((t->judged || t->nested) && t->segments < SEGMENTS_MAX && edi_at_usual(scan)) {
 		const char *p = scan->got.data + syntax->suffix_len, *end;
 		size_t was = x->line.len;
 

@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#define CHUNK (64u * 1024)
+#define CHUNK (128u * 1024)
 #define KEEP (256u * 1024) /* looking back this far costs nothing */
 
 void window_begin(struct window *window, struct reader *reader, struct out *out)

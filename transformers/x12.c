@@ -34,18 +34,26 @@ static bool service(const struct edi_syntax *syntax, struct span segment)
 	       edi_is(syntax, segment, "ISE") || edi_is(syntax, segment, "ISR");
 }
 
+static bool is_ascii(struct span text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if (text.data[i] < ' ' || text.data[i] > '~')
+			return false;
+	return true;
+}
+
 static int check_open(const struct edi_syntax *syntax, enum edi_level level, struct span segment, struct error *why)
 {
 	struct span type = edi_element(syntax, segment, 1), control;
 
 	control = edi_component(syntax, edi_element(syntax, segment, level == EDI_GROUP ? 6 : 2), 1);
 	if (level == EDI_GROUP) {
-		if (control.len && control.len <= 9)
+		if (control.len && control.len <= 9 && is_ascii(control))
 			return 0;
 		return error_set(why, ERROR_REJECT, "x12.control", "it has no control number of 1 to 9 digits in GS06");
 	}
 	/* It should have four digits at least; many have fewer. */
-	if (type.len == 3 && control.len && control.len <= 9)
+	if (type.len == 3 && is_ascii(type) && control.len && control.len <= 9 && is_ascii(control))
 		return 0;
 	return error_set(why, ERROR_REJECT, "x12.control",
 			 "ST has no type of three digits, or no control number of 4 to 9 digits");

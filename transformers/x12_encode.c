@@ -155,7 +155,8 @@ static int put_group(struct edi_encoder *encoder, json_t *facts, char control[ED
 	}
 	edi_header_fact(gs, 6, facts, "control");
 	edi_header_fact(gs, 8, facts, "version");
-	if (!*edi_header_text(gs, 1, 1) || !*edi_header_text(gs, 6, 1) || strlen(edi_header_text(gs, 6, 1)) > 9)
+	if ((!*edi_header_text(gs, 1, 1) && !edi_has_header(facts)) || !*edi_header_text(gs, 6, 1) ||
+	    strlen(edi_header_text(gs, 6, 1)) > 9)
 		failed = error_set(error, ERROR_REJECT, "x12.control",
 				   "there is no `code` (PO, IN …), or no `control` of 1 to 9 digits");
 	snprintf(control, EDI_CONTROL_MAX, "%s", edi_header_text(gs, 6, 1));
