@@ -42,6 +42,10 @@ int vault_sync(struct vault *, struct error *);
  * has passed), `vault.damaged` when a pack's entry does not hold what the reference says. */
 struct reader *vault_get_new(struct vault *, struct span ref, struct error *);
 
+/* Keeps a document, and what lies in the same pack, as if it had been put now: for what waited for long and goes on. A
+ * document that is not there any more is no error. A power cut may undo it: then the trash keeps it for a day. */
+int vault_renew(struct vault *, struct span ref, struct error *);
+
 /* The collector. `pinned` says whether a pack or file (the name as in a ref, "p:<day>/<writer>-<n>" or "f:<sha256>")
  * must stay. Counts what was moved to the trash and what was removed from it. */
 struct vault_collected {

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/vault_private.h"
 
@@ -257,4 +258,29 @@ struct reader *vault_get_new(struct vault *vault, struct span ref, struct error 
 		return NULL;
 	}
 	return place.kind == VAULT_FILE ? read_file(fd, &place, ref, error) : read_packed(fd, &place, ref, error);
+}
+
+#define RENEW_MS 60000 /* what is younger need not be renewed: retention is hours at the least */
+
+int vault_renew(struct vault *vault, struct span ref, struct error *error)
+{
+	int64_t now = clock_now_ms();
+	struct timespec times[2] = {{.tv_nsec = UTIME_OMIT},
+				    {.tv_sec = now / 1000, .tv_nsec = now % 1000 * 1000000}};
+	struct vault_place place;
+	struct stat status;
+	int fd;
+
+	if (vault_place_parse(&place, ref))
+		return 0;
+	fd = open_stored(vault, &place);
+	if (fd < 0)
+		return errno == ENOENT ? 0 : vault_error(error, "disk.read", "opening a document");
+	if (fstat(fd, &status) == 0 && (int64_t)status.st_mtim.tv_sec * 1000 + RENEW_MS < now &&
+	    futimens(fd, times)) {
+		close(fd);
+		return vault_error(error, "disk.write", "renewing a document");
+	}
+	close(fd);
+	return 0;
 }

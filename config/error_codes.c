@@ -126,6 +126,7 @@ const struct error_code error_codes[] = {
 	{"hand.set", V, "--set is not KEY=VALUE"},
 	{"hand.settings", V, "The keys of a format do not fit"},
 	{"held.busy", A, "Others change the same collection all the time"},
+	{"held.damaged", A, "A message that waits in a durable step cannot be read"},
 	{"http.address", D | F, "The address of a request is none"},
 	{"http.auth", F, "Authentication is said in two ways, or in a header that cannot be set"},
 	{"http.broken", A | Q, "A connection was lost before the answer was whole"},

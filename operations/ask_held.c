@@ -50,26 +50,54 @@ static int put_collection(void *arg, const struct value *row, size_t columns)
 }
 
 /* ---- the steward's */
-static int due_all(struct ask_context *context, json_t *due, struct error *error)
-{
-	struct value values[] = {VALUE_OF_INT(context->now), VALUE_OF_INT(DUE_MOST)};
+/* Of queues that the steward has put off for now it does not ask: many that wait there would hide all others. */
+#define WITHOUT " AND queue NOT IN ($2, $3, $4, $5, $6, $7, $8, $9)"
+#define LIMITED (1 + STORE_WITHOUT_MOST) /* $1: how many; behind them $10, a time */
 
-	return db_run(store_db(context->store),
-		      "SELECT " COLUMNS " FROM collections WHERE state IN (1, 2) ORDER BY closed_ms, number LIMIT $1",
-		      values + 1, 1, put_collection, due, error) ||
-			       db_run(store_db(context->store),
-				      "SELECT " COLUMNS
-				      " FROM collections WHERE state = 0 AND due <= $1 ORDER BY due, number LIMIT $2",
-				      values, 2, put_collection, due, error)
+static int due_all(struct ask_context *context, const struct value *values, json_t *due, struct error *error)
+{
+	struct db *db = store_db(context->store);
+
+	return db_run(db,
+		      "SELECT " COLUMNS " FROM collections WHERE state IN (1, 2)" WITHOUT
+		      " ORDER BY closed_ms, number LIMIT $1",
+		      values, LIMITED, put_collection, due, error) ||
+			       db_run(db,
+				      "SELECT " COLUMNS " FROM collections WHERE state = 0 AND due <= $10" WITHOUT
+				      " ORDER BY due, number LIMIT $1",
+				      values, LIMITED + 1, put_collection, due, error)
 		       ? -1
 		       : 0;
 }
 
+static int take_due(void *arg, const struct value *row, size_t columns)
+{
+	*(int64_t *)arg = row[0].number;
+	return 1;
+}
+
+static int next_due(struct ask_context *context, struct value *values, int64_t *next, struct error *error)
+{
+	*next = INT64_MAX;
+	values[0] = VALUE_OF_INT(1);
+	values[LIMITED] = VALUE_OF_INT(INT64_MAX);
+	return db_run(store_db(context->store),
+		      "SELECT due FROM collections WHERE state = 0 AND due < $10" WITHOUT " ORDER BY due LIMIT $1",
+		      values, LIMITED + 1, take_due, next, error);
+}
+
 int ask_held_due(struct ask_context *context, json_t *request, json_t *answer, struct error *error)
 {
-	json_t *due = json_array();
+	json_t *due = json_array(), *without = json_object_get(request, "without");
+	struct value values[LIMITED + 1] = {VALUE_OF_INT(DUE_MOST)};
 	int64_t next;
 
+	for (size_t i = 0; i < STORE_WITHOUT_MOST; i++) {
+		const char *queue = json_string_value(json_array_get(without, i));
+
+		values[1 + i] = VALUE_OF_TEXT(span_of(queue ? queue : ""));
+	}
+	values[LIMITED] = VALUE_OF_INT(context->now);
 	json_object_set_new(answer, "due", due);
 	if (context->live && context->live(context->engine, "held.due", answer, error))
 		return -1;
@@ -77,7 +105,7 @@ int ask_held_due(struct ask_context *context, json_t *request, json_t *answer, s
 		json_object_set_new(answer, "next_ms", json_integer(context->now + ELSEWHERE_MS));
 		return 0;
 	}
-	if (due_all(context, due, error) || store_held_next(context->store, &next, error))
+	if (due_all(context, values, due, error) || next_due(context, values, &next, error))
 		return -1;
 	if (json_is_false(json_object_get(answer, "alone")) && next > context->now + TOGETHER_MS)
 		next = context->now + TOGETHER_MS;
@@ -161,7 +189,9 @@ int ask_held_closed(struct ask_context *context, json_t *request, struct error *
 {
 	int64_t number;
 
-	return number_of(request, &number, error) ? -1 : store_collection_published(context->store, number, error);
+	return number_of(request, &number, error)
+		       ? -1
+		       : store_collection_published(context->store, number, context->now, error);
 }
 
 int ask_held_clean(struct ask_context *context, json_t *request, struct error *error)

@@ -48,7 +48,7 @@ int store_group_size(struct store *, const char *queue, struct span group, uint3
 /* ---- what the steward and verbs do; each may be done twice */
 int store_collection_close(struct store *, int64_t number, const char *reason, int64_t now, bool *changed,
 			   struct error *);
-int store_collection_published(struct store *, int64_t number, struct error *);
+int store_collection_published(struct store *, int64_t number, int64_t now, struct error *);
 /* Forgets up to `limit` of its messages; with the last of them the collection is closed. */
 int store_collection_clean(struct store *, int64_t number, unsigned limit, int64_t now, struct error *);
 /* These members (their numbers) have gone on, or are dead letters; `next` is the sequence's next number, if it is
@@ -58,6 +58,7 @@ int store_held_released(struct store *, int64_t collection, const int64_t *membe
 /* The sequence goes on with the lowest number that waits. */
 int store_sequence_skip(struct store *, int64_t collection, int64_t now, struct error *);
 int store_held_next(struct store *, int64_t *due, struct error *); /* of open ones; INT64_MAX: none */
+#define STORE_WITHOUT_MOST 8 /* queues that a question of the steward can leave out */
 /* Does anything wait in the step before this queue? */
 int store_held_before(struct store *, const char *queue, bool *any, struct error *);
 int store_held_waits(struct store *, bool *any, struct error *);   /* is one closing, or not cleaned yet? */

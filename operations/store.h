@@ -12,7 +12,7 @@
 #include "base/message.h"
 #include "base/queue.h"
 
-#define STORE_SCHEMA 4 /* the newest migration */
+#define STORE_SCHEMA 5 /* the newest migration */
 
 struct store;
 /* Brings the schema forward, one migration a transaction (several machines may start at once); FATAL `store.newer` when

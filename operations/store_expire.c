@@ -34,7 +34,7 @@ static const char empty_collections[] =
 	" AND members = 0 AND last_ms < $1 LIMIT $2)";
 static const char revisions[] =
 	"DELETE FROM revisions WHERE revision IN (SELECT r.revision FROM revisions r WHERE r.at_ms < $1"
-	" AND r.at_ms < (SELECT MAX(at_ms) FROM revisions)"
+	" AND r.at_ms < (SELECT MAX(at_ms) FROM revisions) AND COALESCE(r.used_ms, 0) < $1"
 	" AND NOT EXISTS (SELECT 1 FROM dead WHERE dead.revision = r.revision AND dead.state = 0)"
 	" AND NOT EXISTS (SELECT 1 FROM parks WHERE parks.revision = r.revision)"
 	" AND NOT EXISTS (SELECT 1 FROM held WHERE held.revision = r.revision AND held.state = 0)"

@@ -22,11 +22,25 @@ int store_collection_close(struct store *store, int64_t number, const char *reas
 	return 0;
 }
 
-int store_collection_published(struct store *store, int64_t number, struct error *error)
+#define USED_EVERY_MS 60000
+
+/* What goes on is pinned no longer by what waits: its revision stays from now on as if it had been accepted now. */
+static int use_revisions(struct store *store, int64_t collection, int64_t now, struct error *error)
+{
+	struct value values[] = {VALUE_OF_INT(collection), VALUE_OF_INT(now), VALUE_OF_INT(now - USED_EVERY_MS)};
+
+	return db_run(store->db,
+		      "UPDATE revisions SET used_ms = $2 WHERE COALESCE(used_ms, 0) < $3"
+		      " AND revision IN (SELECT revision FROM held WHERE collection = $1 AND state = 0)",
+		      values, STORE_COUNT(values), NULL, NULL, error);
+}
+
+int store_collection_published(struct store *store, int64_t number, int64_t now, struct error *error)
 {
 	struct value value = VALUE_OF_INT(number);
 
-	if (db_run(store->db, "UPDATE collections SET state = 2 WHERE number = $1 AND state = 1", &value, 1, NULL, NULL,
+	if (use_revisions(store, number, now, error) ||
+	    db_run(store->db, "UPDATE collections SET state = 2 WHERE number = $1 AND state = 1", &value, 1, NULL, NULL,
 		   error))
 		return -1;
 	FAULT("held.published");
@@ -140,7 +154,8 @@ int store_held_released(struct store *store, int64_t collection, const int64_t *
 	struct rules rules;
 	int64_t gone = 0;
 
-	if (lock_rules(store, collection, next, now, &rules, error))
+	if (lock_rules(store, collection, next, now, &rules, error) ||
+	    (n && use_revisions(store, collection, now, error)))
 		return -1;
 	for (size_t i = 0; i < n; i++) {
 		struct value values[] = {VALUE_OF_INT(members[i]), VALUE_OF_INT(now), VALUE_OF_INT(collection)};

@@ -89,4 +89,7 @@ static const char held[] =
 static const char waiting[] = "UPDATE collections SET first_ms = NULL WHERE state = 0 AND members = 0;"
 			      "CREATE INDEX collections_waiting ON collections (first_ms) WHERE state <> 3;";
 
-const char *const store_migrations[STORE_SCHEMA] = {first, second, held, waiting};
+/* When something that had waited under it last went on: until then it was held, from then on it is in a queue. */
+static const char used[] = "ALTER TABLE revisions ADD COLUMN used_ms {int};";
+
+const char *const store_migrations[STORE_SCHEMA] = {first, second, held, waiting, used};

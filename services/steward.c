@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "operations/held.h"
 #include "services/refusal.h"
 
 #define RETRY_MS 500
@@ -17,13 +18,23 @@
 #define IDLE_END_MS 60000
 #define UNUSED_END_MS 2000
 #define WINDOW_WAIT_MS 200
+#define STUCK_MOST STORE_WITHOUT_MOST
+#define STUCK_WAIT_MOST_MS 60000
+
+/* A step that failed, by the queue behind it: it is tried again later and later, and the others go on meanwhile. */
+struct stuck {
+	char *queue;
+	int64_t wait_ms, not_before; /* monotonic */
+};
 
 struct steward {
 	bool wanted; /* something is due, or was not asked yet */
 	bool waits;  /* something waits for a time, or for a machine that may end */
 	bool used;
 	int64_t next_ms;    /* when something is due */
-	int64_t not_before; /* monotonic; after a failure */
+	int64_t not_before; /* monotonic; after a failure of the site */
+	struct stuck stuck[STUCK_MOST];
+	size_t stuck_count;
 };
 
 /* ---- what the files share */
@@ -65,7 +76,7 @@ struct message *steward_member(const json_t *member, struct error *error)
 	if (field(member, "envelope", &envelope) == 0)
 		message = message_decode_new(buf_view(&envelope), error);
 	else
-		error_set(error, ERROR_FATAL, "queue.frame", "a held message cannot be read");
+		error_set(error, ERROR_RETRY, "held.damaged", "a message that waits cannot be read");
 	field(member, "body", &body);
 	if (message && !message->body_ref.len)
 		message->body = reader_new_copy(buf_view(&body));
@@ -81,10 +92,20 @@ int steward_publish(struct worker *worker, struct unit *unit, const json_t *coll
 	struct record record = {.message = message, .stage = "published", .place = queue};
 	int result;
 
-	while ((result = unit_publish(unit, NULL, queue, false, message, error)) == 1)
+	while ((result = unit_publish(unit, NULL, queue, false, message, error)) == 1) {
+		board_tick(worker->slot);
 		if (queue_wait(worker->queue, WINDOW_WAIT_MS, error))
 			return -1;
+	}
 	return result ? -1 : unit_record(unit, &record);
+}
+
+int steward_renew(struct worker *worker, const struct message *message, struct error *error)
+{
+	return (message->body_ref.len && vault_renew(worker->vault, message->body_ref, error)) ||
+			       (message->origin.ref.len && vault_renew(worker->vault, message->origin.ref, error))
+		       ? -1
+		       : 0;
 }
 
 int steward_bury(struct worker *worker, struct unit *unit, const json_t *collection, const struct message *message,
@@ -110,9 +131,11 @@ int steward_bury(struct worker *worker, struct unit *unit, const json_t *collect
 	unit_record(unit, &record);
 	for (size_t i = 0; behind && message->group.len && message->group_index && i < behind->gathers_count; i++)
 		unit_gap(unit, behind->gathers[i], message->group, message->generation, message->group_index, GAP_DEAD);
-	while ((result = refusal_publish(unit, flow, &letter)) == 1)
+	while ((result = refusal_publish(unit, flow, &letter)) == 1) {
+		board_tick(worker->slot);
 		if (queue_wait(worker->queue, WINDOW_WAIT_MS, NULL))
 			break;
+	}
 	free(text);
 	json_decref(detail);
 	return result ? -1 : 0;
@@ -156,40 +179,166 @@ static int step_of(struct worker *worker, const json_t *collection, struct error
 	return result;
 }
 
+/* ---- steps that fail
+ * What the whole site suffers from ends the round; anything else is the matter of one step. */
+static bool of_the_site(const struct error *error)
+{
+	static const char *const codes[] = {"queue.gone",  "db.gone",	      "db.busy",   "db.full",  "broker.down",
+					    "broker.lost", "broker.blocked", "site.full", "disk.full",
+					    "disk.sync",   "disk.write"};
+
+	for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
+		if (!strcmp(error->code, codes[i]))
+			return true;
+	return false;
+}
+
+static struct stuck *stuck_find(struct steward *steward, const char *queue)
+{
+	for (size_t i = 0; i < steward->stuck_count; i++)
+		if (!strcmp(steward->stuck[i].queue, queue))
+			return &steward->stuck[i];
+	return NULL;
+}
+
+static void tell_stuck(struct worker *worker, const char *queue, const struct error *error)
+{
+	json_t *state = error ? json_pack("{s:s s:I s:s s:s}", "state", "stuck", "since", (json_int_t)clock_now_ms(),
+					  "code", error->code, "error", error->text)
+			      : json_pack("{s:s}", "state", "open");
+
+	queue_state(worker->queue, queue, state);
+	json_decref(state);
+}
+
+/* False: there are too many of them for this one to be noted. */
+static bool stuck_note(struct worker *worker, const char *queue, const struct error *error)
+{
+	struct steward *steward = worker->own;
+	struct stuck *stuck = stuck_find(steward, queue);
+
+	if (!stuck && steward->stuck_count == STUCK_MOST)
+		return false;
+	if (!stuck) {
+		stuck = &steward->stuck[steward->stuck_count++];
+		*stuck = (struct stuck){.queue = mem_strdup(queue), .wait_ms = RETRY_MS};
+		tell_stuck(worker, queue, error);
+	} else {
+		stuck->wait_ms = stuck->wait_ms * 2 > STUCK_WAIT_MOST_MS ? STUCK_WAIT_MOST_MS : stuck->wait_ms * 2;
+	}
+	stuck->not_before = clock_tick_ms() + stuck->wait_ms;
+	log_warn("steward", SPAN_NONE, "stuck queue=%s again_in_ms=%lld code=%s error=\"%s\"", queue,
+		 (long long)stuck->wait_ms, error->code, error->text);
+	return true;
+}
+
+static void stuck_over(struct worker *worker, const char *queue)
+{
+	struct steward *steward = worker->own;
+	struct stuck *stuck = stuck_find(steward, queue);
+
+	if (!stuck)
+		return;
+	tell_stuck(worker, queue, NULL);
+	free(stuck->queue);
+	*stuck = steward->stuck[--steward->stuck_count];
+}
+
+static bool stuck_now(struct steward *steward, const char *queue)
+{
+	const struct stuck *stuck = stuck_find(steward, queue);
+
+	return stuck && clock_tick_ms() < stuck->not_before;
+}
+
+/* Monotonic; INT64_MAX: none. */
+static int64_t stuck_next(const struct steward *steward)
+{
+	int64_t next = INT64_MAX;
+
+	for (size_t i = 0; i < steward->stuck_count; i++)
+		if (steward->stuck[i].not_before < next)
+			next = steward->stuck[i].not_before;
+	return next;
+}
+
+static json_t *without_new(struct steward *steward)
+{
+	json_t *queues = json_array();
+
+	for (size_t i = 0; i < steward->stuck_count; i++)
+		if (stuck_now(steward, steward->stuck[i].queue))
+			json_array_append_new(queues, json_string(steward->stuck[i].queue));
+	return json_pack("{s:o}", "without", queues);
+}
+
+/* ---- rounds */
+static int one(struct worker *worker, const json_t *collection, bool *done, struct error *error)
+{
+	const char *queue = steward_text(collection, "queue");
+	int result;
+
+	if (stuck_now(worker->own, queue))
+		return 0;
+	board_hold(worker->slot, &(struct id){{0}});
+	board_step(worker->slot, queue);
+	result = step_of(worker, collection, error);
+	board_let_go(worker->slot);
+	if (result && (of_the_site(error) || !stuck_note(worker, queue, error)))
+		return -1;
+	if (!result)
+		stuck_over(worker, queue);
+	*done = *done || !result;
+	return 0;
+}
+
 /* One round: what is due now, in the order in which it came to be. What comes later of a key is never done before what
- * came earlier: the first failure ends the round. */
+ * came earlier: a failure ends the round for its step. */
 static int look(struct worker *worker, bool *more, struct error *error)
 {
 	struct steward *steward = worker->own;
-	json_t *answer = NULL, *due, *collection;
+	json_t *request = without_new(steward), *answer = NULL, *due, *collection;
 	size_t i;
-	int result = 0;
+	int result = queue_ask(worker->queue, "held.due", request, &answer, STEWARD_ASK_MS, error);
 
+	json_decref(request);
 	steward->wanted = false;
-	if (queue_ask(worker->queue, "held.due", NULL, &answer, STEWARD_ASK_MS, error))
+	*more = false;
+	if (result)
 		return -1;
 	due = json_object_get(answer, "due");
-	*more = json_array_size(due) > 0;
 	json_array_foreach(due, i, collection) {
-		result = step_of(worker, collection, error);
+		result = one(worker, collection, more, error);
 		if (result)
 			break;
-		board_tick(worker->slot);
 	}
-	steward->used = steward->used || *more;
+	steward->used = steward->used || json_array_size(due) > 0;
 	steward->waits = json_is_integer(json_object_get(answer, "next_ms")) ||
 			 json_is_true(json_object_get(answer, "elsewhere"));
-	steward->next_ms = steward->waits ? steward_number(answer, "next_ms") : INT64_MAX;
+	/* what is due and was not done waits for its step */
+	steward->next_ms = !json_is_integer(json_object_get(answer, "next_ms")) ? INT64_MAX
+			   : *more || !json_array_size(due)		       ? steward_number(answer, "next_ms")
+									       : clock_now_ms() + RETRY_MS;
 	json_decref(answer);
 	return result;
 }
 
+static bool is_time(const struct steward *steward)
+{
+	int64_t now = clock_tick_ms();
+
+	return now >= steward->not_before &&
+	       (steward->wanted || steward->next_ms <= clock_now_ms() || stuck_next(steward) <= now);
+}
+
 static int sleep_for(const struct steward *steward)
 {
-	int64_t now = clock_now_ms(), wait = steward->next_ms - now;
+	int64_t now = clock_tick_ms(), wait = steward->next_ms - clock_now_ms(), stuck = stuck_next(steward);
 
-	if (steward->wanted || clock_tick_ms() < steward->not_before)
-		wait = steward->not_before - clock_tick_ms();
+	if (stuck != INT64_MAX && stuck - now < wait)
+		wait = stuck - now;
+	if (steward->wanted || now < steward->not_before)
+		wait = steward->not_before - now;
 	return wait < 0 ? 0 : wait > SLEEP_MOST_MS ? SLEEP_MOST_MS : (int)wait;
 }
 
@@ -199,21 +348,20 @@ static void steward_ready(struct worker *worker)
 	struct error error = {0};
 	bool more = true;
 
-	while (more && !worker->draining && clock_tick_ms() >= steward->not_before &&
-	       (steward->wanted || steward->next_ms <= clock_now_ms())) {
+	while (more && !worker->draining && is_time(steward)) {
 		worker->busy_at = clock_tick_ms();
 		if (look(worker, &more, &error) == 0) {
 			steward->wanted = steward->wanted || more;
 			continue;
 		}
-		if (error.class == ERROR_FATAL)
+		if (!strcmp(error.code, "queue.gone"))
 			worker_fail(worker, &error);
 		log_warn("steward", SPAN_NONE, "again soon code=%s error=\"%s\"", error.code, error.text);
 		steward->not_before = clock_tick_ms() + RETRY_MS;
 		steward->wanted = true;
 	}
 	worker->wait_ms = sleep_for(steward);
-	if (steward->wanted || steward->waits || worker->draining)
+	if (steward->wanted || steward->waits || steward->stuck_count || worker->draining)
 		return;
 	/* nothing waits for a time: whoever brings something that does has another one started */
 	if (clock_tick_ms() - worker->busy_at > (steward->used ? IDLE_END_MS : UNUSED_END_MS))
@@ -253,7 +401,11 @@ static bool steward_idle(struct worker *worker)
 
 static void steward_stop(struct worker *worker)
 {
-	free(worker->own);
+	struct steward *steward = worker->own;
+
+	while (steward->stuck_count)
+		free(steward->stuck[--steward->stuck_count].queue);
+	free(steward);
 }
 
 const struct role role_steward = {

@@ -6,7 +6,7 @@
 
 #include "services/worker.h"
 
-#define STEWARD_ASK_MS 30000
+#define STEWARD_ASK_MS 15000 /* less than the watchdog waits */
 #define STEWARD_COMMIT_MS 10000
 
 /* Makes the result of a closing collection, publishes it or buries it, and says so in the store: in this order, as a
@@ -15,6 +15,9 @@ int steward_collect(struct worker *, const json_t *collection, struct error *);
 /* Sends on what is next of a sequence, or what came first of its key; deals with a gap that lasts too long. */
 int steward_release(struct worker *, const json_t *collection, struct error *);
 
+/* What goes on now is pinned no longer: its documents are kept from now on as those of a message just received.
+ * (Its revision is by the store.) */
+int steward_renew(struct worker *, const struct message *, struct error *);
 /* A page of what waits, in order, behind that place and number; a new reference, NULL: the error. */
 json_t *steward_page(struct worker *, const json_t *collection, int64_t place, int64_t after, struct error *);
 /* The member as a message, its inline body at hand; NULL: the error. The caller frees it. */

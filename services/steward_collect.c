@@ -229,7 +229,8 @@ static int publish(struct result *result, struct error *error)
 	snprintf(position, sizeof position, "%lld collected, %.128s", (long long)result->count,
 		 steward_text(from, "key"));
 	message_set(result->message, &result->message->position, span_of(position));
-	if (set_collected(result, result->message, error) || set_body(result, error))
+	if (set_collected(result, result->message, error) || set_body(result, error) ||
+	    steward_renew(result->worker, result->message, error))
 		return -1;
 	shorten(result->message);
 	FAULT("steward.made");

@@ -34,6 +34,10 @@ static int send(struct release *release, const json_t *member, const struct erro
 	if (!message)
 		return -1;
 	live_on(release->worker->site, message);
+	if (!why && steward_renew(release->worker, message, error)) {
+		message_free(message);
+		return -1;
+	}
 	status = why ? steward_bury(release->worker, release->unit, release->collection, message, why)
 		     : steward_publish(release->worker, release->unit, release->collection, message, error);
 	if (status && why)

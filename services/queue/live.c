@@ -116,6 +116,20 @@ static void paused_problem(struct engine *engine, const char *endpoint, const js
 	free(next);
 }
 
+/* What waits in a durable step does not get on; the others do. */
+static void stuck_problem(struct engine *engine, const char *queue, const json_t *state, json_t *problems)
+{
+	const struct lane *lane = lane_find(engine, span_of(queue));
+	const char *why = json_string_value(json_object_get(state, "error"));
+	char *what = mem_printf("what waits before %s cannot go on: %s", queue, why ? why : "");
+
+	json_array_append_new(problems,
+			      problem_new(what, json_integer_value(json_object_get(state, "since")),
+					  lane ? lane->spec->owner : "", lane ? lane->spec->runbook : "",
+					  "repair it, and it goes on by itself; what waits: ferrule collect list"));
+	free(what);
+}
+
 static void endpoints(struct engine *engine, json_t *answer, json_t *problems)
 {
 	json_t *all = json_object();
@@ -127,6 +141,10 @@ static void endpoints(struct engine *engine, json_t *answer, json_t *problems)
 		json_object_foreach(s->states, name, state) {
 			const char *text = json_string_value(json_object_get(state, "state"));
 
+			if (text && !strcmp(text, "stuck"))
+				stuck_problem(engine, name, state, problems);
+			if (strchr(name, '/')) /* a step's queue, no endpoint */
+				continue;
 			json_object_set(all, name, state);
 			if (text && !strcmp(text, "paused"))
 				paused_problem(engine, name, state, problems);

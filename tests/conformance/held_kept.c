@@ -64,6 +64,40 @@ static void the_gaps_of_an_open_group_do_not_expire(void **state)
 	site_down(site);
 }
 
+/* A message that waited for longer than revisions are kept goes on, and is in a queue under its old revision. */
+static void the_revision_of_what_went_on_stays_as_if_it_had_come_now(void **state)
+{
+	struct store_retention then = {.revisions_before = T0 + 900000, .now = T0},
+			       later = {.revisions_before = T0 + 2000000, .now = T0};
+	struct hold first = by_number(1, HOLD_WAIT);
+	struct site *site;
+	bool more;
+
+	site_up(state);
+	site = *state;
+	BEGIN(site);
+	assert_done(store_revision_put(site->store, "aa11", "r:1", T0, done)); /* message_made's */
+	assert_done(store_revision_put(site->store, "bb22", "r:2", T0 + 1, done));
+	COMMIT(site);
+	put(site, 1, "1", &first, T0);
+	BEGIN(site);
+	assert_done(store_expire(site->store, &then, 100, &more, done));
+	COMMIT(site);
+	assert_int_equal(number(site, "SELECT count(*) FROM revisions"), 2);
+	now_ms = T0 + 1000000;
+	released(site, 1, 2);
+	now_ms = T0;
+	BEGIN(site);
+	assert_done(store_expire(site->store, &then, 100, &more, done));
+	COMMIT(site);
+	assert_int_equal(number(site, "SELECT count(*) FROM revisions"), 2);
+	BEGIN(site);
+	assert_done(store_expire(site->store, &later, 100, &more, done));
+	COMMIT(site);
+	assert_int_equal(number(site, "SELECT count(*) FROM revisions"), 1);
+	site_down(site);
+}
+
 /* ---- the plans of what people ask for */
 static bool a_scan;
 
@@ -133,6 +167,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_waits_is_pinned_and_does_not_expire_what_is_gone_does),
 		cmocka_unit_test(the_gaps_of_an_open_group_do_not_expire),
+		cmocka_unit_test(the_revision_of_what_went_on_stays_as_if_it_had_come_now),
 		cmocka_unit_test(what_waits_is_found_among_many_that_have_closed),
 	};
 

@@ -13,6 +13,8 @@ static enum held_outcome came;
 static struct error why;
 static bool due;
 
+static int64_t now_ms = T0; /* when something is released */
+
 static inline struct hold by_count(const char *key, uint64_t count)
 {
 	return (struct hold){.kind = HOLD_COLLECT,
@@ -101,7 +103,7 @@ static inline int64_t number(struct site *site, const char *sql)
 static inline void finish(struct site *site, int64_t collection)
 {
 	BEGIN(site);
-	assert_done(store_collection_published(site->store, collection, done));
+	assert_done(store_collection_published(site->store, collection, T0, done));
 	assert_done(store_collection_clean(site->store, collection, 1000, T0, done));
 	COMMIT(site);
 }
@@ -121,7 +123,7 @@ static inline void released(struct site *site, int64_t place, int64_t next)
 			   &member, done));
 	assert_true(member > 0);
 	BEGIN(site);
-	assert_done(store_held_released(site->store, collection, &member, 1, next, T0, done));
+	assert_done(store_held_released(site->store, collection, &member, 1, next, now_ms, done));
 	COMMIT(site);
 }
 

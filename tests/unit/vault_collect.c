@@ -238,6 +238,24 @@ static void what_is_put_while_a_collector_runs_is_always_found(void **state)
 	free(bytes);
 }
 
+static void what_is_renewed_is_as_fresh_as_if_it_were_put_now(void **state)
+{
+	struct fixture *f = *state;
+	char *bytes = bytes_of(100000, 2), gone[VAULT_REF_MAX];
+	struct vault_entry packed, large;
+
+	put_two_old(f, &packed, &large, bytes);
+	assert_int_equal(collect(f, NOON - 9 * DAY, NULL).moved, 2); /* it may be in the trash already */
+	assert_int_equal(vault_renew(f->vault, span_of(packed.ref), &f->error), 0);
+	assert_int_equal(vault_renew(f->vault, span_of(large.ref), &f->error), 0);
+	assert_int_equal(collect(f, NOON - 1000, NULL).moved, 0);
+	assert_holds(f->vault, packed.ref, "packed", 6);
+	assert_holds(f->vault, large.ref, bytes, 100000);
+	snprintf(gone, sizeof gone, "f:%064d:5", 0);
+	assert_int_equal(vault_renew(f->vault, span_of(gone), &f->error), 0);
+	free(bytes);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -250,6 +268,7 @@ int main(void)
 		VAULT_TEST(a_pack_that_is_written_to_is_never_taken_away),
 		VAULT_TEST(what_is_put_while_a_collector_runs_is_always_found),
 		VAULT_TEST(half_written_files_go_after_a_day),
+		VAULT_TEST(what_is_renewed_is_as_fresh_as_if_it_were_put_now),
 	};
 
 	return cmocka_run_group_tests_name("vault_collect", tests, NULL, NULL);
