@@ -20,7 +20,8 @@
 static const char *const folders[] = {"canonical", "edi",      "environments", "flows",   "layouts",
 				      "mappings",  "partners", "processes",    "schemas", "snippets",
 				      "systems",   "tables",   "transfers"};
-static const char *const endings[] = {".yaml", ".yml", ".jq", ".json", ".xsl", ".csv", ".xsd", ".sch", ".cpy", ".txt"};
+static const char *const endings[] = {".yaml", ".yml", ".jq", ".json", ".xsl", ".xslt",
+				      ".xml",  ".csv", ".xsd", ".sch",  ".cpy", ".txt"};
 
 /* What ships and comes into a site's bundle by its name, when something in it says that. */
 static const char *const named_folders[] = {"edi", "mappings"};

@@ -191,6 +191,8 @@ const struct finding_code finding_codes[] = {
 	{"variable.undefined", E, "A variable has no value and no default"},
 	{"webhook.path", E, "A webhook's path does not start with /, or is one of Ferrule's own"},
 	{"webhook.secret", E, "A webhook is to be verified, and has no secret"},
+	{"xsd.schema", E, "A file of schemas/ is no XML Schema that can be used"},
+	{"xslt.stylesheet", E, "A file of mappings/ is no stylesheet in XSLT 1.0 that can be used"},
 	{"yaml.alias", E, "A YAML alias stands where a value should be written out"},
 	{"yaml.depth", E, "Values are nested too deeply"},
 	{"yaml.encoding", E, "A file is not UTF-8"},

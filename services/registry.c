@@ -20,6 +20,7 @@ static const struct transformer_ops *const transformers[] = {
 	&decode_transformer, &split_transformer,  &map_transformer,    &validate_transformer,
 	&route_transformer,  &filter_transformer, &encode_transformer,
 	&enrich_transformer, &remember_transformer, &use_transformer,
+	&xsd_transformer, &schematron_transformer, &xslt_transformer,
 	&collect_transformer, &resequence_transformer, &dedupe_transformer, NULL};
 
 static const struct registry registry = {brokers, stores, sources, servers, sinks, transformers, schema_each_fault};

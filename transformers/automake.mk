@@ -30,7 +30,8 @@ transformers_libtransformers_a_SOURCES = \
 
 # XML, and what libxml2 is behind
 transformers_libtransformers_a_SOURCES += \
-  %D%/xml.h %D%/xml_build.c %D%/xml_decode.c %D%/xml_json.c %D%/xml_path.c %D%/xml_read.c %D%/xml_read.h
+  %D%/xml.h %D%/xml_build.c %D%/xml_decode.c %D%/xml_json.c %D%/xml_path.c %D%/xml_read.c %D%/xml_read.h \
+  %D%/xml_schema.c %D%/xml_transform.c %D%/xml_tree.c %D%/xml_tree.h %D%/xml_xslt.c %D%/xml_xslt.h
 
 # grammars of EDI documents
 transformers_libtransformers_a_SOURCES += \

@@ -11,7 +11,8 @@ bool store_table_name(const char *);
 
 extern const struct transformer_ops decode_transformer, encode_transformer, enrich_transformer, filter_transformer,
 	map_transformer, remember_transformer,
-	route_transformer, split_transformer, use_transformer, validate_transformer;
+	route_transformer, split_transformer, use_transformer, validate_transformer,
+	xsd_transformer, xslt_transformer, schematron_transformer;
 /* durable */
 extern const struct transformer_ops collect_transformer, dedupe_transformer, resequence_transformer;
 

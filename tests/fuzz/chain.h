@@ -15,7 +15,7 @@ static int forget_bytes(void *arg, struct span bytes, struct error *error)
 	return 0;
 }
 
-static void run_decoder(const char *format, const uint8_t *data, size_t size)
+static inline void run_decoder(const char *format, const uint8_t *data, size_t size)
 {
 	struct node node = {.type = NODE_SCALAR, .text = span_of(format)};
 	struct findings findings;

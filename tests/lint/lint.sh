@@ -105,6 +105,7 @@ awk '
 		if (header ~ /^yaml/) return "libyaml"
 		if (header ~ /^pcre2/) return "pcre2"
 		if (header ~ /^libxml\//) return "libxml2"
+		if (header ~ /^libxslt\//) return "libxslt"
 		if (header ~ /^(jq|jv)/) return "libjq"
 		if (header ~ /^(libssh2|expat|zlib)/) return header
 		return ""

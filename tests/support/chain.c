@@ -11,7 +11,8 @@
 static const struct transformer_ops *const all[] = {
 	&collect_transformer, &decode_transformer, &dedupe_transformer,     &encode_transformer,
 	&enrich_transformer,  &filter_transformer, &map_transformer,        &remember_transformer,
-	&route_transformer,   &split_transformer,  &resequence_transformer, &validate_transformer};
+	&route_transformer,   &split_transformer,  &resequence_transformer, &validate_transformer,
+	&xsd_transformer,     &xslt_transformer,   &schematron_transformer};
 
 static const char *text_at(struct made_chain *made, const struct node *node, const char *key)
 {
@@ -94,6 +95,14 @@ static const struct lookup_table *table_of(void *site, const char *name, struct 
 	return table;
 }
 
+/* A file of the test's folder, whatever folder of a site it would be in. */
+static const struct span *file_of(void *site, const char *folder, const char *name)
+{
+	const char *unused;
+
+	return mapping_of(site, name, &unused);
+}
+
 static const struct transformer_ops *find(const char *name)
 {
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
@@ -172,7 +181,7 @@ struct made_chain *made_chain_new(const char *config, const char *directory, con
 	struct made_chain *made = mem_alloc(sizeof *made);
 	struct making m = {.made = made,
 			   .context = {.mapping = mapping_of, .site = made},
-			   .surroundings = {.site = made, .contract = contract_of, .table = table_of}};
+			   .surroundings = {.site = made, .contract = contract_of, .table = table_of, .file = file_of}};
 	struct chain_step *steps;
 	struct findings findings;
 	struct error error;
