@@ -96,7 +96,9 @@ dist_ship_canonical_subscription_DATA = \
 ship_edidir = $(pkgdatadir)/edi
 dist_ship_edi_DATA = \
   %D%/edi/edifact-22-contrl.yaml \
+  %D%/edi/edifact-22.yaml \
   %D%/edi/edifact-41-contrl.yaml \
+  %D%/edi/edifact-41.yaml \
   %D%/edi/edifact-d01b-aperak.yaml \
   %D%/edi/edifact-d01b-contrl.yaml \
   %D%/edi/edifact-d01b-desadv.yaml \
@@ -106,6 +108,7 @@ dist_ship_edi_DATA = \
   %D%/edi/edifact-d01b-ordrsp.yaml \
   %D%/edi/edifact-d01b.yaml \
   %D%/edi/edifact-d3-contrl.yaml \
+  %D%/edi/edifact-d3.yaml \
   %D%/edi/edifact-d96a-aperak.yaml \
   %D%/edi/edifact-d96a-contrl.yaml \
   %D%/edi/edifact-d96a-desadv.yaml \

@@ -83,6 +83,7 @@ static void add_term(struct edi_judge *j, const struct edi_balance *balance, con
 		total->lost = true;
 	else if (is > 0)
 		total->lost |= __builtin_add_overflow(total->sum, term->minus ? -scaled : scaled, &total->sum);
+	total->counted += is > 0;
 }
 
 static void note_total(struct edi_judge *j, const struct edi_term *is, struct edi_total *total)
@@ -176,6 +177,9 @@ void edi_balance_end(struct edi_judge *j)
 		const struct edi_total *total = &j->totals[i];
 		wide is = balance->sum ? total->sum : (wide)total->counted, differ;
 
+		/* a total of what nobody told says nothing */
+		if (balance->sum && !total->counted)
+			continue;
 		if (!total->said || total->lost || (!balance->sum && !scale(is, 0, &is)))
 			continue;
 		differ = is > total->says ? is - total->says : total->says - is;
