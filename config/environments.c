@@ -8,13 +8,6 @@
 #define ENVIRONMENTS_MAX 64
 
 /* ---- their files ------------------------------------------------------------------------------------------- */
-static bool below(const char *path, const char *folder)
-{
-	size_t n = strlen(folder);
-
-	return strncmp(path, folder, n) == 0 && path[n] == '/';
-}
-
 static void note_name(void *arg, struct span name, struct span fallback)
 {
 	char *key = mem_span_dup(name);
@@ -30,7 +23,7 @@ static json_t *asked_names_new(const struct bundle *bundle)
 	json_t *names = json_object();
 
 	for (size_t i = 0; i < bundle->count; i++) {
-		if (yaml_is_file(bundle->files[i].path) && !below(bundle->files[i].path, "environments"))
+		if (yaml_is_file(bundle->files[i].path) && !path_below(bundle->files[i].path, "environments"))
 			yaml_variables_each(bundle->files[i].text, note_name, names);
 	}
 	return names;
@@ -70,7 +63,8 @@ static const char *who_has(struct load *load, const char *one, const char *name)
 		struct findings unused;
 		bool has;
 
-		if (!below(file->path, "environments") || !yaml_is_file(file->path) || strcmp(file->path, one) == 0)
+		if (!path_below(file->path, "environments") || !yaml_is_file(file->path) ||
+		    strcmp(file->path, one) == 0)
 			continue;
 		findings_init(&unused);
 		yaml_read(load->arena, &unused, file->path, file->text, NULL, &documents);
@@ -126,7 +120,7 @@ void load_environments(struct load *load)
 	for (size_t i = 0; i < load->bundle->count; i++) {
 		const struct bundle_file *file = &load->bundle->files[i];
 
-		if (below(file->path, "environments") && yaml_is_file(file->path))
+		if (path_below(file->path, "environments") && yaml_is_file(file->path))
 			load_environment(load, file, asked);
 	}
 	json_decref(asked);

@@ -149,6 +149,13 @@ const struct node *node_without(struct load *load, const struct node *map, const
 	return node;
 }
 
+bool path_below(const char *path, const char *folder)
+{
+	size_t n = strlen(folder);
+
+	return strncmp(path, folder, n) == 0 && path[n] == '/';
+}
+
 void load_owner(struct load *load, const char *owner, const struct node *map)
 {
 	const struct node *place = node_find(map, "owner");

@@ -127,6 +127,7 @@ const struct node *node_merge(struct load *, const struct node *base,
 			      const struct node *over); /* maps deeply; either may be NULL */
 const struct node *node_without(struct load *, const struct node *map, const char *const *keys);
 
+bool path_below(const char *path, const char *folder); /* "flows/a.yaml" is below "flows" */
 /* False, with a finding, unless it is lower-case letters, digits, - . _ and begins with a letter or digit. */
 bool load_name(struct load *, const char *what, const char *name, struct place);
 void load_take_name(struct load *, const struct known_name *);

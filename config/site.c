@@ -22,13 +22,6 @@ static bool find_variable(void *arg, struct span name, struct span *value)
 	return true;
 }
 
-static bool below(const char *path, const char *folder)
-{
-	size_t n = strlen(folder);
-
-	return strncmp(path, folder, n) == 0 && path[n] == '/';
-}
-
 /* The path is the bundle's own: findings outlive the site. */
 static const struct span *find_mapping(void *arg, const char *name, const char **file)
 {
@@ -67,7 +60,7 @@ static bool find_file(void *arg, const char *folder, const char *name, const cha
 	if (strcmp(folder, "tables") == 0 ? table_use(load, name) : bundle_file_in(bundle, folder, name) != NULL)
 		return true;
 	for (size_t i = 0; i < bundle->count && n < sizeof names / sizeof *names; i++)
-		if (below(bundle->files[i].path, folder))
+		if (path_below(bundle->files[i].path, folder))
 			names[n++] = bundle->files[i].path + strlen(folder) + 1;
 	*near = nearest_name(span_of(name), names, n);
 	return false;
@@ -85,7 +78,7 @@ static void each_document(struct load *load, const char *folder, const char *key
 		const struct bundle_file *file = &load->bundle->files[i];
 		struct yaml_documents documents;
 
-		if (!below(file->path, folder) || !yaml_is_file(file->path))
+		if (!path_below(file->path, folder) || !yaml_is_file(file->path))
 			continue;
 		if (yaml_read(load->arena, load->findings, file->path, file->text, &load->variables, &documents))
 			load->unread = true;
@@ -105,7 +98,7 @@ static void refuse_later(struct load *load)
 
 	for (size_t i = 0; i < load->bundle->count; i++) {
 		for (size_t k = 0; k < sizeof folders / sizeof *folders; k++) {
-			if (below(load->bundle->files[i].path, folders[k]))
+			if (path_below(load->bundle->files[i].path, folders[k]))
 				load_error(load, ((struct place){load->bundle->files[i].path, 1, 1}), "document.later",
 					   "%s/ is not in this version yet: nothing would act on this file",
 					   folders[k]);
@@ -123,7 +116,7 @@ static void list_names(struct load *load)
 	json_object_foreach(bundle->variables, name, value) names[load->variables.names_count++] = name;
 	load->mappings = arena_alloc(load->arena, (bundle->count + 1) * sizeof *load->mappings);
 	for (size_t i = 0; i < bundle->count; i++) {
-		if (below(bundle->files[i].path, "mappings"))
+		if (path_below(bundle->files[i].path, "mappings"))
 			load->mappings[load->mappings_count++] = bundle->files[i].path + strlen("mappings/");
 	}
 	load->options.mappings = load->mappings;

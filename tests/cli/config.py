@@ -4,11 +4,12 @@ import json
 import os
 import re
 import shutil
+import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "e2e"))
-from bed import check, equal, main, test  # noqa: E402
+from bed import FERRULE, check, equal, main, test  # noqa: E402
 
 FLOW = """flow: in
 owner: me
@@ -106,6 +107,11 @@ def secrets(site):
     site.write("flows/in.yaml", FLOW.replace("https://$", "https://me:${ERP_TOKEN}@$"))
     code, out, err = site.type("config", "show", "--env", "prod")
     check("very-hidden" not in out + err, code, out, err)
+    site.write("flows/in.yaml", FLOW.replace("https://$", "https://shop.example/x?api_key=${SHOP}&u=$"))
+    for options in ([], ["--json"]):
+        done = subprocess.run([FERRULE, "config", "show", "--effective", "--env", "prod", "--site", site.path, *options],
+                              capture_output=True, text=True, env={**os.environ, "SHOP": "very-hidden"})
+        check(done.returncode == 0 and "very-hidden" not in done.stdout and "***" in done.stdout, done.stdout, done.stderr)
     site.write("flows/in.yaml", FLOW.replace("https://$", "https://me:very-hidden@$"))
     code, out, err = site.type("config", "show", "--env", "prod")
     check(code == 1 and not out and "secret" in err and "very-hidden" not in err, code, out, err)
