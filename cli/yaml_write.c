@@ -16,12 +16,40 @@ static void spaces(struct buf *out, size_t n)
 		buf_char(out, ' ');
 }
 
+static bool is_date(struct span text)
+{
+	static const char form[] = "dddd-dd-dd";
+
+	for (size_t i = 0; i < text.len && i < 10; i++)
+		if (form[i] == 'd' ? text.data[i] < '0' || text.data[i] > '9' : text.data[i] != form[i])
+			return false;
+	return text.len == 10;
+}
+
+/* The number of the character here if YAML does not have it in a file, or may take it for the end of a line: those that
+ * control, U+2028, U+2029, U+FEFF, U+FFFE, U+FFFF. -1: it is none of them. */
+static int strange(struct span text, size_t i)
+{
+	const unsigned char *at = (const unsigned char *)text.data + i;
+	size_t left = text.len - i;
+
+	if (at[0] < 0x20 || at[0] == 0x7f)
+		return at[0];
+	if (left >= 2 && at[0] == 0xc2 && at[1] < 0xa0)
+		return at[1];
+	if (left >= 3 && at[0] == 0xe2 && at[1] == 0x80 && (at[2] == 0xa8 || at[2] == 0xa9))
+		return 0x2000 + (at[2] & 0x3f);
+	if (left >= 3 && at[0] == 0xef && at[1] == 0xbb && at[2] == 0xbf)
+		return 0xfeff;
+	return left >= 3 && at[0] == 0xef && at[1] == 0xbf && at[2] >= 0xbe ? 0xff40 + at[2] : -1;
+}
+
 /* Would a plain scalar be read as something else, by us or by anybody's YAML? */
 static bool plain_is_safe(struct span text)
 {
 	static const char *const words[] = {"null", "true", "false", "yes", "no", "on", "off", "~", "y", "n"};
 	static const char starts[] = "!&*-?|>%@`\"'#,[]{}:=+.0123456789 ";
-	bool date = text.len == 10 && text.data[4] == '-' && text.data[7] == '-';
+	bool date = is_date(text);
 	bool path = text.len > 1 && text.data[0] == '.' && strncasecmp(text.data, ".inf", 4) != 0 &&
 		    strncasecmp(text.data, ".nan", 4) != 0 && !strchr("0123456789.", text.data[1]);
 
@@ -42,21 +70,38 @@ static bool plain_is_safe(struct span text)
 static bool needs_escapes(struct span text)
 {
 	for (size_t i = 0; i < text.len; i++)
-		if ((unsigned char)text.data[i] < 0x20 || text.data[i] == 0x7f)
+		if (strange(text, i) >= 0)
 			return true;
 	return false;
 }
 
+static void put_escaped(struct buf *out, struct span text)
+{
+	buf_char(out, '"');
+	for (size_t i = 0; i < text.len; i++) {
+		int code = strange(text, i);
+
+		if (code == '\n' || code == '\t' || code == '\r')
+			buf_text(out, code == '\n' ? "\\n" : code == '\t' ? "\\t" : "\\r");
+		else if (code >= 0)
+			buf_printf(out, "\\u%04x", (unsigned)code);
+		else if (text.data[i] == '"' || text.data[i] == '\\')
+			buf_printf(out, "\\%c", text.data[i]);
+		else
+			buf_char(out, text.data[i]);
+		i += code < 0x80 ? 0 : code < 0x100 ? 1 : 2;
+	}
+	buf_char(out, '"');
+}
+
 void yaml_write_text(struct buf *out, struct span text)
 {
-	json_t *value;
+	bool escapes = needs_escapes(text);
 
-	if (plain_is_safe(text)) {
+	if (!escapes && plain_is_safe(text)) {
 		buf_span(out, text);
-	} else if (needs_escapes(text)) { /* JSON's escapes are YAML's */
-		value = json_stringn(text.data, text.len);
-		tree_write(out, value, 0);
-		json_decref(value);
+	} else if (escapes) {
+		put_escaped(out, text);
 	} else {
 		buf_char(out, '\'');
 		for (size_t i = 0; i < text.len; i++) {
@@ -128,7 +173,7 @@ static bool put_lines(struct buf *out, struct span text, size_t indent)
 	    !utf8_is_clean(text))
 		return false;
 	for (size_t i = 0; i < text.len; i++)
-		if (((unsigned char)text.data[i] < 0x20 && text.data[i] != '\n') || text.data[i] == 0x7f)
+		if (text.data[i] != '\n' && strange(text, i) >= 0)
 			return false;
 	buf_text(out, text.data[text.len - 1] != '\n'                   ? " |-\n"
 		      : text.len > 1 && text.data[text.len - 2] == '\n' ? " |+\n"

@@ -164,6 +164,23 @@ def large(site):
     check("Surname77" not in read(site.at("tests/p-77.yaml")).decode(), read(site.at("tests/p-77.yaml")))
 
 
+@test("whatever is in a document, the test that is written is YAML and says the same")
+def odd_texts(site):
+    texts = ["*abc-de-fg", "&abc-de-fg", "!abc-de-fg", "|abc-de-fg", "%abc-de-fg", "@abc-de-fg", "#abc-de-fg", "?abc-de-fg", "2026-03-02",
+             "a\u2028b", "a\u0085b", "a\u2029\nb", "\ufeffx", "x\u007fy", "\u0080", "\ufffe", "\n", "a\n\n", "  a\nb", " ", "", "-", "--- a", "...",
+             "a: b", "a:", "a #b", "yes", "~", "1.50", "1e5", ".5", ".inf", "a\tb", "'", '"', "\\", "{a", "a]", "=", "<<", "a\r\nb", "a\n---\nb",
+             "key: |\n  a", "a\n#b\n", "a\n ", "${A}", "$(.x)", "? a", ":a", "\u00a0", "\U0001f600"]
+    site.flow("flow: odd\nowner: tests\nfrom: {file: 'in/*', after: archive, age: 0s, interval: 100ms}\n"
+              "steps: [decode: json]\npublish: odd.v1\n")
+    site.flow("flow: sub\nowner: tests\nsubscribe: odd.v1\nsteps: [encode: json]\nto: {file: 'out/$($envelope.id)', exists: refuse, create: yes}\n"
+              "effect: rename\n")
+    site.drop("in/odd.json", {"list": texts, "map": {text or "empty": n for n, text in enumerate(texts)}, "deep": [[[texts, {}], []], {"a": [{}]}],
+                              "numbers": [1, 1.0, 1e22, -0.5, 1e-7, 12345678901234567, None, True]})
+    site.run_until_idle()
+    check("it passes" in record(site, "odd.json"), "recorded")
+    equal(site.type("test")[0], 0, "the test")
+
+
 @test("with no contract that marks anything, that is said")
 def unmarked(site):
     contract = json.loads(json.dumps(CONTRACT).replace('"x-ferrule-personal": true', '"x-ferrule-personal": false'))
