@@ -10,8 +10,12 @@
 #include "config/compatibility.h"
 
 static const struct verb_option options[] = {
-	{"mode", "MODE", "diff: backward (the default), forward, full, each also -transitive, or none"},
-	{"open", "HOW", "diff: strict (the default) or lenient about names that an open contract leaves free"},
+	{"mode", "MODE",
+	 "diff: backward, forward, full, each also -transitive, or none; else what the old version promises, or "
+	 "backward"},
+	{"open", "HOW",
+	 "diff: strict or lenient about names that an open contract leaves free; else what the old version says, or "
+	 "strict"},
 	{"all", NULL, "diff: also what is compatible"},
 	{"markdown", NULL, "show: as a page of a guide"},
 	{"schema", NULL, "show: the JSON Schema itself, to begin a new version with"},
@@ -247,34 +251,48 @@ static int wrong_option(const struct arguments *arguments, const char *what, con
 	return verb_unknown(arguments, what, word, names, n, "ferrule help contract");
 }
 
-static int diff_options(const struct arguments *arguments, struct compatibility_options *how)
+/* What is judged by: as it is told, or as the old version promises. */
+struct diff_how {
+	struct compatibility_options options;
+	const char *mode, *open;
+};
+
+static const char *promised(const json_t *old, const char *keyword, const char *fallback)
+{
+	const char *word = json_string_value(json_object_get(old, keyword));
+
+	return word ? word : fallback;
+}
+
+static int diff_options(const struct arguments *arguments, const json_t *old, struct diff_how *how)
 {
 	static const char *const modes[] = {"backward",           "forward",         "full", "backward-transitive",
 					    "forward-transitive", "full-transitive", "none"};
 	static const char *const opens[] = {"strict", "lenient"};
-	const char *mode = argument_given(arguments, "mode") ? argument(arguments, "mode") : "backward",
-		   *open = argument_given(arguments, "open") ? argument(arguments, "open") : "strict";
 
-	if (compatibility_mode_parse(mode, &how->mode, &how->transitive))
-		return wrong_option(arguments, "mode", mode, modes, sizeof modes / sizeof *modes);
-	how->lenient = strcmp(open, "lenient") == 0;
-	if (!how->lenient && strcmp(open, "strict") != 0)
-		return wrong_option(arguments, "way", open, opens, sizeof opens / sizeof *opens);
+	how->mode = argument_given(arguments, "mode") ? argument(arguments, "mode")
+						      : promised(old, "x-ferrule-compatibility", "backward");
+	how->open = argument_given(arguments, "open") ? argument(arguments, "open")
+						      : promised(old, "x-ferrule-open", "strict");
+	if (compatibility_mode_parse(how->mode, &how->options.mode, &how->options.transitive))
+		return wrong_option(arguments, "mode", how->mode, modes, sizeof modes / sizeof *modes);
+	how->mode = modes[how->options.mode == COMPATIBILITY_NONE ? 6
+						 : how->options.mode - 1 + (how->options.transitive ? 3 : 0)];
+	how->options.lenient = strcmp(how->open, "lenient") == 0;
+	if (!how->options.lenient && strcmp(how->open, "strict") != 0)
+		return wrong_option(arguments, "way", how->open, opens, sizeof opens / sizeof *opens);
 	return EXIT_DONE;
 }
 
 static int diff(const struct arguments *arguments, struct contracts *contracts)
 {
-	struct compatibility_options how = {.find = contracts_find, .arg = contracts};
-	const char *mode = argument_given(arguments, "mode") ? argument(arguments, "mode") : "backward";
+	struct diff_how how = {.options = {.find = contracts_find, .arg = contracts}};
 	const json_t *versions[COMPATIBILITY_VERSIONS_MAX];
 	struct compatibility result;
 	struct error error = {0};
 	size_t n = arguments->count - 1;
-	int code = diff_options(arguments, &how);
+	int code;
 
-	if (code)
-		return code;
 	if (n > COMPATIBILITY_VERSIONS_MAX)
 		return verb_usage(arguments, "at most %d versions at a time", COMPATIBILITY_VERSIONS_MAX);
 	for (size_t i = 0; i < n; i++) {
@@ -285,12 +303,15 @@ static int diff(const struct arguments *arguments, struct contracts *contracts)
 			return verb_refused(arguments, EXIT_FINDINGS, "contract.json",
 					    "%s: a schema is an object, true or false", arguments->words[i + 1]);
 	}
-	if (compatibility_compare(versions, n, &how, &result, &error))
+	code = diff_options(arguments, versions[n - 2], &how);
+	if (code)
+		return code;
+	if (compatibility_compare(versions, n, &how.options, &result, &error))
 		code = verb_failed(arguments, &error);
 	else if (arguments->json)
-		print_json(arguments, &result, mode, how.lenient ? "lenient" : "strict");
+		print_json(arguments, &result, how.mode, how.open);
 	else
-		print_text(arguments, &result, mode);
+		print_text(arguments, &result, how.mode);
 	if (!code && result.breaking)
 		code = EXIT_FINDINGS;
 	compatibility_free(&result);

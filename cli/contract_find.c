@@ -180,7 +180,7 @@ static void list_folder(struct contracts *contracts, const char *folder, const c
 
 static int by_text(const void *a, const void *b)
 {
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
+	return strverscmp(*(const char *const *)a, *(const char *const *)b); /* v10 is newer than v9 */
 }
 
 json_t *contracts_list_new(struct contracts *contracts)
@@ -262,8 +262,20 @@ static const char *values_text(struct walk *walk, const json_t *list)
 	return text;
 }
 
+static const char *types_text(struct walk *walk, const json_t *list)
+{
+	const char *text = "";
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach(list, i, item)
+		text = arena_printf(walk->arena, "%s%s%s", text, i ? " or " : "",
+				    json_is_string(item) ? json_string_value(item) : "?");
+	return text;
+}
+
 /* For people: "text", "date", "decimal text", "list of objects". */
-static const char *type_text(struct walk *walk, const json_t *schema)
+static const char *type_text(struct walk *walk, const json_t *schema, int depth)
 {
 	const char *type = text_said(walk, schema, "type"), *format = text_said(walk, schema, "format"),
 		   *pattern = text_said(walk, schema, "pattern");
@@ -271,7 +283,11 @@ static const char *type_text(struct walk *walk, const json_t *schema)
 	if (said(walk, schema, "enum"))
 		return values_text(walk, said(walk, schema, "enum"));
 	if (strcmp(type, "array") == 0)
-		return arena_printf(walk->arena, "list of %s", type_text(walk, said(walk, schema, "items")));
+		return depth > DEPTH_MAX ? "list" /* of such lists, without end */
+					 : arena_printf(walk->arena, "list of %s",
+							type_text(walk, said(walk, schema, "items"), depth + 1));
+	if (json_is_array(said(walk, schema, "type")))
+		return types_text(walk, said(walk, schema, "type"));
 	if (strcmp(type, "string") != 0)
 		return *type ? type : "any";
 	if (*format)
@@ -308,7 +324,7 @@ static void walk_object(struct walk *, const json_t *object, const char *prefix,
 static void walk_field(struct walk *walk, const json_t *object, const char *name, const json_t *schema,
 		       const char *prefix, bool personal, int depth)
 {
-	const char *type = type_text(walk, schema);
+	const char *type = type_text(walk, schema, 0);
 	bool list = strcmp(text_said(walk, schema, "type"), "array") == 0;
 	const json_t *inner = list ? said(walk, schema, "items") : schema;
 	const char *path = arena_printf(walk->arena, "%s%s%s", prefix, name, list ? "[]" : "");

@@ -119,6 +119,26 @@ def open_content(site):
     check(verdict(site, old, new, "--open", "lenient")["compatible"], "lenient")
 
 
+@test("contract diff judges by what the old version promises, unless it is told otherwise")
+def promises(site):
+    promised = {"x-ferrule-compatibility": "FULL", "x-ferrule-open": "lenient", "type": "object"}
+    answer = verdict(site, promised, dict(promised, properties={"a": {"type": "string"}}))
+    equal((answer["mode"], answer["open"], answer["compatible"]), ("full", "lenient", True), answer)
+    answer = verdict(site, promised, {"type": "object", "properties": {"a": {"type": "string"}}}, "--open", "strict", "--mode", "backward")
+    equal((answer["mode"], answer["open"], answer["compatible"]), ("backward", "strict", False), answer)
+
+
+@test("contract show ends with a list of lists without end, and tells types; version 10 is newer than 9")
+def odd_contracts(site):
+    write(site, "odd.json", {"properties": {"a": {"$ref": "#/$defs/a"}, "b": {"type": ["string", "null"]}},
+                             "$defs": {"a": {"type": "array", "items": {"$ref": "#/$defs/a"}}}})
+    out = site.do("contract", "show", "./odd.json")
+    check("list of list" in out and "string or null" in out, out)
+    for n in (9, 10):
+        write(site, f"canonical/thing/v{n}.schema.json", THING)
+    check("did you mean thing/v10?" in site.type("contract", "show", "thing")[2], site.type("contract", "show", "thing"))
+
+
 @test("contract diff compares with all versions in a transitive mode")
 def transitive(site):
     for i, most in enumerate((9, 3, 5)):
