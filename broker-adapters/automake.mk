@@ -15,7 +15,7 @@ broker_adapters_libadapters_a_SOURCES += %D%/file.c %D%/file.h %D%/file_source.c
 
 broker_adapters_libadapters_a_SOURCES += %D%/file_sink.c %D%/file_sink.h %D%/file_name.c %D%/file_prepare.c
 
-broker_adapters_libadapters_a_SOURCES += %D%/http_source.c
+broker_adapters_libadapters_a_SOURCES += %D%/http_source.c %D%/http_incoming.c %D%/http_incoming.h
 
 broker_adapters_libadapters_a_SOURCES += %D%/http_sink.c
 

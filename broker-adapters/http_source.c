@@ -5,7 +5,7 @@
  * for what is durable. libmicrohttpd does not notice a client that goes away meanwhile; answering such a one is
  * harmless, and it will send the same id again. */
 #include "config.h"
-#include "broker-adapters/http_listen.h"
+#include "broker-adapters/http_incoming.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +19,6 @@
 
 #define CONNECTION_MEMORY (64u * 1024) /* libmicrohttpd's pool for each: headers must fit */
 #define HEADERS_MAX 100
-#define IDENTITY_MAX 256u
 #define DISCARD_MAX (1024u * 1024) /* of a refused body, so that the client gets to read why */
 #define ANSWER_MAX (1024u * 1024)
 #define RETRY_AFTER_S 5
@@ -40,45 +39,29 @@ struct arrival {
 	struct server *server;
 	struct MHD_Connection *connection;
 	struct http_link *link;
-	struct http_hook *hook;          /* NULL: a question, or refused */
 	struct arrival *previous, *next; /* while waiting */
-	struct arena *arena;
-	bool question, waits;
-	const char *allow; /* 405: what would do */
-	struct http_body body;
-	uint64_t gone; /* bytes of it thrown away */
-	struct document document;
-	struct reader *reader;
-	struct error error; /* why it is refused */
-	unsigned status;    /* with it; 0: not refused */
+	bool waits;
+	uint64_t gone; /* bytes of the body thrown away */
+	struct http_incoming in;
 	struct MHD_Response *response;
 };
 
 /* ---- header fields ---------------------------------------------------------------------------------------------- */
-static struct span header(const struct arrival *arrival, const char *name)
+static struct span header(void *connection, const char *name)
 {
-	return span_of(MHD_lookup_connection_value(arrival->connection, MHD_HEADER_KIND, name));
+	return span_of(MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name));
 }
 
 static enum MHD_Result keep_header(void *arg, enum MHD_ValueKind kind, const char *name, const char *value)
 {
 	struct arrival *arrival = arg;
 
-	http_header_keep(&arrival->document, arrival->arena, name, value);
+	http_header_keep(&arrival->in.document, arrival->in.arena, name, value);
 	return MHD_YES;
 }
 
 /* ---- refusing and answering ----------------------------------------------------------------------------------------
  */
-static int refuse(struct arrival *arrival, unsigned status, const char *code, const char *why)
-{
-	if (!arrival->status) {
-		error_set(&arrival->error, status >= 500 ? ERROR_RETRY : ERROR_REJECT, code, "%s", why);
-		arrival->status = status;
-	}
-	return -1;
-}
-
 static struct MHD_Response *response_new(struct server *server, struct buf *body, const char *type)
 {
 	size_t len = body->len;
@@ -104,18 +87,18 @@ static void problem(struct arrival *arrival, unsigned status, const struct error
 	buf_init(&body, ANSWER_MAX);
 	http_problem(&body, status, error);
 	arrival->response = response_new(arrival->server, &body, "application/problem+json");
-	arrival->status = status;
+	arrival->in.status = status;
 	if (status == 503) {
 		snprintf(text, sizeof text, "%lld", (long long)wait_s);
 		MHD_add_response_header(arrival->response, "Retry-After", text);
 	}
 	if (status == 401)
 		MHD_add_response_header(arrival->response, "WWW-Authenticate",
-					arrival->hook && arrival->hook->settings->verify == HTTP_VERIFY_BEARER
+					arrival->in.hook && arrival->in.hook->settings->verify == HTTP_VERIFY_BEARER
 						? "Bearer"
 						: "Webhook-Signature");
-	if (arrival->allow)
-		MHD_add_response_header(arrival->response, "Allow", arrival->allow);
+	if (arrival->in.allow)
+		MHD_add_response_header(arrival->response, "Allow", arrival->in.allow);
 }
 
 static void accepted(struct arrival *arrival, const struct id *message, bool duplicate)
@@ -127,12 +110,12 @@ static void accepted(struct arrival *arrival, const struct id *message, bool dup
 	buf_init(&body, 256);
 	buf_printf(&body, "{\"id\":\"%s\"%s}\n", hex, duplicate ? ",\"duplicate\":true" : "");
 	arrival->response = response_new(arrival->server, &body, "application/json");
-	arrival->status = 202;
+	arrival->in.status = 202;
 }
 
 static enum MHD_Result respond(struct arrival *arrival)
 {
-	return MHD_queue_response(arrival->connection, arrival->status, arrival->response);
+	return MHD_queue_response(arrival->connection, arrival->in.status, arrival->response);
 }
 
 static void answer_question(struct arrival *arrival, const char *path)
@@ -147,29 +130,7 @@ static void answer_question(struct arrival *arrival, const char *path)
 	buf_init(&body, ANSWER_MAX);
 	server->events.ask(server->events.arg, path, verbose, &status, &type, &body);
 	arrival->response = response_new(server, &body, type);
-	arrival->status = (unsigned)status;
-}
-
-/* ---- routing
- * --------------------------------------------------------------------------------------------------------- */
-/* What can be refused before the body is read. */
-static int route_webhook(struct arrival *arrival, const char *method)
-{
-	struct span length = header(arrival, "content-length"), encoding = header(arrival, "content-encoding");
-
-	if (strcmp(method, "POST")) {
-		arrival->allow = "POST";
-		return refuse(arrival, 405, "request.method", "this address takes POST");
-	}
-	if (arrival->server->stopped || !arrival->server->events.accepting(arrival->server->events.arg))
-		return refuse(arrival, 503, "site.full", "not accepting");
-	if (!http_types_fit(&arrival->hook->settings->types, header(arrival, "content-type")))
-		return refuse(arrival, 415, "request.media-type", "this address does not take such a media type");
-	if (encoding.len && !http_type_is(encoding, "identity"))
-		return refuse(arrival, 415, "request.media-type", "compressed bodies are not taken");
-	if (length.len && strtoull(length.data, NULL, 10) > arrival->hook->max)
-		return refuse(arrival, 413, "document.too-large", "the body is larger than this address takes");
-	return 0;
+	arrival->in.status = (unsigned)status;
 }
 
 static int route(struct arrival *arrival, const char *path, const char *method)
@@ -177,117 +138,38 @@ static int route(struct arrival *arrival, const char *path, const char *method)
 	struct server *server = arrival->server;
 
 	if (MHD_get_connection_values(arrival->connection, MHD_HEADER_KIND, NULL, NULL) > HEADERS_MAX)
-		return refuse(arrival, 431, "request.headers", "too many header fields");
-	if (server->events.ask && http_is_question(path)) {
-		arrival->question = true;
-		if (strcmp(method, "HEAD") == 0 || strcmp(method, "GET") == 0)
-			return 0;
-		arrival->allow = "GET, HEAD";
-		return refuse(arrival, 405, "request.method", "this address takes GET");
-	}
-	for (size_t i = 0; i < server->hooks.count; i++) {
-		if (strcmp(server->hooks.items[i].settings->webhook, path))
-			continue;
-		arrival->hook = &server->hooks.items[i];
-		return route_webhook(arrival, method);
-	}
-	return refuse(arrival, 404, "request.path", "nothing is received at this address");
+		return http_incoming_refuse(&arrival->in, 431, "request.headers", "too many header fields");
+	return http_incoming_route(&arrival->in, &server->hooks, server->events.ask != NULL,
+				   !server->stopped && server->events.accepting(server->events.arg), path, method);
 }
 
 /* ---- the body -------------------------------------------------------------------------------------------------------
  */
-static void body_drop(struct arrival *arrival)
-{
-	reader_unref(arrival->reader);
-	arrival->reader = NULL;
-	http_body_drop(&arrival->body);
-}
-
-static int body_keep(struct arrival *arrival, const char *data, size_t len)
-{
-	if (arrival->body.size + len > arrival->hook->max)
-		return refuse(arrival, 413, "document.too-large", "the body is larger than this address takes");
-	if (http_body_add(&arrival->body, data, len, &arrival->error))
-		arrival->status = 503;
-	return 0;
-}
-
 /* MHD_NO closes the connection without an answer: nobody is obliged to read gigabytes of a refused body. */
 static enum MHD_Result body_take(struct arrival *arrival, const char *data, size_t len)
 {
-	if (!arrival->status && arrival->hook)
-		body_keep(arrival, data, len);
-	if (!arrival->status && arrival->hook)
+	if (!arrival->in.status && arrival->in.hook)
+		http_incoming_add(&arrival->in, data, len);
+	if (!arrival->in.status && arrival->in.hook)
 		return MHD_YES;
-	if (arrival->body.size)
-		body_drop(arrival);
+	if (arrival->in.body.size)
+		http_incoming_drop(&arrival->in);
 	arrival->gone += len;
 	return arrival->gone > DISCARD_MAX ? MHD_NO : MHD_YES;
 }
 
 /* ---- a complete request
  * ------------------------------------------------------------------------------------------------ */
-static int check_proof(struct arrival *arrival)
-{
-	const struct http_hook *hook = arrival->hook;
-	struct http_proof proof = {
-		.id = header(arrival, "webhook-id"),
-		.timestamp = header(arrival, "webhook-timestamp"),
-		.signature = header(arrival, "webhook-signature"),
-		.authorization = header(arrival, "authorization"),
-	};
-	int result = 0;
-
-	if (hook->settings->verify == HTTP_VERIFY_STANDARD) {
-		if (reader_view(arrival->reader, &proof.body, &arrival->error)) {
-			arrival->status = 503;
-			return -1;
-		}
-		result = http_webhook_verify(&hook->keys, &proof, clock_now_ms(), &arrival->error);
-	} else if (hook->settings->verify == HTTP_VERIFY_BEARER) {
-		result = http_bearer_verify(&hook->keys, &proof, &arrival->error);
-	}
-	if (result)
-		arrival->status = 401;
-	return result;
-}
-
-static int identify(struct arrival *arrival)
-{
-	const struct http_webhook *settings = arrival->hook->settings;
-	struct span id = SPAN_NONE, stamp = header(arrival, "webhook-timestamp");
-	struct document *document = &arrival->document;
-
-	if (settings->id) {
-		id = http_string(header(arrival, settings->id));
-		if (!id.len)
-			return refuse(arrival, 400, "request.id", "the header that names the event is missing");
-	} else {
-		id = header(arrival, "webhook-id");
-		if (!id.len)
-			id = http_string(header(arrival, "idempotency-key"));
-	}
-	if (id.len > IDENTITY_MAX)
-		return refuse(arrival, 400, "request.id", "the event's id is longer than 256 characters");
-	document->identity_text = arena_span(arrival->arena, id);
-	document->name = id.len ? document->identity_text : arena_span(arrival->arena, span_of(settings->webhook));
-	document->media_type = arena_span(arrival->arena, header(arrival, "content-type"));
-	document->time_ms = stamp.len && stamp.len <= 12 && settings->verify == HTTP_VERIFY_STANDARD
-				    ? strtoll(stamp.data, NULL, 10) * 1000
-				    : clock_now_ms();
-	MHD_get_connection_values(arrival->connection, MHD_HEADER_KIND, keep_header, arrival);
-	return 0;
-}
-
 static enum MHD_Result hand_over(struct arrival *arrival)
 {
 	struct server *server = arrival->server;
 
-	arrival->reader = http_body_reader(&arrival->body);
-	if (check_proof(arrival) || identify(arrival)) {
-		problem(arrival, arrival->status, &arrival->error);
+	arrival->in.reader = http_body_reader(&arrival->in.body);
+	if (http_incoming_prove(&arrival->in) || http_incoming_identify(&arrival->in)) {
+		problem(arrival, arrival->in.status, &arrival->in.error);
 		return respond(arrival);
 	}
+	MHD_get_connection_values(arrival->connection, MHD_HEADER_KIND, keep_header, arrival);
 	arrival->waits = true;
 	arrival->link->deadline = INT64_MAX;
 	arrival->next = server->waiting;
@@ -295,8 +177,8 @@ static enum MHD_Result hand_over(struct arrival *arrival)
 		arrival->next->previous = arrival;
 	server->waiting = arrival;
 	FAULT("http.arrived");
-	server->events.arrived(server->events.arg, arrival->hook->endpoint, &arrival->document, arrival->reader,
-			       arrival);
+	server->events.arrived(server->events.arg, arrival->in.hook->endpoint, &arrival->in.document,
+			       arrival->in.reader, arrival);
 	if (arrival->response)
 		return respond(arrival);
 	MHD_suspend_connection(arrival->connection);
@@ -307,9 +189,9 @@ static enum MHD_Result complete(struct arrival *arrival, const char *path)
 {
 	if (arrival->response) /* resumed */
 		return respond(arrival);
-	if (arrival->status)
-		problem(arrival, arrival->status, &arrival->error);
-	else if (arrival->question)
+	if (arrival->in.status)
+		problem(arrival, arrival->in.status, &arrival->in.error);
+	else if (arrival->in.question)
 		answer_question(arrival, path);
 	else
 		return hand_over(arrival);
@@ -326,8 +208,7 @@ static struct arrival *arrival_new(struct server *server, struct MHD_Connection 
 	arrival->server = server;
 	arrival->connection = connection;
 	arrival->link = info ? info->socket_context : NULL;
-	arrival->arena = arena_new();
-	http_body_init(&arrival->body, &server->spool);
+	http_incoming_init(&arrival->in, &server->spool, header, connection);
 	server->busy++;
 	return arrival;
 }
@@ -344,10 +225,10 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
 		*state = arrival = arrival_new(server, connection);
 		http_link_deadline(&server->links, arrival->link, server->settings.body_timeout_ms);
 		route(arrival, path, method);
-		length = header(arrival, "content-length");
-		if (arrival->status && length.len && strtoull(length.data, NULL, 10) > DISCARD_MAX) {
-			problem(arrival, arrival->status,
-				&arrival->error); /* before the body: it is not worth reading */
+		length = header(connection, "content-length");
+		if (arrival->in.status && length.len && strtoull(length.data, NULL, 10) > DISCARD_MAX) {
+			problem(arrival, arrival->in.status,
+				&arrival->in.error); /* before the body: it is not worth reading */
 			return respond(arrival);
 		}
 		return MHD_YES;
@@ -386,10 +267,9 @@ static void on_completed(void *arg, struct MHD_Connection *connection, void **st
 	*state = NULL;
 	http_link_deadline(&server->links, arrival->link, server->settings.timeout_ms);
 	unwait(arrival);
-	body_drop(arrival);
 	if (arrival->response)
 		MHD_destroy_response(arrival->response);
-	arena_free(arrival->arena);
+	http_incoming_free(&arrival->in);
 	free(arrival);
 	server->busy--;
 }
@@ -531,7 +411,7 @@ static void server_answer(void *opaque, struct arrival *arrival, const struct id
 
 	FAULT("http.answered");
 	unwait(arrival);
-	body_drop(arrival);
+	http_incoming_drop(&arrival->in);
 	if (error && error->class != ERROR_NONE)
 		problem(arrival, http_error_status(error), error);
 	else
@@ -596,5 +476,7 @@ const struct server_ops http_server_ops = {
 	.answer = server_answer,
 	.stop = server_stop,
 	.busy = server_busy,
-	.check = http_hook_check, .check_listen = http_listen_check, .listen_file = http_listen_file,
+	.check = http_hook_check,
+	.check_listen = http_listen_check,
+	.listen_file = http_listen_file,
 };

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 
 static int make_directories(const char *path, struct error *error)
 {
@@ -42,14 +43,20 @@ static int open_lock(const char *run_path)
 	return open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 }
 
-/* Who signed last: the process, and whether it is a command other than `run`. */
-static long holder_of(int fd, bool *command)
+#define RUNS_ON_MS 3000 /* one that was told to end may not know it yet */
+
+enum holder { HOLDER_GONE, HOLDER_RUNS, HOLDER_ENDS, HOLDER_COMMAND };
+
+/* Who signed last, and what that process does with the site. */
+static enum holder holder_of(int fd, long *pid)
 {
 	char text[32] = "";
 	ssize_t n = pread(fd, text, sizeof text - 1, 0);
 
-	*command = n > 0 && strstr(text, "command") != NULL;
-	return n > 0 ? strtol(text, NULL, 10) : 0;
+	*pid = n > 0 ? strtol(text, NULL, 10) : 0;
+	if (*pid <= 0 || kill((pid_t)*pid, 0))
+		return HOLDER_GONE;
+	return strstr(text, "command") ? HOLDER_COMMAND : strstr(text, "ending") ? HOLDER_ENDS : HOLDER_RUNS;
 }
 
 static void sign(int fd, const char *what)
@@ -64,28 +71,46 @@ static void sign(int fd, const char *what)
 /* `talk`: to somebody who wants to talk to the site rather than to run it. */
 static int refused(int fd, bool talk, struct error *error)
 {
-	bool command;
-	long pid = holder_of(fd, &command);
-	bool alive = pid > 0 && !kill((pid_t)pid, 0);
+	long pid;
+	enum holder holder = holder_of(fd, &pid);
 
-	if (alive && command)
+	if (holder == HOLDER_COMMAND)
 		return error_set(error, ERROR_FATAL, "site.running",
 				 "another command has the site in hand, process %ld: try again when it has ended", pid);
-	if (alive && talk)
+	if (holder == HOLDER_ENDS)
+		return error_set(error, ERROR_FATAL, "site.running",
+				 "the site, process %ld, is ending: try again in some seconds", pid);
+	if (holder == HOLDER_RUNS && talk)
 		return error_set(
 			error, ERROR_FATAL, "site.silent",
 			"the site runs, as process %ld, but its queue process cannot be reached: its log says why",
 			pid);
-	if (alive)
+	if (holder == HOLDER_RUNS)
 		return error_set(error, ERROR_FATAL, "site.running",
 				 "the site runs already, as process %ld: stop that one first (kill %ld)", pid, pid);
 	return error_set(error, ERROR_FATAL, "site.running",
 			 "processes of an earlier run are still finishing: try again in some seconds");
 }
 
+/* Whoever has to wait is told at once for whom. */
+static void tell(int fd)
+{
+	long pid;
+	enum holder holder = holder_of(fd, &pid);
+
+	if (holder == HOLDER_GONE)
+		log_info("supervisor", SPAN_NONE, "waits: processes of an earlier run are still finishing");
+	else
+		log_info("supervisor", SPAN_NONE, "waits: process %ld %s", pid,
+			 holder == HOLDER_COMMAND ? "is a command that has the site in hand"
+			 : holder == HOLDER_ENDS  ? "runs this site and is ending"
+						  : "runs this site");
+}
+
 int site_lock(const char *run_path, int wait_ms, struct error *error)
 {
 	int64_t until = clock_tick_ms() + wait_ms;
+	bool told = false;
 	int fd;
 
 	if (make_directories(run_path, error))
@@ -93,10 +118,18 @@ int site_lock(const char *run_path, int wait_ms, struct error *error)
 	fd = open_lock(run_path);
 	if (fd < 0)
 		return error_errno(error, ERROR_FATAL, "site.lock", "opening %s/lock", run_path);
-	while (flock(fd, LOCK_EX | LOCK_NB)) {
+	for (int64_t runs_since = 0; flock(fd, LOCK_EX | LOCK_NB);) {
 		struct timespec nap = {0, 50000000};
+		long pid;
 
-		if (clock_tick_ms() >= until) {
+		if (!told)
+			tell(fd);
+		told = true;
+		if (holder_of(fd, &pid) != HOLDER_RUNS)
+			runs_since = 0;
+		else if (!runs_since)
+			runs_since = clock_tick_ms();
+		if (clock_tick_ms() >= until || (runs_since && clock_tick_ms() - runs_since >= RUNS_ON_MS)) {
 			refused(fd, false, error);
 			close(fd);
 			return -1;
@@ -105,6 +138,11 @@ int site_lock(const char *run_path, int wait_ms, struct error *error)
 	}
 	sign(fd, "");
 	return fd;
+}
+
+void site_lock_ending(int lock)
+{
+	sign(lock, " ending");
 }
 
 static int lock_file_try(const char *run_path, const char *name, int *lock, struct error *error)

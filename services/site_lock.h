@@ -8,8 +8,10 @@
 #include "base/error.h"
 
 /* Makes the run directory (mode 0700) and takes the lock; the descriptor, to be kept open. Waits up to wait_ms for
- * workers that a dead supervisor left behind. FATAL `site.running` with the process id when somebody runs it. */
+ * workers that a dead supervisor left behind, for one that is ending and for commands, and logs at once for whom; no
+ * more than 3 s for a supervisor that goes on. FATAL `site.running` with the process id when somebody runs it. */
 int site_lock(const char *run_path, int wait_ms, struct error *);
+void site_lock_ending(int lock); /* its holder is ending: who waits for the lock waits on */
 /* Does a supervisor or another command hold it now? */
 bool site_locked(const char *run_path);
 /* For one command, none of which waits; *lock is -1 when somebody else has it. Commands take turns: who has the turn is

@@ -282,6 +282,7 @@ static void end_some(struct supervisor *supervisor, bool (*which)(const struct s
 static void end_all(struct supervisor *supervisor)
 {
 	supervisor->ending = true;
+	site_lock_ending(supervisor->lock);
 	end_some(supervisor, is_edge, SHUTDOWN_MS - 500);
 	end_some(supervisor, is_record, 1000);
 	end_some(supervisor, is_queue, 1000);

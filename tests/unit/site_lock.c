@@ -47,6 +47,27 @@ static void the_second_is_told_who_has_it(void **state)
 	free(directory);
 }
 
+/* Whoever means to start a site that runs need not wait as for one that ends. */
+static void one_that_goes_on_is_not_waited_for(void **state)
+{
+	char *directory = support_tmpdir(), *run = support_path(directory, "run");
+	struct error error = {0};
+	int fd = site_lock(run, 0, &error);
+	int64_t began = clock_tick_ms();
+
+	assert_int_equal(site_lock(run, 60000, &error), -1);
+	assert_in_range(clock_tick_ms() - began, 2000, 15000);
+	assert_non_null(strstr(error.text, "stop that one first"));
+	site_lock_ending(fd);
+	began = clock_tick_ms();
+	assert_int_equal(site_lock(run, 4000, &error), -1);
+	assert_in_range(clock_tick_ms() - began, 3900, 15000);
+	assert_non_null(strstr(error.text, "is ending"));
+	close(fd);
+	free(run);
+	free(directory);
+}
+
 /* A worker inherits the open file; the lock is free only when the last of them is gone. */
 static void it_is_held_until_the_last_process_of_the_dead_supervisor_ends(void **state)
 {
@@ -101,6 +122,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_directory_is_made_for_nobody_else),
 		cmocka_unit_test(the_second_is_told_who_has_it),
+		cmocka_unit_test(one_that_goes_on_is_not_waited_for),
 		cmocka_unit_test(it_is_held_until_the_last_process_of_the_dead_supervisor_ends),
 		cmocka_unit_test(a_path_that_cannot_be_is_said),
 	};
