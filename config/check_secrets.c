@@ -123,6 +123,14 @@ static void tell_value(struct findings *findings, struct place place, struct spa
 		    (int)(key.len < 60 ? key.len : 60), key.data);
 }
 
+/* Stricter than how it sounds: TOKEN_URL and MAX_TOKENS are no secrets. */
+static bool is_named_as_secret(const char *variable)
+{
+	size_t n = strlen(variable);
+
+	return name_of_secret(span_of(variable)) || (n > 4 && !strcasecmp(variable + n - 4, "_KEY"));
+}
+
 /* Those of a text that a secret comes from. */
 struct variables {
 	struct load *load;
@@ -135,7 +143,7 @@ static void note_variable(void *arg, struct span name, struct span fallback)
 	struct variables *v = arg;
 	const char *text = arena_span(v->load->arena, name).data;
 
-	if (!v->all && !variable_sounds_secret(text))
+	if (!v->all && !is_named_as_secret(text))
 		return;
 	v->first = v->first ? v->first : text;
 	v->written = v->written || fallback.len > 0;
@@ -218,8 +226,8 @@ json_t *site_hidden_variables_new(const struct site *site)
 	const char *name;
 
 	json_object_foreach(site->bundle->variables, name, value) {
-		if (!json_object_get(site->load->secret_variables, name) && !variable_sounds_secret(name))
-			continue;
+		if (!json_object_get(site->load->secret_variables, name) && !name_of_secret(span_of(name)))
+			continue; /* a key of another kind, SORT_KEY, may be a part of jq */
 		if (!hidden)
 			hidden = json_copy(site->bundle->variables);
 		json_object_set_new(hidden, name, hidden_new(name, span_of(json_string_value(value))));

@@ -312,7 +312,8 @@ def credentials(site):
     site.write("mappings/thing.jq", MAPPING)
     site.flow(CALL)
     site.system("tool", "https://tool.example/api/v1",
-                "  put: {method: PUT, path: '/things/$(.n)?api_key=${KEY}&region=${REGION}', headers: {X-Auth-Token: '${PASS}'}}")
+                "  put: {method: PUT, path: '/things/$(.n)?api_key=${KEY}&region=${REGION}', timeout: '${TOKEN_TIME}',"
+                " headers: {X-Auth-Token: '${PASS}'}}")
     text = """flow: intake
 input: {json: [{n: 1, name: One}]}
 follow: yes
@@ -324,7 +325,7 @@ cases:
     delivered: {url: 'https://tool.example/api/v1/things/1?api_key=from-the-test&region=eu', headers: {X-Auth-Token: hidden-PASS}}
 """
     site.write("tests/all.yaml", text)
-    outside = {**os.environ, "KEY": "s3cr3t-one", "PASS": "s3cr3t-two", "REGION": "eu"}
+    outside = {**os.environ, "KEY": "s3cr3t-one", "PASS": "s3cr3t-two", "REGION": "eu", "TOKEN_TIME": "20s"}
     for words, code in (([], 1), (["--json"], 1), (["--update"], 0)):
         done = subprocess.run([FERRULE, "test", site.at("."), *words], capture_output=True, text=True, env=outside, timeout=60)
         equal(done.returncode, code, done.stdout + done.stderr)
