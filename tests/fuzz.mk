@@ -4,10 +4,10 @@ FUZZERS = tests/fuzz/fuzz_amqp tests/fuzz/fuzz_bridge tests/fuzz/fuzz_envelope t
   tests/fuzz/fuzz_schema tests/fuzz/fuzz_site tests/fuzz/fuzz_topology tests/fuzz/fuzz_variables tests/fuzz/fuzz_wire \
   tests/fuzz/fuzz_x12 tests/fuzz/fuzz_yaml \
   tests/fuzz/fuzz_edifact tests/fuzz/fuzz_tradacoms tests/fuzz/fuzz_edi_lines \
-  tests/fuzz/fuzz_csv
+  tests/fuzz/fuzz_csv tests/fuzz/fuzz_fixed tests/fuzz/fuzz_layout
 FUZZERS += $(XML_FUZZERS)
 check_PROGRAMS += $(FUZZERS)
-noinst_HEADERS += tests/fuzz/chain.h tests/fuzz/flat.h tests/fuzz/lines.h tests/fuzz/round.h
+noinst_HEADERS += tests/fuzz/chain.h tests/fuzz/fixed.h tests/fuzz/flat.h tests/fuzz/lines.h tests/fuzz/round.h
 EXTRA_DIST += tests/fuzz/corpus tests/fuzz/fuzz_main.c
 dist_check_SCRIPTS += tests/fuzz/fuzz.sh
 FUZZ_LIBS = $(FUZZ_ENGINE) $(LAYERS) $(LIBS_FOREIGN)
@@ -69,3 +69,7 @@ tests_fuzz_fuzz_edi_lines_SOURCES = tests/fuzz/edi_lines.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_edi_lines_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_csv_SOURCES = tests/fuzz/csv.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_csv_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_fixed_SOURCES = tests/fuzz/fixed.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_fixed_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_layout_SOURCES = tests/fuzz/layout.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_layout_LDADD = $(FUZZ_LIBS)

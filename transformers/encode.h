@@ -55,6 +55,7 @@ struct encode_format {
 	void (*close)(void *self);
 };
 
-extern const struct encode_format encode_xml, encode_csv, encode_json, encode_x12, encode_edifact, encode_tradacoms;
+extern const struct encode_format encode_xml, encode_csv, encode_json, encode_x12, encode_edifact, encode_tradacoms,
+	encode_fixed_width;
 
 #endif

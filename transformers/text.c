@@ -227,3 +227,55 @@ uint64_t text_source(const struct text *text, struct span piece)
 	}
 	return characters * text->unit;
 }
+
+/* ---- tables */
+static void set_byte(struct text_set *set, unsigned byte, const char *utf8, size_t len)
+{
+	memcpy(set->utf8_of[byte], utf8, len);
+	if (len == 1 && (unsigned char)*utf8 < 0x80 && *utf8) {
+		set->ascii[byte] = (uint8_t)*utf8;
+		if (!set->byte_of[(uint8_t)*utf8])
+			set->byte_of[(uint8_t)*utf8] = (uint8_t)byte;
+	}
+}
+
+int text_set_make(struct text_set *set, const char *charset)
+{
+	iconv_t conversion;
+
+	memset(set, 0, sizeof *set);
+	set->utf8 = is_utf8(charset);
+	if (set->utf8) {
+		for (unsigned i = 1; i < 128; i++)
+			set_byte(set, i, (char[]){(char)i}, 1);
+		return 0;
+	}
+	conversion = iconv_open("UTF-8", charset);
+	if (conversion == (iconv_t)-1)
+		return -1;
+	for (unsigned i = 1; i < 256; i++) {
+		char in = (char)i, out[16], *from = &in, *to = out;
+		size_t left = 1, room = 4;
+
+		iconv(conversion, NULL, NULL, NULL, NULL);
+		if (iconv(conversion, &from, &left, &to, &room) != (size_t)-1 && !left && to > out &&
+		    utf8_character(span_make(out, (size_t)(to - out))) == (size_t)(to - out))
+			set_byte(set, i, out, (size_t)(to - out));
+	}
+	iconv_close(conversion);
+	for (const char *c = "0123456789 +-AZaz"; *c; c++)
+		if (!set->byte_of[(uint8_t)*c])
+			return -1;
+	return 0;
+}
+
+int text_set_byte(const struct text_set *set, struct span utf8, size_t *len)
+{
+	*len = utf8_character(utf8);
+	if (*len == 1)
+		return set->byte_of[(uint8_t)*utf8.data] ? set->byte_of[(uint8_t)*utf8.data] : -1;
+	for (unsigned i = 1; *len && i < 256; i++)
+		if (!strncmp(set->utf8_of[i], utf8.data, *len) && !set->utf8_of[i][*len])
+			return (int)i;
+	return -1;
+}

@@ -34,4 +34,17 @@ int text_get(struct text *, uint64_t at, size_t want, struct span *, bool *last,
 uint64_t text_source(const struct text *, struct span);
 bool text_is_utf8(struct span); /* valid; zero characters count as such */
 
+/* A set with a byte for each character, as a table. */
+struct text_set {
+	bool utf8;            /* no such set: bytes beyond ASCII are UTF-8, which is not looked at here */
+	char utf8_of[256][5]; /* "": there is no such character */
+	uint8_t ascii[256];   /* the ASCII character that a byte is; 0: none, or the zero character */
+	uint8_t byte_of[128]; /* and back; 0: it has none */
+};
+
+/* UTF-8, or a set of that kind that has the digits and letters. -1: it is none. */
+int text_set_make(struct text_set *, const char *charset);
+/* The byte of the character at the front of the UTF-8, or -1; *len: its bytes. */
+int text_set_byte(const struct text_set *, struct span utf8, size_t *len);
+
 #endif

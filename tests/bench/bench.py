@@ -326,10 +326,35 @@ def csv_file(path, size):
             written += file.write(f"PO-{number},C{edi_number(6)},2026-03-02,HP-{edi_number(4)},{text},{edi_number(3)},{edi_number(4)}.{DICE.randint(10, 99)},EUR\r\n")
 
 
+def fixed_file(path, size):
+    """Orders of fixed positions: a header and its lines."""
+    with open(path, "w", encoding="ascii") as file:
+        written, number = 0, 0
+        while written < size:
+            number += 1
+            written += file.write(f"HDPO-{number:07}C{edi_number(6):07}20260302EUR\n")
+            for at in range(DICE.randint(2, 9)):
+                written += file.write(f"LN{at + 1:04}HP-{edi_number(4):05}{DICE.choice(GOODS)[:30]:30}{edi_number(3):06}{edi_number(6):09}+EA{DICE.choice(['A', 'B'])}\n")
+
+
+FIXED_LAYOUT = """type: {at: 1, length: 2}
+records:
+  header:
+    when: HD
+    fields: [{name: kind, length: 2}, {name: order, length: 10}, {name: customer, length: 8}, {name: date, length: 8, type: date, format: YYYYMMDD}, {name: currency, length: 3}]
+  line:
+    when: LN
+    fields:
+      [{name: kind, length: 2}, {name: position, length: 4, type: number}, {name: article, length: 8}, {name: text, length: 30}, {name: quantity, length: 6, type: number},
+       {name: price, length: 10, type: number, decimals: 2, sign: trailing}, {name: unit, length: 2}, {name: class, length: 1}]
+"""
+
+
 def bench_lines(root):
     """Formats of lines beside memchr over the same bytes."""
-    path = os.path.join(root, "lines")
-    for name, make, words in (("csv", csv_file, ["csv"]),):
+    path, layout = os.path.join(root, "lines"), os.path.join(root, "layout.yaml")
+    lab.write(layout, FIXED_LAYOUT)
+    for name, make, words in (("csv", csv_file, ["csv"]), ("fixed_width", fixed_file, ["fixed-width", "layout=" + layout])):
         make(path, (1 if SMOKE else 50) * 1000000)
         done = subprocess.run([os.path.join(BUILD, "tests/bench/scan"), path, "1" if SMOKE else "5", *words], check=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, timeout=100)
         figures = json.loads(done.stdout)

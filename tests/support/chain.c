@@ -95,12 +95,14 @@ static const struct lookup_table *table_of(void *site, const char *name, struct 
 	return table;
 }
 
-/* A file of the test's folder, whatever folder of a site it would be in. */
+/* A file of the test's folder, or the one above, which several share, whatever folder of a site it would be in. */
 static const struct span *file_of(void *site, const char *folder, const char *name)
 {
+	struct made_chain *made = site;
 	const char *unused;
+	const struct span *text = mapping_of(site, name, &unused);
 
-	return mapping_of(site, name, &unused);
+	return text ? text : mapping_of(site, arena_printf(made->arena, "../%s", name), &unused);
 }
 
 static const struct transformer_ops *find(const char *name)
