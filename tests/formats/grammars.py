@@ -41,6 +41,12 @@ def read(path):
         return yaml.load(text, NoDuplicates)
 
 
+def camel(name):
+    """As the nested form calls it."""
+    first, *others = name.split("-")
+    return first + "".join(word.capitalize() for word in others)
+
+
 def use_ok(words, letters):
     return (len(words) >= 1 and words[0] in letters
             and (len(words) < 2 or words[1] == ">1" or (words[1].isdigit() and int(words[1]) > 0)))
@@ -62,9 +68,9 @@ def check_list(where, items, dictionary, letters, bad):
         name = rest[0] if rest else None
         if not name or not NAME.match(name):
             bad.append("%s: `%s` has no proper name" % (where, item))
-        elif name in names:
+        elif camel(name) in names:
             bad.append("%s: two are called %s" % (where, name))
-        names.append(name)
+        names.append(camel(name or ""))
     return len(names)
 
 
@@ -137,9 +143,9 @@ def check_structure(where, items, dictionary, letters, bad, first):
             key = words[3] if len(words) == 4 else dictionary["segments"][words[0]]["name"]
         if not key or not NAME.match(key):
             bad.append("%s: %s is no name" % (where, key))
-        elif key in keys:
+        elif camel(key) in keys:
             bad.append("%s: two are called %s" % (where, key))
-        keys.append(key)
+        keys.append(camel(key or ""))
 
 
 def tags_of(items):
