@@ -127,7 +127,7 @@ static int check_separators(const struct edi_syntax *syntax, struct span isa, st
 {
 	char c = syntax->component, t = syntax->terminator, e = syntax->element;
 
-	if (memchr(isa.data, t, isa.len - 1))
+	if (memchr(isa.data, t, isa.len))
 		return error_set(why, ERROR_REJECT, "x12.separator",
 				 "the segment terminator stands within ISA, which is then no segment");
 	if (!is_separator(e) || (c && !is_separator(c)) || !is_separator(t))
@@ -171,5 +171,5 @@ int x12_read_isa(struct span got, struct edi_start *start, struct edi_syntax *sy
 	syntax->component = isa.component;
 	syntax->terminator = isa.terminator;
 	read_repetition(syntax, start->header);
-	return check_separators(syntax, start->header, why);
+	return check_separators(syntax, span_make(got.data, isa.used - 1), why);
 }
