@@ -46,8 +46,10 @@ static void put_literal(struct cursor *c)
 {
 	unsigned char byte = (unsigned char)*c->p++;
 
-	if (byte == '"' || byte == '\\')
+	if (byte == '"' || byte == '\\' || byte == '\t')
 		*c->o++ = '\\';
+	if (byte == '\t')
+		byte = 't';
 	if (byte >= 0x80 && c->syntax->charset) {
 		const char *text = c->syntax->charset->utf8[byte - 0x80];
 		size_t n = strlen(text);

@@ -96,7 +96,7 @@ static int put_ascii(struct edi_sink *sink, char c, struct error *error)
 		buf_char(sink->out, ' ');
 		return 0;
 	}
-	if ((unsigned char)c < 0x20 || c == 0x7f) {
+	if (((unsigned char)c < 0x20 || c == 0x7f) && (c != '\t' || sink->strictness != EDI_FIT)) {
 		if (sink->strictness <= EDI_REJECT)
 			return refuse(sink, "character", error, "an element contains the control character 0x%02x",
 				      (unsigned char)c);

@@ -21,7 +21,7 @@ void edi_syntax_ready(struct edi_syntax *syntax)
 	memset(class, EDI_CONTROL, 0x20);
 	class[0x7f] = EDI_CONTROL;
 	class['\r'] = class['\n'] = EDI_LINE;
-	class['"'] = class['\\'] = EDI_QUOTE;
+	class['"'] = class['\\'] = class['\t'] = EDI_QUOTE; /* people paste tabs */
 	if (syntax->charset)
 		memset(class + 0x80, EDI_HIGH, 128);
 	if (syntax->release)

@@ -216,6 +216,7 @@ static void enter_transaction(struct survey *survey)
 static int look_outside(struct survey *survey, struct edi_segment *segment)
 {
 	const struct edi_dialect *dialect = survey->dialect;
+	char text[80];
 
 	if (survey->in_group) {
 		if (survey->group_why.class == ERROR_NONE)
@@ -225,10 +226,14 @@ static int look_outside(struct survey *survey, struct edi_segment *segment)
 		return 0;
 	}
 	edi_unwrap(survey->scan, segment);
-	if (!dialect->service(&survey->scan->syntax, segment->text))
+	if (!dialect->service(&survey->scan->syntax, segment->text)) {
+		snprintf(text, sizeof text, "there is a segment outside any %s, at byte %llu",
+			 dialect->groups_needed ? "group" : "message", (unsigned long long)segment->offset);
 		spoil(survey, "structure",
-		      dialect->groups_needed ? "there is a segment outside any group"
-					     : "there is a segment outside any message");
+		      dialect->una && edi_is(&survey->scan->syntax, segment->text, "UNO")
+			      ? "there is a package of an object (UNO), which is not read"
+			      : text);
+	}
 	return 0;
 }
 

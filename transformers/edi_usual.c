@@ -152,13 +152,15 @@ INLINE bool put_other(const struct usual *u, struct run *r, uint8_t class, looki
 	switch (class) {
 	case EDI_QUOTE:
 		*r->o++ = '\\';
-		*r->o++ = *r->at;
+		*r->o++ = *r->at == '\t' ? 't' : *r->at;
 		return true;
 	case EDI_HIGH:
 		r->o = put_high(r->o, r->syntax, (unsigned char)*r->at);
 		return r->o > was;
 	case EDI_RELEASE:
 		if (r->p >= u->limit || !is_released(r->syntax->class[(uint8_t)*r->p]))
+			return false;
+		if (*r->p == '\t')
 			return false;
 		if (*r->p == '"' || *r->p == '\\')
 			*r->o++ = '\\';
