@@ -12,13 +12,13 @@ __extension__ typedef __int128 wide;
 /* At EDI_SCALE decimals. False: too many digits. */
 static bool scale(wide value, int places, wide *into)
 {
+	static const int64_t powers[EDI_SCALE + 1] = {1,           10,           100,          1000,      10000,
+						      100000,      1000000,      10000000,     100000000, 1000000000,
+						      10000000000, 100000000000, 1000000000000};
+
 	if (places > EDI_SCALE)
 		return false;
-	for (; places < EDI_SCALE; places++)
-		if (__builtin_mul_overflow(value, (wide)10, &value))
-			return false;
-	*into = value;
-	return true;
+	return !__builtin_mul_overflow(value, (wide)powers[EDI_SCALE - places], into);
 }
 
 static const struct edi_data *data_of(const struct edi_node *node, unsigned element, unsigned component)

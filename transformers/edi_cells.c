@@ -7,8 +7,8 @@
 
 struct cut {
 	struct edi_cells *cells;
-	const char *from; /* of the cell in hand */
-	bool odd, released;
+	const char *from;  /* of the cell in hand */
+	uint16_t odd, all; /* of it, and of all so far */
 };
 
 static inline bool close_cell(struct cut *cut, const char *at, uint8_t class)
@@ -22,24 +22,25 @@ static inline bool close_cell(struct cut *cut, const char *at, uint8_t class)
 	cell->len = (uint32_t)(at - cut->from);
 	cell->ends = class;
 	cell->odd = cut->odd;
-	cell->released = cut->released;
-	cell->binary = false;
 	cells->count++;
 	cut->from = at + 1;
-	cut->odd = cut->released = false;
+	cut->odd = 0;
 	return true;
 }
 
 /* What stands at `at` is within a cell. False: it may not, or must be looked at by others. */
 static bool is_text(struct cut *cut, const struct edi_syntax *syntax, const char *at, uint8_t class, bool released)
 {
-	cut->odd = true;
+	cut->odd |= EDI_CELL_ODD;
 	if (class == EDI_QUOTE)
 		return true;
 	if (class == EDI_HIGH)
 		return syntax->charset->utf8[(uint8_t)*at - 0x80][0] != '\0';
-	cut->released = class == EDI_RELEASE;
-	return cut->released && released;
+	if (class != EDI_RELEASE || !released)
+		return false;
+	cut->odd |= EDI_CELL_RELEASED;
+	cut->all |= EDI_CELL_RELEASED;
+	return true;
 }
 
 #ifdef __SSE2__
@@ -77,6 +78,7 @@ const char *edi_cut(struct edi_cells *cells, const struct edi_syntax *syntax, co
 			if (class == EDI_END) {
 				*high |= signs_seen & ~mask;
 				cells->high = (signs_seen & ~mask) != 0;
+				cells->careful = cells->high || cut.all;
 				return at;
 			}
 		} else {
@@ -117,6 +119,7 @@ const char *edi_cut(struct edi_cells *cells, const struct edi_syntax *syntax, co
 			if (class == EDI_END) {
 				*high |= signs_seen;
 				cells->high = signs_seen != 0;
+				cells->careful = cells->high || cut.all;
 				return p;
 			}
 			break;
@@ -163,7 +166,8 @@ void edi_cell_text(const struct edi_syntax *syntax, const struct edi_cell *cell,
 	for (size_t i = 0; i < cell->len && raw.len < size; i++) {
 		unsigned char byte = (unsigned char)cell->p[i];
 
-		if (!cell->binary && syntax->release && byte == (unsigned char)syntax->release && i + 1 < cell->len)
+		if (!(cell->odd & EDI_CELL_BINARY) && syntax->release && byte == (unsigned char)syntax->release &&
+		    i + 1 < cell->len)
 			byte = (unsigned char)cell->p[++i];
 		if (byte >= 0x80 && syntax->charset)
 			buf_text(&raw, syntax->charset->utf8[byte - 0x80]);

@@ -14,18 +14,11 @@ static uint64_t head_of(const char *text, size_t len)
 	return head;
 }
 
-static size_t slot_of(uint64_t head, size_t len)
-{
-	uint64_t hash = (head ^ len << 56) * 0x9e3779b97f4a7c15u;
-
-	return (size_t)(hash >> 32);
-}
-
 const struct edi_code *edi_code_find(const struct edi_codes *codes, const char *text, size_t len)
 {
 	uint64_t head = head_of(text, len);
 
-	for (size_t i = slot_of(head, len);; i++) {
+	for (size_t i = edi_code_slot(head, len);; i++) {
 		const struct edi_code *code = &codes->table[i & codes->mask];
 
 		if (!code->text)
@@ -38,7 +31,7 @@ const struct edi_code *edi_code_find(const struct edi_codes *codes, const char *
 static void add_code(struct edi_codes *codes, const char *text, size_t len, const char *title)
 {
 	uint64_t head = head_of(text, len);
-	size_t i = slot_of(head, len);
+	size_t i = edi_code_slot(head, len);
 
 	if (edi_code_find(codes, text, len))
 		return;
@@ -351,6 +344,7 @@ static size_t read_slots(struct edi_library *library, struct edi_dictionary *dic
 			 struct edi_slot *slots, const char *tag, const char *composite)
 {
 	size_t n = list->count < EDI_SLOTS_MAX ? list->count : EDI_SLOTS_MAX;
+	bool edifact = dictionary->of && !strncmp(dictionary->of, "edifact", 7);
 
 	if (list->count > EDI_SLOTS_MAX)
 		EDI_COMPLAIN(library, list, "grammar.limit", "there are more than %d places", EDI_SLOTS_MAX);
@@ -363,8 +357,12 @@ static size_t read_slots(struct edi_library *library, struct edi_dictionary *dic
 			slots[i] = (struct edi_slot){.name = "", .max = 1, .data = {.number = "", .max = UINT32_MAX}};
 	}
 	for (size_t i = 0; i < n; i++)
-		if (!slots[i].parts && slots[i].data.number)
+		if (!slots[i].parts && slots[i].data.number) {
 			slots[i].iso = iso_of(slots, i);
+			slots[i].single = slots[i].max == 1;
+			slots[i].plain = slots[i].iso == EDI_ISO_NONE && !slots[i].data.decimals &&
+					 (slots[i].data.type != EDI_TYPE_REAL || !edifact);
+		}
 	return n;
 }
 
@@ -465,12 +463,12 @@ static const struct node *map_of(struct edi_library *library, const struct node 
 }
 
 struct edi_dictionary *edi_dictionary_new(struct edi_library *library, const char *file, const struct node *root,
-					  struct edi_dictionary *behind)
+					  struct edi_dictionary *behind, const char *of)
 {
 	struct edi_dictionary *dictionary = arena_alloc(library->arena, sizeof *dictionary);
 
 	*dictionary = (struct edi_dictionary){.file = file,
-					      .of = behind ? behind->of : NULL,
+					      .of = of,
 					      .segments = map_of(library, root, "segments"),
 					      .composites = map_of(library, root, "composites"),
 					      .elements = map_of(library, root, "elements"),
@@ -519,8 +517,7 @@ struct edi_dictionary *edi_dictionary_get(struct edi_library *library, const cha
 	of = edi_text_of(library, source->root, "dictionary", true);
 	if (!of)
 		return NULL;
-	source->dictionary = edi_dictionary_new(library, source->name, source->root, NULL);
-	source->dictionary->of = of;
+	source->dictionary = edi_dictionary_new(library, source->name, source->root, NULL, of);
 	read_rest(library, source->dictionary);
 	return source->dictionary;
 }

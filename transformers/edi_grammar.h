@@ -63,14 +63,14 @@ enum edi_iso {
 #define EDI_LABEL_SLACK 64 /* bytes behind a label that may be read */
 
 struct edi_label {
-	const char *text; /* "purpose": with quotes and colon */
-	size_t len;
+	const char *text; /* "purpose":" with quotes and colon, and what a string opens with */
+	size_t len;       /* without that */
 };
 
 /* An element of a segment, or a component of a composite. */
 struct edi_slot {
 	const char *name;
-	struct edi_label by_name, by_position, iso_name, iso_position, raw_name, raw_position;
+	struct edi_label by_name;
 	struct edi_data data;   /* not of a composite */
 	struct edi_slot *parts; /* of a composite; NULL: it is none */
 	size_t parts_count;
@@ -80,6 +80,9 @@ struct edi_slot {
 	enum edi_iso iso;
 	uint32_t max; /* repetitions */
 	bool guide;   /* an overlay says how it is used */
+	bool single;  /* it has neither parts nor repetitions */
+	bool plain;   /* told as it is: no date, and no number whose point is moved */
+	struct edi_label by_position, iso_name, iso_position, raw_name, raw_position;
 };
 
 struct edi_rule { /* a condition of X12: P0304 */
@@ -110,9 +113,10 @@ struct edi_node {
 	uint16_t count;              /* of children */
 	const struct edi_form *form; /* a segment's */
 	struct edi_node *parent, **children;
-	const uint32_t *keys; /* of the children */
-	const uint8_t *uses;  /* and how they are used */
-	const char *name;     /* its key in the nested form */
+	uint32_t needed_until; /* behind the last child that must be there */
+	const uint32_t *keys;  /* of the children */
+	const uint8_t *uses;   /* and how they are used */
+	const char *name;      /* its key in the nested form */
 	struct edi_label by_name, by_position;
 	bool terms; /* balances look at it */
 };
@@ -170,6 +174,24 @@ struct edi_library { /* what one step reads */
 
 /* A grammar or overlay by the name of its file. `asked`: who names it. */
 struct edi_grammar *edi_grammar_read(struct edi_library *, const char *name, struct place asked);
+static inline size_t edi_code_slot(uint64_t head, size_t len)
+{
+	return (size_t)(((head ^ (uint64_t)len << 56) * 0x9e3779b97f4a7c15u) >> 32);
+}
+
+/* One of at most eight bytes is in the list. */
+static inline bool edi_code_is(const struct edi_codes *codes, uint64_t head, size_t len)
+{
+	for (size_t i = edi_code_slot(head, len);; i++) {
+		const struct edi_code *code = &codes->table[i & codes->mask];
+
+		if (!code->text)
+			return false;
+		if (code->head == head && code->len == len)
+			return true;
+	}
+}
+
 const struct edi_code *edi_code_find(const struct edi_codes *, const char *text, size_t len);
 /* A segment's, by its key, in the dictionary or those behind it. */
 const struct edi_form *edi_form_find(const struct edi_dictionary *, uint32_t key);

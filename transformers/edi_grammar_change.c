@@ -84,6 +84,7 @@ static void change_element(struct edi_library *library, struct edi_grammar *gram
 	edi_check_keys(library, map, "at|use|max|size|codes|add-codes|note");
 	change_use(library, map, &slot->use, &slot->guide);
 	change_max(library, map, &slot->max);
+	slot->single = !slot->parts && slot->max == 1;
 	change_codes(library, grammar, map, slot);
 	if (component)
 		set_bit(&form->slots[element - 1].needed, component, slot->use == EDI_MANDATORY);

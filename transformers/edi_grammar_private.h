@@ -49,9 +49,9 @@ bool edi_is_name(struct span);
 struct edi_label edi_label(struct arena *, const char *name, const char *behind);
 
 struct edi_dictionary *edi_dictionary_get(struct edi_library *, const char *name, struct place asked);
-/* What stands in `root` goes before `behind`. */
+/* What stands in `root` goes before `behind`. of: "x12 004010". */
 struct edi_dictionary *edi_dictionary_new(struct edi_library *, const char *file, const struct node *root,
-					  struct edi_dictionary *behind);
+					  struct edi_dictionary *behind, const char *of);
 const struct edi_codes *edi_codes_read(struct edi_library *, const struct edi_dictionary *, const struct node *,
 				       const struct edi_codes *with);
 void edi_slot_label(struct arena *, struct edi_slot *, const char *position);

@@ -162,8 +162,8 @@ struct edi_label edi_label(struct arena *arena, const char *name, const char *be
 		else
 			text[n++] = *name == '-' ? '_' : *name;
 	}
-	n += (size_t)snprintf(text + n, room - n, "%s\":", behind);
-	return (struct edi_label){text, n};
+	n += (size_t)snprintf(text + n, room - n, "%s\":\"", behind);
+	return (struct edi_label){text, n - 1};
 }
 
 /* ---- the structure */
@@ -383,6 +383,9 @@ static void finish(struct edi_library *library, struct edi_node *parent, const s
 	}
 	parent->keys = keys;
 	parent->uses = uses;
+	for (uint32_t i = 0; i < parent->count; i++)
+		if (uses[i] == EDI_MANDATORY)
+			parent->needed_until = i + 1;
 }
 
 /* "x12 004010 850", "edifact D 96A ORDERS" */
@@ -431,7 +434,8 @@ static int build_overlay(struct edi_library *library, struct edi_grammar *gramma
 			     grammar->type);
 	grammar->overlay = true;
 	grammar->file = source->name;
-	grammar->dictionary = edi_dictionary_new(library, source->name, source->root, grammar->dictionary);
+	grammar->dictionary =
+		edi_dictionary_new(library, source->name, source->root, grammar->dictionary, grammar->dictionary->of);
 	if (node_find(source->root, "change"))
 		edi_changes_apply(library, grammar, node_find(source->root, "change"));
 	return 0;
@@ -451,7 +455,7 @@ static int build_grammar(struct edi_library *library, struct edi_grammar *gramma
 	if (strncmp(of, grammar->format, strlen(grammar->format)) || !strstr(of, grammar->version))
 		EDI_COMPLAIN(library, named, "grammar.what", "edi/%s is the dictionary of %s", name, of);
 	grammar->file = source->name;
-	grammar->dictionary = edi_dictionary_new(library, source->name, source->root, dictionary);
+	grammar->dictionary = edi_dictionary_new(library, source->name, source->root, dictionary, of);
 	if (!structure) {
 		EDI_COMPLAIN(library, source->root, "grammar.form",
 			     "a grammar has a structure, or extends one that has");

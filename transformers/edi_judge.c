@@ -97,22 +97,44 @@ int edi_judge_begin(struct edi_judge *j, const struct edi_syntax *syntax, struct
 	return 0;
 }
 
-/* The cells are cut; the segment finds its place and is judged there. False: it has none. */
-static bool take(struct edi_judge *j, uint32_t number, uint64_t offset, const char *tag, size_t len)
+/* Room for what the segment in hand can become at most. False: the line is too long. */
+static bool make_room(struct edi_judge *j)
 {
-	uint32_t key = edi_key(tag, len);
+	const struct edi_cells *cells = &j->cells;
+	const struct edi_cell *last = &cells->list[cells->count ? cells->count - 1 : 0];
+	size_t len = cells->count ? (size_t)(last->p + last->len - cells->list[0].p) : 0,
+	       need = cells->count * EDI_CELL_ROOM + len * EDI_CELL_GROWTH + EDI_SEGMENT_ROOM;
 
+	j->o = NULL;
+	if (!j->write)
+		return true;
+	j->o = j->line->capacity - j->line->len > need ? j->line->data + j->line->len : buf_room(j->line, need);
+	return j->o != NULL;
+}
+
+static void use_room(struct edi_judge *j)
+{
+	if (!j->o)
+		return;
+	j->line->len = (size_t)(j->o - j->line->data);
+	j->o = NULL;
+}
+
+/* The cells are cut, and there is room; the segment finds its place and is judged there. False: it has none. */
+static bool take(struct edi_judge *j, uint32_t number, uint64_t offset, uint32_t key)
+{
 	j->number = number;
 	j->offset = offset;
 	memcpy(j->tag, &key, sizeof j->tag);
 	j->node = NULL;
 	j->node = edi_walk_to(j, key);
-	if (!j->node)
-		return false;
-	edi_values(j, j->node->form);
-	if (j->node->terms && (j->check & EDI_CHECK_BALANCE))
-		edi_balance_add(j, j->node);
-	return true;
+	if (j->node) {
+		edi_values(j, j->node->form);
+		if (j->node->terms && (j->check & EDI_CHECK_BALANCE))
+			edi_balance_add(j, j->node);
+	}
+	use_room(j);
+	return j->node != NULL;
 }
 
 static void begin_unplaced(struct edi_judge *j, uint32_t number)
@@ -133,10 +155,10 @@ const char *edi_judge_usual(struct edi_judge *j, const char *p, const char *limi
 	if (n < 2 || n > 3 || p[n] != syntax->tag)
 		return NULL;
 	end = edi_cut(&j->cells, syntax, p + n + 1, limit, false, &signs);
-	if (!end || end >= limit || end - p > (ptrdiff_t)EDI_SEGMENT_MAX || j->cells.count > USUAL_MAX)
+	if (!end || end >= limit || end - p > (ptrdiff_t)EDI_SEGMENT_MAX || j->cells.count > USUAL_MAX || !make_room(j))
 		return NULL;
 	*high |= signs;
-	if (!take(j, number, offset, p, n) && j->write) {
+	if (!take(j, number, offset, edi_key(p, n)) && j->write) {
 		begin_unplaced(j, number);
 		edi_write_usual(&j->unplaced, syntax, false, p, limit, &none, &signs);
 		buf_char(&j->unplaced, ']');
@@ -152,7 +174,7 @@ static const char *cut_binary(struct edi_judge *j, const struct edi_segment *seg
 	size_t from = name + 1;
 
 	cells->count = 0;
-	cells->high = false;
+	cells->high = cells->careful = false;
 	for (size_t i = from; i < segment->binary_from && cells->count < EDI_CELLS_MAX - 2; i++)
 		if (text.data[i] == j->syntax->element) {
 			cells->list[cells->count++] = (struct edi_cell){
@@ -162,8 +184,7 @@ static const char *cut_binary(struct edi_judge *j, const struct edi_segment *seg
 	cells->list[cells->count++] = (struct edi_cell){.p = text.data + segment->binary_from,
 							.len = (uint32_t)(text.len - segment->binary_from),
 							.ends = EDI_END,
-							.odd = true,
-							.binary = true};
+							.odd = EDI_CELL_ODD | EDI_CELL_BINARY};
 	return text.data + text.len;
 }
 
@@ -183,7 +204,9 @@ int edi_judge_segment(struct edi_judge *j, const struct edi_segment *segment, ui
 	else if (n < text.len && text.data[n] == syntax->tag &&
 		 !edi_cut(&j->cells, syntax, text.data + n + 1, text.data + text.len + 1, true, &high))
 		return -1;
-	if (!take(j, number, segment->offset, text.data, n) && j->write) {
+	if (!make_room(j))
+		return -1;
+	if (!take(j, number, segment->offset, edi_key(text.data, n)) && j->write) {
 		begin_unplaced(j, number);
 		edi_write_segment(&j->unplaced, syntax, segment, &elements, &high, &fault);
 		buf_char(&j->unplaced, ']');
@@ -197,7 +220,11 @@ void edi_judge_end(struct edi_judge *j, uint32_t number, uint64_t offset)
 	j->offset = offset;
 	j->node = NULL;
 	memset(j->tag, 0, sizeof j->tag);
+	j->cells.count = 0;
+	if (!make_room(j))
+		return;
 	edi_walk_end(j);
+	use_room(j);
 	if (j->check & EDI_CHECK_BALANCE)
 		edi_balance_end(j);
 	if (!j->write)

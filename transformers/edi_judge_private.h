@@ -2,24 +2,32 @@
 #ifndef FERRULE_TRANSFORMERS_EDI_JUDGE_PRIVATE_H
 #define FERRULE_TRANSFORMERS_EDI_JUDGE_PRIVATE_H
 
+#include "transformers/edi_chunk.h"
 #include "transformers/edi_judge.h"
 
 #define EDI_CELLS_MAX 4096 /* components of a segment */
-#define EDI_CELL_ROOM 1024 /* bytes that a cell can take beside its text */
-#define EDI_CELL_GROWTH 24 /* what a byte of its text can become */
+#define EDI_KEPT 64
+#define EDI_SEGMENT_ROOM 2048 /* bytes that closing loops and opening one can take */
+#define EDI_CELL_ROOM 1024    /* bytes that a cell can take beside its text */
+#define EDI_CELL_GROWTH 24    /* what a byte of its text can become */
+
+enum edi_cell_flag { /* it cannot be copied as it is */
+		     EDI_CELL_ODD = 1,
+		     EDI_CELL_RELEASED = 2, /* it has release characters */
+		     EDI_CELL_BINARY = 4,   /* it is the last of a BIN or BDS */
+};
 
 struct edi_cell { /* a component */
 	const char *p;
 	uint32_t len;
-	uint8_t ends;  /* enum edi_class of what follows it */
-	bool odd;      /* cannot be copied as it is */
-	bool released; /* … it has release characters */
-	bool binary;   /* … it is the last of a BIN or BDS */
+	uint16_t ends; /* enum edi_class of what follows it */
+	uint16_t odd;  /* enum edi_cell_flag */
 };
 
 struct edi_cells {
 	size_t count;
-	bool high; /* some bytes are beyond ASCII, in UTF-8 */
+	bool high;    /* some bytes are beyond ASCII, in UTF-8 */
+	bool careful; /* bytes are not characters: some are released, or high is set */
 	struct edi_cell list[EDI_CELLS_MAX];
 };
 
@@ -53,6 +61,7 @@ struct edi_judge {
 	struct edi_grammars *set;
 	bool nested, by_hand;
 	bool write; /* the nested form is being written: nothing was found yet */
+	char *o;    /* where, while a segment is taken; NULL: it is not */
 	int keys;
 	unsigned check;
 	const struct edi_grammar *grammar;
@@ -67,9 +76,35 @@ struct edi_judge {
 	const struct edi_node *node; /* it stands for; NULL: it has no place */
 	const struct edi_form *form;
 	char tag[4];
+	/* Conditions that were found to be kept, by what elements there were. */
+	struct edi_kept {
+		const struct edi_form *form;
+		uint64_t seen;
+	} kept[EDI_KEPT];
 	struct edi_total totals[EDI_BALANCES_MAX];
 	struct edi_cells cells;
 };
+
+/* Copies a label, or text behind which others stand; reads and writes up to 31 bytes more. */
+static inline char *edi_copy(char *o, const char *text, size_t len)
+{
+#ifdef __SSE2__
+	store(o, load(text));
+	if (len > STEP) {
+		store(o + STEP, load(text + STEP));
+		for (size_t i = 2 * (size_t)STEP; i < len; i += STEP)
+			store(o + i, load(text + i));
+	}
+#else
+	memcpy(o, text, len);
+#endif
+	return o + len;
+}
+
+static inline char *edi_label_put(char *o, const struct edi_label *label)
+{
+	return edi_copy(o, label->text, label->len);
+}
 
 /* ---- findings, at the segment in hand */
 struct edi_finding *edi_blame(struct edi_judge *, enum edi_kind, bool guide, const char *format, ...)

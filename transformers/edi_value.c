@@ -39,11 +39,11 @@ static uint32_t characters(const struct edi_judge *j, const struct edi_cell *cel
 {
 	uint32_t n = cell->len;
 
-	if (!cell->released && !j->cells.high)
+	if (!j->cells.careful)
 		return n;
 	n = 0;
 	for (uint32_t i = 0; i < cell->len; i++) {
-		if (cell->released && cell->p[i] == j->syntax->release && i + 1 < cell->len)
+		if ((cell->odd & EDI_CELL_RELEASED) && cell->p[i] == j->syntax->release && i + 1 < cell->len)
 			i++;
 		n += j->syntax->charset || ((unsigned char)cell->p[i] & 0xc0) != 0x80;
 	}

@@ -1,89 +1,6 @@
 /* The elements of a segment against its form, and as members of an object. See edi_judge.h. */
 #include "config.h"
-#include "transformers/edi_judge_private.h"
-
-#include <stdio.h>
-
-#include "transformers/edi_chunk.h"
-
-struct pen {     /* what is written goes there; each member with a comma behind it */
-	char *o; /* NULL: nothing is */
-};
-
-/* ---- text */
-static inline void copy(struct pen *pen, const char *text, size_t len)
-{
-#ifdef __SSE2__
-	/* Behind both there is room. */
-	for (size_t i = 0; i < len; i += STEP)
-		store(pen->o + i, load(text + i));
-#else
-	memcpy(pen->o, text, len);
-#endif
-	pen->o += len;
-}
-
-static inline void put_char(struct pen *pen, char c)
-{
-	*pen->o++ = c;
-}
-
-static void put_byte(struct pen *pen, const struct edi_syntax *syntax, const struct edi_cell *cell, unsigned char byte)
-{
-	if (byte == '"' || byte == '\\')
-		put_char(pen, '\\');
-	if (byte < 0x20 || byte == 0x7f) {
-		pen->o += sprintf(pen->o, "\\u%04x", byte);
-	} else if (byte >= 0x80 && cell->binary) {
-		put_char(pen, (char)(0xc0 | byte >> 6));
-		put_char(pen, (char)(0x80 | (byte & 0x3f)));
-	} else if (byte >= 0x80 && syntax->charset) {
-		const char *text = syntax->charset->utf8[byte - 0x80];
-		size_t n = strlen(text);
-
-		memcpy(pen->o, text, n);
-		pen->o += n;
-	} else {
-		put_char(pen, (char)byte);
-	}
-}
-
-static void put_odd(struct pen *pen, const struct edi_judge *j, const struct edi_cell *cell)
-{
-	for (uint32_t i = 0; i < cell->len; i++) {
-		if (cell->released && cell->p[i] == j->syntax->release && i + 1 < cell->len)
-			i++;
-		put_byte(pen, j->syntax, cell, (unsigned char)cell->p[i]);
-	}
-}
-
-static inline void put_string(struct pen *pen, const struct edi_judge *j, const struct edi_cell *cell)
-{
-	put_char(pen, '"');
-	if (cell->odd)
-		put_odd(pen, j, cell);
-	else
-		copy(pen, cell->p, cell->len);
-	put_char(pen, '"');
-}
-
-static void put_text(struct pen *pen, const char *text, size_t len)
-{
-	put_char(pen, '"');
-	memcpy(pen->o, text, len);
-	pen->o += len;
-	put_char(pen, '"');
-}
-
-static inline void put_label(struct pen *pen, const struct edi_label *label)
-{
-	copy(pen, label->text, label->len);
-}
-
-static inline void put_name(struct pen *pen, const struct edi_judge *j, const struct edi_slot *slot)
-{
-	put_label(pen, j->keys == EDI_KEYS_POSITIONS ? &slot->by_position : &slot->by_name);
-}
+#include "transformers/edi_pen.h"
 
 /* ---- a value and what is told beside it */
 static void put_member(struct pen *pen, const struct edi_judge *j, const struct edi_label *name,
@@ -118,31 +35,112 @@ static void put_special(struct pen *pen, const struct edi_judge *j, const struct
 		put_member(pen, j, &slot->iso_name, &slot->iso_position, NULL, text, n);
 }
 
-static inline bool is_special(const struct edi_slot *slot)
+/* ---- the usual, without a call */
+static inline bool is_code(const struct edi_codes *codes, const struct edi_cell *cell)
 {
-	return slot->iso || slot->data.type == EDI_TYPE_IMPLIED || slot->data.type == EDI_TYPE_REAL;
+	static const uint64_t masks[9] = {
+		0, 0xff, 0xffff, 0xffffff, 0xffffffff, 0xffffffffff, 0xffffffffffff, 0xffffffffffffff, ~(uint64_t)0};
+	uint64_t head;
+
+	if (cell->len > 8)
+		return false;
+	/* Behind a cell there is room. */
+	memcpy(&head, cell->p, sizeof head);
+	return edi_code_is(codes, head & masks[cell->len], cell->len);
 }
 
-/* The usual value is judged and written without a call. */
-static inline void take_value(struct edi_judge *j, struct pen *pen, const struct edi_slot *slot,
-			      const struct edi_cell *cell, const struct edi_cell *format, struct edi_at at)
+static inline bool is_number(const struct edi_data *data, const struct edi_cell *cell)
+{
+	const char *p = cell->p, *end = p + cell->len;
+	bool point = data->type != EDI_TYPE_REAL;
+	uint32_t digits = 0;
+
+	for (; p < end; p++) {
+		if (*p >= '0' && *p <= '9')
+			digits++;
+		else if (*p == '.' && !point)
+			point = true;
+		else
+			return false;
+	}
+	return digits - data->min <= data->max - data->min && digits;
+}
+
+/* A day of any month. */
+static inline bool is_day(const struct edi_cell *cell)
+{
+	const char *p = cell->p;
+	unsigned bad = 0, month, day;
+
+	if (cell->len != 8)
+		return false;
+	for (int i = 0; i < 8; i++)
+		bad |= (unsigned)(p[i] - '0') > 9;
+	month = (unsigned)(p[4] - '0') * 10 + (unsigned)(p[5] - '0');
+	day = (unsigned)(p[6] - '0') * 10 + (unsigned)(p[7] - '0');
+	return !bad && month - 1 < 12 && day - 1 < 28;
+}
+
+/* Nothing can be wrong with it. False: it is not known. */
+static inline bool is_right(const struct edi_judge *j, const struct edi_slot *slot, const struct edi_cell *cell)
 {
 	const struct edi_data *data = &slot->data;
 
-	if (slot->use == EDI_NEVER && (j->check & EDI_CHECK_STRUCTURE))
-		edi_blame_at(j, EDI_KIND_ELEMENT_UNUSED, slot->guide, at, slot, cell, "it is never used here");
-	if (data->type != EDI_TYPE_TEXT || slot->iso || cell->released || j->cells.high || data->codes ||
-	    cell->len - data->min > data->max - data->min)
+	if (slot->use == EDI_NEVER || j->cells.careful)
+		return false;
+	if (data->codes && !(data->codes->open ? true : is_code(data->codes, cell)))
+		return false;
+	switch (data->type) {
+	case EDI_TYPE_TEXT:
+		return cell->len - data->min <= data->max - data->min && !slot->iso;
+	case EDI_TYPE_REAL:
+	case EDI_TYPE_IMPLIED:
+		return is_number(data, cell);
+	case EDI_TYPE_DATE:
+		return is_day(cell) && data->max >= 8 && data->min <= 8;
+	default:
+		return false;
+	}
+}
+
+/* 20260131 and 2026-01-31 */
+static inline void put_day(struct pen *pen, const struct edi_judge *j, const struct edi_slot *slot,
+			   const struct edi_cell *cell)
+{
+	char *o;
+
+	put_value(pen, j, name_of(j, slot), cell);
+	put_label(pen, j->keys == EDI_KEYS_POSITIONS ? &slot->iso_position : &slot->iso_name);
+	o = pen->o;
+	o[0] = '"';
+	memcpy(o + 1, cell->p, 4);
+	o[5] = o[8] = '-';
+	memcpy(o + 6, cell->p + 4, 2);
+	memcpy(o + 9, cell->p + 6, 2);
+	o[11] = '"';
+	o[12] = ',';
+	pen->o = o + 13;
+}
+
+static void take_value(struct edi_judge *j, struct pen *pen, const struct edi_slot *slot, const struct edi_cell *cell,
+		       const struct edi_cell *format, struct edi_at at)
+{
+	if (j->check && !is_right(j, slot, cell)) {
+		if (slot->use == EDI_NEVER && (j->check & EDI_CHECK_STRUCTURE))
+			edi_blame_at(j, EDI_KIND_ELEMENT_UNUSED, slot->guide, at, slot, cell, "it is never used here");
 		edi_value_judge(j, slot, cell, format, at);
+	}
 	if (!pen->o)
 		return;
-	if (is_special(slot) || j->keys == EDI_KEYS_BOTH) {
+	if (j->keys == EDI_KEYS_BOTH) {
 		put_special(pen, j, slot, cell, format);
-		return;
+	} else if (slot->plain) {
+		put_value(pen, j, name_of(j, slot), cell);
+	} else if (slot->iso == EDI_ISO_DATE && is_day(cell)) {
+		put_day(pen, j, slot, cell);
+	} else {
+		put_special(pen, j, slot, cell, format);
 	}
-	put_name(pen, j, slot);
-	put_string(pen, j, cell);
-	put_char(pen, ',');
 }
 
 /* In a list: the value alone. */
@@ -215,10 +213,17 @@ static void judge_rule(struct edi_judge *j, const struct edi_form *form, const s
 
 static void judge_form(struct edi_judge *j, const struct edi_form *form, uint64_t seen)
 {
+	struct edi_kept *kept = &j->kept[((uintptr_t)form >> 4 ^ seen ^ seen >> 12) % EDI_KEPT];
+	size_t before = j->findings.count;
+
+	if (kept->form == form && kept->seen == seen)
+		return;
 	if (form->needed & ~seen)
 		miss(j, form->slots, form->needed & ~seen, 0);
 	for (size_t i = 0; i < form->rules_count; i++)
 		judge_rule(j, form, &form->rules[i], seen);
+	if (before == j->findings.count && before < EDI_FINDINGS_MAX)
+		*kept = (struct edi_kept){form, seen};
 }
 
 /* ---- elements that are more than one value */
@@ -284,7 +289,7 @@ static void close_with(struct pen *pen, char opened, char c)
 static void put_beyond(struct pen *pen, const char *tag, unsigned element, unsigned component)
 {
 	if (component)
-		pen->o += sprintf(pen->o, "\"%s%02u-%u\":", tag, element, component);
+		pen->o += sprintf(pen->o, "\"%s%02u_%u\":", tag, element, component);
 	else
 		pen->o += sprintf(pen->o, "\"%s%02u\":", tag, element);
 }
@@ -362,7 +367,7 @@ static bool take_element(struct edi_judge *j, struct pen *pen, const struct edi_
 	if (slot->use == EDI_NEVER && (j->check & EDI_CHECK_STRUCTURE))
 		edi_blame_at(j, EDI_KIND_ELEMENT_UNUSED, slot->guide, at, slot, run.cell, "it is never used here");
 	if (pen->o) {
-		put_name(pen, j, slot);
+		put_label(pen, name_of(j, slot));
 		if (list)
 			put_char(pen, '[');
 	}
@@ -411,59 +416,111 @@ static void take_beyond(struct edi_judge *j, struct pen *pen, const struct edi_f
 	}
 }
 
-static bool begin(struct edi_judge *j, struct pen *pen)
+/* An element that is one plain value, and right: written at o without a call. NULL: it is something else. */
+static inline __attribute__((always_inline)) char *take_usual(const struct edi_judge *j, const struct edi_slot *slot,
+							      const struct edi_cell *cell, char *o, bool names)
 {
-	const struct edi_cells *cells = &j->cells;
-	size_t len, need;
+	const struct edi_label *label = names ? &slot->by_name : &slot->by_position;
 
-	pen->o = NULL;
-	if (!j->write)
-		return false;
-	len = cells->count
-		      ? (size_t)(cells->list[cells->count - 1].p + cells->list[cells->count - 1].len - cells->list[0].p)
-		      : 0;
-	need = cells->count * EDI_CELL_ROOM + len * EDI_CELL_GROWTH + EDI_CELL_ROOM;
-	pen->o = j->line->capacity - j->line->len > need ? j->line->data + j->line->len : buf_room(j->line, need);
-	if (!pen->o) /* the line is too long, which its end tells */
-		return false;
-	put_char(pen, '{');
-	return true;
+	if (!slot->plain || cell->odd || (j->check && !is_right(j, slot, cell)))
+		return NULL;
+	o = edi_copy(o, label->text, label->len + 1);
+	o = edi_copy(o, cell->p, cell->len);
+	memcpy(o, "\",", 2);
+	return o + 2;
+}
+
+/* A composite without repetitions, all of whose parts the form knows and that lacks none. NULL: it is something else,
+ * and nothing was done. *after: behind its cells. */
+static char *take_usual_composite(struct edi_judge *j, const struct edi_slot *slot, const struct edi_cell *cell,
+				  unsigned element, char *o, const struct edi_cell **after)
+{
+	const struct edi_cell *last = cell;
+	uint64_t seen = 0;
+	struct pen pen;
+	size_t n = 0;
+
+	for (; last->ends == EDI_COMPONENT && n < slot->parts_count; last++, n++)
+		seen |= (uint64_t)(last->len != 0) << n;
+	seen |= (uint64_t)(last->len != 0) << n;
+	if (last->ends == EDI_REPETITION || last->ends == EDI_COMPONENT || n >= slot->parts_count || !seen ||
+	    (slot->needed & ~seen) || slot->use == EDI_NEVER)
+		return NULL;
+	*after = last + 1;
+	pen.o = edi_label_put(o, &slot->by_name);
+	put_char(&pen, '{');
+	for (unsigned i = 0; i <= n; i++, cell++) {
+		const struct edi_slot *part = &slot->parts[i];
+		char *next;
+
+		if (!cell->len)
+			continue;
+		next = take_usual(j, part, cell, pen.o, true);
+		if (next) {
+			pen.o = next;
+			continue;
+		}
+		take_value(j, &pen, part, cell,
+			   part->iso == EDI_ISO_BEHIND ? (i < n ? cell + 1 : NULL) : (i ? cell - 1 : NULL),
+			   (struct edi_at){(uint16_t)element, (uint16_t)(i + 1), 1});
+	}
+	pen.o[-1] = '}';
+	put_char(&pen, ',');
+	return pen.o;
 }
 
 void edi_values(struct edi_judge *j, const struct edi_form *form)
 {
 	const struct edi_cell *cell = j->cells.list, *end = cell + j->cells.count;
-	struct pen pen;
-	bool writes = begin(j, &pen);
-	char *from = pen.o;
-	uint64_t seen = 0;
+	const struct edi_slot *slot = form->slots, *slots_end = slot + form->slots_count;
+	bool names = j->keys == EDI_KEYS_NAMES, quick = j->o && j->keys != EDI_KEYS_BOTH;
+	uint64_t seen = 0, bit = 1;
+	struct pen pen = {j->o};
+	char *o = j->o;
 
-	for (unsigned element = 1; cell < end; element++) {
-		const struct edi_slot *slot = &form->slots[element - 1];
+	if (o)
+		*o++ = '{';
+	for (unsigned element = 1; cell < end; element++, slot++, bit <<= 1) {
 		struct run run;
+		char *next;
 
-		if (element <= form->slots_count && cell->ends != EDI_COMPONENT && cell->ends != EDI_REPETITION &&
-		    !slot->parts && slot->max == 1) {
-			if (cell->len) {
-				seen |= (uint64_t)1 << (element - 1);
-				take_value(j, &pen, slot, cell,
-					   slot->iso == EDI_ISO_BEFORE && element > 1 ? cell - 1 : NULL,
-					   (struct edi_at){(uint16_t)element, 0, 1});
+		if (slot < slots_end && slot->single && (cell->ends == EDI_ELEMENT || cell->ends == EDI_END)) {
+			const struct edi_cell *one = cell++;
+
+			if (!one->len)
+				continue;
+			seen |= bit;
+			next = quick ? take_usual(j, slot, one, o, names) : NULL;
+			if (next) {
+				o = next;
+				continue;
 			}
-			cell++;
+			pen.o = o;
+			take_value(j, &pen, slot, one, slot->iso == EDI_ISO_BEFORE && element > 1 ? one - 1 : NULL,
+				   (struct edi_at){(uint16_t)element, 0, 1});
+			o = pen.o;
+			continue;
+		}
+		if (slot < slots_end && slot->parts && slot->max == 1 && names && o &&
+		    (next = take_usual_composite(j, slot, cell, element, o, &cell)) != NULL) {
+			o = next;
+			seen |= bit;
 			continue;
 		}
 		run = run_of(cell, end);
 		cell = run.end;
-		if (element > form->slots_count)
+		pen.o = o;
+		if (slot >= slots_end)
 			take_beyond(j, &pen, form, run, element);
 		else if (take_element(j, &pen, slot, run, element))
-			seen |= (uint64_t)1 << (element - 1);
+			seen |= bit;
+		o = pen.o;
 	}
 	if (j->check & EDI_CHECK_STRUCTURE)
 		judge_form(j, form, seen);
-	if (!writes)
+	if (!o)
 		return;
+	pen.o = o;
 	close_with(&pen, '{', '}');
-	buf_added(j->line, (size_t)(pen.o - from) + 1);
+	j->o = pen.o;
 }

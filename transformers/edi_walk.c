@@ -5,6 +5,8 @@
 
 #include <stdio.h>
 
+#include "transformers/edi_chunk.h"
+
 struct spot {
 	int depth; /* -1: none */
 	uint32_t at;
@@ -12,10 +14,10 @@ struct spot {
 };
 
 /* ---- the nested form, between segments */
-static inline void put(struct edi_judge *j, const char *text, size_t len)
+static inline void put(struct edi_judge *j, char c)
 {
-	if (j->write)
-		buf_append(j->line, text, len);
+	if (j->o)
+		*j->o++ = c;
 }
 
 static const struct edi_label *label_of(const struct edi_judge *j, const struct edi_node *node)
@@ -31,23 +33,21 @@ static inline bool is_list(const struct edi_node *node)
 static void close_child(struct edi_judge *j, const struct edi_frame *frame)
 {
 	if (frame->count && is_list(frame->loop->children[frame->at]))
-		put(j, "]", 1);
+		put(j, ']');
 }
 
 /* In front of the value of the child that is in hand now; `first` that ever stood in the frame: no comma. */
 static void open_child(struct edi_judge *j, const struct edi_node *child, bool again, bool first)
 {
-	const struct edi_label *label = label_of(j, child);
-
-	if (!j->write)
+	if (!j->o)
 		return;
 	if (!first || again)
-		buf_char(j->line, ',');
+		*j->o++ = ',';
 	if (again)
 		return;
-	buf_append(j->line, label->text, label->len);
+	j->o = edi_label_put(j->o, label_of(j, child));
 	if (is_list(child))
-		buf_char(j->line, '[');
+		*j->o++ = '[';
 }
 
 /* ---- what is missing */
@@ -92,6 +92,8 @@ static void pass(struct edi_judge *j, const struct edi_frame *frame, uint32_t to
 
 	if (!(j->check & EDI_CHECK_STRUCTURE))
 		return;
+	if (to > loop->needed_until)
+		to = loop->needed_until;
 	for (uint32_t i = frame->at + (frame->count > 0); i < to; i++)
 		if (loop->uses[i] == EDI_MANDATORY)
 			miss(j, loop, loop->children[i]);
@@ -104,12 +106,33 @@ static void leave_loops(struct edi_judge *j, unsigned depth)
 
 		pass(j, frame, frame->loop->count);
 		close_child(j, frame);
-		put(j, "}", 1);
+		put(j, '}');
 		j->depth--;
 	}
 }
 
 /* ---- finding the place */
+/* The first of the keys from `at` on that is this one; there are others behind the last. */
+static inline uint32_t next(const uint32_t *keys, uint32_t at, uint32_t key)
+{
+#ifdef __SSE2__
+	const __m128i wide = _mm_set1_epi32((int)key);
+
+	for (;; at += 4) {
+		__m128i v = _mm_loadu_si128((const __m128i *)(const void *)(keys + at));
+		unsigned bits = (unsigned)_mm_movemask_epi8(
+			_mm_or_si128(_mm_cmpeq_epi32(v, wide), _mm_cmpeq_epi32(v, _mm_setzero_si128())));
+
+		if (bits)
+			return at + (unsigned)__builtin_ctz(bits) / 4;
+	}
+#else
+	while (keys[at] && keys[at] != key)
+		at++;
+	return at;
+#endif
+}
+
 static struct spot find(const struct edi_judge *j, uint32_t key)
 {
 	struct spot again = {.depth = -1}, never = {.depth = -1};
@@ -119,12 +142,9 @@ static struct spot find(const struct edi_judge *j, uint32_t key)
 		const struct edi_node *loop = frame->loop;
 		const uint32_t *keys = loop->keys;
 
-		for (uint32_t at = frame->at; at < loop->count; at++) {
-			const struct edi_node *child;
+		for (uint32_t at = next(keys, frame->at, key); at < loop->count; at = next(keys, at + 1, key)) {
+			const struct edi_node *child = loop->children[at];
 
-			if (keys[at] != key)
-				continue;
-			child = loop->children[at];
 			if (at == frame->at && child->max && frame->count >= child->max) {
 				if (again.depth < 0 && (at || !depth))
 					again = (struct spot){depth, at, true};
@@ -198,8 +218,7 @@ static const struct edi_node *enter(struct edi_judge *j, const struct edi_node *
 		edi_balance_add(j, loop);
 	j->depth++;
 	j->frames[j->depth] = (struct edi_frame){.loop = loop, .count = 1, .any = true};
-	if (j->write)
-		buf_char(j->line, '{');
+	put(j, '{');
 	open_child(j, first, false, true);
 	return first;
 }
