@@ -136,7 +136,7 @@ KNOWN = {
     "invoic_d93a_una.edi": ("element-date", "a date has the month 97"),
     "invoic_d97b_bad.edi": ("element-long", MADE),
     "x12.810.mandatory-conditions.edi": ("segment-undefined", "an 850 of segments that are not of 850"),
-    "x12.850.issue135.edi": ("count", "SE01 counts one segment too many"),
+    "x12.850.issue135.edi": ("count", "a terminator is missing: DTM and PO1 run together"),
     "x12.850a.edi": ("element-long", "N402 is a word for a state, not its code"),
     "x12.Issue101.edi": ("segment-unknown", "segments of nobody's"),
     "x12.Issue172.edi": ("segment-unknown", "segments of nobody's"),
