@@ -138,6 +138,7 @@ const struct error_code error_codes[] = {
 	{"hand.set", V, "--set is not KEY=VALUE"},
 	{"hand.settings", V, "The keys of a format do not fit"},
 	{"held.busy", A, "Others change the same collection all the time"},
+	{"held.changed", A, "Another machine closes the same collection"},
 	{"held.damaged", A, "A message that waits in a durable step cannot be read"},
 	{"http.address", D | F, "The address of a request is none"},
 	{"http.auth", F, "Authentication is said in two ways, or in a header that cannot be set"},

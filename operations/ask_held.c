@@ -139,6 +139,14 @@ static int put_member(void *arg, const struct value *row, size_t columns)
 	return 0;
 }
 
+static int put_now(void *arg, const struct value *row, size_t columns)
+{
+	ask_put_int(arg, "next", row[0]);
+	ask_put_int(arg, "due_ms", row[1]);
+	return 1;
+}
+
+/* `next` and `due_ms` are read behind the members: what another let go meanwhile is not taken for missing. */
 int ask_held_page(struct ask_context *context, json_t *request, json_t *answer, struct error *error)
 {
 	struct page page = {.members = json_array()};
@@ -156,7 +164,9 @@ int ask_held_page(struct ask_context *context, json_t *request, json_t *answer, 
 		if (db_run(store_db(context->store),
 			   "SELECT number, place, at_ms, envelope, body FROM held WHERE collection = $1 AND state = 0"
 			   " AND (place > $2 OR (place = $2 AND number > $3)) ORDER BY place, number LIMIT $4",
-			   values, 4, put_member, &page, error))
+			   values, 4, put_member, &page, error) ||
+		    db_run(store_db(context->store), "SELECT next, due FROM collections WHERE number = $1", values, 1,
+			   put_now, answer, error))
 			return -1;
 	}
 	json_object_set_new(answer, "more", json_boolean(page.more));

@@ -59,7 +59,8 @@ int store_hold_release(struct store *store, const char *name, bool *held, struct
 }
 
 /* A revision that is put again is in use again: its time moves on. The newest so far was in use until now, however long
- * ago it was put: what it accepted a moment ago still waits. */
+ * ago it was put: what it accepted a moment ago still waits. The new one is the newest, also when the clock was put
+ * back: the newest is never forgotten. */
 int store_revision_put(struct store *store, const char *revision, const char *ref, int64_t now, struct error *error)
 {
 	struct value values[] = {STORE_TEXT(revision), STORE_TEXT(ref), VALUE_OF_INT(now)};
@@ -70,7 +71,9 @@ int store_revision_put(struct store *store, const char *revision, const char *re
 		   &values[2], 1, NULL, NULL, error))
 		return -1;
 	return db_run(store->db,
-		      "INSERT INTO revisions (revision, ref, at_ms) VALUES ($1, $2, $3)"
+		      "INSERT INTO revisions (revision, ref, at_ms) SELECT CAST($1 AS TEXT), CAST($2 AS TEXT),"
+		      " CASE WHEN COALESCE(MAX(at_ms), 0) < $3 THEN $3 ELSE MAX(at_ms) + 1 END FROM revisions"
+		      " WHERE 1 = 1"
 		      " ON CONFLICT (revision) DO UPDATE SET ref = excluded.ref, at_ms = excluded.at_ms",
 		      values, STORE_COUNT(values), NULL, NULL, error);
 }

@@ -47,7 +47,8 @@ static int send(struct release *release, const json_t *member, const struct erro
 	return status;
 }
 
-/* Those that are next, one after the other; those that were sent anew (place -1) do not wait. */
+/* Those that are next, one after the other; those that were sent anew (place -1) do not wait, nor does what another
+ * let go a moment ago: that is recognised. */
 static int send_next(struct release *release, const json_t *members, struct error *error)
 {
 	const json_t *member;
@@ -56,11 +57,11 @@ static int send_next(struct release *release, const json_t *members, struct erro
 	json_array_foreach(members, i, member) {
 		int64_t place = steward_number(member, "place");
 
-		if (release->next >= 0 && place >= 0 && place != release->next)
+		if (release->next >= 0 && place > release->next)
 			break;
 		if (send(release, member, NULL, error))
 			return -1;
-		if (release->next >= 0 && place >= 0)
+		if (release->next >= 0 && place == release->next)
 			release->next++;
 	}
 	return 0;
@@ -154,12 +155,15 @@ int steward_release(struct worker *worker, const json_t *collection, struct erro
 	bool sequence = !strcmp(steward_text(collection, "kind"), "resequence");
 	int status = -1;
 
-	if (sequence)
-		release.next = steward_number(collection, "next");
+	/* as it is now: since it was due, a unit of which nobody heard any more may have been committed */
+	if (page && sequence)
+		release.next = steward_number(page, "next");
 	if (!page || send_next(&release, members, error))
 		goto done;
 	if (json_array_size(release.members) || !json_array_size(members))
 		status = commit(&release, release.next, error); /* nothing waits: puts right when to look again */
+	else if (steward_number(page, "due_ms") > clock_now_ms())
+		status = 0; /* another gap, whose time is not over */
 	else
 		status = end_gap(&release, page, error);
 done:

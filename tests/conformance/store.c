@@ -457,6 +457,10 @@ static void revisions_are_found_and_kept_while_something_runs_under_them(void **
 	assert_int_equal(store_revision_find(site->store, "bb22", &ref, &error), -1);
 	assert_string_equal(error.code, "revision.unknown");
 	assert_int_equal(error.class, ERROR_REJECT);
+	/* the newest is the last that was put, also when the clock was put back in between */
+	assert_done(store_revision_put(site->store, "dd44", "f:4:10", 250, done));
+	assert_done(store_expire(site->store, &retention, 100, &more, done));
+	assert_done(store_revision_find(site->store, "dd44", &ref, done));
 	buf_free(&ref);
 	message_free(m);
 	site_down(site);

@@ -106,6 +106,8 @@ static void members_are_there_with_their_unit_and_the_steward_is_told(void **sta
 	page = ask(steward, "held.page",
 		   json_pack("{s:I}", "number", number(json_array_get(json_object_get(due, "due"), 0), "number")));
 	assert_int_equal(json_array_size(json_object_get(page, "members")), 2);
+	assert_true(json_is_integer(json_object_get(page, "next"))); /* as it is now, which may be later than `due` */
+	assert_true(json_is_integer(json_object_get(page, "due_ms")));
 	json_decref(page);
 	json_decref(due);
 	queue_close(queue);
