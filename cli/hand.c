@@ -127,39 +127,38 @@ struct hand_text {
 	struct hand_text *next;
 };
 
-static bool read_file(struct hand *hand, const char *path, struct span *text)
+const char *hand_path(struct arena *arena, const char *folder, const char *name)
 {
-	struct error unused = {0};
-	struct buf bytes;
-	bool there;
+	const char *below = arena_printf(arena, "%s/%s", folder, name);
+	char shipped[PATH_MAX];
 
-	buf_init(&bytes, HAND_TEXT_MAX);
-	there = !access(path, R_OK) && !hand_text(path, &bytes, &unused) && !bytes.full;
-	if (there)
-		*text = arena_span(hand->arena, buf_view(&bytes));
-	buf_free(&bytes);
-	return there;
+	if (!access(name, F_OK))
+		return name;
+	if (!access(below, F_OK))
+		return below;
+	config_shipped(shipped, sizeof shipped, folder);
+	below = arena_printf(arena, "%s/%s", shipped, name);
+	return access(below, F_OK) ? name : below;
 }
 
 const struct span *hand_file(struct hand *hand, const char *folder, const char *name)
 {
-	char shipped[PATH_MAX];
+	struct error unused = {0};
 	struct hand_text *text;
-	struct span bytes;
+	struct buf bytes;
 
 	for (text = hand->texts; text; text = text->next)
 		if (!strcmp(text->folder, folder) && !strcmp(text->name, name))
 			return &text->text;
-	config_shipped(shipped, sizeof shipped, folder);
-	if (!read_file(hand, name, &bytes) &&
-	    !read_file(hand, arena_printf(hand->arena, "%s/%s", folder, name), &bytes) &&
-	    !read_file(hand, arena_printf(hand->arena, "%s/%s", shipped, name), &bytes))
-		return NULL;
-	text = arena_alloc(hand->arena, sizeof *text);
-	*text = (struct hand_text){arena_strdup(hand->arena, folder), arena_strdup(hand->arena, name), bytes,
-				   hand->texts};
-	hand->texts = text;
-	return &text->text;
+	buf_init(&bytes, HAND_TEXT_MAX);
+	if (!hand_text(hand_path(hand->arena, folder, name), &bytes, &unused) && !bytes.full) {
+		text = arena_alloc(hand->arena, sizeof *text);
+		*text = (struct hand_text){arena_strdup(hand->arena, folder), arena_strdup(hand->arena, name),
+					   arena_span(hand->arena, buf_view(&bytes)), hand->texts};
+		hand->texts = text;
+	}
+	buf_free(&bytes);
+	return text ? &text->text : NULL;
 }
 
 static const struct span *file_at_hand(void *hand, const char *folder, const char *name)

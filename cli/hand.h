@@ -28,8 +28,10 @@ const char *hand_json_form(struct reader *);
 	{                                                                                                              \
 		"set", "KEY=VALUE", "a further key of the format, as in a flow; may be given several times"            \
 	}
-/* Text of a file that a step names: at that path, in FOLDER here, or of those that ship. Kept until hand_end. NULL: not
- * there. For transformer_context.file. */
+/* Where a file lies that is named as a flow names it: at that path, in FOLDER here, or among those that ship; the name
+ * itself where it is nowhere. */
+const char *hand_path(struct arena *, const char *folder, const char *name);
+/* The text of that file; kept until hand_end. NULL: not there. For transformer_context.file. */
 const struct span *hand_file(struct hand *, const char *folder, const char *name);
 /* A step with its main value, and with what `--set` says where `set`. -1: findings were added, and REJECT
  * `hand.settings`. */

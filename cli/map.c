@@ -305,8 +305,9 @@ int map_once(const struct map_job *job)
 
 static int map(const struct arguments *arguments)
 {
+	struct arena *arena = arena_new();
 	struct map_job job = {.arguments = arguments,
-			      .mapping = arguments->words[0],
+			      .mapping = hand_path(arena, "mappings", arguments->words[0]),
 			      .input = argument_word(arguments, 1, NULL),
 			      .decode = argument(arguments, "decode"),
 			      .contract = argument(arguments, "contract"),
@@ -314,11 +315,16 @@ static int map(const struct arguments *arguments)
 			      .told = stderr,
 			      .pretty = argument_given(arguments, "pretty")};
 
+	int code;
+
 	if (!argument_given(arguments, "watch"))
-		return map_once(&job);
-	if (!job.input || !strcmp(job.input, "-"))
-		return verb_usage(arguments, "--watch needs FILE: standard input comes only once");
-	return map_watch(&job);
+		code = map_once(&job);
+	else if (!job.input || !strcmp(job.input, "-"))
+		code = verb_usage(arguments, "--watch needs FILE: standard input comes only once");
+	else
+		code = map_watch(&job);
+	arena_free(arena);
+	return code;
 }
 
 const struct verb verb_map = {
@@ -330,7 +336,9 @@ const struct verb verb_map = {
 	.text = "  ferrule decode x12 input/acme/20260302-acme-0001.edi | ferrule map mappings/acme-850-to-order.jq\n"
 		"  ferrule map --decode x12 --contract order/v1 mappings/acme-850-to-order.jq "
 		"input/acme/20260302-acme-0001.edi\n\n"
-		"--decode takes every format that `ferrule help decode` names. With --watch it stays, and shows the "
+		"MAPPING is a file, the name of one in mappings/, or of one that ships (docs/formats.md). --decode "
+		"takes every "
+		"format that `ferrule help decode` names. With --watch it stays, and shows the "
 		"result anew\nwhenever one of the files changes. What fails is told with its place in the mapping and "
 		"the value there.\ndocs/testing.md has more.\n",
 	.json = "on standard error a line for what is broken: {verb, step, code, text, position, file?, line?, "

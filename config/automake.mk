@@ -134,6 +134,10 @@ dist_ship_edi_DATA = \
   %D%/edi/x12-005010-997.yaml \
   %D%/edi/x12-005010-999.yaml \
   %D%/edi/x12-005010.yaml
+ship_mappingsdir = $(pkgdatadir)/mappings
+dist_ship_mappings_DATA = \
+  %D%/mappings/edifact-orders-to-order.jq \
+  %D%/mappings/x12-850-to-order.jq
 ship_sample_order_to_cashdir = $(pkgdatadir)/sample/order-to-cash
 dist_ship_sample_order_to_cash_DATA = \
   %D%/sample/order-to-cash/.gitignore \

@@ -360,6 +360,7 @@ static const char *const operators[] = {"+",   "-",  "*",  "/", "%",  "==", "!="
 static struct shape operands(struct walk *w, const struct shape *input)
 {
 	struct shape shape, other;
+	size_t told = w->told_count;
 	bool alternative, plus;
 
 	if (jq_next_is(w, "-")) {
@@ -376,6 +377,8 @@ static struct shape operands(struct walk *w, const struct shape *input)
 		}
 		if (!jq_is_any(w, operators))
 			break;
+		if (jq_is(w, "="))
+			w->told_count = told; /* `.new = …` makes the field */
 		alternative = jq_is(w, "//");
 		plus = jq_is(w, "+");
 		w->at++;
