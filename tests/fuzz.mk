@@ -1,7 +1,7 @@
 # Fuzz targets. In `make check` each replays its corpus, its own or a golden folder of inputs. Configured with CC=clang
 # --enable-fuzzing they are libFuzzer programs, and `make fuzz SECONDS=60` runs each of them so long.
 FUZZERS = tests/fuzz/fuzz_amqp tests/fuzz/fuzz_bridge tests/fuzz/fuzz_envelope tests/fuzz/fuzz_expression tests/fuzz/fuzz_http tests/fuzz/fuzz_jq tests/fuzz/fuzz_json \
-  tests/fuzz/fuzz_schema tests/fuzz/fuzz_site tests/fuzz/fuzz_topology tests/fuzz/fuzz_variables tests/fuzz/fuzz_wire \
+  tests/fuzz/fuzz_schema tests/fuzz/fuzz_site tests/fuzz/fuzz_topology tests/fuzz/fuzz_trial tests/fuzz/fuzz_variables tests/fuzz/fuzz_wire \
   tests/fuzz/fuzz_x12 tests/fuzz/fuzz_yaml \
   tests/fuzz/fuzz_edifact tests/fuzz/fuzz_tradacoms tests/fuzz/fuzz_edi_lines \
   tests/fuzz/fuzz_csv tests/fuzz/fuzz_fixed tests/fuzz/fuzz_layout
@@ -51,6 +51,8 @@ tests_fuzz_fuzz_site_SOURCES = tests/fuzz/site.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_site_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_topology_SOURCES = tests/fuzz/topology.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_topology_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_trial_SOURCES = tests/fuzz/trial.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_trial_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_wire_SOURCES = tests/fuzz/wire.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_wire_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_x12_SOURCES = tests/fuzz/x12.c $(FUZZ_MAIN)
