@@ -4,6 +4,7 @@ FUZZERS = tests/fuzz/fuzz_amqp tests/fuzz/fuzz_bridge tests/fuzz/fuzz_envelope t
   tests/fuzz/fuzz_schema tests/fuzz/fuzz_site tests/fuzz/fuzz_topology tests/fuzz/fuzz_trial tests/fuzz/fuzz_variables tests/fuzz/fuzz_wire \
   tests/fuzz/fuzz_x12 tests/fuzz/fuzz_yaml \
   tests/fuzz/fuzz_edifact tests/fuzz/fuzz_tradacoms tests/fuzz/fuzz_edi_lines \
+  tests/fuzz/fuzz_grammar \
   tests/fuzz/fuzz_csv tests/fuzz/fuzz_fixed tests/fuzz/fuzz_layout
 FUZZERS += $(XML_FUZZERS)
 check_PROGRAMS += $(FUZZERS)
@@ -55,6 +56,8 @@ tests_fuzz_fuzz_trial_SOURCES = tests/fuzz/trial.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_trial_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_wire_SOURCES = tests/fuzz/wire.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_wire_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_grammar_SOURCES = tests/fuzz/grammar.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_grammar_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_x12_SOURCES = tests/fuzz/x12.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_x12_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_bridge_SOURCES = tests/fuzz/bridge.c $(FUZZ_MAIN)

@@ -217,7 +217,7 @@ static const char *words_of_title(struct arena *arena, const char *title)
 static bool is_taken(const struct edi_slot *slots, size_t n, const char *name)
 {
 	for (size_t i = 0; i < n; i++)
-		if (slots[i].name && !strcmp(slots[i].name, name))
+		if (slots[i].name && edi_same_key(slots[i].name, name))
 			return true;
 	return false;
 }

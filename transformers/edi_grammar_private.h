@@ -46,6 +46,7 @@ bool edi_max_of(struct span, uint32_t *);
 /* "2..20". False: it is none. */
 bool edi_size_of(struct span, uint32_t *min, uint32_t *max);
 bool edi_is_name(struct span);
+bool edi_same_key(const char *name, const char *other); /* as keys of the nested form */
 struct edi_label edi_label(struct arena *, const char *name, const char *behind);
 
 struct edi_dictionary *edi_dictionary_get(struct edi_library *, const char *name, struct place asked);

@@ -148,6 +148,21 @@ bool edi_is_name(struct span name)
 	return name.len && name.len <= EDI_NAME_MAX;
 }
 
+/* unit-2 and unit2 are both unit2 there. */
+bool edi_same_key(const char *a, const char *b)
+{
+	for (;; a++, b++) {
+		bool up_a = *a == '-' && a[1], up_b = *b == '-' && b[1];
+
+		a += up_a;
+		b += up_b;
+		if ((up_a ? toupper((unsigned char)*a) : *a) != (up_b ? toupper((unsigned char)*b) : *b))
+			return false;
+		if (!*a)
+			return true;
+	}
+}
+
 /* `unit-price` is the key unitPrice, which jq takes without quotes; a position TAG04-1 is TAG04_1. */
 struct edi_label edi_label(struct arena *arena, const char *name, const char *behind)
 {
@@ -334,7 +349,7 @@ static const char *free_name(struct arena *arena, const struct edi_node *parent,
 	size_t again = 1;
 
 	for (size_t i = 0; i < n; i++)
-		if (parent->children[i]->name && !strcmp(parent->children[i]->name, tried)) {
+		if (parent->children[i]->name && edi_same_key(parent->children[i]->name, tried)) {
 			tried = arena_printf(arena, "%s-%zu", name, ++again);
 			i = (size_t)-1;
 		}
@@ -361,7 +376,7 @@ static void finish(struct edi_library *library, struct edi_node *parent, const s
 		struct edi_node *node = parent->children[i];
 
 		for (size_t k = 0; k < i && node->name; k++)
-			if (parent->children[k]->name && !strcmp(parent->children[k]->name, node->name)) {
+			if (parent->children[k]->name && edi_same_key(parent->children[k]->name, node->name)) {
 				EDI_COMPLAIN(library, file, "grammar.name", "two things of a loop are called `%s`",
 					     node->name);
 				break;

@@ -1,0 +1,138 @@
+/* Fuzz target: a grammar, a line of ===, and an X12 document, both any bytes. Without such a line all of it is the
+ * document. Mistakes of the grammar must be told; what comes out of the document must be JSON. */
+#include "config.h"
+#include "config/yaml.h"
+#include "tests/fuzz/round.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static const char words[] =
+	"dictionary: x12 004010\n"
+	"segments:\n"
+	"  BEG: {title: Beginning, elements: [353 M purpose, 324 M number, 373 O date, C040 O 2 "
+	"reference], rules: [P0304]}\n"
+	"  PO1: {title: Line, elements: [350 O line, 330 O quantity, 610 O amount], rules: [L010203]}\n"
+	"  CTT: {title: Totals, elements: [354 M lines, 347 O hash]}\n"
+	"composites:\n"
+	"  C040: {title: Reference, elements: [1250 M format, 1251 M value]}\n"
+	"elements:\n"
+	"  '324': {title: Number, type: AN, size: 1..22}\n"
+	"  '330': {title: Quantity, type: R, size: 1..15}\n"
+	"  '347': {title: Hash total, type: R, size: 1..10}\n"
+	"  '350': {title: Line, type: AN, size: 1..20}\n"
+	"  '353': {title: Purpose, type: ID, size: 2..2, codes: {'00': Original}}\n"
+	"  '354': {title: Lines, type: N0, size: 1..6}\n"
+	"  '373': {title: Date, type: DT, size: 8..8}\n"
+	"  '610': {title: Amount, type: N2, size: 1..15}\n"
+	"  '1250': {title: Format, type: ID, size: 2..3}\n"
+	"  '1251': {title: Date, type: AN, size: 1..35}\n",
+		  small[] = "grammar: x12 004010 850\n"
+			    "dictionary: words.yaml\n"
+			    "structure:\n"
+			    "  - BEG M 1\n"
+			    "  - loop: lines\n"
+			    "    use: M >1\n"
+			    "    structure: [PO1 M 1, BEG O 2]\n"
+			    "  - CTT O 1\n"
+			    "balance:\n"
+			    "  - count: {of: PO1, is: CTT01}\n"
+			    "  - sum: {of: PO102*PO103, is: CTT02}\n";
+
+struct fuzz {
+	struct span given, words, small;
+};
+
+static const struct span *file_of(void *site, const char *folder, const char *name)
+{
+	struct fuzz *fuzz = site;
+
+	(void)folder;
+	if (!strcmp(name, "given.yaml"))
+		return &fuzz->given;
+	return !strcmp(name, "words.yaml") ? &fuzz->words : !strcmp(name, "small.yaml") ? &fuzz->small : NULL;
+}
+
+static int write_line(void *arg, struct span bytes, struct error *error)
+{
+	(void)error;
+	return buf_span(arg, bytes);
+}
+
+static void check_lines(struct span lines)
+{
+	while (lines.len) {
+		const char *end = memchr(lines.data, '\n', lines.len);
+		size_t n = end ? (size_t)(end - lines.data) : lines.len;
+		json_t *tree = json_loadb(lines.data, n, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, NULL);
+
+		if (!tree)
+			abort();
+		json_decref(tree);
+		lines = end ? span_make(end + 1, lines.len - n - 1) : SPAN_NONE;
+	}
+}
+
+/* False: the settings cannot be used, which was told. */
+static bool decode(struct fuzz *fuzz, const char *settings, struct span document)
+{
+	struct arena *arena = arena_new();
+	struct findings findings;
+	struct yaml_documents documents = {0};
+	struct option_context context = {.arena = arena, .findings = &findings};
+	struct transformer_context surroundings = {.site = fuzz, .file = file_of};
+	struct chain_step step = {.ops = &decode_transformer,
+				  .settings = arena_alloc(arena, decode_transformer.settings_size),
+				  .label = "decode"};
+	struct reader *body = reader_new_copy(document);
+	struct chain_report report;
+	struct chain *chain = NULL;
+	struct error error;
+	struct buf lines;
+	bool made;
+	struct chain_hand hand = {.write = write_line, .arg = &lines};
+
+	findings_init(&findings);
+	buf_init(&lines, SIZE_MAX / 4);
+	if (yaml_read(arena, &findings, "settings", span_of(settings), NULL, &documents) ||
+	    option_fill(&context, documents.items[0], decode_transformer.options, NULL,
+			(void *)(uintptr_t)step.settings))
+		abort();
+	if (!decode_transformer.check(step.settings, &surroundings, (struct place){"settings", 1, 1}, &findings))
+		chain = chain_new("fuzz", &step, 1, &surroundings, NULL, &error);
+	else if (!findings.errors)
+		abort();
+	if (chain && !chain_run_by_hand(chain, body, SPAN_NONE, SPAN_NONE, &hand, &report, &error))
+		check_lines(buf_view(&lines));
+	made = chain != NULL;
+	chain_free(chain);
+	reader_unref(body);
+	buf_free(&lines);
+	findings_free(&findings);
+	arena_free(arena);
+	return made;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct span all = span_make(data, size), document = all;
+	const char *line = size ? memmem(data, size, "\n===\n", 5) : NULL;
+	struct fuzz fuzz = {.words = span_of(words), .small = span_of(small)};
+	bool given = line != NULL;
+
+	if (line) {
+		fuzz.given = span_make(data, (size_t)(line + 1 - all.data));
+		document = span_make(line + 5, size - (size_t)(line + 5 - all.data));
+	}
+	if (given)
+		given = decode(
+			&fuzz,
+			"{format: x12, form: nested, grammars: [given.yaml], check: [structure, codes, balance]}",
+			document);
+	decode(&fuzz,
+	       given ? "{format: x12, form: nested, grammars: [given.yaml], keys: both}"
+		     : "{format: x12, form: nested, grammars: [small.yaml], keys: both}",
+	       document);
+	decode(&fuzz, "{format: x12, form: nested, grammars: [small.yaml]}", document);
+	decode(&fuzz, "{format: x12, grammars: [small.yaml], check: [structure, codes, balance]}", document);
+	return 0;
+}
