@@ -93,6 +93,9 @@ dist_ship_canonical_statement_DATA = \
 ship_canonical_subscriptiondir = $(pkgdatadir)/canonical/subscription
 dist_ship_canonical_subscription_DATA = \
   %D%/canonical/subscription/v1.schema.json
+ship_layoutsdir = $(pkgdatadir)/layouts
+dist_ship_layouts_DATA = \
+  %D%/layouts/ORDERS05.yaml
 ship_edidir = $(pkgdatadir)/edi
 dist_ship_edi_DATA = \
   %D%/edi/edifact-22-contrl.yaml \

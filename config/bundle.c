@@ -24,7 +24,7 @@ static const char *const endings[] = {".yaml", ".yml", ".jq", ".json", ".xsl", "
 				      ".xml",  ".csv", ".xsd", ".sch",  ".cpy", ".txt"};
 
 /* What ships and comes into a site's bundle by its name, when something in it says that. */
-static const char *const named_folders[] = {"edi", "mappings"};
+static const char *const named_folders[] = {"edi", "layouts", "mappings"};
 
 struct reading {
 	struct bundle *bundle;

@@ -31,6 +31,10 @@ transformers_libtransformers_a_SOURCES = \
   %D%/text.c %D%/text.h \
   %D%/window.c %D%/window.h
 
+# IDocs of SAP
+transformers_libtransformers_a_SOURCES += \
+  %D%/idoc.h %D%/idoc_decode.c %D%/encode_idoc.c %D%/idoc_layout.c %D%/idoc_xml.c
+
 # XML, and what libxml2 is behind
 transformers_libtransformers_a_SOURCES += \
   %D%/xml.h %D%/xml_build.c %D%/xml_decode.c %D%/xml_json.c %D%/xml_path.c %D%/xml_read.c %D%/xml_read.h \

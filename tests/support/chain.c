@@ -95,14 +95,21 @@ static const struct lookup_table *table_of(void *site, const char *name, struct 
 	return table;
 }
 
-/* A file of the test's folder, or the one above, which several share, whatever folder of a site it would be in. */
+/* A file of the test's folder, or the one above, which several share, or one that ships. */
 static const struct span *file_of(void *site, const char *folder, const char *name)
 {
-	struct made_chain *made = site;
+	const struct made_chain *made = site;
+	struct made_chain shipped = {.arena = made->arena};
 	const char *unused;
 	const struct span *text = mapping_of(site, name, &unused);
 
-	return text ? text : mapping_of(site, arena_printf(made->arena, "../%s", name), &unused);
+	if (!text)
+		text = mapping_of(site, arena_printf(made->arena, "../%s", name), &unused);
+	if (text)
+		return text;
+	shipped.directory = arena_printf(made->arena, "%s/config/%s",
+					 getenv("FERRULE_SRCDIR") ? getenv("FERRULE_SRCDIR") : SRCDIR, folder);
+	return mapping_of(&shipped, name, &unused);
 }
 
 static const struct transformer_ops *find(const char *name)
