@@ -147,6 +147,8 @@ static void go_on(struct job *job, const struct intention *intention, const stru
 		log_warn("deliver", job->delivery->message->correlationid, "no intent endpoint=%s error=\"%s\"",
 			 job->target->endpoint->name, error->text);
 		deliver_of(job->worker)->not_before = clock_tick_ms() + STORE_WAIT_MS;
+		/* only its answer may have been lost: what the sink made ready stays, or the intent is in doubt */
+		job->attempt.first_ms = clock_now_ms();
 		job_give_back(job);
 		return;
 	}
