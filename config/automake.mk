@@ -140,7 +140,9 @@ dist_ship_edi_DATA = \
 ship_mappingsdir = $(pkgdatadir)/mappings
 dist_ship_mappings_DATA = \
   %D%/mappings/edifact-orders-to-order.jq \
-  %D%/mappings/x12-850-to-order.jq
+  %D%/mappings/x12-810-to-invoice.jq \
+  %D%/mappings/x12-850-to-order.jq \
+  %D%/mappings/x12-856-to-shipment.jq
 ship_sample_order_to_cashdir = $(pkgdatadir)/sample/order-to-cash
 dist_ship_sample_order_to_cash_DATA = \
   %D%/sample/order-to-cash/.gitignore \

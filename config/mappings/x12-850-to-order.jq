@@ -29,7 +29,12 @@ def address: {
   street: [.addresses[]? | .address, .address2 | select(.)],
   city: .places[0]?.city, stateOrProvince: .places[0]?.state, postcode: .places[0]?.postalCode, country: .places[0]?.country
 } | present;
-def party($system): {id: (.name.id // .name.name), system: $system, name: .name.name, address: address} | present;
+# 91 and 92 are numbers that the seller and the buyer gave, UL is GS1's, 1 and 9 are of Dun & Bradstreet.
+def party($seller; $buyer): {
+  id: (.name.id // .name.name),
+  system: ({"91": $seller, "92": $buyer, "UL": "gs1", "1": "duns", "9": "duns"}[.name.idQualifier // ""] // $buyer),
+  name: .name.name, address: address
+} | present;
 def communication($type): . as $contact | [["communicationType", "communication"], ["communicationType2", "communication2"], ["communicationType3", "communication3"]
   | select($contact[.[0]] == $type) | $contact[.[1]]][0];
 
@@ -61,9 +66,9 @@ def communication($type): . as $contact | [["communicationType", "communication"
     channel: "edi",
     orderDate: $order.beginning.date_iso,
     requestedDeliveryDate: ([$order.dates[]? | select(.qualifier == "002")][0] | day),
-    customer: (role(["BY", "BT"]) | if . then party($buyer) else {id: $buyer, system: $buyer} end),
-    shipTo: (role(["ST"]) | if . then party($buyer) else null end),
-    billTo: (role(["BT"]) | if . then party($buyer) else null end),
+    customer: (role(["BY", "BT"]) | if . then party($seller; $buyer) else {id: $buyer, system: $buyer} end),
+    shipTo: (role(["ST"]) | if . then party($seller; $buyer) else null end),
+    billTo: (role(["BT"]) | if . then party($seller; $buyer) else null end),
     contact: ([$order.contacts[]?][0] | if . then
       {name: .name, telephone: communication("TE"), email: (communication("EM") // "" | ascii_downcase | if . == "" then null else . end)} | present else null end),
     paymentTerms: ([$order.paymentTerms[]? | .netDays | select(.) | "NET\(.)"][0]),
