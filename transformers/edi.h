@@ -206,6 +206,7 @@ struct edi_group_fault {
 
 struct edi_survey {
 	uint64_t end;          /* of the interchange */
+	uint64_t looked_to;    /* its end was looked for as far as here */
 	uint64_t transactions; /* begun in it */
 	struct error why;      /* class NONE: the interchange is sound */
 	size_t faults_count;

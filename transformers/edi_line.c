@@ -33,6 +33,17 @@ static void write_separators(struct buf *out, const struct edi_syntax *syntax)
 	buf_free(&end);
 }
 
+static bool is_control(char c)
+{
+	return ((unsigned char)c < 0x20 && c != '\t') || c == 0x7f;
+}
+
+/* ISA11 and ISA16, which name separators, and these may be control characters. */
+static bool is_separator_place(const struct edi_syntax *syntax, int number, struct span element)
+{
+	return number == 16 || (number == 11 && element.len == 1 && *element.data == syntax->repetition);
+}
+
 /* ISA, in which the separators stand as data. */
 static void write_fixed(struct edi_read *x, struct buf *out, struct span header)
 {
@@ -42,7 +53,7 @@ static void write_fixed(struct edi_read *x, struct buf *out, struct span header)
 		struct span element = edi_element(syntax, header, i);
 
 		for (size_t k = 0; k < element.len; k++)
-			if (syntax->class[(uint8_t)element.data[k]] == EDI_CONTROL)
+			if (is_control(element.data[k]) && !is_separator_place(syntax, i, element))
 				x->bad |= BAD_INTERCHANGE;
 		buf_char(out, i ? ',' : '[');
 		edi_write_text(out, syntax, element);

@@ -282,6 +282,8 @@ static int run_interchange(struct edi_read *x, const struct edi_survey *survey, 
 }
 
 /* ---- the document */
+#define LOOKS_MAX 64 /* at each byte, on average, for the end of an interchange */
+
 static int reject_junk(struct edi_read *x, const struct error *why, struct error *error)
 {
 	uint64_t start = x->scan.offset, next;
@@ -307,6 +309,18 @@ static int set_charset(struct edi_read *x, struct error *why)
 	}
 	edi_syntax_ready(&x->scan.syntax);
 	return 0;
+}
+
+/* Headers without an end, one after another: the end of each is looked for in all that follows. */
+static int refuse_rest(struct edi_read *x, struct error *error)
+{
+	uint64_t start = x->scan.offset, end = x->scan.window.size;
+	struct error why;
+
+	x->interchange++;
+	edi_fault(&why, x->dialect, "limit", "the rest of the document: too many interchanges before it have no end");
+	edi_seek(&x->scan, end);
+	return reject_interchange(x, start, end, &why, error);
 }
 
 static int run_stretch(struct edi_read *x, struct error *error)
@@ -342,6 +356,9 @@ static int run_stretch(struct edi_read *x, struct error *error)
 	if (x->scan.offset < survey.end)
 		edi_seek(&x->scan, survey.end);
 	buf_reset(&x->before);
+	x->looked += survey.looked_to - start;
+	if (!failed && x->looked / LOOKS_MAX > x->scan.window.size && x->scan.offset < x->scan.window.size)
+		return refuse_rest(x, error);
 	return failed;
 }
 

@@ -19,6 +19,7 @@ struct edi_read {
 	uint64_t counted;                         /* transactions of the document so far */
 	uint64_t came, interchange_came;          /* items emitted or rejected: in all, and before this interchange */
 	uint64_t lines;                           /* emitted */
+	uint64_t looked;                          /* bytes that were searched for the ends of interchanges */
 	struct buf interchange_json, group_json;  /* the objects that every line has */
 	json_t *interchange_facts, *group_facts;
 	const char *charset;     /* in place of what headers say, or NULL */

@@ -309,6 +309,7 @@ static int save_next(struct survey *survey, struct error *error)
 	const struct edi_dialect *dialect = survey->dialect;
 	uint64_t next;
 
+	result->looked_to = result->end;
 	if (result->why.class == ERROR_NONE)
 		return 0;
 	if (edi_find(survey->scan, survey->start->end, result->end, &next, error))

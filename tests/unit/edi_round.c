@@ -104,6 +104,25 @@ static void real_documents_come_back_as_they_were(void **state)
 	free(root);
 }
 
+/* Headers whose end never comes, none of which is seen by the search for another's: the rest is refused as a whole, or
+ * a few megabytes take minutes. */
+static void headers_without_an_end_are_not_searched_for_ever(void **state)
+{
+	static const char header[] = "ISA*00*          *00*          *ZZ*A              *ZZ*B              "
+				     "*260101*1200*U*00401*000000001*0*P*>~GS*PO*A*B*20260101*1200*1*X*004010~"
+				     "ST*850*0001~BEG*1x";
+	struct buf document, lines;
+
+	buf_init(&document, 1 << 20);
+	buf_init(&lines, 1 << 20);
+	for (int i = 0; i < 2000; i++)
+		buf_text(&document, header);
+	assert_in_range(round_run(&decode_transformer, "x12", buf_view(&document), &lines), 2, 100);
+	assert_int_equal(lines.len, 0);
+	buf_free(&document);
+	buf_free(&lines);
+}
+
 /* Wherever a buffer ends: blanks in front of a document move every byte of it over the edges of what is read at
  * once. */
 static void a_buffer_may_end_anywhere(void **state)
@@ -137,6 +156,7 @@ int main(void)
 		cmocka_unit_test(our_own_documents_come_back_as_they_were),
 		cmocka_unit_test(real_documents_come_back_as_they_were),
 		cmocka_unit_test(a_buffer_may_end_anywhere),
+		cmocka_unit_test(headers_without_an_end_are_not_searched_for_ever),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
