@@ -238,7 +238,7 @@ static bool stands_at(const struct units *units, size_t at, const struct hidden 
 {
 	if (at + hidden->len > units->count)
 		return false;
-	for (size_t k = 0; k < hidden->len; k++)
+	for (size_t k = hidden->len; k-- > 0;) /* values that begin alike differ at their ends */
 		if (units->list[at + k].code != hidden->core[k] || (k && units->list[at + k].far))
 			return false;
 	return hidden->anywhere || (!units->list[at].adjacent &&

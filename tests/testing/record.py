@@ -157,6 +157,7 @@ def unpublished(site):
 @test("what is too much for a test is told, and one part of it can be recorded")
 def large(site):
     people(site)
+    os.remove(site.at("flows/desk.yaml"))
     site.drop("in/batch.json", [{"number": f"P-{n}", "name": f"Person {'x' * 800} Surname{n}", "mail": "a@b.example"} for n in range(1500)])
     site.run_until_idle()
     check("name a business key of one part" in record(site, "batch.json", code=1) and not os.path.exists(site.at("tests")), "written")
