@@ -93,6 +93,19 @@ static struct happened *happened_add(struct run *run, enum trial_kind kind)
 	return happened;
 }
 
+/* Is there room for so much more? */
+static int check_room(struct run *run, size_t bytes, struct error *error)
+{
+	struct rehearsal *rehearsal = run->rehearsal;
+
+	rehearsal->bytes += bytes;
+	if (rehearsal->bytes <= BYTES_MAX && rehearsal->count <= HAPPENED_MAX)
+		return 0;
+	return error_set(error, ERROR_FATAL, "rehearsal.too-large",
+			 "more came out than a test can hold (%u MiB, %d messages); give it a smaller input",
+			 BYTES_MAX >> 20, HAPPENED_MAX);
+}
+
 /* The body is kept as bytes, and as data where it is JSON. */
 static int take_body(struct run *run, struct happened *happened, const struct message *message, struct error *error)
 {
@@ -103,11 +116,8 @@ static int take_body(struct run *run, struct happened *happened, const struct me
 
 	buf_init(&text, BYTES_MAX);
 	result = message->body ? reader_all(message->body, &text, error) : 0;
-	rehearsal->bytes += text.len;
-	if (!result && (rehearsal->bytes > BYTES_MAX || rehearsal->count > HAPPENED_MAX))
-		result = error_set(error, ERROR_FATAL, "rehearsal.too-large",
-				   "more came out than a test can hold (%u MiB, %d messages)", BYTES_MAX >> 20,
-				   HAPPENED_MAX);
+	if (!result)
+		result = check_room(run, text.len, error);
 	happened->body = arena_span(rehearsal->arena, buf_view(&text));
 	happened->contract = arena_span(rehearsal->arena, message->dataschema);
 	buf_free(&text);
@@ -180,6 +190,8 @@ int rehearsal_died(struct run *run, const struct item *item, const struct messag
 	set_fact(happened, "position", letter.position);
 	set_fact(happened, "content", content);
 	happened->keys = keys_new(message);
+	if (check_room(run, content.len, error))
+		return -1;
 	if (!run->flow->reject_publish)
 		return 0;
 	refusal = refusal_new(run->flow->name, run->flow->reject_publish, &letter);
@@ -381,10 +393,9 @@ void rehearsal_dropped(struct run *run, const struct item *item, const char *ste
 
 static int on_drop(void *arg, const struct item *item, const char *step, const char *why, struct error *error)
 {
-	(void)error;
 	rehearsal_dropped(arg, item, step, why);
 	rehearsal_gap(arg, item->group, false);
-	return 0;
+	return check_room(arg, 0, error);
 }
 
 static void on_valid(void *arg, const struct item *item)

@@ -9,7 +9,9 @@
 #include "base/utf8.h"
 
 #define SHOWN_MAX (8u << 20)
+#define KNOWN_MAX (256u << 20)
 #define WHOLE_MAX 3     /* so many that nobody expected are shown whole, … */
+#define PAIRS_MAX 50    /* so many that came otherwise are compared line by line */
 #define BRIEF_MAX 20    /* … and so many by their first line */
 #define VALUE_SHOWN 300 /* of one fact */
 
@@ -218,14 +220,16 @@ struct matching {
 	const struct trial *trial;
 	const struct rehearsal *rehearsal;
 	struct comparison *comparison;
-	char *known; /* wanted × happened: 0 not looked yet, 1 fits, 2 does not */
-	bool *visited;
+	char *known;    /* wanted × happened: 0 not looked yet, 1 fits, 2 does not; NULL: it would be too large */
+	bool *visited;  /* of what is wanted, in this search */
+	size_t *cursor; /* of what is wanted: before it nothing is free that fits */
 };
 
 static bool fit_known(struct matching *m, size_t w, size_t h)
 {
-	char *known = &m->known[w * m->rehearsal->count + h];
+	char *known = m->known ? &m->known[w * m->rehearsal->count + h] : NULL, unknown = 0;
 
+	known = known ? known : &unknown;
 	if (!*known)
 		*known = fits(m->stage, &m->trial->wanted[w], &m->rehearsal->list[h]) ? 1 : 2;
 	return *known == 1;
@@ -233,16 +237,19 @@ static bool fit_known(struct matching *m, size_t w, size_t h)
 
 static bool augment(struct matching *m, size_t w)
 {
-	for (size_t h = 0; h < m->rehearsal->count; h++) {
-		size_t owner = m->comparison->owner[h];
+	size_t *owner = m->comparison->owner;
 
-		if (m->visited[h] || owner == w + 1 || !fit_known(m, w, h))
-			continue;
-		m->visited[h] = true;
-		if (!owner || augment(m, owner - 1)) {
-			m->comparison->owner[h] = w + 1;
+	m->visited[w] = true;
+	for (size_t h = m->cursor[w]; h < m->rehearsal->count; h = ++m->cursor[w])
+		if (!owner[h] && fit_known(m, w, h)) {
+			owner[h] = w + 1;
 			return true;
 		}
+	for (size_t h = 0; h < m->rehearsal->count; h++) {
+		if (!owner[h] || m->visited[owner[h] - 1] || !fit_known(m, w, h) || !augment(m, owner[h] - 1))
+			continue;
+		owner[h] = w + 1;
+		return true;
 	}
 	return false;
 }
@@ -261,18 +268,20 @@ static bool unexpected(const struct rehearsal *rehearsal, const struct trial *tr
 void rehearsal_compare(const struct rehearsal *rehearsal, const struct stage *stage, const struct trial *trial,
 		       struct comparison *comparison)
 {
-	struct matching m = {stage, trial, rehearsal, comparison, NULL, NULL};
+	struct matching m = {stage, trial, rehearsal, comparison, NULL, NULL, NULL};
 
 	*comparison = (struct comparison){.agrees = true};
 	comparison->owner = mem_alloc((rehearsal->count + 1) * sizeof *comparison->owner);
 	comparison->missing = mem_alloc((trial->wanted_count + 1) * sizeof *comparison->missing);
-	m.known = mem_alloc(trial->wanted_count * rehearsal->count + 1);
-	m.visited = mem_alloc((rehearsal->count + 1) * sizeof *m.visited);
+	if (trial->wanted_count < KNOWN_MAX / (rehearsal->count + 1))
+		m.known = mem_alloc(trial->wanted_count * rehearsal->count + 1);
+	m.visited = mem_alloc((trial->wanted_count + 1) * sizeof *m.visited);
+	m.cursor = mem_alloc((trial->wanted_count + 1) * sizeof *m.cursor);
 	for (size_t w = 0; w < trial->wanted_count; w++) {
 		int64_t left = trial->wanted[w].count;
 
 		do
-			memset(m.visited, 0, rehearsal->count * sizeof *m.visited);
+			memset(m.visited, 0, trial->wanted_count * sizeof *m.visited);
 		while (left > 0 && augment(&m, w) && left-- > 0);
 		comparison->missing[w] = left;
 		comparison->agrees = comparison->agrees && !left;
@@ -282,6 +291,7 @@ void rehearsal_compare(const struct rehearsal *rehearsal, const struct stage *st
 			comparison->agrees = false;
 	free(m.known);
 	free(m.visited);
+	free(m.cursor);
 }
 
 void comparison_free(struct comparison *comparison)
@@ -512,14 +522,16 @@ void rehearsal_tell(const struct rehearsal *rehearsal, const struct stage *stage
 		    const struct comparison *comparison, struct buf *out)
 {
 	bool *told = mem_alloc((rehearsal->count + 1) * sizeof *told);
-	size_t unforeseen = 0;
+	size_t unforeseen = 0, pairs = 0;
 
 	for (size_t w = 0; w < trial->wanted_count; w++) {
 		const struct trial_wanted *wanted = &trial->wanted[w];
 		int64_t left = comparison->missing[w];
 		size_t h;
 
-		for (; left && (h = most_alike(rehearsal, comparison, told, wanted)) < rehearsal->count; left--) {
+		for (; left && pairs < PAIRS_MAX &&
+		       (h = most_alike(rehearsal, comparison, told, wanted)) < rehearsal->count;
+		     left--, pairs++) {
 			told[h] = true;
 			buf_printf(out, "%s:%d: %s, but otherwise\n", wanted->place.file, wanted->place.line,
 				   trial_section_names[wanted->kind]);
