@@ -1,5 +1,5 @@
 # tests of transformers, and of the expressions that they stand on
-TRANSFORMER_TESTS = tests/unit/expression tests/unit/chain tests/unit/x12_samples tests/unit/edi_round tests/unit/csv tests/unit/fixed tests/golden/golden \
+TRANSFORMER_TESTS = tests/unit/expression tests/unit/chain tests/unit/x12_samples tests/unit/edi_round tests/unit/bank_samples tests/unit/csv tests/unit/fixed tests/golden/golden \
   tests/schema/suite tests/schema/cases tests/unit/schema
 check_PROGRAMS += $(TRANSFORMER_TESTS)
 TESTS += $(TRANSFORMER_TESTS)
@@ -17,6 +17,8 @@ tests_unit_csv_SOURCES = tests/unit/csv.c $(CHAIN_SUPPORT)
 tests_unit_csv_LDADD = $(CHECK_LIBS)
 tests_unit_fixed_SOURCES = tests/unit/fixed.c
 tests_unit_fixed_LDADD = $(CHECK_LIBS)
+tests_unit_bank_samples_SOURCES = tests/unit/bank_samples.c $(CHAIN_SUPPORT)
+tests_unit_bank_samples_LDADD = $(CHECK_LIBS)
 tests_golden_golden_SOURCES = tests/golden/golden.c $(CHAIN_SUPPORT)
 tests_golden_golden_LDADD = $(CHECK_LIBS)
 EXTRA_DIST += tests/golden
