@@ -10,6 +10,7 @@ extern const struct verb verb_completion;
 extern const struct verb verb_dead;
 extern const struct verb verb_decode;
 extern const struct verb verb_doubt;
+extern const struct verb verb_edi;
 extern const struct verb verb_encode;
 extern const struct verb verb_hold;
 extern const struct verb verb_table;
@@ -50,6 +51,7 @@ const struct verb *const verbs[] = {
 	&verb_encode,
 	&verb_map,
 	&verb_validate,
+	&verb_edi,
 	&verb_completion,
 	&verb_version,
 	NULL,

@@ -84,6 +84,7 @@ const struct error_code error_codes[] = {
 	{"document.too-large", D | V, "A document is larger than the site takes (limits: document)"},
 	{"doubt.none", V, "The delivery is not in doubt"},
 	{"doubt.resend", A, "A person looked, and it did not happen"},
+	{"edi.learn", V, "No document in these files has a grammar that could be learned for"},
 	{"edifact.control", D, "A control reference of EDIFACT is missing, or is not that of its header"},
 	{"edifact.junk", D, "There is something that is no EDIFACT before, between or behind interchanges"},
 	{"edifact.separator", D, "A character of UNA cannot be a separator"},
