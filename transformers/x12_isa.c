@@ -37,10 +37,11 @@ struct isa {
 	char component, terminator;
 };
 
-/* 106 characters. The terminator itself may be a line end. False: a separator is not at its place. */
+/* 106 characters. The terminator itself may be a line end. False: separators are not at their places, or at others. */
 static bool take_fixed(struct isa *isa)
 {
 	struct span got = isa->got;
+	int separators = 0;
 
 	isa->n = 0;
 	for (isa->used = 0; isa->used < got.len && isa->n < ISA_LENGTH; isa->used++)
@@ -50,10 +51,12 @@ static bool take_fixed(struct isa *isa)
 		return false;
 	isa->component = isa->text[ISA_LENGTH - 2];
 	isa->terminator = isa->text[--isa->n];
+	for (size_t i = 0; i < isa->n; i++)
+		separators += isa->text[i] == isa->text[3];
 	for (size_t i = 1, at = 3; i < X12_ISA_ELEMENTS; at += 1 + x12_isa_lengths[i++])
 		if (isa->text[at] != isa->text[3])
 			return false;
-	return true;
+	return separators == 16;
 }
 
 /* Up to the sixteenth separator. */
