@@ -7,6 +7,11 @@ tests_unit_idoc_LDADD = $(CHECK_LIBS)
 tests_unit_xml_SOURCES = tests/unit/xml.c $(CHAIN_SUPPORT)
 tests_unit_xml_LDADD = $(CHECK_LIBS)
 
+ISO_TESTS = tests/formats/iso20022.py
+dist_check_SCRIPTS += $(ISO_TESTS)
+TESTS += $(ISO_TESTS)
+EXTRA_DIST += tests/formats/iso20022
+
 XML_FUZZERS = tests/fuzz/fuzz_xml tests/fuzz/fuzz_xml_steps tests/fuzz/fuzz_idoc
 tests_fuzz_fuzz_idoc_SOURCES = tests/fuzz/idoc.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_idoc_LDADD = $(FUZZ_LIBS)

@@ -199,13 +199,9 @@ static int check_fields(struct writer *writer, json_t *object, const struct idoc
 static int put_head(struct writer *writer, json_t *object, const char *name, size_t parent, size_t level)
 {
 	json_t *record = json_object_get(object, "#record");
-	char numbers[3][24], spare[40];
-	struct span head[6] = {span_of(name),
-			       text_of(json_object_get(writer->control, "MANDT"), spare),
-			       span_of(json_string_value(json_object_get(writer->control, "DOCNUM"))),
-			       span_of(numbers[0]),
-			       span_of(numbers[1]),
-			       span_of(numbers[2])};
+	char numbers[3][24], spare[40], spares[40];
+	struct span head[6] = {span_of(name), text_of(json_object_get(writer->control, "MANDT"), spare),
+			       text_of(json_object_get(writer->control, "DOCNUM"), spares)};
 
 	snprintf(numbers[0], sizeof numbers[0], "%06zu", writer->number);
 	snprintf(numbers[1], sizeof numbers[1], "%06zu", parent);
