@@ -1,5 +1,6 @@
 /* Fuzz target: a grammar, a line of ===, and an X12 document, both any bytes. Without such a line all of it is the
- * document. Mistakes of the grammar must be told; what comes out of the document must be JSON. */
+ * document, of EDIFACT where it begins with UN. Mistakes of the grammar must be told; what comes out of the document
+ * must be JSON. */
 #include "config.h"
 #include "config/yaml.h"
 #include "tests/fuzz/round.h"
@@ -38,8 +39,38 @@ static const char words[] =
 			    "  - count: {of: PO1, is: CTT01}\n"
 			    "  - sum: {of: PO102*PO103, is: CTT02}\n";
 
+static const char words_of_edifact[] =
+	"dictionary: edifact D 96A\n"
+	"segments:\n"
+	"  BGM: {title: Beginning, elements: [C002 C, 1004 C, 1225 C]}\n"
+	"  DTM: {title: Date, elements: [C507 M]}\n"
+	"  LIN: {title: Line, elements: [1082 C, C212 C 3, 6060 C]}\n"
+	"composites:\n"
+	"  C002: {title: Name, elements: [1001 C code, 1000 C name]}\n"
+	"  C212: {title: Item, elements: [7140 M number, 7143 C type]}\n"
+	"  C507: {title: Date, elements: [2005 M qualifier, 2380 C value, 2379 C format]}\n"
+	"elements:\n"
+	"  '1000': {title: Name, type: an, size: 1..35}\n"
+	"  '1001': {title: Code, type: an, size: 1..3, codes: ['220', 'a+b']}\n"
+	"  '1004': {title: Number, type: an, size: 2..10}\n"
+	"  '1082': {title: Line, type: n, size: 1..6}\n"
+	"  '1225': {title: Function, type: a, size: 1..3}\n"
+	"  '2005': {title: Qualifier, type: an, size: 1..3}\n"
+	"  '2379': {title: Format, type: an, size: 1..3}\n"
+	"  '2380': {title: Date, type: an, size: 1..35}\n"
+	"  '6060': {title: Quantity, type: n, size: 1..15}\n"
+	"  '7140': {title: Number, type: an, size: 1..35}\n"
+	"  '7143': {title: Type, type: an, size: 1..3}\n",
+		  orders[] = "grammar: edifact D 96A ORDERS\n"
+			     "dictionary: edifact.yaml\n"
+			     "structure:\n"
+			     "  - BGM M 1\n"
+			     "  - DTM C 35\n"
+			     "  - {loop: lines, use: C >1, structure: [LIN M 1, DTM C 1]}\n"
+			     "balance: [{sum: {of: lines/LIN03, is: LIN01}}]\n";
+
 struct fuzz {
-	struct span given, words, small;
+	struct span given, words, small, edifact, orders;
 };
 
 static const struct span *file_of(void *site, const char *folder, const char *name)
@@ -49,6 +80,10 @@ static const struct span *file_of(void *site, const char *folder, const char *na
 	(void)folder;
 	if (!strcmp(name, "given.yaml"))
 		return &fuzz->given;
+	if (!strcmp(name, "orders.yaml"))
+		return &fuzz->orders;
+	if (!strcmp(name, "edifact.yaml"))
+		return &fuzz->edifact;
 	return !strcmp(name, "words.yaml") ? &fuzz->words : !strcmp(name, "small.yaml") ? &fuzz->small : NULL;
 }
 
@@ -116,12 +151,23 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct span all = span_make(data, size), document = all;
 	const char *line = size ? memmem(data, size, "\n===\n", 5) : NULL;
-	struct fuzz fuzz = {.words = span_of(words), .small = span_of(small)};
+	struct fuzz fuzz = {.words = span_of(words),
+			    .small = span_of(small),
+			    .edifact = span_of(words_of_edifact),
+			    .orders = span_of(orders)};
 	bool given = line != NULL;
 
 	if (line) {
 		fuzz.given = span_make(data, (size_t)(line + 1 - all.data));
 		document = span_make(line + 5, size - (size_t)(line + 5 - all.data));
+	}
+	if (span_starts(document, "UN")) {
+		decode(&fuzz,
+		       "{format: edifact, form: nested, grammars: [orders.yaml], check: [structure, codes, balance]}",
+		       document);
+		decode(&fuzz, "{format: edifact, form: nested, grammars: [orders.yaml], keys: both}", document);
+		decode(&fuzz, "{format: edifact, form: nested, grammars: [orders.yaml]}", document);
+		return 0;
 	}
 	if (given)
 		given = decode(

@@ -433,6 +433,61 @@ static void each_finding_has_its_code_and_place(void **state)
 	assert_int_equal(failed, 0);
 }
 
+static void edifact_is_judged_as_well(void **state)
+{
+	static const struct {
+		const char *segments, *told;
+	} cases[] = {
+		{"BGM+220+PO-1+9'DTM+137:20260131:102'QTY+AB:-1,5'", ""},
+		{"BGM+220+PO-1+9'DTM+137:20260231:102'", "edifact.element-date|message 1 (control 1), segment 3 (DTM), "
+							 "element 1, component 2"},
+		{"BGM+220+PO-1+9'DTM+137:2026?+:718'", "edifact.element-date|"},
+		{"BGM+220+PO-1+9'DTM+137:whatever:999'", ""},
+		{"BGM+220+PO-1+9'DTM'", "edifact.element-missing|message 1 (control 1), segment 3 (DTM), element 1"},
+		{"BGM+220+PO-1+9'DTM+:20260131:102'",
+		 "edifact.element-missing|message 1 (control 1), segment 3 (DTM), element 1, component 1"},
+		{"BGM+220+PO-1+9'DTM+137'QTY+A1:1'", "edifact.element-type|message 1 (control 1), segment 4 (QTY), "
+						     "element 1, component 1"},
+		{"BGM+220+PO-1+9'DTM+137'QTY+AB:1.5.5'", "edifact.element-type|message 1 (control 1), segment 4 (QTY), "
+							 "element 1, component 2"},
+		/* a released separator is one character */
+		{"BGM+220+12345678901234567890123456789012345+9'DTM+137'", ""},
+		{"BGM+220+1234567890123456789012345678901234?++9'DTM+137'", ""},
+		{"BGM+220+12345678901234567890123456789012345?++9'DTM+137'", "edifact.element-long|"},
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct buf document;
+		unsigned n = 2;
+
+		for (const char *p = cases[i].segments; *p; p++)
+			n += *p == '\'';
+		buf_init(&document, 1 << 16);
+		buf_printf(&document, "UNB+UNOC:3+A+B+260101:1200+1'UNH+1+ORDERS:D:96A:UN'%sUNT+%u+1'UNZ+1+1'",
+			   cases[i].segments, n);
+		decode("{format: edifact, form: nested, grammars: [orders.yaml], check: [structure, codes]}",
+		       buf_view(&document));
+		if (!*cases[i].told ? told.len != 0
+				    : !told.len || strncmp(told.data, cases[i].told, strlen(cases[i].told)) != 0)
+			fail_msg("%s\n wanted: %s\n    got: %.*s", cases[i].segments, cases[i].told, (int)told.len,
+				 told.data ? told.data : "");
+		buf_free(&document);
+	}
+}
+
+static void a_check_leaves_the_plain_form_as_it_is(void **state)
+{
+	static const char segments[] = "BEG*00*1*20260131**CO>17~PO1*1*5*EA*1.5*50~PO1*2~CTT*2*5~TDS*800~";
+	char *plain;
+
+	decode_x12("{format: x12}", segments);
+	plain = mem_span_dup(buf_view(&out));
+	decode_x12("{format: x12, grammars: [order.yaml], check: [structure, codes, balance]}", segments);
+	assert_int_equal(told.len, 0);
+	assert_string_equal(out.data, plain);
+	free(plain);
+}
+
 static void all_findings_are_told_with_their_places(void **state)
 {
 	decode_x12(STRICT, "BEG*00*1~PO1*1~N1*XX~CTT*7~");
@@ -486,6 +541,8 @@ int main(void)
 		cmocka_unit_test(keys_may_be_positions_or_both),
 		cmocka_unit_test(edifact_has_its_dates_and_decimal_commas_told),
 		cmocka_unit_test(each_finding_has_its_code_and_place),
+		cmocka_unit_test(edifact_is_judged_as_well),
+		cmocka_unit_test(a_check_leaves_the_plain_form_as_it_is),
 		cmocka_unit_test(all_findings_are_told_with_their_places),
 		cmocka_unit_test(no_more_findings_are_kept_than_anybody_reads),
 		cmocka_unit_test(what_the_reader_finds_is_told_in_the_same_way),
