@@ -366,6 +366,28 @@ def bench_lines(root):
     os.unlink(path)
 
 
+def xml_file(path, size):
+    """Orders in one document."""
+    with open(path, "w", encoding="utf-8") as file:
+        written, number = file.write('<?xml version="1.0" encoding="UTF-8"?>\n<Orders xmlns="urn:example:order">\n'), 0
+        while written < size:
+            number += 1
+            lines = "".join(f'<Line no="{at}"><Item>{DICE.choice(GOODS)}</Item><Quantity unit="EA">{edi_number(3)}</Quantity><Price>{edi_number(3)}.50</Price></Line>\n' for at in range(1, DICE.randint(14, 26)))
+            written += file.write(f'<Order id="PO-{number}"><Date>2026-03-02</Date><Buyer><Name>ACME DISTRIBUTION INC</Name><Id scheme="92">{edi_number(6)}</Id></Buyer>\n{lines}</Order>\n')
+        file.write("</Orders>\n")
+
+
+def bench_xml(root):
+    """Splitting XML by a path beside the reader of libxml2, which only goes from node to node."""
+    path = os.path.join(root, "xml")
+    xml_file(path, (1 if SMOKE else 50) * 1000000)
+    done = subprocess.run([os.path.join(BUILD, "tests/bench/scan"), path, "1" if SMOKE else "5", "xml", "each=/Orders/Order"], check=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, timeout=100)
+    figures = json.loads(done.stdout)
+    say("xml_split", mb=round(figures["bytes"] / 1e6), json_mb=round(figures["json"] / 1e6), reader_mb_s=rounded(figures["memchr"]), split_mb_s=rounded(figures["decode"]), split_ratio=figures["ratio"],
+        split_memory_kb=figures["memory_kb"])
+    os.unlink(path)
+
+
 def bench_start(site):
     site.start()  # the first makes the database
     site.stop()
@@ -444,6 +466,7 @@ def main():
         bench_schema(root)
         bench_edi(root)
         bench_lines(root)
+        bench_xml(root)
         for part in (bench_one_machine, bench_several):
             os.mkdir(os.path.join(root, part.__name__))
             part(os.path.join(root, part.__name__))
