@@ -9,6 +9,7 @@ struct encode_settings {
 	/* xml */
 	const char *root;
 	bool declaration;
+	const char *doctype;
 	/* csv */
 	const struct node *columns;
 	struct expression *rows;

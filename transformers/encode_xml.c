@@ -504,6 +504,12 @@ static int write_xml(const struct encode *encode, const struct expression_input 
 	if (json_is_array(tree))
 		return error_set(error, ERROR_REJECT, "xml.root",
 				 "an array cannot be the outermost element: map it to an object");
+	if (encode->settings->doctype && is_name(root)) {
+		buf_printf(out, "<!DOCTYPE %s SYSTEM", root);
+		if (write_identifier(&writer, encode->settings->doctype, NULL))
+			return -1;
+		buf_text(out, ">\n");
+	}
 	failed = write_element(&writer, root, tree, NULL, 0);
 	buf_char(out, '\n');
 	return failed;
