@@ -72,6 +72,15 @@ static void statements_that_do_not_add_up_may_pass(void **state)
 	assert_true(counts.dead == 2); /* two have nothing but a reference */
 }
 
+static void reports_are_read_where_their_totals_are_right(void **state)
+{
+	struct counts counts = {0};
+
+	walk("{\"steps\":[{\"decode\":\"bai2\"}]}", "bai2/bai2", &counts);
+	assert_int_equal(counts.published, 10);
+	assert_int_equal(counts.dead, 4); /* one has another total, and one a record 88 with a colon */
+}
+
 static void other_messages_are_told_of(void **state)
 {
 	struct counts counts = {0};
@@ -85,6 +94,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(statements_of_many_banks_are_read_where_they_add_up),
 		cmocka_unit_test(statements_that_do_not_add_up_may_pass),
+		cmocka_unit_test(reports_are_read_where_their_totals_are_right),
 		cmocka_unit_test(other_messages_are_told_of),
 	};
 
