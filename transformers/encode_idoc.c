@@ -329,6 +329,7 @@ static int write_children(struct writer *writer, json_t *object, size_t parent, 
 /* ---- the whole */
 static int write_control(struct writer *writer)
 {
+	bool made = !json_object_get(writer->control, "TABNAM"); /* by a mapping: what was decoded has it */
 	size_t start = writer->out->len;
 	const char *key;
 	json_t *value;
@@ -349,7 +350,7 @@ static int write_control(struct writer *writer)
 
 		if (!text.len && !strcmp(field->name, "TABNAM"))
 			text = SPAN_LITERAL("EDI_DC40");
-		if (!text.len && !strcmp(field->name, "IDOCTYP") && writer->idoc->layout.idoc)
+		if (!text.len && !strcmp(field->name, "IDOCTYP") && writer->idoc->layout.idoc && made)
 			text = span_of(writer->idoc->layout.idoc);
 		if (writer->xml ? put_element(writer, field->name, text, "EDI_DC40")
 				: put_field(writer, field, text, "EDI_DC40"))

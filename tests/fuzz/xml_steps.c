@@ -39,17 +39,21 @@ static const struct span *file_of(void *site, const char *folder, const char *na
 	return NULL;
 }
 
-static struct chain *chain_of(size_t at, struct arena *arena)
+static struct chain *chain_of(size_t at)
 {
+	static struct arena *arena; /* of all of them, as long as the program */
 	static const struct transformer_context surroundings = {.file = file_of};
 	struct node node = {.type = NODE_SCALAR, .text = span_of(steps[at].name)};
 	struct findings findings;
-	struct option_context context = {.arena = arena, .findings = &findings};
-	struct chain_step step = {
-		.ops = steps[at].ops, .settings = arena_alloc(arena, steps[at].ops->settings_size), .label = "step"};
+	struct option_context context = {.findings = &findings};
+	struct chain_step step = {.ops = steps[at].ops, .label = "step"};
 	struct error error;
 	struct chain *chain;
 
+	if (!arena)
+		arena = arena_new();
+	context.arena = arena;
+	step.settings = arena_alloc(arena, step.ops->settings_size);
 	findings_init(&findings);
 	if (option_fill(&context, &node, step.ops->options, NULL, (void *)(uintptr_t)step.settings))
 		abort();
@@ -72,7 +76,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!size)
 		return 0;
 	for (size_t i = 0; i < STEPS && !chains[i]; i++)
-		chains[i] = chain_of(i, arena_new());
+		chains[i] = chain_of(i);
 	at = data[0] % STEPS;
 	body = reader_new_copy(span_make(data + 1, size - 1));
 	if (chain_run_by_hand(chains[at], body, SPAN_NONE, SPAN_NONE, &hand, &report, &error) ||
