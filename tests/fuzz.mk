@@ -5,7 +5,7 @@ FUZZERS = tests/fuzz/fuzz_amqp tests/fuzz/fuzz_bridge tests/fuzz/fuzz_envelope t
   tests/fuzz/fuzz_x12 tests/fuzz/fuzz_yaml \
   tests/fuzz/fuzz_edifact tests/fuzz/fuzz_tradacoms tests/fuzz/fuzz_edi_lines \
   tests/fuzz/fuzz_grammar \
-  tests/fuzz/fuzz_csv tests/fuzz/fuzz_fixed tests/fuzz/fuzz_layout tests/fuzz/fuzz_mt940 tests/fuzz/fuzz_bai2
+  tests/fuzz/fuzz_csv tests/fuzz/fuzz_fixed tests/fuzz/fuzz_layout tests/fuzz/fuzz_mt940 tests/fuzz/fuzz_bai2 tests/fuzz/fuzz_nacha
 FUZZERS += $(XML_FUZZERS)
 check_PROGRAMS += $(FUZZERS)
 noinst_HEADERS += tests/fuzz/chain.h tests/fuzz/fixed.h tests/fuzz/flat.h tests/fuzz/lines.h tests/fuzz/round.h
@@ -82,3 +82,5 @@ tests_fuzz_fuzz_mt940_SOURCES = tests/fuzz/mt940.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_mt940_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_bai2_SOURCES = tests/fuzz/bai2.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_bai2_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_nacha_SOURCES = tests/fuzz/nacha.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_nacha_LDADD = $(FUZZ_LIBS)

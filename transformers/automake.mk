@@ -28,7 +28,7 @@ transformers_libtransformers_a_SOURCES = \
   %D%/fixed.c %D%/fixed.h %D%/fixed_date.c %D%/fixed_number.c %D%/fixed_read.c %D%/fixed_state.c %D%/fixed_value.c %D%/fixed_write.c \
   %D%/layout.c %D%/layout.h %D%/layout_copybook.c %D%/layout_yaml.c \
   %D%/lines.c %D%/lines.h \
-  %D%/bai2.c %D%/bank.c %D%/bank.h %D%/mt940.c %D%/mt940.h %D%/mt940_field.c %D%/mt940_information.c \
+  %D%/bai2.c %D%/bank.c %D%/bank.h %D%/nacha.c %D%/mt940.c %D%/mt940.h %D%/mt940_field.c %D%/mt940_information.c \
   %D%/text.c %D%/text.h \
   %D%/window.c %D%/window.h
 

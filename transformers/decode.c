@@ -6,10 +6,10 @@
 
 #include "transformers/format.h"
 
-static const struct decode_format *const
-	formats[] = {&decode_x12,        &decode_edifact, &decode_tradacoms, &decode_json,
-		     &decode_json_lines, &decode_csv,     &decode_xml,       &decode_fixed_width,
-		     &decode_idoc,       &decode_mt940,   &decode_bai2}; /* in the order of the option's range */
+static const struct decode_format *const formats[] = {
+	&decode_x12,        &decode_edifact, &decode_tradacoms, &decode_json,
+	&decode_json_lines, &decode_csv,     &decode_xml,       &decode_fixed_width,
+	&decode_idoc,       &decode_mt940,   &decode_bai2,      &decode_nacha}; /* in the order of the option's range */
 
 struct decode_settings {
 	int format;
@@ -27,7 +27,7 @@ static const struct option options[] = {
 	{.name = "format",
 	 .type = OPTION_ENUM,
 	 .offset = offsetof(struct decode_settings, format),
-	 .range = "x12|edifact|tradacoms|json|json-lines|csv|xml|fixed-width|idoc|mt940|bai2",
+	 .range = "x12|edifact|tradacoms|json|json-lines|csv|xml|fixed-width|idoc|mt940|bai2|nacha",
 	 .flags = OPTION_REQUIRED | OPTION_MAIN,
 	 .help = "what the bytes are; each format has further keys",
 	 .more = more,

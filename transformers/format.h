@@ -18,6 +18,6 @@ struct decode_format {
 };
 
 extern const struct decode_format decode_x12, decode_edifact, decode_tradacoms, decode_json, decode_json_lines,
-	decode_csv, decode_xml, decode_fixed_width, decode_idoc, decode_mt940, decode_bai2;
+	decode_csv, decode_xml, decode_fixed_width, decode_idoc, decode_mt940, decode_bai2, decode_nacha;
 
 #endif
