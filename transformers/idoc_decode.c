@@ -86,29 +86,6 @@ static int record_get(struct flat *flat, struct span *record, uint64_t *next, st
 	return 0;
 }
 
-/* In UTF-8; bytes that are none are ISO 8859-1. */
-static struct span text_of(struct flat *flat, struct span record)
-{
-	if (utf8_is_clean(record)) {
-		for (size_t i = 0; i < record.len; i++)
-			flat->wide |= (unsigned char)record.data[i] >= 0x80;
-		return record;
-	}
-	flat->latin = true;
-	buf_reset(&flat->text);
-	for (size_t i = 0; i < record.len; i++) {
-		unsigned char c = (unsigned char)record.data[i];
-
-		if (c < 0x80) {
-			buf_char(&flat->text, (char)(c ? c : ' '));
-			continue;
-		}
-		buf_char(&flat->text, (char)(0xc0 | c >> 6));
-		buf_char(&flat->text, (char)(0x80 | (c & 0x3f)));
-	}
-	return buf_view(&flat->text);
-}
-
 /* The next characters, taken from the front. */
 static struct span take_field_of(struct span *rest, size_t characters)
 {
@@ -152,6 +129,31 @@ static void note(struct flat *flat, const char *code, const char *format, ...)
 	error_place(&flat->fault, "segment %zu (byte %llu)", flat->segments, (unsigned long long)flat->at);
 }
 
+/* In UTF-8; bytes that are none are ISO 8859-1. */
+static struct span text_of(struct flat *flat, struct span record)
+{
+	if (utf8_is_clean(record)) {
+		for (size_t i = 0; i < record.len; i++)
+			flat->wide |= (unsigned char)record.data[i] >= 0x80;
+		return record;
+	}
+	if (memchr(record.data, 0, record.len))
+		note(flat, "idoc.character", "there is a zero byte in the record");
+	flat->latin = true;
+	buf_reset(&flat->text);
+	for (size_t i = 0; i < record.len; i++) {
+		unsigned char c = (unsigned char)record.data[i];
+
+		if (c < 0x80) {
+			buf_char(&flat->text, (char)(c ? c : ' '));
+			continue;
+		}
+		buf_char(&flat->text, (char)(0xc0 | c >> 6));
+		buf_char(&flat->text, (char)(0x80 | (c & 0x3f)));
+	}
+	return buf_view(&flat->text);
+}
+
 /* ---- an IDoc */
 static void close_segments(struct flat *flat, size_t down_to)
 {
@@ -177,15 +179,15 @@ static void open_segment(struct flat *flat, json_t *object, const char *type, st
 static void begin_idoc(struct flat *flat, struct span record)
 {
 	json_t *control = json_object();
-	struct span rest = text_of(flat, record);
+	struct span rest;
 
 	flat->tree =
 		json_pack("{s:s, s:o, s:o}", "format", "idoc", "control", control, "data", flat->data = json_object());
 	flat->start = flat->at;
 	flat->segments = flat->held = 0;
 	flat->trimmed = flat->padded = flat->crlf = flat->lf = flat->latin = flat->wide = false;
-	flat->latin = !utf8_is_clean(record);
 	error_clear(&flat->fault);
+	rest = text_of(flat, record);
 	for (const struct idoc_field *field = idoc_control; field->name; field++)
 		set_text(control, field->name, take_field_of(&rest, field->length));
 	if (without_blanks(rest).len)
