@@ -44,7 +44,7 @@ static bool is_ascii(struct span text)
 
 static int check_open(const struct edi_syntax *syntax, enum edi_level level, struct span segment, struct error *why)
 {
-	struct span type = edi_element(syntax, segment, 1), control;
+	struct span type = edi_component(syntax, edi_element(syntax, segment, 1), 1), control;
 
 	control = edi_component(syntax, edi_element(syntax, segment, level == EDI_GROUP ? 6 : 2), 1);
 	if (level == EDI_GROUP) {
