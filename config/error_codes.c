@@ -25,6 +25,7 @@ const struct error_code error_codes[] = {
 	{"bai2.limit", D, "A line or record of a BAI2 report is too long, or an account too large"},
 	{"bai2.structure", D, "A BAI2 record stands where it may not, or one is missing"},
 	{"bai2.total", D, "A control total or count of a BAI2 report is not what stands there"},
+	{"bai2.value", D, "A value that is to stand in a BAI2 report cannot"},
 	{"board.memory", F, "There is no shared memory for the state of the workers"},
 	{"body.too-large", D, "A message's body is larger than a queue takes and not in the vault"},
 	{"broker.backstop", D,

@@ -8,7 +8,7 @@ transformers_libtransformers_a_SOURCES = \
   %D%/chain_refused.c \
   %D%/chain_identity.c %D%/chain_identity.h \
   %D%/decode.c %D%/format.h %D%/json.c \
-  %D%/encode.c %D%/encode.h %D%/encode_csv.c %D%/encode_edi.c %D%/encode_fixed.c %D%/encode_xml.c \
+  %D%/encode.c %D%/encode.h %D%/encode_csv.c %D%/encode_bai2.c %D%/encode_edi.c %D%/encode_fixed.c %D%/encode_xml.c \
   %D%/collect.c %D%/dedupe.c %D%/resequence.c %D%/hold_key.c %D%/hold_key.h \
   %D%/enrich.c %D%/remember.c %D%/tree_place.c %D%/tree_place.h \
   %D%/edi_cursor.c %D%/edi_encode.c %D%/edi_encode.h %D%/edi_envelope.c %D%/edi_put.c %D%/edi_segments.c \

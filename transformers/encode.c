@@ -11,9 +11,9 @@
 #define OUTPUT_MAX (256u << 20)
 
 /* in the order of the option's range */
-static const struct encode_format *const formats[] = {
-	&encode_xml, &encode_csv, &encode_json, &encode_x12, &encode_edifact, &encode_tradacoms, &encode_fixed_width,
-	&encode_idoc};
+static const struct encode_format *const formats[] = {&encode_xml,         &encode_csv,     &encode_json,
+						      &encode_x12,         &encode_edifact, &encode_tradacoms,
+						      &encode_fixed_width, &encode_idoc,    &encode_bai2};
 
 static const struct option_more *more(int word)
 {
@@ -26,7 +26,7 @@ static const struct option options[] = {
 	{.name = "format",
 	 .type = OPTION_ENUM,
 	 .offset = offsetof(struct encode_settings, format),
-	 .range = "xml|csv|json|x12|edifact|tradacoms|fixed-width|idoc",
+	 .range = "xml|csv|json|x12|edifact|tradacoms|fixed-width|idoc|bai2",
 	 .flags = OPTION_REQUIRED | OPTION_MAIN,
 	 .help = "what to write; some formats have further keys",
 	 .more = more,

@@ -57,6 +57,6 @@ struct encode_format {
 };
 
 extern const struct encode_format encode_xml, encode_csv, encode_json, encode_x12, encode_edifact, encode_tradacoms,
-	encode_fixed_width, encode_idoc;
+	encode_fixed_width, encode_idoc, encode_bai2;
 
 #endif
