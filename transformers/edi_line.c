@@ -41,7 +41,8 @@ static bool is_control(char c)
 /* ISA11 and ISA16, which name separators, and these may be control characters. */
 static bool is_separator_place(const struct edi_syntax *syntax, int number, struct span element)
 {
-	return number == 16 || (number == 11 && element.len == 1 && *element.data == syntax->repetition);
+	return number == 16 ||
+	       (number == 11 && element.len == 1 && syntax->repetition && *element.data == syntax->repetition);
 }
 
 /* ISA, in which the separators stand as data. */
