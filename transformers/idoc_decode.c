@@ -32,7 +32,8 @@ static const struct option options[] = {
 struct open_segment {
 	json_t *object, *order;
 	const char *type, *last; /* last: type of the last child */
-	char number[7];
+	char number[7];          /* as the record says */
+	size_t ordinal;          /* as the encoder counts */
 	bool scattered;
 };
 
@@ -171,7 +172,7 @@ static void open_segment(struct flat *flat, json_t *object, const char *type, st
 {
 	struct open_segment *open = &flat->open[flat->depth++];
 
-	*open = (struct open_segment){.object = object, .type = type, .order = json_array()};
+	*open = (struct open_segment){.object = object, .type = type, .order = json_array(), .ordinal = flat->segments};
 	snprintf(open->number, sizeof open->number, "%.*s", (int)(number.len < 6 ? number.len : 6),
 		 number.data ? number.data : "");
 }
@@ -228,15 +229,15 @@ static void keep_record(struct flat *flat, json_t *object, const struct idoc_seg
 			size_t parent)
 {
 	const char *client = json_string_value(json_object_get(json_object_get(flat->tree, "control"), "MANDT"));
-	char number[24], level[24];
+	char number[24], level[24], above[24];
 
 	if (known && !span_is(without_blanks(head[0]), known->definition))
 		set_text(object, "#name", head[0]);
 	snprintf(number, sizeof number, "%06zu", flat->segments);
 	snprintf(level, sizeof level, "%02zu", parent + 1);
+	snprintf(above, sizeof above, "%06zu", parent ? flat->open[parent].ordinal : 0);
 	if (span_is(without_blanks(head[1]), client ? client : "") && span_is(without_blanks(head[2]), flat->docnum) &&
-	    span_is(head[3], number) && span_is(head[4], parent ? flat->open[parent].number : "000000") &&
-	    span_is(head[5], level))
+	    span_is(head[3], number) && span_is(head[4], above) && span_is(head[5], level))
 		return;
 	json_object_set_new_nocheck(object, "#record",
 				    json_pack("[s#,s#,s#,s#,s#]", head[1].data, head[1].len, head[2].data, head[2].len,
