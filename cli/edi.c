@@ -7,6 +7,7 @@
 
 #include "cli/hand.h"
 #include "transformers/edi_grammar.h"
+#include "transformers/transformers.h"
 
 #define FOREVER_MIN 3 /* documents, or segments, after which never and always mean something */
 #define SIZES_MIN 10  /* values after which lengths do */
@@ -417,15 +418,43 @@ static int learn_files(struct hand *hand, const struct arguments *arguments)
 	return failed ? failed : learn.refused ? EXIT_FINDINGS : EXIT_DONE;
 }
 
+/* ---- acknowledgements */
+static int acknowledge(const struct arguments *arguments)
+{
+	static const char *const keys[] = {"as", "control"};
+	struct arguments with = *arguments;
+	char text[2][64];
+	struct hand hand;
+
+	if (arguments->count > 3)
+		return verb_usage(arguments, "one file at a time");
+	for (size_t i = 0; i < 2; i++) {
+		const char *value = argument(arguments, keys[i]);
+
+		if (value && with.options_count == ARGUMENTS_MAX)
+			return verb_usage(arguments, "too many options");
+		if (!value)
+			continue;
+		snprintf(text[i], sizeof text[i], "%s=%.40s", keys[i], value);
+		with.options[with.options_count].name = "set";
+		with.options[with.options_count++].value = text[i];
+	}
+	hand_begin(&hand, &with);
+	return hand_end(&hand, hand_run(&hand, &edi_acknowledge_transformer, arguments->words[1],
+					argument_word(arguments, 2, NULL)));
+}
+
 static int run(const struct arguments *arguments)
 {
 	static const char *const settings[] = {"form=nested", "keys=positions"};
 	struct arguments with = *arguments;
 	struct hand hand;
 
+	if (!strcmp(arguments->words[0], "acknowledge"))
+		return acknowledge(arguments);
 	if (strcmp(arguments->words[0], "learn") != 0)
-		return verb_unknown(arguments, "verb of edi", arguments->words[0], (const char *const[]){"learn"}, 1,
-				    "ferrule help edi");
+		return verb_unknown(arguments, "verb of edi", arguments->words[0],
+				    (const char *const[]){"learn", "acknowledge"}, 2, "ferrule help edi");
 	if (with.options_count + 2 > ARGUMENTS_MAX)
 		return verb_usage(arguments, "too many options");
 	for (size_t i = 0; i < 2; i++) {
@@ -437,22 +466,29 @@ static int run(const struct arguments *arguments)
 }
 
 static const struct verb_option options[] = {
+	{"as", "WHAT", "acknowledge: 997, 999, ta1 or contrl (997 for x12, contrl for edifact)"},
+	{"control", "NUMBER", "acknowledge: the control number of the first interchange (1)"},
 	HAND_SET_OPTION,
 	{NULL, NULL, NULL},
 };
 
 const struct verb verb_edi = {
 	.name = "edi",
-	.words = "learn FILE…",
+	.words = "learn FILE… | acknowledge FORMAT [FILE]",
 	.words_min = 2,
 	.words_max = ARGUMENTS_MAX,
-	.summary = "Propose an overlay of a grammar from a partner's real EDI files",
+	.summary = "Learn an overlay from a partner's EDI files, or acknowledge them",
 	.text = "  ferrule edi learn input/acme/20260302-acme-0001.edi > edi/acme-850.yaml\n\nPrints YAML: which "
 		"segments and elements "
 		"never came or always did (of at least three), which codes, and how long values were (of at least "
 		"ten). "
 		"What it says is what these files show; read it before a flow goes by it. The comments say how often. "
-		"--set grammars=[FILE] names the grammar, where it is not the one that ships.\n",
+		"--set grammars=[FILE] names the grammar, where it is not the one that ships.\n\n"
+		"  ferrule edi acknowledge x12 --set check=[structure,codes] input/acme/20260302-acme-0001.edi\n\n"
+		"Prints the acknowledgement of a document, as a document: 997, 999, TA1 or CONTRL. What is judged "
+		"beyond syntax "
+		"says --set check, as for decode; further keys are grammars, charset, accept (levels that are told and "
+		"refuse nothing) and receipt (CONTRL: only that it came).\n",
 	.options = options,
 	.run = run,
 };

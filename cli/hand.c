@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/tree.h"
 #include "config/site.h"
 #include "config/yaml.h"
@@ -230,7 +231,12 @@ static int settings_of(struct hand *hand, struct node *map, const struct option 
 int hand_fill_step(struct hand *hand, struct chain_step *into, const char *step, const char *main_value, bool set,
 		   const struct transformer_context *surroundings, struct error *error)
 {
-	const struct transformer_ops *ops = ops_of(step);
+	return hand_fill(hand, into, ops_of(step), main_value, set, surroundings, error);
+}
+
+int hand_fill(struct hand *hand, struct chain_step *into, const struct transformer_ops *ops, const char *main_value,
+	      bool set, const struct transformer_context *surroundings, struct error *error)
+{
 	struct node node;
 	struct option_context context = {.arena = hand->arena,
 					 .findings = &hand->findings,
@@ -239,7 +245,7 @@ int hand_fill_step(struct hand *hand, struct chain_step *into, const char *step,
 					 .file = file_option};
 	void *settings = arena_alloc(hand->arena, ops->settings_size);
 
-	*into = (struct chain_step){.ops = ops, .settings = settings, .label = step};
+	*into = (struct chain_step){.ops = ops, .settings = settings, .label = ops->name};
 	if (settings_of(hand, &node, ops->options, main_value, set, error))
 		return -1;
 	if (!option_fill(&context, &node, ops->options, NULL, settings) &&
@@ -280,10 +286,10 @@ static struct chain *make_chain(struct hand *hand, const char *step, const char 
 	return chain_new("by hand", steps, n, &surroundings, NULL, error);
 }
 
-static int run_chain(struct hand *hand, struct chain *chain, struct reader *input, const char *file,
+static int run_chain(struct hand *hand, struct chain *chain, struct reader *input, const char *file, int64_t time_ms,
 		     struct error *error)
 {
-	struct chain_hand how = {.write = write_out, .tell = tell, .arg = hand};
+	struct chain_hand how = {.write = write_out, .tell = tell, .arg = hand, .time_ms = time_ms};
 	struct chain_report report = {0};
 
 	if (chain_run_by_hand(chain, input, span_of(file ? file : "-"), SPAN_NONE, &how, &report, error))
@@ -298,8 +304,28 @@ static int by_hand(struct hand *hand, const char *step, const char *main_value, 
 	struct reader *input = hand_open(file, &error);
 	struct chain *chain =
 		input ? make_chain(hand, step, main_value, json ? hand_json_form(input) : NULL, &error) : NULL;
-	int code = chain ? run_chain(hand, chain, input, file, &error) : verb_failed(hand->arguments, &error);
+	int code = chain ? run_chain(hand, chain, input, file, 0, &error) : verb_failed(hand->arguments, &error);
 
+	chain_free(chain);
+	reader_unref(input);
+	return code;
+}
+
+int hand_run(struct hand *hand, const struct transformer_ops *ops, const char *main_value, const char *file)
+{
+	struct transformer_context surroundings = {.site = hand, .file = file_at_hand};
+	struct error error = {0};
+	struct reader *input = hand_open(file, &error);
+	struct chain *chain = NULL;
+	struct chain_step step;
+	int code;
+
+	if (input && hand_fill(hand, &step, ops, main_value, true, &surroundings, &error))
+		verb_print_findings(&hand->findings, stderr);
+	else if (input)
+		chain = chain_new("by hand", &step, 1, &surroundings, NULL, &error);
+	code = chain ? run_chain(hand, chain, input, file, clock_now_ms(), &error)
+		     : verb_failed(hand->arguments, &error);
 	chain_free(chain);
 	reader_unref(input);
 	return code;

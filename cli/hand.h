@@ -37,5 +37,10 @@ const struct span *hand_file(struct hand *, const char *folder, const char *name
  * `hand.settings`. */
 int hand_fill_step(struct hand *, struct chain_step *into, const char *step, const char *main_value, bool set,
 		   const struct transformer_context *, struct error *);
+/* The same for one that no flow knows. */
+int hand_fill(struct hand *, struct chain_step *into, const struct transformer_ops *, const char *main_value, bool set,
+	      const struct transformer_context *, struct error *);
+/* A file, or standard input, through that one step, with what `--set` says; the exit code. */
+int hand_run(struct hand *, const struct transformer_ops *, const char *main_value, const char *file);
 
 #endif

@@ -43,6 +43,8 @@ transformers_libtransformers_a_SOURCES += \
 
 # grammars of EDI documents
 transformers_libtransformers_a_SOURCES += \
+  %D%/edi_acknowledge.c %D%/edi_acknowledge.h %D%/edi_acknowledge_edifact.c %D%/edi_acknowledge_step.c \
+  %D%/edi_acknowledge_x12.c %D%/edi_observer.h \
   %D%/edi_balance.c %D%/edi_balance_read.c %D%/edi_cells.c %D%/edi_chunk.h %D%/edi_dictionary.c \
   %D%/edi_finding.c %D%/edi_finding.h %D%/edi_grammar.h %D%/edi_grammar_change.c %D%/edi_grammar_private.h \
   %D%/edi_grammar_read.c %D%/edi_grammar_set.c %D%/edi_judge.c %D%/edi_judge.h %D%/edi_judge_private.h %D%/edi_pen.h %D%/edi_value.c \

@@ -202,6 +202,8 @@ struct edi_group_fault {
 	uint32_t ordinal;
 	uint64_t offset, length;
 	struct error why;
+	uint64_t transactions; /* that came */
+	char claimed[16];      /* that its trailer counts; empty: there is none */
 };
 
 struct edi_survey {
@@ -262,9 +264,14 @@ void edi_write_string(struct buf *, struct span utf8);
 void edi_write_fact(struct buf *, const char *name, const struct edi_syntax *, struct span value);
 
 struct edi_judge;
+struct edi_observer;
 /* What a decoder of this dialect does: format.h. charset: in place of what headers say; or NULL. The judge
  * (edi_judge.h), or NULL: every transaction is written as it came. */
 int edi_read(const struct edi_dialect *, const char *charset, struct edi_judge *, struct item *, struct out *,
 	     struct error *);
+/* The same reading, told to the observer (edi_observer.h); nothing is emitted. Text that is no interchange is rejected
+ * as ever. The item stays the caller's. */
+int edi_observe(const struct edi_dialect *, const char *charset, struct edi_judge *, const struct edi_observer *,
+		struct item *, struct out *, struct error *);
 
 #endif

@@ -47,7 +47,7 @@ static const struct option options[] = {
 };
 
 /* ---- settings */
-static unsigned level_of(const char *word)
+unsigned edi_check_level_of(const char *word)
 {
 	static const struct {
 		const char *word;
@@ -78,7 +78,7 @@ static int check_grammars(const struct edi_decode_settings *settings, const char
 	int failed = 0;
 
 	for (size_t i = 0; i < settings->check.count; i++)
-		if (!level_of(settings->check.items[i])) {
+		if (!edi_check_level_of(settings->check.items[i])) {
 			finding_add(findings, place, SEVERITY_ERROR, "decode.check",
 				    "`%s` is nothing that is judged: `check` is a list of structure, codes and balance",
 				    settings->check.items[i]);
@@ -103,38 +103,42 @@ static int check_plain(const void *of, const struct transformer_context *context
 	return check_charset(of, place, findings);
 }
 
+int edi_decoder_check(const struct edi_decode_settings *settings, const char *format,
+		      const struct transformer_context *context, struct place place, struct findings *findings)
+{
+	int failed = check_charset(settings, place, findings);
+
+	return check_grammars(settings, format, context, place, findings) || failed ? -1 : 0;
+}
+
 static int check_x12(const void *of, const struct transformer_context *context, struct place place,
 		     struct findings *findings)
 {
-	int failed = check_charset(of, place, findings);
-
-	return check_grammars(of, "x12", context, place, findings) || failed ? -1 : 0;
+	return edi_decoder_check(of, "x12", context, place, findings);
 }
 
 static int check_edifact(const void *of, const struct transformer_context *context, struct place place,
 			 struct findings *findings)
 {
-	int failed = check_charset(of, place, findings);
-
-	return check_grammars(of, "edifact", context, place, findings) || failed ? -1 : 0;
+	return edi_decoder_check(of, "edifact", context, place, findings);
 }
 
 /* ---- a decoder that is ready */
-struct decoder {
+struct edi_decoder {
 	const struct edi_decode_settings *settings;
 	struct edi_grammars *grammars;
 	struct edi_judge *judge; /* NULL: segments as they come */
 };
 
-static void *open_decoder(const struct edi_decode_settings *settings, const char *format,
-			  const struct transformer_context *context, struct error *error)
+struct edi_decoder *edi_decoder_new(const struct edi_decode_settings *settings, const char *format,
+				    const struct transformer_context *context, struct error *error)
 {
-	struct decoder *decoder = mem_alloc(sizeof *decoder);
+	struct edi_decoder *decoder = mem_alloc(sizeof *decoder);
 	unsigned check = 0;
 
 	decoder->settings = settings;
 	for (size_t i = 0; i < settings->check.count; i++)
-		check |= level_of(settings->check.items[i]);
+		check |= edi_check_level_of(settings->check.items[i]);
 	if (!check && settings->form != FORM_NESTED)
 		return decoder;
 	decoder->grammars = edi_grammars_new(&settings->grammars, format, context, error);
@@ -148,24 +152,32 @@ static void *open_decoder(const struct edi_decode_settings *settings, const char
 
 static void *open_x12(const void *settings, const struct transformer_context *context, struct error *error)
 {
-	return open_decoder(settings, "x12", context, error);
+	return edi_decoder_new(settings, "x12", context, error);
 }
 
 static void *open_edifact(const void *settings, const struct transformer_context *context, struct error *error)
 {
-	return open_decoder(settings, "edifact", context, error);
+	return edi_decoder_new(settings, "edifact", context, error);
 }
 
-static void close_decoder(void *self)
+struct edi_judge *edi_decoder_judge(const struct edi_decoder *decoder)
 {
-	struct decoder *decoder = self;
+	return decoder->judge;
+}
 
+void edi_decoder_free(struct edi_decoder *decoder)
+{
 	edi_judge_free(decoder->judge);
 	edi_grammars_free(decoder->grammars);
 	free(decoder);
 }
 
-static int run(const struct edi_dialect *dialect, struct decoder *decoder, struct item *item, struct out *out,
+static void close_decoder(void *self)
+{
+	edi_decoder_free(self);
+}
+
+static int run(const struct edi_dialect *dialect, struct edi_decoder *decoder, struct item *item, struct out *out,
 	       struct error *error)
 {
 	return edi_read(dialect, decoder->settings->charset, decoder->judge, item, out, error);

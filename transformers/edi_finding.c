@@ -39,7 +39,6 @@ const struct edi_kind_facts edi_kinds[EDI_KINDS] = {
 			      .level = SYNTAX,
 			      .ak304 = "2",
 			      .ik304 = "2",
-			      .ak905 = "6",
 			      .ta105 = "022",
 			      .contrl = "33",
 			      .help = "A segment stands where the envelope has no place for it"},

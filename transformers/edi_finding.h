@@ -90,6 +90,7 @@ struct edi_finding {
 	uint32_t segment;    /* counted from ST or UNH, which is 1; 0: the transaction as a whole */
 	char tag[4];         /* of that segment, or of the one that is missing in front of it */
 	char loop[96];       /* names of the loops that it is in, "lines/parties"; empty: none */
+	char loop_tag[4];    /* of the segment that the innermost of them begins with */
 	uint16_t element;    /* from 1; 0: not in one */
 	uint16_t component;  /* from 1; 0: the element as a whole */
 	uint32_t repetition; /* of the element, from 1 */

@@ -301,6 +301,20 @@ static int check_line(struct edi_read *x, struct error *why)
 	return 0;
 }
 
+int edi_pass_line(struct edi_read *x, struct error *why)
+{
+	int failed = check_line(x, why);
+
+	x->came++;
+	if (failed) {
+		edi_layout_return(&x->layout, x->header_mark);
+		x->scan.lost_filler = false;
+	} else {
+		line_is_out(x);
+	}
+	return failed;
+}
+
 int edi_emit_line(struct edi_read *x, struct item *item, struct error *error)
 {
 	struct error why;

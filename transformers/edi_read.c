@@ -47,6 +47,11 @@ static int reject_group(struct edi_read *x, const struct edi_group_fault *fault,
 {
 	char path[32], what[60];
 
+	if (x->observer) {
+		x->came++;
+		x->observer->group(x->observer->arg, buf_view(&x->group_json), fault);
+		return 0;
+	}
 	snprintf(path, sizeof path, "%u/%u", x->interchange, fault->ordinal);
 	snprintf(what, sizeof what, "interchange %u, group %u", x->interchange, fault->ordinal);
 	return reject_stretch(x, what, path, fault->offset, fault->length, &fault->why, error);
@@ -68,8 +73,13 @@ json_t *edi_facts(const struct edi_read *x, bool group, json_t *transaction)
 static int emit_service(struct edi_read *x, bool group, struct error *error)
 {
 	char path[32], what[60];
+	struct error unused;
 	struct item *item;
 
+	if (x->observer) {
+		edi_pass_line(x, &unused);
+		return 0;
+	}
 	snprintf(path, sizeof path, "%u/%u", x->interchange, group ? x->group : 0);
 	if (group)
 		snprintf(what, sizeof what, "interchange %u, group %u", x->interchange, x->group);
@@ -131,6 +141,25 @@ static void take_plainly(struct edi_read *x, struct edi_segment *segment)
 	edi_unwrap(&x->scan, segment);
 }
 
+static void take_group_header(struct edi_read *x, const struct edi_segment *segment)
+{
+	buf_reset(&x->group_header);
+	buf_span(&x->group_header, segment->text);
+	buf_char(&x->group_header, x->scan.syntax.terminator);
+	buf_room(&x->group_header, WINDOW_SLACK);
+	x->group_header_len = segment->text.len;
+	edi_write_group(x);
+}
+
+/* It was rejected: its header says what for, and no line has it. */
+static void observe_fault(struct edi_read *x, struct edi_segment *segment)
+{
+	edi_unwrap(&x->scan, segment);
+	x->in_group = true;
+	take_group_header(x, segment);
+	x->in_group = false;
+}
+
 static int enter_group(struct edi_read *x, struct edi_segment *segment, const struct edi_survey *survey, bool *skip,
 		       struct error *error)
 {
@@ -140,18 +169,17 @@ static int enter_group(struct edi_read *x, struct edi_segment *segment, const st
 	*skip = fault != NULL;
 	if (fault) {
 		edi_layout_return(&x->layout, x->header_mark);
+		if (x->observer)
+			observe_fault(x, segment);
 		return reject_group(x, fault, error);
 	}
 	x->in_group = true;
 	take_plainly(x, segment);
-	buf_reset(&x->group_header);
-	buf_span(&x->group_header, segment->text);
-	buf_char(&x->group_header, x->scan.syntax.terminator);
-	buf_room(&x->group_header, WINDOW_SLACK);
-	x->group_header_len = segment->text.len;
-	edi_write_group(x);
+	take_group_header(x, segment);
 	edi_check_header(x, segment->text);
 	edi_make_facts(&x->group_facts, &x->group_json);
+	if (x->observer)
+		x->observer->group(x->observer->arg, buf_view(&x->group_json), NULL);
 	return 0;
 }
 
@@ -274,6 +302,8 @@ static int run_interchange(struct edi_read *x, const struct edi_survey *survey, 
 	edi_write_interchange(x);
 	edi_check_header(x, x->start.header);
 	edi_make_facts(&x->interchange_facts, &x->interchange_json);
+	if (x->observer)
+		x->observer->interchange(x->observer->arg, x->dialect, buf_view(&x->interchange_json), NULL);
 	x->scan.lost_filler = false;
 	edi_seek(&x->scan, x->start.end);
 	while (!failed && !x->ended && x->scan.offset < survey->end && (more = edi_next(&x->scan, &segment, error)) > 0)
@@ -346,7 +376,11 @@ static int run_stretch(struct edi_read *x, struct error *error)
 	if (read_suffix(x, error))
 		return -1;
 	failed = edi_survey(&x->scan, &x->start, &survey, error);
-	if (!failed && survey.why.class != ERROR_NONE) {
+	if (!failed && survey.why.class != ERROR_NONE && x->observer) {
+		x->came++;
+		edi_write_interchange(x);
+		x->observer->interchange(x->observer->arg, x->dialect, buf_view(&x->interchange_json), &survey.why);
+	} else if (!failed && survey.why.class != ERROR_NONE) {
 		x->counted += survey.transactions;
 		failed = reject_interchange(x, start, survey.end, &survey.why, error);
 	} else if (!failed) {
@@ -445,8 +479,8 @@ static void end(struct edi_read *x)
 	json_decref(x->group_facts);
 }
 
-int edi_read(const struct edi_dialect *dialect, const char *charset, struct edi_judge *judge, struct item *item,
-	     struct out *out, struct error *error)
+int edi_observe(const struct edi_dialect *dialect, const char *charset, struct edi_judge *judge,
+		const struct edi_observer *observer, struct item *item, struct out *out, struct error *error)
 {
 	struct edi_read x;
 	int failed;
@@ -454,6 +488,7 @@ int edi_read(const struct edi_dialect *dialect, const char *charset, struct edi_
 	begin(&x, dialect, item, out);
 	x.charset = charset;
 	x.judge = judge;
+	x.observer = observer;
 	if (judge)
 		edi_judge_by_hand(judge, out_in_pieces(out));
 	failed = check_start(&x, error);
@@ -461,7 +496,13 @@ int edi_read(const struct edi_dialect *dialect, const char *charset, struct edi_
 		failed = run_stretch(&x, error) || take_before(&x, error);
 	failed = failed || (x.came && x.before.len && refuse_mark(&x, error));
 	end(&x);
-	if (!failed && !x.came)
+	if (!failed && !x.came && !observer)
 		return out_drop(out, item, "its interchanges hold nothing", error);
 	return failed;
+}
+
+int edi_read(const struct edi_dialect *dialect, const char *charset, struct edi_judge *judge, struct item *item,
+	     struct out *out, struct error *error)
+{
+	return edi_observe(dialect, charset, judge, NULL, item, out, error);
 }

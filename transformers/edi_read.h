@@ -4,6 +4,7 @@
 
 #include "transformers/edi_judge.h"
 #include "transformers/edi_layout.h"
+#include "transformers/edi_observer.h"
 
 #define EDI_TEXT_MAX ((size_t)1 << 30)
 
@@ -22,9 +23,10 @@ struct edi_read {
 	uint64_t looked;                          /* bytes that were searched for the ends of interchanges */
 	struct buf interchange_json, group_json;  /* the objects that every line has */
 	json_t *interchange_facts, *group_facts;
-	const char *charset;     /* in place of what headers say, or NULL */
-	struct edi_judge *judge; /* or NULL */
-	unsigned bad;            /* enum edi_bad */
+	const char *charset;                 /* in place of what headers say, or NULL */
+	struct edi_judge *judge;             /* or NULL */
+	const struct edi_observer *observer; /* is told in place of what is emitted; or NULL */
+	unsigned bad;                        /* enum edi_bad */
 	bool in_group, ended;
 	struct buf group_header; /* GS or UNG with its terminator */
 	size_t group_header_len;
@@ -49,6 +51,8 @@ void edi_begin_line(struct edi_read *);
 void edi_write_end(struct edi_read *, const char *level, const struct edi_segment *);
 /* The line is complete but for its end; takes the item. */
 int edi_emit_line(struct edi_read *, struct item *, struct error *);
+/* It is, and nobody takes it. REJECT: what it would be rejected for. */
+int edi_pass_line(struct edi_read *, struct error *why);
 json_t *edi_facts(const struct edi_read *, bool group, json_t *transaction);
 
 void edi_account_filler(struct edi_read *, const struct edi_segment *);

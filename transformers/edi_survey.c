@@ -14,7 +14,7 @@ struct survey {
 	uint32_t groups;
 	bool in_group, in_transaction;
 	uint64_t group_offset, group_transactions;
-	char group_control[40];
+	char group_control[40], group_claimed[16];
 	struct error group_why;
 };
 
@@ -97,8 +97,12 @@ static void leave_group(struct survey *survey, uint64_t end)
 	}
 	if (!result->faults)
 		result->faults = mem_alloc(EDI_GROUP_FAULTS_MAX * sizeof *result->faults);
-	result->faults[result->faults_count++] = (struct edi_group_fault){
-		survey->groups, survey->group_offset, end - survey->group_offset, survey->group_why};
+	result->faults[result->faults_count] = (struct edi_group_fault){.ordinal = survey->groups,
+									.offset = survey->group_offset,
+									.length = end - survey->group_offset,
+									.why = survey->group_why,
+									.transactions = survey->group_transactions};
+	memcpy(result->faults[result->faults_count++].claimed, survey->group_claimed, sizeof survey->group_claimed);
 }
 
 static void lose_group_end(struct survey *survey, uint64_t end)
@@ -120,6 +124,7 @@ static void enter_group(struct survey *survey, const struct edi_segment *segment
 	survey->in_group = true;
 	survey->group_offset = segment->offset;
 	survey->group_transactions = 0;
+	survey->group_claimed[0] = '\0';
 	error_clear(&survey->group_why);
 	snprintf(survey->group_control, sizeof survey->group_control, "%.*s",
 		 (int)(control.len < sizeof survey->group_control ? control.len : sizeof survey->group_control - 1),
@@ -146,6 +151,9 @@ static void end_group(struct survey *survey, const struct edi_segment *segment)
 		spoil(survey, "structure", text);
 		return;
 	}
+	if (count.len < sizeof survey->group_claimed)
+		snprintf(survey->group_claimed, sizeof survey->group_claimed, "%.*s", (int)count.len,
+			 count.data ? count.data : "");
 	if (survey->group_why.class == ERROR_NONE &&
 	    !edi_is_same_control(dialect, EDI_GROUP, span_of(survey->group_control), control))
 		edi_fault(&survey->group_why, dialect, "control", "group %u: %s02 is \"%.*s\", but %s%02d is \"%s\"",

@@ -284,25 +284,51 @@ static struct span position_of(struct edi_read *x, const struct transaction *t)
 				    in, (unsigned long long)t->fault_offset));
 }
 
-/* All that is wrong with it: what the reader found, then what the judge did. */
-static json_t *findings_new(struct edi_read *x, const struct transaction *t)
+/* What the reader itself found. */
+static struct edi_finding finding_of(const struct transaction *t)
 {
-	json_t *list = json_array();
-	const struct edi_findings *judged = x->judge ? edi_judge_findings(x->judge) : NULL;
 	struct edi_finding own = {.kind = edi_kind_of(t->why.code),
 				  .segment = (uint32_t)t->fault_segment,
 				  .element = (uint16_t)t->fault_element,
 				  .component = (uint16_t)t->fault_component,
 				  .offset = t->fault_offset};
 
-	if (!t->by_judge) {
-		snprintf(own.text, sizeof own.text, "%.239s", t->why.text);
-		memcpy(own.tag, t->fault_name, sizeof own.tag);
+	snprintf(own.text, sizeof own.text, "%.239s", t->why.text);
+	memcpy(own.tag, t->fault_name, sizeof own.tag);
+	return own;
+}
+
+/* All that is wrong with it: what the reader found, then what the judge did. */
+static json_t *findings_new(struct edi_read *x, const struct transaction *t)
+{
+	json_t *list = json_array();
+	const struct edi_findings *judged = x->judge ? edi_judge_findings(x->judge) : NULL;
+	struct edi_finding own = finding_of(t);
+
+	if (!t->by_judge)
 		json_array_append_new(list, edi_finding_json_new(&own, x->dialect->name));
-	}
 	for (size_t i = 0; judged && i < judged->count; i++)
 		json_array_append_new(list, edi_finding_json_new(&judged->list[i], x->dialect->name));
 	return list;
+}
+
+static void tell(struct edi_read *x, struct transaction *t)
+{
+	struct edi_transaction_facts facts = {t->type, t->control,
+					      .more = x->judge ? edi_judge_findings(x->judge) : NULL};
+	struct edi_finding own;
+
+	if (t->facts_to <= x->line.len)
+		facts.facts = span_make(x->line.data + t->facts_from, t->facts_to - t->facts_from);
+	if (t->why.class != ERROR_NONE)
+		x->came++;
+	else if (edi_pass_line(x, &t->why))
+		t->fault_segment = 1;
+	if (t->why.class != ERROR_NONE && !t->by_judge) {
+		own = finding_of(t);
+		facts.own = &own;
+	}
+	x->observer->transaction(x->observer->arg, &facts);
 }
 
 static int put_out(struct edi_read *x, struct transaction *t, bool group, struct error *error)
@@ -469,7 +495,10 @@ static int run_once(struct edi_read *x, struct edi_segment *open, struct span ra
 		edi_layout_return(&x->layout, x->header_mark);
 		x->accounted = x->accounted || closed;
 	}
-	return put_out(x, &t, group, error);
+	if (!x->observer)
+		return put_out(x, &t, group, error);
+	tell(x, &t);
+	return 0;
 }
 
 int edi_run_transaction(struct edi_read *x, struct edi_segment *open, struct span raw, uint64_t until,

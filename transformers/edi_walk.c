@@ -56,6 +56,8 @@ static void blame_path(struct edi_finding *finding, const struct edi_node *loop)
 	const struct edi_node *way[EDI_DEPTH_MAX + 2];
 	size_t n = 0, len = 0;
 
+	if (loop && loop->parent)
+		memcpy(finding->loop_tag, loop->children[0]->form->tag, sizeof finding->loop_tag);
 	for (; loop && loop->parent; loop = loop->parent)
 		way[n++] = loop;
 	finding->loop[0] = '\0';

@@ -13,6 +13,8 @@ extern const struct transformer_ops decode_transformer, encode_transformer, enri
 	map_transformer, remember_transformer,
 	route_transformer, split_transformer, use_transformer, validate_transformer,
 	xsd_transformer, xslt_transformer, schematron_transformer;
+/* of no flow, but by hand: `ferrule edi acknowledge` */
+extern const struct transformer_ops edi_acknowledge_transformer;
 /* durable */
 extern const struct transformer_ops collect_transformer, dedupe_transformer, resequence_transformer;
 
