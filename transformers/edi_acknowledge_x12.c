@@ -10,6 +10,7 @@
 #define IMPLEMENTATION "005010X231A1" /* the guide of 999 */
 #define NOTES_MAX 99                  /* AK4 below one AK3 */
 #define NUMBERS_OURS 9901             /* elements from here on have numbers of the dictionaries, not the standard */
+#define ID_MAX 15                     /* ISA06 and ISA08 */
 #define CODES_MAX 5                   /* of AK5 and AK9 */
 
 struct codes {
@@ -94,6 +95,10 @@ void edi_answer_x12_interchange(struct edi_acknowledge *a, const struct error *w
 	const char *note = why ? edi_kinds[edi_kind_of(why->code)].ta105 : NULL;
 
 	a->group_key[0] = '\0';
+	/* Who writes identifiers that are too long for ISA's widths is answered in the same way. */
+	if (strlen(edi_answer_element(a->interchange, 6, 1)) > ID_MAX ||
+	    strlen(edi_answer_element(a->interchange, 8, 1)) > ID_MAX)
+		json_object_set_new(a->ours, "fixed", json_false());
 	need_component(json_object_get(a->ours, "separators"));
 	if (why)
 		put_ta1(a, "R", note ? note : "024");

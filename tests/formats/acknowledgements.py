@@ -19,7 +19,7 @@ CASES = [
     ("x12-mixed", "997", [ALL]), ("x12-mixed", "999", [ALL]), ("x12-mixed", "ta1", [ALL]),
     ("x12-mixed", "997-syntax", []),
     ("x12-mixed", "997-accept", [ALL, "accept=[structure, codes]"]),
-    ("x12-cut", "997", []), ("x12-asked", "997", [ALL]), ("x12-acknowledgement", "997", [ALL]),
+    ("x12-cut", "997", []), ("x12-long", "ta1", []), ("x12-long", "997", []), ("x12-asked", "997", [ALL]), ("x12-acknowledgement", "997", [ALL]),
     ("x12-5010", "997", [ALL]), ("x12-5010", "999", [ALL]),
     ("x12-guide", "999", [ALL, "grammars=[guide.yaml]"]),
     ("x12-guide", "997", [ALL, "grammars=[guide.yaml]"]),
