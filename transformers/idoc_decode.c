@@ -225,7 +225,7 @@ static void read_fields(struct flat *flat, json_t *object, const struct idoc_seg
 }
 
 /* What the encoder would not write by itself. */
-static void keep_record(struct flat *flat, json_t *object, const struct idoc_segment *known, const struct span *head,
+static void keep_record(struct flat *flat, json_t *object, const struct idoc_segment *known, struct span *head,
 			size_t parent)
 {
 	const char *client = json_string_value(json_object_get(json_object_get(flat->tree, "control"), "MANDT"));
@@ -239,6 +239,8 @@ static void keep_record(struct flat *flat, json_t *object, const struct idoc_seg
 	if (span_is(without_blanks(head[1]), client ? client : "") && span_is(without_blanks(head[2]), flat->docnum) &&
 	    span_is(head[3], number) && span_is(head[4], above) && span_is(head[5], level))
 		return;
+	for (size_t k = 1; k < 6; k++) /* trimmed files have no blanks there */
+		head[k] = head[k].data ? without_blanks(head[k]) : SPAN_LITERAL("");
 	json_object_set_new_nocheck(object, "#record",
 				    json_pack("[s#,s#,s#,s#,s#]", head[1].data, head[1].len, head[2].data, head[2].len,
 					      head[3].data, head[3].len, head[4].data, head[4].len, head[5].data,
@@ -271,7 +273,7 @@ static void add_record(struct flat *flat, struct span record)
 		head[i] = take_field_of(&rest, idoc_head[i].length);
 	known = idoc_segment_find(&flat->idoc->layout, without_blanks(head[0]));
 	snprintf(type, sizeof type, "%.*s", SPAN_ARGS(without_blanks(head[0])));
-	if (head[5].len < 2 || !*type || strchr(type, ' ') || type[0] == '#')
+	if (!*type || strchr(type, ' ') || type[0] == '#')
 		note(flat, "idoc.record", "this is no data record: its first 63 characters say what it is");
 	if (!known && flat->idoc->settings->unknown == IDOC_REJECT)
 		note(flat, "idoc.segment", "no layout has a segment %s", type);
