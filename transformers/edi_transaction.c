@@ -161,6 +161,19 @@ static int explain(const struct edi_read *x, struct transaction *t, const struct
 			 fault->byte, x->scan.syntax.charset ? x->scan.syntax.charset->name : "its character set");
 }
 
+/* BIN or BDS that its length does not fit: bytes and characters could not be told apart in what was made of it. */
+static bool is_broken_binary(const struct edi_read *x, const struct edi_segment *segment)
+{
+	struct span text = segment->text;
+	unsigned high = 0;
+
+	if (!x->dialect->binary || segment->binary || (!span_starts(text, "BIN") && !span_starts(text, "BDS")))
+		return false;
+	for (size_t i = 0; i < text.len; i++)
+		high |= (unsigned char)text.data[i] & 0x80u;
+	return high != 0;
+}
+
 static int write_one(struct edi_read *x, struct transaction *t, struct edi_segment *segment, struct error *why)
 {
 	const struct edi_syntax *syntax = &x->scan.syntax;
@@ -170,6 +183,9 @@ static int write_one(struct edi_read *x, struct transaction *t, struct edi_segme
 	unsigned elements = 0;
 	size_t was = x->line.len;
 
+	if (is_broken_binary(x, segment))
+		return edi_fault(why, x->dialect, "character", "segment %.3s is binary, and its length does not fit",
+				 segment->text.data);
 	if (t->segments > 2 && !t->nested)
 		buf_char(&x->line, ',');
 	written = edi_write_segment(&x->line, syntax, segment, &elements, &x->high, &fault);
