@@ -10,6 +10,7 @@
 #include "transformers/format.h"
 #include "transformers/window.h"
 
+#define NAME_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789/"
 #define LINE_MAX_BYTES (4 * (IDOC_HEAD + IDOC_DATA) + 1024)
 
 static const struct option options[] = {
@@ -273,7 +274,7 @@ static void add_record(struct flat *flat, struct span record)
 		head[i] = take_field_of(&rest, idoc_head[i].length);
 	known = idoc_segment_find(&flat->idoc->layout, without_blanks(head[0]));
 	snprintf(type, sizeof type, "%.*s", SPAN_ARGS(without_blanks(head[0])));
-	if (!*type || strchr(type, ' ') || type[0] == '#')
+	if (!*type || type[strspn(type, NAME_CHARACTERS)])
 		note(flat, "idoc.record", "this is no data record: its first 63 characters say what it is");
 	if (!known && flat->idoc->settings->unknown == IDOC_REJECT)
 		note(flat, "idoc.segment", "no layout has a segment %s", type);
