@@ -414,7 +414,7 @@ enum csv_result csv_row_read(struct csv_row *row, struct span text, bool last, s
 	row->lines = 1;
 	row->high = false;
 	row->why.class = ERROR_NONE;
-	c.o = c.full = json->data + json->len;
+	c.o = c.full = json->data ? json->data + json->len : NULL;
 	more_room(&c, ROOM);
 	result = *c.p == '\r' || *c.p == '\n' ? CSV_BLANK : read_fields(&c);
 	if ((result == CSV_ROW || result == CSV_BLANK) && end_line(&c) == CSV_MORE)
