@@ -478,7 +478,7 @@ const struct verb verb_edi = {
 	.words_min = 2,
 	.words_max = ARGUMENTS_MAX,
 	.summary = "Learn an overlay from a partner's EDI files, or acknowledge them",
-	.text = "  ferrule edi learn input/acme/20260302-acme-0001.edi > edi/acme-850.yaml\n\nPrints YAML: which "
+	.text = "  ferrule edi learn input/acme/20260302-acme-0001.edi\n\nPrints YAML for a file of edi/: which "
 		"segments and elements "
 		"never came or always did (of at least three), which codes, and how long values were (of at least "
 		"ten). "

@@ -343,7 +343,7 @@ static int write_binary(const struct field *field, const struct number *n, struc
 static void put_zoned_digit(const struct layout *layout, const struct field *field, const struct number *n, char digit,
 			    struct buf *bytes)
 {
-	static const char plus[] = "{ABCDEFGHI", minus[] = "}JKLMNOPQR";
+	static const char signs[2][11] = {"{ABCDEFGHI", "}JKLMNOPQR"};
 	bool negative = n->negative && n->count;
 
 	if (field->sign == SIGN_NONE)
@@ -351,7 +351,7 @@ static void put_zoned_digit(const struct layout *layout, const struct field *fie
 	else if (layout->set.byte_of['0'] == 0xf0)
 		buf_char(bytes, (char)((negative ? 0xd0 : 0xc0) | (digit - '0')));
 	else
-		buf_char(bytes, (char)layout->set.byte_of[(uint8_t)(negative ? minus : plus)[digit - '0']]);
+		buf_char(bytes, (char)layout->set.byte_of[(uint8_t)signs[negative][digit - '0']]);
 }
 
 static int write_zoned(const struct layout *layout, const struct field *field, const struct number *n,
