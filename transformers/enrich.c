@@ -264,7 +264,7 @@ static int take_key(void *arg, json_t *element, json_t **unchanged, struct error
 	if (!failed)
 		json_array_append_new(l->keys, text.len ? json_stringn(text.data, text.len) : json_null());
 	buf_free(&text);
-	*unchanged = json_incref(element);
+	*unchanged = failed ? NULL : json_incref(element);
 	return failed;
 }
 
