@@ -1,6 +1,6 @@
 /* What a durable step says of an item that waits in it: under which key, and when what waits goes on. A step makes one
- * (transformers/collect.c, resequence.c, dedupe.c), the unit carries it to the queue process, the store acts on it
- * (operations/held.h). */
+ * (collect, resequence and dedupe in transformers/steps/), the unit carries it to the queue process, the store acts on
+ * it (operations/held.h). */
 #ifndef FERRULE_BASE_HOLD_H
 #define FERRULE_BASE_HOLD_H
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "cli/hand.h"
-#include "transformers/edi_grammar.h"
+#include "transformers/edi/edi_grammar.h"
 #include "transformers/transformers.h"
 
 #define FOREVER_MIN 3 /* documents, or segments, after which never and always mean something */

@@ -8,7 +8,7 @@
 #include "base/finding.h"
 #include "config/error_codes.h"
 #include "config/site.h"
-#include "transformers/edi_finding.h"
+#include "transformers/edi/edi_finding.h"
 
 #define HELP_MAX (4u << 20)
 #define CODES_MAX 1000

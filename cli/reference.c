@@ -8,7 +8,7 @@
 #include "config/error_codes.h"
 #include "config/site.h"
 #include "services/registry.h"
-#include "transformers/edi_finding.h"
+#include "transformers/edi/edi_finding.h"
 
 #define MADE "<!-- Made by `make docs` from the tables of the program; changes here are lost. -->\n\n"
 

@@ -12,7 +12,7 @@
 #include "base/tree.h"
 #include "cli/contract.h"
 #include "cli/verb.h"
-#include "transformers/schema.h"
+#include "transformers/schema/schema.h"
 
 #define INPUT_MAX ((size_t)1 << 30)
 

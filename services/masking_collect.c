@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "transformers/schema_pattern.h"
+#include "transformers/schema/schema_pattern.h"
 
 #define DEPTH_MAX 1000
 #define STEPS_MAX 50000000u

@@ -2,7 +2,7 @@
 #include "config.h"
 #include "services/registry.h"
 
-#include "transformers/schema.h"
+#include "transformers/schema/schema.h"
 #include "transformers/transformers.h"
 
 extern const struct broker_ops spool_ops, amqp_ops;

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "tests/bench/bench.h"
-#include "transformers/schema.h"
+#include "transformers/schema/schema.h"
 
 struct canonical {
 	const char *folder;

@@ -1,7 +1,7 @@
 /* Fuzz target: a line that is a schema, then a line with a document to hold against it, and perhaps one with an object
  * of other documents, by address, to which the schema may refer. */
 #include "config.h"
-#include "transformers/schema.h"
+#include "transformers/schema/schema.h"
 
 #include <assert.h>
 #include <string.h>

@@ -12,7 +12,7 @@
 
 #include "base/mem.h"
 #include "tests/support/support.h"
-#include "transformers/schema.h"
+#include "transformers/schema/schema.h"
 
 static const char *const areas[] = {"arrays",  "combining", "dialects",   "dynamic", "formats",     "mistakes",
 				    "numbers", "objects",   "references", "texts",   "unevaluated", "values"};

@@ -11,7 +11,7 @@
 
 #include "base/mem.h"
 #include "tests/support/support.h"
-#include "transformers/schema.h"
+#include "transformers/schema/schema.h"
 
 #define DEBIAN "/usr/share/json-schema-test-suite"
 #define REMOTE "http://localhost:1234/"

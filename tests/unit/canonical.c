@@ -6,7 +6,7 @@
 
 #include "config/site.h"
 #include "tests/support/support.h"
-#include "transformers/schema.h"
+#include "transformers/schema/schema.h"
 
 static const char *const entities[] = {"asset",     "case",    "contract",    "customer",  "entitlement",
 				       "inventory", "invoice", "opportunity", "order",     "payment",

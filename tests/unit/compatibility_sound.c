@@ -7,7 +7,7 @@
 
 #include "config/compatibility.h"
 #include "tests/support/support.h"
-#include "transformers/schema.h"
+#include "transformers/schema/schema.h"
 
 #define DOCUMENTS 40
 

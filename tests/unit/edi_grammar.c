@@ -7,7 +7,7 @@
 #include "config/yaml.h"
 #include "tests/support/support.h"
 #include "transformers/chain.h"
-#include "transformers/edi_finding.h"
+#include "transformers/edi/edi_finding.h"
 #include "transformers/transformers.h"
 
 /* ---- files of edi/ that are only here */

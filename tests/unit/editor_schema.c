@@ -11,7 +11,7 @@
 #include "config/yaml.h"
 #include "services/registry.h"
 #include "tests/support/support.h"
-#include "transformers/schema.h"
+#include "transformers/schema/schema.h"
 
 #define KINDS_MAX 16
 

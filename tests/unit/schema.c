@@ -9,8 +9,8 @@
 #include "base/mem.h"
 #include "base/tree.h"
 #include "tests/support/support.h"
-#include "transformers/schema.h"
-#include "transformers/schema_pattern.h"
+#include "transformers/schema/schema.h"
+#include "transformers/schema/schema_pattern.h"
 
 static json_t *parse(const char *text)
 {

@@ -1,0 +1,189 @@
+/* What must agree in a document: its own counts and totals against what came. See edi_judge.h. */
+#include "config.h"
+#include "transformers/edi/edi_judge_private.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+__extension__ typedef __int128 wide;
+
+#define PER_MILLIONTH 1000000 /* EDI_SCALE is six more */
+
+/* At EDI_SCALE decimals. False: too many digits. */
+static bool scale(wide value, int places, wide *into)
+{
+	static const int64_t powers[EDI_SCALE + 1] = {1,           10,           100,          1000,      10000,
+						      100000,      1000000,      10000000,     100000000, 1000000000,
+						      10000000000, 100000000000, 1000000000000};
+
+	if (places > EDI_SCALE)
+		return false;
+	return !__builtin_mul_overflow(value, (wide)powers[EDI_SCALE - places], into);
+}
+
+static const struct edi_data *data_of(const struct edi_node *node, unsigned element, unsigned component)
+{
+	const struct edi_slot *slot = &node->form->slots[element - 1];
+
+	if (component)
+		return &slot->parts[component - 1].data;
+	return slot->parts ? &slot->parts[0].data : &slot->data;
+}
+
+/* 1: a number, 0: nothing stands there, -1: no number. */
+static int number_at(struct edi_judge *j, const struct edi_node *node, unsigned element, unsigned component,
+		     int64_t *mantissa, int *places)
+{
+	const struct edi_cell *cell = edi_cell_find(&j->cells, element, component);
+	const struct edi_data *data = data_of(node, element, component);
+
+	if (!cell)
+		return 0;
+	return edi_number(span_make(cell->p, cell->len), data->type == EDI_TYPE_IMPLIED ? data->decimals : -1, mantissa,
+			  places)
+		       ? 1
+		       : -1;
+}
+
+static bool applies(struct edi_judge *j, const struct edi_term *term)
+{
+	const char *when = term->when;
+	const struct edi_cell *cell;
+
+	if (!when)
+		return true;
+	cell = edi_cell_find(&j->cells, term->element_when, term->component_when);
+	while (cell && when) {
+		size_t n = strcspn(when, "|");
+
+		if (cell->len == n && !memcmp(cell->p, when, n))
+			return true;
+		when = when[n] ? when + n + 1 : NULL;
+	}
+	return false;
+}
+
+static void add_term(struct edi_judge *j, const struct edi_balance *balance, const struct edi_term *term,
+		     struct edi_total *total)
+{
+	int64_t value, by = 1;
+	int places, by_places = 0, is;
+	wide scaled;
+
+	if (!applies(j, term))
+		return;
+	if (!term->element || !balance->sum) {
+		total->counted += !term->element || edi_cell_find(&j->cells, term->element, term->component);
+		return;
+	}
+	is = number_at(j, term->node, term->element, term->component, &value, &places);
+	if (is > 0 && term->element_by)
+		is = number_at(j, term->node, term->element_by, term->component_by, &by, &by_places);
+	if (is < 0 || (is > 0 && !scale((wide)value * by, places + by_places, &scaled)))
+		total->lost = true;
+	else if (is > 0)
+		total->lost |= __builtin_add_overflow(total->sum, term->minus ? -scaled : scaled, &total->sum);
+	total->counted += is > 0;
+}
+
+static void note_total(struct edi_judge *j, const struct edi_term *is, struct edi_total *total)
+{
+	const struct edi_cell *cell = edi_cell_find(&j->cells, is->element, is->component);
+	int64_t value;
+	int places;
+
+	if (!cell || total->said || !applies(j, is))
+		return;
+	total->said = true;
+	total->segment = j->number;
+	total->offset = j->offset;
+	edi_cell_text(j->syntax, cell, total->value, sizeof total->value);
+	if (number_at(j, is->node, is->element, is->component, &value, &places) != 1 ||
+	    !scale(value, places, &total->says))
+		total->lost = true;
+}
+
+void edi_balance_add(struct edi_judge *j, const struct edi_node *node)
+{
+	for (size_t i = 0; i < j->grammar->balances_count; i++) {
+		const struct edi_balance *balance = &j->grammar->balances[i];
+
+		for (size_t k = 0; k < balance->terms_count; k++)
+			if (balance->terms[k].node == node)
+				add_term(j, balance, &balance->terms[k], &j->totals[i]);
+		if (balance->is.node == node)
+			note_total(j, &balance->is, &j->totals[i]);
+	}
+}
+
+static void show(wide value, char *into, size_t size)
+{
+	bool minus = value < 0;
+	char digits[48];
+	int n = 0, decimals = EDI_SCALE;
+
+	if (minus)
+		value = -value;
+	while (decimals && value % 10 == 0) {
+		value /= 10;
+		decimals--;
+	}
+	do {
+		if (n && n == decimals)
+			digits[n++] = '.';
+		digits[n++] = (char)('0' + (int)(value % 10));
+		value /= 10;
+	} while (n < 45 && (value || n <= decimals));
+	if (size > 1 && minus) {
+		*into++ = '-';
+		size--;
+	}
+	while (n > 0 && size > 1) {
+		*into++ = digits[--n];
+		size--;
+	}
+	*into = '\0';
+}
+
+static void blame(struct edi_judge *j, const struct edi_balance *balance, const struct edi_total *total)
+{
+	struct edi_finding *finding;
+	char there[48];
+
+	if (balance->sum)
+		show(total->sum, there, sizeof there);
+	else
+		snprintf(there, sizeof there, "%llu", (unsigned long long)total->counted);
+	finding = edi_blame(j, balance->sum ? EDI_KIND_BALANCE_SUM : EDI_KIND_BALANCE_COUNT, false,
+			    "%s says %.40s, and the %s of %.80s is %s", balance->is_says, total->value,
+			    balance->sum ? "sum" : "number", balance->says ? balance->says : "its parts", there);
+	if (!finding)
+		return;
+	finding->segment = total->segment;
+	finding->offset = total->offset;
+	finding->element = balance->is.element;
+	finding->component = balance->is.component;
+	memcpy(finding->tag, balance->is.node->form->tag, sizeof finding->tag);
+	snprintf(finding->reference, sizeof finding->reference, "%.7s",
+		 data_of(balance->is.node, balance->is.element, balance->is.component)->number);
+	snprintf(finding->value, sizeof finding->value, "%s", total->value);
+	edi_walk_path(balance->is.node, finding);
+}
+
+void edi_balance_end(struct edi_judge *j)
+{
+	for (size_t i = 0; i < j->grammar->balances_count; i++) {
+		const struct edi_balance *balance = &j->grammar->balances[i];
+		const struct edi_total *total = &j->totals[i];
+		wide is = balance->sum ? total->sum : (wide)total->counted, differ;
+
+		/* a total of what nobody told says nothing */
+		if (balance->sum && !total->counted)
+			continue;
+		if (!total->said || total->lost || (!balance->sum && !scale(is, 0, &is)))
+			continue;
+		differ = is > total->says ? is - total->says : total->says - is;
+		if (differ > (wide)balance->within * PER_MILLIONTH)
+			blame(j, balance, total);
+	}
+}

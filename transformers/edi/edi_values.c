@@ -1,0 +1,526 @@
+/* The elements of a segment against its form, and as members of an object. See edi_judge.h. */
+#include "config.h"
+#include "transformers/edi/edi_pen.h"
+
+/* ---- a value and what is told beside it */
+static void put_member(struct pen *pen, const struct edi_judge *j, const struct edi_label *name,
+		       const struct edi_label *position, const struct edi_cell *cell, const char *text, size_t len)
+{
+	for (int both = 0; both < 2; both++) {
+		if (j->keys == (both ? EDI_KEYS_NAMES : EDI_KEYS_POSITIONS))
+			continue;
+		put_label(pen, both ? position : name);
+		if (cell)
+			put_string(pen, j, cell);
+		else
+			put_text(pen, text, len);
+		put_char(pen, ',');
+	}
+}
+
+static void put_special(struct pen *pen, const struct edi_judge *j, const struct edi_slot *slot,
+			const struct edi_cell *cell, const struct edi_cell *format)
+{
+	char text[64];
+	size_t n = edi_decimal(&slot->data, cell, text);
+
+	if (n) {
+		put_member(pen, j, &slot->by_name, &slot->by_position, NULL, text, n);
+		put_member(pen, j, &slot->raw_name, &slot->raw_position, cell, NULL, 0);
+		return;
+	}
+	put_member(pen, j, &slot->by_name, &slot->by_position, cell, NULL, 0);
+	n = slot->iso ? edi_iso(slot, cell, format, text) : 0;
+	if (n)
+		put_member(pen, j, &slot->iso_name, &slot->iso_position, NULL, text, n);
+}
+
+/* ---- the usual, without a call */
+static inline bool is_code(const struct edi_codes *codes, const struct edi_cell *cell)
+{
+	static const uint64_t masks[9] = {
+		0, 0xff, 0xffff, 0xffffff, 0xffffffff, 0xffffffffff, 0xffffffffffff, 0xffffffffffffff, ~(uint64_t)0};
+	uint64_t head;
+
+	if (cell->len > 8)
+		return false;
+	/* Behind a cell there is room. */
+	memcpy(&head, cell->p, sizeof head);
+	return edi_code_is(codes, head & masks[cell->len], cell->len);
+}
+
+static inline bool is_number(const struct edi_data *data, const struct edi_cell *cell)
+{
+	const char *p = cell->p, *end = p + cell->len;
+	bool point = data->type != EDI_TYPE_REAL;
+	uint32_t digits = 0;
+
+	for (; p < end; p++) {
+		if (*p >= '0' && *p <= '9')
+			digits++;
+		else if (*p == '.' && !point)
+			point = true;
+		else
+			return false;
+	}
+	return digits - data->min <= data->max - data->min && digits;
+}
+
+/* A day of any month. */
+static inline bool is_day(const struct edi_cell *cell)
+{
+	const char *p = cell->p;
+	unsigned bad = 0, month, day;
+
+	if (cell->len != 8)
+		return false;
+	for (int i = 0; i < 8; i++)
+		bad |= (unsigned)(p[i] - '0') > 9;
+	month = (unsigned)(p[4] - '0') * 10 + (unsigned)(p[5] - '0');
+	day = (unsigned)(p[6] - '0') * 10 + (unsigned)(p[7] - '0');
+	return !bad && month - 1 < 12 && day - 1 < 28;
+}
+
+/* Nothing can be wrong with it. False: it is not known. */
+static inline bool is_right(const struct edi_judge *j, const struct edi_slot *slot, const struct edi_cell *cell)
+{
+	const struct edi_data *data = &slot->data;
+
+	if (slot->use == EDI_NEVER || j->cells.careful)
+		return false;
+	if (data->codes && !(data->codes->open ? true : is_code(data->codes, cell)))
+		return false;
+	switch (data->type) {
+	case EDI_TYPE_TEXT:
+		return cell->len - data->min <= data->max - data->min && !slot->iso;
+	case EDI_TYPE_REAL:
+	case EDI_TYPE_IMPLIED:
+		return is_number(data, cell);
+	case EDI_TYPE_DATE:
+		return is_day(cell) && data->max >= 8 && data->min <= 8;
+	default:
+		return false;
+	}
+}
+
+/* 20260131 and 2026-01-31 */
+static inline void put_day(struct pen *pen, const struct edi_judge *j, const struct edi_slot *slot,
+			   const struct edi_cell *cell)
+{
+	char *o;
+
+	put_value(pen, j, name_of(j, slot), cell);
+	put_label(pen, j->keys == EDI_KEYS_POSITIONS ? &slot->iso_position : &slot->iso_name);
+	o = pen->o;
+	o[0] = '"';
+	memcpy(o + 1, cell->p, 4);
+	o[5] = o[8] = '-';
+	memcpy(o + 6, cell->p + 4, 2);
+	memcpy(o + 9, cell->p + 6, 2);
+	o[11] = '"';
+	o[12] = ',';
+	pen->o = o + 13;
+}
+
+static void take_value(struct edi_judge *j, struct pen *pen, const struct edi_slot *slot, const struct edi_cell *cell,
+		       const struct edi_cell *format, struct edi_at at)
+{
+	if (j->check && !is_right(j, slot, cell)) {
+		if (slot->use == EDI_NEVER && (j->check & EDI_CHECK_STRUCTURE))
+			edi_blame_at(j, EDI_KIND_ELEMENT_UNUSED, slot->guide, at, slot, cell, "it is never used here");
+		edi_value_judge(j, slot, cell, format, at);
+	}
+	if (!pen->o)
+		return;
+	if (j->keys == EDI_KEYS_BOTH) {
+		put_special(pen, j, slot, cell, format);
+	} else if (slot->plain) {
+		put_value(pen, j, name_of(j, slot), cell);
+	} else if (slot->iso == EDI_ISO_DATE && is_day(cell)) {
+		put_day(pen, j, slot, cell);
+	} else {
+		put_special(pen, j, slot, cell, format);
+	}
+}
+
+/* In a list: the value alone. */
+static void take_bare(struct edi_judge *j, struct pen *pen, const struct edi_slot *slot, const struct edi_cell *cell,
+		      struct edi_at at)
+{
+	char text[64];
+	size_t n;
+
+	edi_value_judge(j, slot, cell, NULL, at);
+	if (!pen->o)
+		return;
+	n = edi_decimal(&slot->data, cell, text);
+	if (n)
+		put_text(pen, text, n);
+	else
+		put_string(pen, j, cell);
+	put_char(pen, ',');
+}
+
+/* ---- the needed, and the conditions among those that are there */
+static void miss(struct edi_judge *j, const struct edi_slot *slots, uint64_t missing, unsigned element)
+{
+	for (; missing; missing &= missing - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(missing);
+		struct edi_at at = {(uint16_t)(element ? element : i + 1), (uint16_t)(element ? i + 1 : 0), 0};
+
+		edi_blame_at(j, EDI_KIND_ELEMENT_MISSING, slots[i].guide, at, &slots[i], NULL, "%s is missing",
+			     slots[i].name);
+	}
+}
+
+static void judge_rule(struct edi_judge *j, const struct edi_form *form, const struct edi_rule *rule, uint64_t seen)
+{
+	uint64_t here = seen & rule->bits, others = rule->bits & ~rule->first, bad = 0;
+	enum edi_kind kind = EDI_KIND_ELEMENT_CONDITION;
+	const char *why = "";
+	unsigned i;
+
+	switch (rule->kind) {
+	case 'P':
+		bad = here ? rule->bits & ~seen : 0;
+		why = "all of these elements are there, or none";
+		break;
+	case 'R':
+		bad = here ? 0 : rule->bits;
+		why = "at least one of these elements is needed";
+		break;
+	case 'E':
+		bad = here & (here - 1);
+		why = "at most one of these elements may be there";
+		kind = EDI_KIND_ELEMENT_EXCLUDED;
+		break;
+	case 'C':
+		bad = seen & rule->first ? others & ~seen : 0;
+		why = "the first of these elements asks for the others";
+		break;
+	default:
+		bad = (seen & rule->first) && !(seen & others) ? others : 0;
+		why = "the first of these elements asks for one of the others";
+		break;
+	}
+	if (!bad)
+		return;
+	i = (unsigned)__builtin_ctzll(bad);
+	edi_blame_at(j, kind, false, (struct edi_at){(uint16_t)(i + 1), 0, 0}, &form->slots[i], NULL,
+		     "%s: %s (condition %c of %02d and %02d%s)", form->slots[i].name, why, rule->kind, rule->at[0],
+		     rule->at[1], rule->count > 2 ? " …" : "");
+}
+
+static void judge_form(struct edi_judge *j, const struct edi_form *form, uint64_t seen)
+{
+	struct edi_kept *kept = &j->kept[((uintptr_t)form >> 4 ^ seen ^ seen >> 12) % EDI_KEPT];
+	size_t before = j->findings.count;
+
+	if (kept->form == form && kept->seen == seen)
+		return;
+	if (form->needed & ~seen)
+		miss(j, form->slots, form->needed & ~seen, 0);
+	for (size_t i = 0; i < form->rules_count; i++)
+		judge_rule(j, form, &form->rules[i], seen);
+	if (before == j->findings.count && before < EDI_FINDINGS_MAX)
+		*kept = (struct edi_kept){form, seen};
+}
+
+/* ---- elements that are more than one value */
+struct run { /* the cells of an element */
+	const struct edi_cell *cell, *end;
+};
+
+static struct run run_of(const struct edi_cell *cell, const struct edi_cell *end)
+{
+	struct run run = {cell, cell};
+
+	while (run.end < end && run.end->ends != EDI_ELEMENT && run.end->ends != EDI_END)
+		run.end++;
+	run.end += run.end < end;
+	return run;
+}
+
+/* The cells of the first repetition of it. */
+static struct run first_of(struct run *rest)
+{
+	struct run one = {rest->cell, rest->cell};
+
+	while (one.end < rest->end && one.end->ends == EDI_COMPONENT)
+		one.end++;
+	one.end += one.end < rest->end;
+	rest->cell = one.end;
+	return one;
+}
+
+static bool is_empty(struct run run)
+{
+	for (; run.cell < run.end; run.cell++)
+		if (run.cell->len)
+			return false;
+	return true;
+}
+
+/* Components without names: an array of them. */
+static void put_plain(struct pen *pen, const struct edi_judge *j, struct run run)
+{
+	if (run.end - run.cell == 1) {
+		put_string(pen, j, run.cell);
+	} else {
+		put_char(pen, '[');
+		for (; run.cell < run.end; run.cell++) {
+			put_string(pen, j, run.cell);
+			if (run.cell + 1 < run.end)
+				put_char(pen, ',');
+		}
+		put_char(pen, ']');
+	}
+	put_char(pen, ',');
+}
+
+static void close_with(struct pen *pen, char opened, char c)
+{
+	if (pen->o[-1] == opened)
+		put_char(pen, c);
+	else
+		pen->o[-1] = c;
+}
+
+static void put_beyond(struct pen *pen, const char *tag, unsigned element, unsigned component)
+{
+	if (component)
+		pen->o += sprintf(pen->o, "\"%s%02u_%u\":", tag, element, component);
+	else
+		pen->o += sprintf(pen->o, "\"%s%02u\":", tag, element);
+}
+
+static void take_composite(struct edi_judge *j, struct pen *pen, const struct edi_slot *slot, struct run run,
+			   struct edi_at at)
+{
+	bool strict = (j->check & EDI_CHECK_STRUCTURE) != 0;
+	uint64_t seen = 0;
+
+	if (pen->o)
+		put_char(pen, '{');
+	for (unsigned i = 0; run.cell < run.end; run.cell++, i++) {
+		at.component = (uint16_t)(i + 1);
+		if (!run.cell->len)
+			continue;
+		if (i < slot->parts_count) {
+			const struct edi_cell *format = NULL;
+
+			seen |= (uint64_t)1 << i;
+			if (slot->parts[i].iso == EDI_ISO_BEFORE)
+				format = i ? run.cell - 1 : NULL;
+			else if (slot->parts[i].iso == EDI_ISO_BEHIND)
+				format = run.cell + 1 < run.end ? run.cell + 1 : NULL;
+			take_value(j, pen, &slot->parts[i], run.cell, format, at);
+			continue;
+		}
+		if (strict)
+			edi_blame_at(j, EDI_KIND_COMPONENTS, false, at, slot, run.cell,
+				     "%s has %zu components, and there are more", slot->name, slot->parts_count);
+		strict = false;
+		if (!pen->o)
+			continue;
+		put_beyond(pen, j->tag, at.element, at.component);
+		put_string(pen, j, run.cell);
+		put_char(pen, ',');
+	}
+	if (pen->o) {
+		close_with(pen, '{', '}');
+		put_char(pen, ',');
+	}
+	if ((slot->needed & ~seen) && (j->check & EDI_CHECK_STRUCTURE))
+		miss(j, slot->parts, slot->needed & ~seen, at.element);
+}
+
+static void take_one(struct edi_judge *j, struct pen *pen, const struct edi_slot *slot, struct run run,
+		     struct edi_at at)
+{
+	if (slot->parts) {
+		take_composite(j, pen, slot, run, at);
+		return;
+	}
+	if (run.end - run.cell == 1) {
+		take_bare(j, pen, slot, run.cell, at);
+		return;
+	}
+	at.component = 2;
+	if (j->check & EDI_CHECK_STRUCTURE)
+		edi_blame_at(j, EDI_KIND_COMPONENTS, false, at, slot, run.cell + 1, "%s has components, and takes none",
+			     slot->name);
+	if (pen->o)
+		put_plain(pen, j, run);
+}
+
+/* What is not one plain value: a composite, repetitions. False: all of it is empty. */
+static bool take_element(struct edi_judge *j, struct pen *pen, const struct edi_slot *slot, struct run run,
+			 unsigned element)
+{
+	struct run rest = run, one = first_of(&rest);
+	struct edi_at at = {(uint16_t)element, 0, 1};
+	bool list = slot->max != 1 || rest.cell < rest.end;
+
+	if (is_empty(run))
+		return false;
+	if (slot->use == EDI_NEVER && (j->check & EDI_CHECK_STRUCTURE))
+		edi_blame_at(j, EDI_KIND_ELEMENT_UNUSED, slot->guide, at, slot, run.cell, "it is never used here");
+	if (pen->o) {
+		put_label(pen, name_of(j, slot));
+		if (list)
+			put_char(pen, '[');
+	}
+	for (;; at.repetition++) {
+		if (slot->max && at.repetition == slot->max + 1 && (j->check & EDI_CHECK_STRUCTURE))
+			edi_blame_at(j, EDI_KIND_ELEMENT_REPEATS, false, at, slot, one.cell,
+				     "%s may come %u times, and comes more often", slot->name, slot->max);
+		take_one(j, pen, slot, one, at);
+		if (rest.cell == rest.end)
+			break;
+		one = first_of(&rest);
+	}
+	if (pen->o && list) {
+		close_with(pen, '[', ']');
+		put_char(pen, ',');
+	}
+	return true;
+}
+
+/* More elements than the form has. */
+static void take_beyond(struct edi_judge *j, struct pen *pen, const struct edi_form *form, struct run run,
+			unsigned element)
+{
+	struct edi_at at = {(uint16_t)element, 0, 1};
+	struct run rest = run;
+	bool list = false;
+
+	if (is_empty(run))
+		return;
+	if (j->check & EDI_CHECK_STRUCTURE)
+		edi_blame_at(j, EDI_KIND_ELEMENTS, false, at, NULL, run.cell, "the segment has at most %zu elements",
+			     form->slots_count);
+	if (!pen->o)
+		return;
+	put_beyond(pen, form->tag, element, 0);
+	for (struct run one = first_of(&rest); one.cell < one.end; one = first_of(&rest)) {
+		if (!list && rest.cell < rest.end) {
+			put_char(pen, '[');
+			list = true;
+		}
+		put_plain(pen, j, one);
+	}
+	if (list) {
+		close_with(pen, '[', ']');
+		put_char(pen, ',');
+	}
+}
+
+/* An element that is one plain value, and right: written at o without a call. NULL: it is something else. */
+static inline __attribute__((always_inline)) char *take_usual(const struct edi_judge *j, const struct edi_slot *slot,
+							      const struct edi_cell *cell, char *o, bool names)
+{
+	const struct edi_label *label = names ? &slot->by_name : &slot->by_position;
+
+	if (!slot->plain || cell->odd || (j->check && !is_right(j, slot, cell)))
+		return NULL;
+	o = edi_copy(o, label->text, label->len + 1);
+	o = edi_copy(o, cell->p, cell->len);
+	memcpy(o, "\",", 2);
+	return o + 2;
+}
+
+/* A composite without repetitions, all of whose parts the form knows and that lacks none. NULL: it is something else,
+ * and nothing was done. *after: behind its cells. */
+static char *take_usual_composite(struct edi_judge *j, const struct edi_slot *slot, const struct edi_cell *cell,
+				  unsigned element, char *o, const struct edi_cell **after)
+{
+	const struct edi_cell *last = cell;
+	uint64_t seen = 0;
+	struct pen pen;
+	size_t n = 0;
+
+	for (; last->ends == EDI_COMPONENT && n < slot->parts_count; last++, n++)
+		seen |= (uint64_t)(last->len != 0) << n;
+	seen |= (uint64_t)(last->len != 0) << n;
+	if (last->ends == EDI_REPETITION || last->ends == EDI_COMPONENT || n >= slot->parts_count || !seen ||
+	    (slot->needed & ~seen) || slot->use == EDI_NEVER)
+		return NULL;
+	*after = last + 1;
+	pen.o = edi_label_put(o, &slot->by_name);
+	put_char(&pen, '{');
+	for (unsigned i = 0; i <= n; i++, cell++) {
+		const struct edi_slot *part = &slot->parts[i];
+		char *next;
+
+		if (!cell->len)
+			continue;
+		next = take_usual(j, part, cell, pen.o, true);
+		if (next) {
+			pen.o = next;
+			continue;
+		}
+		take_value(j, &pen, part, cell,
+			   part->iso == EDI_ISO_BEHIND ? (i < n ? cell + 1 : NULL) : (i ? cell - 1 : NULL),
+			   (struct edi_at){(uint16_t)element, (uint16_t)(i + 1), 1});
+	}
+	pen.o[-1] = '}';
+	put_char(&pen, ',');
+	return pen.o;
+}
+
+void edi_values(struct edi_judge *j, const struct edi_form *form)
+{
+	const struct edi_cell *cell = j->cells.list, *end = cell + j->cells.count;
+	const struct edi_slot *slot = form->slots, *slots_end = slot + form->slots_count;
+	bool names = j->keys == EDI_KEYS_NAMES, quick = j->o && j->keys != EDI_KEYS_BOTH;
+	uint64_t seen = 0, bit = 1;
+	struct pen pen = {j->o};
+	char *o = j->o;
+
+	if (o)
+		*o++ = '{';
+	for (unsigned element = 1; cell < end; element++, slot++, bit <<= 1) {
+		struct run run;
+		char *next;
+
+		if (slot < slots_end && slot->single && (cell->ends == EDI_ELEMENT || cell->ends == EDI_END)) {
+			const struct edi_cell *one = cell++;
+
+			if (!one->len)
+				continue;
+			seen |= bit;
+			next = quick ? take_usual(j, slot, one, o, names) : NULL;
+			if (next) {
+				o = next;
+				continue;
+			}
+			pen.o = o;
+			take_value(j, &pen, slot, one, slot->iso == EDI_ISO_BEFORE && element > 1 ? one - 1 : NULL,
+				   (struct edi_at){(uint16_t)element, 0, 1});
+			o = pen.o;
+			continue;
+		}
+		if (slot < slots_end && slot->parts && slot->max == 1 && names && o &&
+		    (next = take_usual_composite(j, slot, cell, element, o, &cell)) != NULL) {
+			o = next;
+			seen |= bit;
+			continue;
+		}
+		run = run_of(cell, end);
+		cell = run.end;
+		pen.o = o;
+		if (slot >= slots_end)
+			take_beyond(j, &pen, form, run, element);
+		else if (take_element(j, &pen, slot, run, element))
+			seen |= bit;
+		o = pen.o;
+	}
+	if (j->check & EDI_CHECK_STRUCTURE)
+		judge_form(j, form, seen);
+	if (!o)
+		return;
+	pen.o = o;
+	close_with(&pen, '{', '}');
+	j->o = pen.o;
+}
