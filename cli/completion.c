@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "cli/help.h"
@@ -96,12 +97,25 @@ static void say_list(const char *list)
 	}
 }
 
-/* What --site says, or the word that is a directory, or here. */
+static bool is_site(const char *word)
+{
+	char *path = mem_printf("%s/site.yaml", word);
+	bool is = access(path, R_OK) == 0;
+
+	free(path);
+	return is;
+}
+
+/* What --site says, or the word that is a site's directory, or here. */
 static const char *site_of(const struct asked *asked, const char **environment)
 {
 	const char *site = ".";
 
 	*environment = "";
+	for (size_t i = 1; i + 1 < asked->count; i++) {
+		if (is_site(asked->words[i]))
+			site = asked->words[i];
+	}
 	for (size_t i = 1; i + 2 < asked->count; i++) {
 		if (!strcmp(asked->words[i], "--site"))
 			site = asked->words[i + 1];

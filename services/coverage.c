@@ -6,8 +6,9 @@
 
 #include "base/expression.h"
 #include "base/expression_marks.h"
+#include "base/utf8.h"
 
-#define SHOWN_MAX 50
+#define SHOWN_MAX 50 /* bytes of a part that are shown */
 #define SLOWER 20 /* so much more time has an expression that is watched */
 
 /* An expression by its place: the same in each site. */
@@ -46,15 +47,16 @@ void coverage_free(struct coverage *coverage)
 
 static int compare(const struct covered *covered, struct place place, struct span text)
 {
-	int files = strcmp(covered->file, place.file);
+	int order = strcmp(covered->file, place.file);
+	size_t n = strlen(covered->text);
 
-	if (files)
-		return files;
-	if (covered->place.line != place.line)
-		return covered->place.line < place.line ? -1 : 1;
-	if (covered->place.column != place.column)
-		return covered->place.column < place.column ? -1 : 1;
-	return span_equal(span_of(covered->text), text) ? 0 : strcmp(covered->text, text.data);
+	if (!order)
+		order = (covered->place.line > place.line) - (covered->place.line < place.line);
+	if (!order)
+		order = (covered->place.column > place.column) - (covered->place.column < place.column);
+	if (!order)
+		order = memcmp(covered->text, text.data, n < text.len ? n : text.len);
+	return order ? order : (n > text.len) - (n < text.len);
 }
 
 static struct covered *covered_at(struct coverage *coverage, struct place place, struct span text)
@@ -129,20 +131,23 @@ static int percent(struct sums sums)
 /* One line of it. */
 static json_t *shown(const char *text, size_t len)
 {
-	char cut[SHOWN_MAX + 8];
-	size_t n = 0;
+	char cut[SHOWN_MAX + 1];
+	size_t n = 0, i = 0, character;
 	bool gap = true;
 
-	for (size_t i = 0; i < len && n < SHOWN_MAX; i++) {
+	for (; i < len; i += character) {
 		bool blank = text[i] == ' ' || text[i] == '\n' || text[i] == '\t' || text[i] == '\r';
 
-		if (!blank || !gap)
-			cut[n++] = blank ? ' ' : text[i];
+		character = utf8_character(span_make(text + i, len - i));
+		if (!character || n + character > SHOWN_MAX)
+			break;
+		if (blank && !gap)
+			cut[n++] = ' ';
+		else if (!blank)
+			memcpy(cut + n, text + i, character), n += character;
 		gap = blank;
 	}
-	while (n && ((unsigned char)cut[n - 1] & 0xc0) == 0x80 && n == SHOWN_MAX)
-		n--;
-	return json_sprintf("%.*s%s", (int)n, cut, n == SHOWN_MAX ? "…" : "");
+	return json_sprintf("%.*s%s", (int)n, cut, i < len ? "…" : "");
 }
 
 static json_t *missing_new(const struct covered *covered)

@@ -1,5 +1,5 @@
 # tests of `ferrule test`: its verb, and what it stands on
-TESTING_TESTS = tests/testing/durable.py tests/testing/large.py tests/testing/map.py tests/testing/record.py tests/testing/verb.py
+TESTING_TESTS = tests/testing/coverage.py tests/testing/durable.py tests/testing/large.py tests/testing/map.py tests/testing/record.py tests/testing/verb.py
 dist_check_SCRIPTS += $(TESTING_TESTS)
 TESTS += $(TESTING_TESTS)
 

@@ -117,6 +117,7 @@ def values(site):
         check(wanted <= set(got), f"{typed} gives {got}")
         equal(len(got), len(set(got)), f"{typed}: each once")
     equal(words("send", "--site", here, "", cwd="/")[0], "acme-orders", "another site")
+    check({"dev", "prod"} <= set(words("check", here, "--env", "", cwd="/")), "a site that a word names")
     equal(words("send", "", cwd="/"), [], "no site")
     equal(words("no-such-verb", "", cwd="/"), [], "no verb")
 

@@ -488,40 +488,6 @@ def sample(site):
     check("-    <product>HP-2040</product>\n" in said and "+    <product/>\n" in said or "+    <product>1</product>\n" in said, said)
 
 
-@test("coverage tells which parts of a mapping never ran, with line and column, and tests agree as without it")
-def coverage(site):
-    site_of(site, """test: one
-flow: intake
-input: {json: [{n: 1, name: One}]}
-published: [{has: {size: small}}]
-""")
-    site.write("mappings/thing.jq", """def never: 1;
-{
-  n,
-  size: (if .n > 5 then "large" else "small" end),
-  nick: .nick,
-  name: (.name // "nobody"),
-  lines: [.lines[]? | .x]
-}
-""")
-    told = json.loads(run(site, "--coverage", "--json"))["coverage"]
-    files = {f["file"]: f for f in told["files"]}
-    mapping = files["mappings/thing.jq"]
-    equal([(m["line"], m["column"], m["kind"], m["text"]) for m in mapping["missing"]],
-          [(1, 12, "function", "1"), (4, 25, "then", '"large"'), (5, 9, "field", ".nick"), (6, 19, "alternative", '"nobody"'),
-           (7, 23, "each", ".x")], "what is missing")
-    check(mapping["measured"] and mapping["ran"] == mapping["parts"] - 5, mapping)
-    check("mappings/thing.jq:4:25: then never ran" in run(site, "--coverage"), "for people")
-    check("flows/intake.yaml" in files, files)
-    site.write("tests/more.yaml", """test: the rest
-flow: intake
-input: {json: [{n: 9, nick: N, lines: [{x: 1}]}]}
-published: 1
-""")
-    mapping = [f for f in json.loads(run(site, "--coverage", "--json"))["coverage"]["files"] if "thing" in f["file"]][0]
-    equal([m["kind"] for m in mapping["missing"]], ["function"], "what is missing now")
-
-
 @test("tables of the store hold what a test gives, and what flows learned since")
 def stores(site):
     site_of(site, """flow: meet
