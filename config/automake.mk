@@ -139,9 +139,11 @@ dist_ship_edi_DATA = \
   %D%/edi/x12-005010.yaml
 ship_mappingsdir = $(pkgdatadir)/mappings
 dist_ship_mappings_DATA = \
+  %D%/mappings/bai2-to-statement.jq \
   %D%/mappings/camt-to-payments.jq \
   %D%/mappings/camt-to-statement.jq \
   %D%/mappings/edifact-orders-to-order.jq \
+  %D%/mappings/mt940-to-statement.jq \
   %D%/mappings/pain-to-payments.jq \
   %D%/mappings/x12-810-to-invoice.jq \
   %D%/mappings/x12-850-to-order.jq \

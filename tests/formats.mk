@@ -1,5 +1,6 @@
 # tests of what ships for formats: the grammars of EDI documents
-FORMATS_TESTS = tests/formats/acknowledgements.py tests/formats/documents.py tests/formats/grammars.py tests/formats/mappings.py
+FORMATS_TESTS = tests/formats/acknowledgements.py tests/formats/documents.py tests/formats/grammars.py tests/formats/mappings.py \
+  tests/formats/statements.py
 dist_check_SCRIPTS += $(FORMATS_TESTS)
-EXTRA_DIST += tests/formats/acknowledgements tests/formats/documents tests/formats/mappings
+EXTRA_DIST += tests/formats/acknowledgements tests/formats/documents tests/formats/mappings tests/formats/statements
 TESTS += $(FORMATS_TESTS)

@@ -49,6 +49,7 @@ def account: .IBAN // .Othr.Id | text;
 | {
     number: ($of.Id | text),
     system: (($of.Acct.Svcr | object | .FinInstnId | object | .BICFI // .BIC // .ClrSysMmbId.MmbId? // .Nm) // "bank"),
+    statementType: "bank",
     issueDate: $written,
     period: ({
       startDate: (($of.FrToDt | object | .FrDtTm | text | if . then .[:10] else null end) // ([$entries[] | (.BookgDt // .ValDt) | day | select(.)] | min) // $written),
