@@ -137,7 +137,9 @@ static void check_shared(const struct site *site, size_t i, struct findings *fin
 
 	for (size_t k = 0; mine && k < i; k++) {
 		other = files_of(&site->flows[k]);
-		if (!other || !span_equal(template_source(mine), template_source(other)))
+		if (!other || !span_equal(template_source(mine), template_source(other)) ||
+		    strcmp(flow->sink->adapter, site->flows[k].sink->adapter) ||
+		    strcmp(flow->sink->system, site->flows[k].sink->system))
 			continue;
 		finding_add(findings, flow->sink->place, SEVERITY_ERROR, "endpoint.shared",
 			    "the flow %s delivers to files of the same names: give each a folder of its own, or say "
@@ -218,6 +220,14 @@ static void check_order(const struct load *load, const struct flow *flow, struct
 }
 
 /* ---- what nobody uses ------------------------------------------------------------------------------------------ */
+static bool uses_system(const struct flow *flow, const char *name)
+{
+	for (size_t i = 0; i < flow->sources_count; i++)
+		if (strcmp(flow->sources[i].endpoint.system, name) == 0)
+			return true;
+	return flow->sink && strcmp(flow->sink->system, name) == 0;
+}
+
 static void check_systems(const struct site *site, struct findings *findings)
 {
 	for (size_t i = 0; i < site->systems_count; i++) {
@@ -225,7 +235,7 @@ static void check_systems(const struct site *site, struct findings *findings)
 		bool used = false;
 
 		for (size_t k = 0; k < site->flows_count && !used; k++)
-			used = site->flows[k].sink && strcmp(site->flows[k].sink->system, system->name) == 0;
+			used = uses_system(&site->flows[k], system->name);
 		if (!used)
 			finding_add(findings, system->place, SEVERITY_WARNING, "system.unused",
 				    "no flow uses the system `%s`", system->name);

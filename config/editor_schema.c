@@ -328,6 +328,22 @@ static void add_delivery(json_t *properties)
 	}
 }
 
+/* How to reach a system, which endpoints of either direction take from there. */
+static void add_connections(const struct registry *registry, json_t *properties)
+{
+	struct connection connection[CONNECTIONS_MAX];
+	size_t n = connections_of(registry, connection);
+
+	for (size_t i = 0; i < n; i++) {
+		json_t *map = map_of(connection[i].source, connection[i].sink, NULL, true);
+
+		json_object_set_new(map, "description",
+				    json_sprintf("What `%s` endpoints with `system:` take from here.",
+						 connection[i].key));
+		json_object_set_new(properties, connection[i].key, map);
+	}
+}
+
 static json_t *operation_map(const struct registry *registry, const struct option *more)
 {
 	const struct sink_ops *sink = operation_sink(registry);
@@ -543,6 +559,7 @@ static json_t *body_of(const struct registry *registry, const char *kind)
 		add_options(properties, unused, sink ? sink->options : NULL, NULL);
 		add_options(properties, unused, endpoint_options, NULL);
 		add_delivery(properties);
+		add_connections(registry, properties);
 		json_object_set_new(map, "required", required);
 		json_decref(unused);
 		return map;

@@ -9,7 +9,8 @@
 const struct endpoint_kind endpoint_kinds[] = {
 	{"file", "file", NULL, "file"},  {"webhook", NULL, "http", "http"}, {"operation", NULL, NULL, "http"},
 	{"agreement", NULL, NULL, NULL}, {"transfer", NULL, NULL, NULL},    {"api", NULL, NULL, NULL},
-	{"poll", NULL, NULL, NULL},      {"queue", NULL, NULL, NULL},       {NULL, NULL, NULL, NULL},
+	{"poll", NULL, NULL, NULL},      {"queue", NULL, NULL, NULL},       {"sftp", "sftp", NULL, "sftp"},
+	{NULL, NULL, NULL, NULL},
 };
 #define KINDS (sizeof endpoint_kinds / sizeof *endpoint_kinds - 1)
 
@@ -212,13 +213,23 @@ static int fill_common(struct load *load, const struct node *node, const struct 
 	return option_fill(&load->options, own, endpoint_options, NULL, common);
 }
 
-static void take_place(struct load *load, const char *adapter, const struct pair *kind, const char *flow)
+/* Where that is, beside the path: of adapters that reach another machine. */
+static struct span machine_of(const struct node *node)
+{
+	const struct node *system = node_find(node, "system"), *host = node_find(node, "host");
+
+	return !node_null(system) ? system->text : !node_null(host) ? host->text : SPAN_NONE;
+}
+
+static void take_place(struct load *load, const char *adapter, const struct pair *kind, const struct node *node,
+		       const char *flow)
 {
 	struct taken taken = {adapter, NULL, flow};
+	struct span machine = machine_of(node);
 
 	if (kind->value->type != NODE_SCALAR || kind->value->text.len == 0)
 		return;
-	taken.where = arena_span(load->arena, kind->value->text).data;
+	taken.where = arena_printf(load->arena, "%.*s:%.*s", SPAN_ARGS(machine), SPAN_ARGS(kind->value->text));
 	for (size_t i = 0; i < load->taken_count; i++) {
 		if (strcmp(load->taken[i].adapter, adapter) == 0 && strcmp(load->taken[i].where, taken.where) == 0) {
 			load_error(load, kind->value->place, "endpoint.taken",
@@ -249,6 +260,9 @@ static void take_name(struct load *load, const struct known_name *name)
 	if (load_name(load, "endpoint", name->name, name->place))
 		load_take_name(load, name);
 }
+
+static const struct node *with_connection(struct load *load, const struct node *node, const char *key,
+					  const struct option *table, const char **system_name);
 
 /* ---- sources --------------------------------------------------------------------------------------------- */
 int load_source(struct load *load, const char *flow, const struct node *node, size_t index, struct source *into)
@@ -284,7 +298,8 @@ int load_source(struct load *load, const char *flow, const struct node *node, si
 		return -1;
 	node = spread(load, node, pair, table);
 	fill_endpoint(load, &into->endpoint, adapter, flow, node->place);
-	if (fill_common(load, node, table, &common, also))
+	node = with_connection(load, node, kind->key, table, &into->endpoint.system);
+	if (!node || fill_common(load, node, table, &common, also))
 		return -1;
 	into->endpoint.timeout_ms = common.timeout_ms;
 	into->endpoint.name = common.name  ? common.name
@@ -293,17 +308,18 @@ int load_source(struct load *load, const char *flow, const struct node *node, si
 	if (!common.name && index > 0)
 		load_warning(load, node->place, "endpoint.unnamed",
 			     "give this source a name: without one it is number %zu of its flow, and after a change of "
-			     "places in the list its documents are new ones", index + 1);
+			     "places in the list its documents are new ones",
+			     index + 1);
 	if (common.name || index > 0)
 		take_name(load, &(struct known_name){into->endpoint.name, flow, NAME_SOURCE, node->place});
-	take_place(load, adapter, pair, flow);
+	take_place(load, adapter, pair, node, flow);
 	into->endpoint.settings = load_fill(load, node, table, also, size);
 	if (into->endpoint.settings)
 		check_secret_values(load, node);
 	return into->endpoint.settings ? 0 : -1;
 }
 
-/* ---- operations ------------------------------------------------------------------------------------------ */
+/* ---- systems --------------------------------------------------------------------------------------------- */
 static const struct system_node *find_system(struct load *load, struct span name, struct place place)
 {
 	const char **names = arena_alloc(load->arena, (load->systems_count + 1) * sizeof *names), *near;
@@ -320,6 +336,64 @@ static const struct system_node *find_system(struct load *load, struct span name
 	return NULL;
 }
 
+/* ---- connections ----------------------------------------------------------------------------------------- */
+size_t connections_of(const struct registry *registry, struct connection into[CONNECTIONS_MAX])
+{
+	size_t n = 0;
+
+	for (const struct endpoint_kind *kind = endpoint_kinds; kind->key; kind++) {
+		const struct source_ops *source = source_named(registry, kind->source);
+		const struct sink_ops *sink = sink_named(registry, kind->sink);
+		struct connection one = {kind->key, source ? source->options : NULL, sink ? sink->options : NULL};
+
+		if ((option_named(one.source, "system") || option_named(one.sink, "system")) && n < CONNECTIONS_MAX)
+			into[n++] = one;
+	}
+	return n;
+}
+
+/* Of what a system says for both directions, the part that is known here. */
+static const struct node *known_part(struct load *load, const struct node *map, const struct option *table)
+{
+	struct node *part = (struct node *)node_empty(load, map->place);
+
+	part->pairs = arena_alloc(load->arena, (map->count + 1) * sizeof *part->pairs);
+	for (size_t i = 0; i < map->count; i++)
+		if (option_named(table, arena_span(load->arena, map->pairs[i].key.text).data))
+			part->pairs[part->count++] = map->pairs[i];
+	return part;
+}
+
+/* {sftp: 'out/<any>.edi', system: acme} → with what systems/acme.yaml says under `sftp`; the endpoint's own keys win.
+ * NULL, with a finding, when there is no such system or it does not say it. */
+static const struct node *with_connection(struct load *load, const struct node *node, const char *key,
+					  const struct option *table, const char **system_name)
+{
+	const struct node *named = node_find(node, "system"), *connection;
+	const struct system_node *system;
+	struct node *merged;
+
+	if (!option_named(table, "system") || node_null(named) || named->type != NODE_SCALAR)
+		return node;
+	system = find_system(load, named->text, named->place);
+	if (!system)
+		return NULL;
+	*system_name = load->site->systems[system - load->systems].name;
+	connection = node_find(system->node, key);
+	if (node_null(connection)) {
+		load_error(load, named->place, "option.missing",
+			   "the system `%s` does not say how to reach it by %s; add `%s: {host: …}` to its file",
+			   *system_name, key, key);
+		return NULL;
+	}
+	if (connection->type != NODE_MAP)
+		return NULL; /* said where the system was read */
+	merged = (struct node *)node_merge(load, known_part(load, connection, table), node);
+	merged->place = node->place;
+	return merged;
+}
+
+/* ---- operations ------------------------------------------------------------------------------------------ */
 static const struct node *find_operation(struct load *load, const struct system_node *system, const char *name,
 					 struct place place)
 {
@@ -388,8 +462,9 @@ static int split_sink(struct load *load, const struct node *to, const struct pai
 
 	into->system = "";
 	if (strcmp(kind->key, "operation") != 0) {
-		into->settings = spread(load, to, pair, ops->options);
-		return 0;
+		into->settings = with_connection(load, spread(load, to, pair, ops->options), kind->key, ops->options,
+						 &into->system);
+		return into->settings ? 0 : -1;
 	}
 	merged = operation_node(load, to, pair, &into->system);
 	if (!merged)

@@ -174,6 +174,14 @@ struct endpoint_kind {
 	const char *source, *server, *sink; /* names of adapters; all NULL: not in this version */
 };
 extern const struct endpoint_kind endpoint_kinds[]; /* ends with key NULL */
+/* Kinds whose endpoints may name a `system:` that says how to reach the other side (an option of that name in their
+ * table says so). What it says stands in systems/NAME.yaml under the kind's key, for both directions. */
+struct connection {
+	const char *key;
+	const struct option *source, *sink; /* either may be NULL */
+};
+#define CONNECTIONS_MAX 8
+size_t connections_of(const struct registry *, struct connection into[CONNECTIONS_MAX]);
 extern const struct option endpoint_options[];      /* what every endpoint may say beside its adapter's settings */
 extern const struct option retry_options[], effect_options[];
 /* `sink` is where a missing effect is told. */

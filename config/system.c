@@ -37,13 +37,31 @@ const struct option system_options[] = {
 };
 static const char *const own_keys[] = {"system", "owner", "summary", "runbook", "operations", NULL};
 
+static void refuse_others(struct load *load, const struct node *node, const char *const *names, size_t n)
+{
+	for (size_t i = 0; i < node->count; i++) {
+		const struct node *key = &node->pairs[i].key;
+		const char *near;
+		size_t k = 0;
+
+		while (k < n && !span_is(key->text, names[k]))
+			k++;
+		if (k < n)
+			continue;
+		near = nearest_name(key->text, names, n);
+		load_error(load, key->place, "option.unknown", "unknown key `%.*s`%s%s%s", SPAN_ARGS(key->text),
+			   near ? "; did you mean `" : "", near ? near : "", near ? "`?" : "");
+	}
+}
+
 /* The settings of both are those of the sink that will use them; each is checked where a flow uses it. Here only names.
  */
 static void check_keys(struct load *load, const struct node *node, const char *const *own)
 {
 	static const char *const common[] = {"effect", "retry", "timeout", "name", NULL};
-	const char *names[CHOICES_MAX * 2], *near;
-	size_t n = 0;
+	const char *names[CHOICES_MAX * 2 + CONNECTIONS_MAX];
+	struct connection connection[CONNECTIONS_MAX];
+	size_t n = 0, connections = connections_of(load->registry, connection);
 
 	for (const char *const *key = own; *key; key++)
 		names[n++] = *key;
@@ -56,17 +74,39 @@ static void check_keys(struct load *load, const struct node *node, const char *c
 		     option++)
 			names[n++] = option->name;
 	}
-	for (size_t i = 0; i < node->count; i++) {
-		const struct node *key = &node->pairs[i].key;
-		size_t k = 0;
+	if (own == own_keys)
+		for (size_t i = 0; i < connections; i++)
+			names[n++] = connection[i].key;
+	refuse_others(load, node, names, n);
+}
 
-		while (k < n && !span_is(key->text, names[k]))
-			k++;
-		if (k < n)
+static size_t add_names(const struct option *table, const char **names, size_t n, size_t max)
+{
+	for (; table && table->name && n < max; table++)
+		names[n++] = table->name;
+	return n;
+}
+
+/* What it says of how to reach it, which endpoints take from there: the names that either direction knows. */
+static void check_connections(struct load *load, const struct node *node)
+{
+	const char *names[CHOICES_MAX * 2];
+	struct connection connection[CONNECTIONS_MAX];
+	size_t connections = connections_of(load->registry, connection), n;
+
+	for (size_t i = 0; i < connections; i++) {
+		const struct node *said = node_find(node, connection[i].key);
+
+		if (node_null(said))
 			continue;
-		near = nearest_name(key->text, names, n);
-		load_error(load, key->place, "option.unknown", "unknown key `%.*s`%s%s%s", SPAN_ARGS(key->text),
-			   near ? "; did you mean `" : "", near ? near : "", near ? "`?" : "");
+		if (said->type != NODE_MAP) {
+			load_error(load, said->place, "endpoint.form",
+				   "`%s` of a system is a map of settings, such as {host: …}", connection[i].key);
+			continue;
+		}
+		n = add_names(connection[i].source, names, 0, CHOICES_MAX * 2);
+		n = add_names(connection[i].sink, names, n, CHOICES_MAX * 2);
+		refuse_others(load, said, names, n);
 	}
 }
 
@@ -94,6 +134,19 @@ static void check_operations(struct load *load, const struct node *operations)
 	}
 }
 
+/* What its operations start from. */
+static const struct node *settings_of(struct load *load, const struct node *node)
+{
+	struct connection connection[CONNECTIONS_MAX];
+	const char *keys[CONNECTIONS_MAX + 1];
+	size_t n = connections_of(load->registry, connection);
+
+	for (size_t i = 0; i < n; i++)
+		keys[i] = connection[i].key;
+	keys[n] = NULL;
+	return node_without(load, node_without(load, node, own_keys), keys);
+}
+
 void load_system(struct load *load, const struct node *node)
 {
 	struct site *site = load->site;
@@ -110,6 +163,7 @@ void load_system(struct load *load, const struct node *node)
 	}
 	option_fill(&load->options, ours, system_options, NULL, &settings);
 	check_keys(load, node, own_keys);
+	check_connections(load, node);
 	check_operations(load, settings.operations);
 	load_owner(load, settings.owner, node);
 	if (!settings.name || !load_name(load, "system", settings.name, name->place))
@@ -126,6 +180,6 @@ void load_system(struct load *load, const struct node *node)
 							       settings.runbook, name->place};
 	load->systems = mem_grow(load->systems, &load->systems_capacity, load->systems_count + 1,
 				 sizeof *load->systems);
-	load->systems[load->systems_count++] = (struct system_node){node, node_without(load, node, own_keys),
+	load->systems[load->systems_count++] = (struct system_node){node, settings_of(load, node),
 								    settings.operations};
 }

@@ -33,6 +33,27 @@ static const struct option file_sink_options[] = {
 	 .fallback = "refuse"},
 	OPTION_END,
 };
+#define REMOTE                                                                                                         \
+	{.name = "host", .type = OPTION_TEXT, AT(support_remote, host)},                                               \
+	{.name = "port", .type = OPTION_INT, AT(support_remote, port), .range = "1..65535", .fallback = "22"}, {       \
+		.name = "system", .type = OPTION_TEXT, AT(support_remote, system)                                      \
+	}
+static const struct option remote_source_options[] = {
+	{.name = "path", .type = OPTION_TEXT, AT(support_remote, path), .flags = OPTION_MAIN | OPTION_REQUIRED},
+	REMOTE,
+	{.name = "age", .type = OPTION_DURATION, AT(support_remote, age_ms), .fallback = "2s"},
+	OPTION_END,
+};
+static const struct option remote_sink_options[] = {
+	{.name = "path", .type = OPTION_TEMPLATE, AT(support_remote, file), .flags = OPTION_MAIN | OPTION_REQUIRED},
+	REMOTE,
+	{.name = "exists",
+	 .type = OPTION_ENUM,
+	 AT(support_remote, exists),
+	 .range = "refuse|replace|number",
+	 .fallback = "refuse"},
+	OPTION_END,
+};
 static const struct option http_sink_options[] = {
 	{.name = "url",
 	 .type = OPTION_TEMPLATE,
@@ -109,6 +130,13 @@ static const struct sink_ops file_sink = {.name = "file",
 					  .settings_size = sizeof(struct support_drop),
 					  .traits = SINK_WITNESS,
 					  .natural = EFFECT_RENAME};
+static const struct source_ops remote_source = {
+	.name = "sftp", .options = remote_source_options, .settings_size = sizeof(struct support_remote)};
+static const struct sink_ops remote_sink = {.name = "sftp",
+					    .options = remote_sink_options,
+					    .settings_size = sizeof(struct support_remote),
+					    .traits = SINK_WITNESS,
+					    .natural = EFFECT_RENAME};
 static const struct sink_ops http_sink = {.name = "http",
 					  .options = http_sink_options,
 					  .settings_size = sizeof(struct support_target),
@@ -161,9 +189,9 @@ static const struct transformer_ops transformers[] = {
 
 const struct registry *support_registry(void)
 {
-	static const struct source_ops *const sources[] = {&file_source, NULL};
+	static const struct source_ops *const sources[] = {&file_source, &remote_source, NULL};
 	static const struct server_ops *const servers[] = {&http_server, NULL};
-	static const struct sink_ops *const sinks[] = {&file_sink, &http_sink, NULL};
+	static const struct sink_ops *const sinks[] = {&file_sink, &http_sink, &remote_sink, NULL};
 	static const struct broker_ops *const brokers[] = {&spool, &amqp, NULL};
 	static const struct db_ops *const stores[] = {&sqlite, &postgresql, NULL};
 	static const struct transformer_ops *const steps[] = {

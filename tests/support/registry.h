@@ -17,6 +17,12 @@ struct support_drop {
 	struct template *path;
 	int exists;
 };
+struct support_remote {
+	const char *path, *host, *system;
+	struct template *file;
+	int64_t port, age_ms;
+	int exists;
+};
 struct support_target {
 	struct template *url, *path;
 	int method;

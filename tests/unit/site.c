@@ -176,6 +176,56 @@ static void an_operation_takes_the_systems_settings_and_may_change_them(void **s
 	assert_non_null(site_system(site, span_of("support")));
 }
 
+#define ACME "system: acme\nowner: care\nsftp: {host: files.example, port: 2222, age: 9s, exists: number}\n"
+
+static void an_endpoint_takes_from_its_system_how_to_reach_it(void **state)
+{
+	const struct support_remote *from, *to;
+	const struct flow *flow;
+
+	file("site.yaml", SITE);
+	file("systems/acme.yaml", ACME);
+	file("systems/brix.yaml", "system: brix\nowner: care\nsftp: {host: brix.example}\n");
+	file("flows/f.yaml",
+	     "flow: in\nowner: o\nfrom: {sftp: 'out/*', system: acme, port: 3}\n"
+	     "publish: t.v1\n---\n"
+	     "flow: in2\nowner: o\nfrom: {sftp: 'out/*', system: brix}\npublish: t.v1\n---\n"
+	     "flow: out\nowner: o\nsubscribe: t.v1\nto: {sftp: 'in/$(.n)', system: acme}\neffect: rename\n");
+	load("");
+	from = site_flow(site, span_of("in"))->sources[0].endpoint.settings;
+	flow = site_flow(site, span_of("out"));
+	to = flow->sink->settings;
+	assert_string_equal(from->host, "files.example");
+	assert_int_equal(from->port, 3); /* its own keys win */
+	assert_int_equal(from->age_ms, 9000);
+	assert_string_equal(to->host, "files.example");
+	assert_int_equal(to->port, 2222);
+	assert_int_equal(to->exists, 2);
+	assert_string_equal(flow->sink->system, "acme");
+	assert_string_equal(site_flow(site, span_of("in"))->sources[0].endpoint.system, "acme");
+}
+
+static void an_endpoint_says_a_system_that_can_be_reached_so(void **state)
+{
+	file("site.yaml", SITE);
+	file("systems/acme.yaml", "system: acme\nowner: care\nurl: http://a/\n");
+	file("flows/f.yaml",
+	     "flow: in\nowner: o\nfrom: {sftp: 'out/*', system: acme}\npublish: t.v1\n---\n"
+	     "flow: out\nowner: o\nsubscribe: t.v1\nto: {sftp: 'in/$(.n)', system: acm}\neffect: rename\n");
+	expect_report("flows/f.yaml:3:31: error: the system `acme` does not say how to reach it by sftp; add "
+		      "`sftp: {host: …}` to its file\n"
+		      "flows/f.yaml:9:32: error: there is no system `acm`; did you mean `acme`?\n");
+}
+
+static void what_a_system_says_of_reaching_it_is_known_to_one_direction(void **state)
+{
+	file("site.yaml", SITE);
+	file("systems/acme.yaml", "system: acme\nowner: care\nsftp: {hots: a}\n");
+	file("systems/brix.yaml", "system: brix\nowner: care\nsftp: b.example\n");
+	expect_report("systems/acme.yaml:3:8: error: unknown key `hots`; did you mean `host`?\n"
+		      "systems/brix.yaml:3:7: error: `sftp` of a system is a map of settings, such as {host: …}\n");
+}
+
 static void the_topology_has_a_queue_for_each_flow_and_each_sink(void **state)
 {
 	const struct topology_queue *queue;
@@ -469,6 +519,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_simple_site_loads_and_has_its_defaults, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_flow_has_what_its_yaml_says, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(an_endpoint_takes_from_its_system_how_to_reach_it, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(an_endpoint_says_a_system_that_can_be_reached_so, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(what_a_system_says_of_reaching_it_is_known_to_one_direction, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(an_operation_takes_the_systems_settings_and_may_change_them, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(the_topology_has_a_queue_for_each_flow_and_each_sink, set_up,
