@@ -5,29 +5,43 @@
 #   - validate: order/v1
 #
 # Reads 004010 and 005010. The sender of the interchange issued the order's numbers, its receiver the seller's product
-# numbers. To change it, copy it into the site's mappings/: a file of the site goes before one that ships.
+# numbers. Prices per hundred and per thousand (PO105) become prices of one. A total that the document states otherwise
+# than its lines come to, a delivery in parts (SCH) and texts of a line become notes. Discounts, charges and taxes (SAC,
+# TXI) stand beside the total. A cancellation, a change, a replacement and a duplicate (BEG01) are refused: they are no
+# new order. Left out: terms of delivery and carrier (FOB, TD5), discounts for early payment, sublines, departments and
+# other references than contract and quote. To change it, copy it into the site's mappings/: a file of the site goes
+# before one that ships.
 
-# ---- decimals: texts in, texts out; counted in cents, since numbers in jq are doubles
-def decimal: (capture("^(?<sign>[-+]?)(?<whole>[0-9]*)[.]?(?<part>[0-9]*)$") // error("`\(.)` is no decimal number"))
+# ---- decimals: texts in, texts out; in between whole numbers with a scale, since numbers in jq are doubles
+def decimal: . as $text
+  | (capture("^(?<sign>[-+]?)(?=[.]?[0-9])0*(?<whole>[0-9]*)[.]?(?<part>[0-9]*)$") // error("`\($text)` is no decimal number"))
+  | if (.whole + .part | length) > 15 then error("`\($text)` has more than 15 digits") else . end
   | {digits: ("\(if .sign == "-" then "-" else "" end)0\(.whole)\(.part)" | tonumber), scale: (.part | length)};
-def cents: if .scale > 2 then .digits / pow(10; .scale - 2) | round else .digits * pow(10; 2 - .scale) end;
 def padded($n): if length < $n then "0" + . | padded($n) else . end;
-def money($currency): . as $cents | (fabs | tostring | padded(3))
-  | {amount: "\(if $cents < 0 then "-" else "" end)\(.[:-2]).\(.[-2:])", currency: $currency};
-def product_of($a; $b): {digits: ($a.digits * $b.digits), scale: ($a.scale + $b.scale)};
+def text: .scale as $n | (.digits | fabs | tostring | padded($n + 1)) as $digits
+  | "\(if .digits < 0 then "-" else "" end)\($digits[:($digits | length) - $n])\(if $n > 0 then ".\($digits[($digits | length) - $n:])" else "" end)";
+def plain: decimal | text;
+def at($n): {digits: (if .scale > $n then .digits / pow(10; .scale - $n) | round else .digits * pow(10; $n - .scale) end), scale: $n};
+def trimmed($least): if .scale > $least and .digits % 10 == 0 then {digits: (.digits / 10), scale: (.scale - 1)} | trimmed($least) else . end;
+def product_of($a; $b): {digits: ($a.digits * $b.digits), scale: ($a.scale + $b.scale)}
+  | if (.digits | fabs) > 9007199254740991 then error("\($a | text) times \($b | text) is too large") else . end;
+def sum_of($n): {digits: (map(at($n).digits) | add // 0), scale: $n};
+# Amounts have as many decimals as their currency.
+def places: {BHD: 3, IQD: 3, JOD: 3, KWD: 3, LYD: 3, OMR: 3, TND: 3, CLP: 0, ISK: 0, JPY: 0, KRW: 0, PYG: 0, UGX: 0, VND: 0, XAF: 0, XOF: 0}[.] // 2;
+def money($currency): {amount: (at($currency | places) | text), currency: $currency};
 
 # ---- parts
 def present: with_entries(select(.value != null and .value != [] and .value != {}));
 # "ZZ:ACME" → "acme"
 def partner: split(":") | last | ascii_downcase;
 def day: if . == null then null else .date_iso end;
-# Product numbers stand in pairs of qualifier and number: VN or VP is the seller's, BP or IN the buyer's.
+# Product numbers stand in pairs of qualifier and number: VN, VP or SK is the seller's, BP or IN the buyer's.
 def numbers: . as $line | [range(1; 11) | if . == 1 then "" else tostring end
   | {qualifier: $line["productIdQualifier\(.)"], id: $line["productId\(.)"]} | select(.qualifier and .id)];
 def number($qualifiers): [.[] | select(.qualifier as $q | $qualifiers | index($q))][0].id;
 def address: {
   street: [.addresses[]? | .address, .address2 | select(.)],
-  city: .places[0]?.city, stateOrProvince: .places[0]?.state, postcode: .places[0]?.postalCode, country: .places[0]?.country
+  city: .places[0]?.city, stateOrProvince: (.places[0]? | .state // if .locationQualifier == "SP" then .location else null end), postcode: .places[0]?.postalCode, country: .places[0]?.country
 } | present;
 # 91 and 92 are numbers that the seller and the buyer gave, UL is GS1's, 1 and 9 are of Dun & Bradstreet.
 def party($seller; $buyer): {
@@ -37,29 +51,57 @@ def party($seller; $buyer): {
 } | present;
 def communication($type): . as $contact | [["communicationType", "communication"], ["communicationType2", "communication2"], ["communicationType3", "communication3"]
   | select($contact[.[0]] == $type) | $contact[.[1]]][0];
+# The price of one: what is told for a hundred or a thousand is divided, what is told for another unit is refused.
+def price_of_one($line): . as $price
+  | ({HP: 2, TP: 3, HF: 2}[$line.priceBasis // ""] // 0) as $shift
+  | {HF: "FT", PP: "LB", PT: "TN"}[$line.priceBasis // ""] as $unit
+  | if $unit and $unit != $line.unit then error("line \($line.lineNumber): the price is for \($unit), the quantity in \($line.unit)")
+    elif $shift == 0 then $price else {digits: $price.digits, scale: ($price.scale + $shift)} | trimmed(2) end;
+def charges($currency): [
+  (.allowancesCharges[]? | .allowanceCharge | {
+    kind: ({A: "allowance", C: "charge"}[.indicator]), code: (.code // .agencyCode | select(. != "F050") // null), description, percent: (.percent | if . then plain else null end),
+    amount: (.amount | if . then decimal | money($currency) else null end)
+  } | select(.kind) | present),
+  (.taxes[]? | {kind: "tax", code: (.type | select(. != "TX") // null), percent: (.percent | if . then plain else null end), amount: (.amount | if . then decimal | money($currency) else null end)} | present)];
+def texts: [.referencesNotes[]? | [.messages[]? | .text | select(.)] | join(" ") | select(. != "")];
 
 (.interchange.sender | partner) as $buyer
 | (.interchange.receiver | partner) as $seller
 | .document as $order
+| {"01": "a cancellation", "03": "a deletion", "04": "a change", "05": "a replacement", "07": "a duplicate"}[$order.beginning.purpose] as $other
+| if $other then error("order \($order.beginning.number) is \($other) (BEG01 \($order.beginning.purpose)), no new order") else . end
 | ($order.currency.currency // "USD") as $currency
 | [$order.parties[]?] as $parties
 | def role($codes): [$codes[] as $code | $parties[] | select(.name.entity == $code)][0];
-[$order.lines[] | .line as $line | ($line | numbers) as $numbers | {
-    id: ($line.lineNumber // ""),
+([$order.lines[]] | to_entries) as $lines
+| [$lines[] | (.value.line.lineNumber // (.key + 1 | tostring)) as $id | .value | .line as $line | ($line | numbers) as $numbers
+  | ($line.quantity // error("line \($id) has no quantity") | decimal) as $quantity
+  | ($line.unitPrice // error("line \($id) has no price") | decimal | price_of_one($line)) as $price
+  | [.schedules[]? | .schedule] as $schedules
+  | ([$schedules[] | .date_iso] | unique) as $days
+  | {
+    id: $id,
     product: ({
-      id: ($numbers | number(["VN", "VP", "SK"]) // number(["UP", "EN", "UK"]) // number(["BP", "IN"])),
-      system: (if $numbers | number(["VN", "VP", "SK"]) then $seller elif $numbers | number(["UP", "EN", "UK"]) then "gs1" else $buyer end),
+      id: ($numbers | number(["VN", "VP", "SK"]) // number(["UP", "EN", "EO", "UK"]) // number(["BP", "IN"])),
+      system: (if $numbers | number(["VN", "VP", "SK"]) then $seller elif $numbers | number(["UP", "EN", "EO", "UK"]) then "gs1" else $buyer end),
       name: .descriptions[0]?.description.description,
       externalReference: [
         ($numbers | number(["BP", "IN"]) | select(.) | {id: ., system: $buyer}),
-        ($numbers | number(["UP", "EN", "UK"]) | select(.) | {id: ., system: "gs1"})
+        ($numbers | number(["UP", "EN", "EO", "UK"]) | select(.) | {id: ., system: "gs1"})
       ]
-    } | present),
-    quantity: {amount: $line.quantity, unit: $line.unit},
-    price: {amount: $line.unitPrice, currency: $currency},
-    cents: (product_of($line.quantity // "" | decimal; $line.unitPrice // "" | decimal) | cents),
-    requestedDeliveryDate: ([.dates[]? | select(.qualifier == "002")][0] | day)
-  }] as $lines
+    } | .externalReference -= [{id, system}] | present),
+    quantity: {amount: ($quantity | text), unit: $line.unit},
+    price: {amount: ($price | text), currency: $currency},
+    total: (product_of($quantity; $price) | money($currency)),
+    requestedDeliveryDate: (([.dates[]? | select(.qualifier == "002")][0] | day) // (if $days | length == 1 then $days[0] else null end)),
+    charge: charges($currency),
+    notes: [
+      (if $days | length > 1 then [$schedules[] | "\(.quantity | plain) \(.unit) on \(.date_iso)"] | join(", ") else empty end),
+      texts[], (.messages[]? | .text | select(.))
+    ]
+  } | present] as $items
+| ([$items[] | .total.amount | decimal] | sum_of($currency | places)) as $total
+| ([$order.summary.amount | select(. and .qualifier == "TT") | .amount | decimal][0]) as $stated
 | {
     number: $order.beginning.number,
     system: $buyer,
@@ -71,11 +113,17 @@ def communication($type): . as $contact | [["communicationType", "communication"
     billTo: (role(["BT"]) | if . then party($seller; $buyer) else null end),
     contact: ([$order.contacts[]?][0] | if . then
       {name: .name, telephone: communication("TE"), email: (communication("EM") // "" | ascii_downcase | if . == "" then null else . end)} | present else null end),
-    paymentTerms: ([$order.paymentTerms[]? | .netDays | select(.) | "NET\(.)"][0]),
-    orderItem: [$lines | to_entries[] | .key as $i | .value
-      | .id = (if .id == "" then $i + 1 | tostring else .id end) | .total = (.cents | money($currency)) | del(.cents) | present],
-    total: ([$lines[].cents] | add // 0 | money($currency)),
-    note: [$order.referencesNotes[]? | .messages[]? | .text | select(.)],
-    externalReference: [$order.beginning.contract | select(.) | {id: ., system: "contract"}]
+    paymentTerms: ([$order.paymentTerms[]? | (.netDays | select(.) | "NET\(tonumber)"), (.description | select(.))][0]),
+    orderItem: [$items[] | del(.notes)],
+    total: ($total | money($currency)),
+    charge: ($order | charges($currency)),
+    note: [
+      ($order | texts[]), ($items[] | .id as $id | .notes[]? | "Line \($id): \(.)"),
+      (if $stated and ($stated | money($currency)) != ($total | money($currency)) then "The document states a total of \($stated | text) \($currency)" else empty end)
+    ],
+    externalReference: [
+      ($order.beginning.contract | select(.) | {id: ., system: "contract"}),
+      ($order.references[]? | select(.reference) | select(.qualifier == "CT" or .qualifier == "PR" or .qualifier == "Q1") | {id: .reference, system: (if .qualifier == "CT" then "contract" else "quote" end)})
+    ]
   }
 | present

@@ -172,13 +172,27 @@ static bool is_blank(struct span line)
 	return true;
 }
 
+/* What is laid over a document needs its tree. */
+static int encode_one(struct job *job, struct span line, struct error *error)
+{
+	json_t *tree;
+	int failed;
+
+	if (!job->encode->settings->envelope)
+		return edi_encode_line(&job->encoder, line, error);
+	tree = tree_parse_new(line, error);
+	failed = tree ? encode_tree(job, tree, error) : -1;
+	json_decref(tree);
+	return failed;
+}
+
 static int take_line(struct job *job, struct span line, uint64_t number, uint64_t offset, struct error *error)
 {
 	struct error why;
 
 	if (is_blank(line))
 		return 0;
-	if (edi_encode_line(&job->encoder, line, &why))
+	if (encode_one(job, line, &why))
 		return reject_line(job, number, offset, &why, error);
 	return job->bytes.len >= PIECE ? give(job, NULL, error) : 0;
 }

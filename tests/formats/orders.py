@@ -1,0 +1,224 @@
+#!/usr/bin/env python3
+"""Do the mappings of orders that ship say in every form what the order says, and refuse what is none? Prints TAP.
+
+Documents of tests/formats/orders and tests/formats/documents. What goes out is decoded again and judged by the grammar
+that ships (structure, codes, balance), and mapped back: what is not the same then stands here, field by field."""
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+SOURCE = os.environ.get("FERRULE_SRCDIR") or os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+BUILD = os.environ.get("FERRULE_BUILDDIR") or os.path.join(SOURCE, "build", "dev")
+HERE = os.path.join(SOURCE, "tests", "formats", "orders")
+DOCUMENTS = os.path.join(SOURCE, "tests", "formats", "documents")
+MAPPINGS = os.path.join(SOURCE, "config", "mappings")
+ENVIRONMENT = dict(os.environ, FERRULE_DATA=os.path.join(SOURCE, "config"))
+IDOC = ["--set", "layouts=ORDERS05.yaml"]
+CHECK = ["--set", "form=nested", "--set", "check=[structure, codes, balance]"]
+ENVELOPE = '({interchange: {sender: "ZZ:ACME", receiver: "ZZ:NORDWIND", control: "000000417"%s}, group: {control: "417"%s}})'
+CONTROL = '.control += {SNDPOR: "FER", SNDPRT: "KU", SNDPRN: "ACME", RCVPOR: "SAPERP", RCVPRT: "LS", RCVPRN: "NORDWIND", DOCNUM: "0000000000004711"}'
+number = failed = 0
+
+
+def point(name, wrong):
+    global number, failed
+    number += 1
+    failed += bool(wrong)
+    print("%s %d - %s" % ("not ok" if wrong else "ok", number, name), flush=True)
+    for line in str(wrong).splitlines() if wrong else ():
+        print("# " + line)
+
+
+def ferrule(text, *arguments):
+    """What comes out, and what is said."""
+    done = subprocess.run([os.path.join(BUILD, "ferrule"), *arguments], input=text, env=ENVIRONMENT, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True, timeout=60)
+    return done.stdout, done.stderr + ("" if done.returncode in (0, 1) else "exit code %d" % done.returncode)
+
+
+def read(name, folder=HERE):
+    with open(os.path.join(folder, name), encoding="utf-8") as file:
+        return file.read()
+
+
+def order(**changes):
+    made = json.loads(read("order.json"))
+    made.update(changes)
+    return made
+
+
+def mapped(mapping, text, *more):
+    if mapping.endswith(".jq"):
+        return ferrule(text, "map", os.path.join(MAPPINGS, mapping), *more)
+    with tempfile.NamedTemporaryFile("w", suffix=".jq") as file:
+        file.write(mapping)
+        file.flush()
+        return ferrule(text, "map", file.name, *more)
+
+
+def to_order(mapping, decoder, text):
+    """(order or None, what is said): decoded, mapped, valid."""
+    lines, said = ferrule(text, "decode", *decoder)
+    made, more = mapped(mapping, lines, "--contract", "order/v1")
+    return json.loads(made) if made.strip() else None, said + more
+
+
+def differs(got, wanted, path=""):
+    """What is not the same, a line each."""
+    if isinstance(got, dict) and isinstance(wanted, dict):
+        return "".join(differs(got.get(key), wanted.get(key), path + "." + key) for key in sorted(set(got) | set(wanted)))
+    if isinstance(got, list) and isinstance(wanted, list) and len(got) == len(wanted):
+        return "".join(differs(a, b, "%s[%d]" % (path, i)) for i, (a, b) in enumerate(zip(got, wanted)))
+    return "" if got == wanted else "%s: %s, not %s\n" % (path or ".", json.dumps(got), json.dumps(wanted))
+
+
+def refused(said, *words):
+    return "" if all(word in said for word in words) else "it says: " + said
+
+
+# ---- forms that come in
+def edi850(*changes):
+    text = read("x12-004010-850.edi", DOCUMENTS)
+    for old, new in changes:
+        if old not in text:
+            raise ValueError("`%s` is not in the document" % old)
+        text = text.replace(old, new)
+    body = text[text.index("ST*"):text.index("SE*")]
+    return re.sub(r"SE\*\d+", "SE*%d" % (body.count("\n") + 1), text)
+
+
+def from_x12():
+    read_it = lambda *changes: to_order("x12-850-to-order.jq", ["x12", "--set", "form=nested"], edi850(*changes))  # noqa: E731
+    for purpose, words in (("01", "a cancellation"), ("04", "a change"), ("05", "a replacement"), ("07", "a duplicate")):
+        got, said = read_it(("BEG*00", "BEG*" + purpose))
+        point("an 850 that is %s is no new order" % words, got or refused(said, "PO-4711 is " + words))
+    got, said = read_it(("18.40*PE", "1840*HP"), ("CTT*2*34~\nAMT*TT*761.60~\n", "CTT*2*34~\nAMT*TT*700~\n"))
+    point("a price per hundred is a price of one", not got and said or differs(got["orderItem"][0]["price"]["amount"], "18.40")
+          + differs(got["orderItem"][0]["total"]["amount"], "441.60"))
+    point("a total that the lines do not come to is told in a note", not got or differs(got["total"]["amount"], "761.60")
+          + ("" if "The document states a total of 700 USD" in got["note"] else str(got["note"])))
+    got, said = read_it(("18.40*PE", "18.40*PP"))
+    point("a price for another unit than the quantity is refused", got or refused(said, "line 1", "LB"))
+    got, said = read_it(("PO1*2*10*CA*32.00*", "PO1*2*10*CA**"))
+    point("a line without a price is refused, by its number", got or refused(said, "line 2 has no price"))
+    got, said = read_it(("PO1*1*24*", "PO1*1*.5*"), ("CUR*BY*USD", "CUR*BY*KWD"), ("CUR*BY*KWD~\n", "CUR*BY*KWD~\n"), ("18.40", "18.4567"), ("34~", "10.5~"))
+    point("decimals are written with their zero, and a currency of three decimals has three", not got and said
+          or differs(got["orderItem"][0]["quantity"]["amount"], "0.5") + differs(got["orderItem"][0]["total"]["amount"], "9.228"))
+    got, said = read_it(("PO1*2*10*CA*32.00*", "PO1*2*10*CA*123456789012.3456*"))
+    point("a number that a double does not hold is refused", got or refused(said, "more than 15 digits"))
+    got, said = read_it(("DTM*001", "TXI*ST*63.97*8.4~\nN9*ZZ*X~\nMSG*first~\nMSG*second~\nDTM*001"), ("PO1*2", "N9*ZZ*L~\nMSG*Print the logo~\nPO1*2"))
+    point("taxes stand beside the total, texts of a line say which line", not got and said
+          or differs(got.get("charge"), [{"kind": "tax", "code": "ST", "percent": "8.4", "amount": {"amount": "63.97", "currency": "USD"}}])
+          + ("" if "first second" in got["note"] and "Line 1: Print the logo" in got["note"] else str(got["note"])))
+
+
+def from_idoc():
+    text = read("orders05.xml")
+    decoder = ["idoc", *IDOC]
+    got, said = to_order("idoc-orders-to-order.jq", decoder, text)
+    point("an IDoc ORDERS05 is a valid order", said or differs(got, json.loads(read("idoc-orders-to-order.json"))))
+    lines, _ = ferrule(text, "decode", *decoder)
+    flat, said = ferrule(lines, "encode", "idoc", *IDOC)
+    flat, more = to_order("idoc-orders-to-order.jq", decoder, flat)
+    point("the same IDoc as a flat file is the same order", said + more or differs(flat, got))
+    for name, old, new, words in (
+            ("a change (ORDCHG) is no new order", "<MESTYP>ORDERS", "<MESTYP>ORDCHG", ("ORDCHG is no new order",)),
+            ("a line that is deleted is refused", "<POSEX>00020</POSEX>", "<POSEX>00020</POSEX><ACTION>003</ACTION>", ("line 20", "deleted")),
+            ("a price in another unit than the quantity is refused", "<PMENE>PCE</PMENE><VPREI>12", "<PMENE>KGM</PMENE><VPREI>12", ("line 20", "KGM")),
+            ("a price for three pieces has no decimals", "<PEINH>100<", "<PEINH>3<", ("line 20", "no decimal price")),
+            ("an order without a currency is refused", "<CURCY>EUR</CURCY>", "", ("no currency",)),
+            ("a line without a product is refused", "<IDTNR>000000000000077002</IDTNR>", "", ("line 20 names no product",)),
+            ("who sent it must be known", "<SNDPRN>ACMEP01</SNDPRN>", "", ("SNDPRN",))):
+        got, said = to_order("idoc-orders-to-order.jq", decoder, text.replace(old, new, 1))
+        point("IDoc: " + name, text.count(old) < 1 and "not in the document" or got or refused(said, *words))
+
+
+def from_cxml():
+    text = read("order-request.xml")
+    decoder = ["xml", "--set", "names=local"]
+    got, said = to_order("cxml-order-to-order.jq", decoder, text)
+    point("a cXML OrderRequest is a valid order", said or differs(got, json.loads(read("cxml-order-to-order.json"))))
+    point("the shared secret is in no order", "not-for-anybody" in json.dumps(got))
+    got, said = to_order("cxml-order-to-order.jq", decoder, text.replace("<Identity>AN01000004711</Identity>", "").replace("2,793.10", "2800.00"))
+    point("cXML: without a NetworkID the DUNS number says who ordered; another total is told in a note", not got and said
+          or differs(got["system"], "150483782") + ("" if "The document states a total of 2800.00 USD" in got["note"] else str(got["note"])))
+    got, said = to_order("cxml-order-to-order.jq", decoder, text.replace('PriceBasisQuantity quantity="100"', 'PriceBasisQuantity quantity="12"'))
+    point("cXML: a price by the dozen is rounded at the sixth decimal, the line once", not got and said
+          or differs(got["orderItem"][1]["price"]["amount"], "39.191667") + differs(got["orderItem"][1]["total"]["amount"], "19595.83"))
+    for name, old, new, words in (
+            ("an update is no new order", 'type="new"', 'type="update"', ("PO-4711 is of type update",)),
+            ("a line in another currency is refused", '<UnitPrice><Money currency="USD">470', '<UnitPrice><Money currency="EUR">470', ("line 2 is in EUR",)),
+            ("a line without a quantity is refused", 'quantity="24" ', "", ("line 1 has no quantity",)),
+            ("another request is refused", "OrderRequest", "StatusUpdateRequest", ("no OrderRequest",))):
+        got, said = to_order("cxml-order-to-order.jq", decoder, text.replace(old, new))
+        point("cXML: " + name, text.count(old) < 1 and "not in the document" or got or refused(said, *words))
+
+
+# ---- forms that go out
+def x12(mapping, given, version="004010"):
+    """(document, what is said) of an order, or of what else the mapping takes."""
+    lines, said = mapped(mapping, json.dumps(given))
+    envelope = ENVELOPE % (("", "") if version == "004010" else (', version: "00501"', ', version: "005010"'))
+    text, more = ferrule(lines, "encode", "x12", "--set", "envelope=" + envelope)
+    return text, said + more
+
+
+def to_x12():
+    for version in ("004010", "005010"):
+        text, said = x12("order-to-x12-850.jq", order(), version)
+        got, more = to_order("x12-850-to-order.jq", ["x12", *CHECK], text)
+        point("an order as 850 in %s is what the grammar says, and the same order when it is read" % version, said + more or differs(got, order()))
+    text, said = x12("order-to-x12-850.jq", order())
+    point("an 850 names numbers by who gave them, and counts", said or [part for part in (
+        "BEG*00*SA*PO-20931**20260302*C-2025-18~", "N1*BY*Acme Retail Aktiengesellschaft*92*0001~", "N1*BT*Acme Shared Services*91*C-77~",
+        "N1*ST*Acme Retail Store 118*UL*4054321000118~", "N4*Muenchen**80331*DE*SP*Bayern~", "*VP*NW-1001*BP*77001*UP*012345678905~", "*EN*4054321000910~",
+        "SAC*C*D240***4500**********Freight~", "CTT*3*37.5~AMT*TT*2443.19~") if part not in text])
+    lines = order()["orderItem"]
+    wrong = lambda **line: order(orderItem=[dict(lines[0], **line)] + lines[1:])  # noqa: E731
+    for name, given, words in (
+            ("without control numbers it is not written", None, ("control",)),
+            ("a number that has no room is refused", order(number="PO-" + "1" * 20), ("the order's number", "22")),
+            ("a line in another currency is refused", wrong(price={"amount": "18.40", "currency": "EUR"}), ("line 1 is not in USD",)),
+            ("a line that is not quantity times price is refused", wrong(total={"amount": "430.56", "currency": "USD"}), ("line 1", "441.60, not 430.56")),
+            ("a unit that X12 has no code for is refused", wrong(quantity={"amount": "24", "unit": "XYZ"}), ("unit `XYZ`",))):
+        if given:
+            _, said = x12("order-to-x12-850.jq", given)
+        else:
+            _, said = ferrule(mapped("order-to-x12-850.jq", json.dumps(order()))[0], "encode", "x12")
+        point("850: " + name, refused(said, *words))
+
+
+# What an IDoc has no place for, and how it reads then.
+LOST = """.billTo.system: "acme", not "nordwind"
+.contact.email: null, not "mira.holm@acme.example"
+.customer.address.stateOrProvince: null, not "Bayern"
+.shipTo.address.street: ["1180 Harbour Road", "Dock 4, Gate B"], not ["1180 Harbour Road", "Dock 4", "Gate B"]
+"""
+
+
+def to_idoc():
+    lines, said = mapped("order-to-idoc-orders.jq", json.dumps(order()))
+    lines, more = mapped(CONTROL, lines)
+    for form in ("flat", "xml"):
+        text, most = ferrule(lines, "encode", "idoc", *IDOC, "--set", "form=" + form)
+        got, last = to_order("idoc-orders-to-order.jq", ["idoc", *IDOC, "--set", "unknown=reject"], text)
+        point("an order as IDoc (%s) has all but what it has no place for" % form, said + more + most + last or
+              (differs(got, order()) != LOST and differs(got, order())))
+    made = json.loads(lines)
+    point("a price of four decimals is told for a hundred", differs([made["data"]["E1EDP01"][1][name] for name in ("VPREI", "PEINH", "NETWR")], ["12.75", "100", "1.59"]))
+    _, said = mapped("order-to-idoc-orders.jq", json.dumps(order(customer={"id": "x" * 18, "system": "acme"})))
+    point("IDoc: a number of a party that has no room is refused", refused(said, "17 characters"))
+
+
+def main():
+    for part in (from_x12, from_idoc, from_cxml, to_x12, to_idoc):
+        part()
+    print("1..%d" % number)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
