@@ -37,3 +37,12 @@ check_PROGRAMS += tests/unit/edi_grammar
 TESTS += tests/unit/edi_grammar
 tests_unit_edi_grammar_SOURCES = tests/unit/edi_grammar.c
 tests_unit_edi_grammar_LDADD = $(CHECK_LIBS)
+
+# the nested form encoded again
+EDI_HAND = tests/support/edi_hand.c tests/support/edi_hand.h
+check_PROGRAMS += tests/unit/edi_nested tests/unit/edi_nested_samples
+TESTS += tests/unit/edi_nested tests/unit/edi_nested_samples
+tests_unit_edi_nested_SOURCES = tests/unit/edi_nested.c $(EDI_HAND)
+tests_unit_edi_nested_LDADD = $(CHECK_LIBS)
+tests_unit_edi_nested_samples_SOURCES = tests/unit/edi_nested_samples.c $(EDI_HAND)
+tests_unit_edi_nested_samples_LDADD = $(CHECK_LIBS)

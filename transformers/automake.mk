@@ -24,13 +24,15 @@ transformers_libtransformers_a_SOURCES += \
 # X12, EDIFACT, TRADACOMS: readers, writers, grammars, findings, acknowledgements
 transformers_libtransformers_a_SOURCES += \
   %D%/edi/edi.h %D%/edi/edi_acknowledge.c %D%/edi/edi_acknowledge.h %D%/edi/edi_acknowledge_edifact.c \
-  %D%/edi/edi_acknowledge_step.c %D%/edi/edi_acknowledge_x12.c %D%/edi/edi_balance.c %D%/edi/edi_balance_read.c \
+  %D%/edi/edi_acknowledge_step.c %D%/edi/edi_acknowledge_x12.c %D%/edi/edi_back.c %D%/edi/edi_balance.c \
+  %D%/edi/edi_balance_read.c \
   %D%/edi/edi_cells.c %D%/edi/edi_charset.c %D%/edi/edi_chunk.h %D%/edi/edi_cursor.c %D%/edi/edi_decode.c \
   %D%/edi/edi_decode.h %D%/edi/edi_dictionary.c %D%/edi/edi_encode.c %D%/edi/edi_encode.h %D%/edi/edi_envelope.c \
   %D%/edi/edi_finding.c %D%/edi/edi_finding.h %D%/edi/edi_grammar.h %D%/edi/edi_grammar_change.c \
   %D%/edi/edi_grammar_private.h %D%/edi/edi_grammar_read.c %D%/edi/edi_grammar_set.c %D%/edi/edi_json.c \
   %D%/edi/edi_judge.c %D%/edi/edi_judge.h %D%/edi/edi_judge_private.h %D%/edi/edi_layout.c %D%/edi/edi_layout.h \
-  %D%/edi/edi_line.c %D%/edi/edi_observer.h %D%/edi/edi_pen.h %D%/edi/edi_put.c %D%/edi/edi_read.c \
+  %D%/edi/edi_drops.c %D%/edi/edi_line.c %D%/edi/edi_nested.c %D%/edi/edi_nested.h %D%/edi/edi_nested_segment.c \
+  %D%/edi/edi_observer.h %D%/edi/edi_pen.h %D%/edi/edi_put.c %D%/edi/edi_read.c \
   %D%/edi/edi_read.h %D%/edi/edi_scan.c %D%/edi/edi_segments.c %D%/edi/edi_survey.c %D%/edi/edi_transaction.c \
   %D%/edi/edi_transliterate.c %D%/edi/edi_usual.c %D%/edi/edi_value.c %D%/edi/edi_values.c %D%/edi/edi_walk.c \
   %D%/edi/edifact.c %D%/edi/edifact.h %D%/edi/edifact_encode.c %D%/edi/edifact_interactive.c %D%/edi/encode_edi.c \

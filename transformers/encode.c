@@ -96,6 +96,12 @@ static const struct option options[] = {
 	 .offset = offsetof(struct encode_settings, envelope),
 	 .help = "x12, edifact, tradacoms: jq that gives what to lay over interchange, group and transaction: control "
 		 "numbers, sender, separators"},
+	{.name = "grammars",
+	 .type = OPTION_FILES,
+	 .offset = offsetof(struct encode_settings, grammars),
+	 .range = "edi",
+	 .help = "x12, edifact: files of edi/, of the site or that ship, by which documents in the nested form are "
+		 "written; of several for the same version and type the one that the document names, else the last"},
 	OPTION_END,
 };
 
@@ -142,6 +148,12 @@ static struct encode *read_settings(const struct encode_settings *settings, stru
 	return encode;
 }
 
+/* What a format's check and open look at. */
+static const void *of_format(const struct encode *encode)
+{
+	return encode->format->more.table ? encode->settings->of_format : encode->settings;
+}
+
 static void close_encode(void *self)
 {
 	struct encode *encode = self;
@@ -170,7 +182,7 @@ static int check(const void *settings, const struct transformer_context *context
 	if (encode->settings->envelope)
 		expression_check(encode->settings->envelope, findings);
 	if (encode->format->check)
-		encode->format->check(encode->settings->of_format, context, place, findings);
+		encode->format->check(of_format(encode), context, place, findings);
 	close_encode(encode);
 	return findings->errors == errors ? 0 : -1;
 }
@@ -190,7 +202,7 @@ static void *open_encode(const void *settings, const struct transformer_context 
 	findings_free(&findings);
 	if (!encode)
 		return NULL;
-	encode->self = encode->format->open ? encode->format->open(encode->settings->of_format, context, error)
+	encode->self = encode->format->open ? encode->format->open(of_format(encode), context, error)
 					    : encode->settings->of_format;
 	if (!encode->self && encode->format->open) {
 		close_encode(encode);

@@ -23,6 +23,7 @@ struct encode_settings {
 	/* x12, edifact, tradacoms */
 	int charset;
 	struct expression *envelope;
+	struct text_list grammars;
 	/* a format with options of its own (encode_format.more): what they say */
 	void *of_format;
 };
@@ -49,7 +50,8 @@ struct encode_format {
 	int (*write)(const struct encode *, const struct expression_input *, struct buf *, struct error *);
 	/* Does all of it, from bytes or a tree, in place of write. NULL: write. */
 	int (*run)(const struct encode *, struct item *, struct out *, struct error *);
-	/* As of struct decode_format (format.h). A format that brings options has none of the flat ones above. */
+	/* As of struct decode_format (format.h). A format that brings options has none of the flat ones above; check
+	 * and open of one that brings none get the struct encode_settings. */
 	struct option_more more;
 	int (*check)(const void *settings, const struct transformer_context *, struct place, struct findings *);
 	void *(*open)(const void *settings, const struct transformer_context *, struct error *);

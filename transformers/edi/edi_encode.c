@@ -1,11 +1,12 @@
 /* A line of JSON to the bytes it stands for. See edi_encode.h. */
 #include "config.h"
-#include "transformers/edi/edi_encode.h"
+#include "transformers/edi/edi_nested.h"
 
 /* What a line says, where its members lie in its text; empty: not there. */
 struct line {
 	struct span before, charset, interchange, group, transaction, segments, ends, layout;
-	bool written; /* its segments are out */
+	struct span grammar, document, unplaced; /* of the nested form */
+	bool written;                            /* its segments are out */
 	uint64_t segments_count;
 	char control[EDI_CONTROL_MAX];
 	size_t run; /* where its own bytes begin */
@@ -233,10 +234,45 @@ static const char *put_segments(struct edi_encoder *encoder, struct line *line, 
 	return p;
 }
 
-/* ---- the layout (edi_layout.h) */
-static bool means_nothing(const struct edi_syntax *syntax, struct span text)
+static int put_nested(struct edi_encoder *encoder, struct line *line, struct error *error)
 {
-	return (syntax->release && text.len == 1 && text.data[0] == syntax->release) || is_filler(text);
+	struct edi_nested_line nested = {line->group, line->transaction, line->grammar, line->document, line->unplaced};
+
+	if (line->segments.len)
+		return edi_fault(error, encoder->dialect, "document", "the line has `segments` and a `document`");
+	if (edi_put_nested(encoder, &nested, &line->place, error))
+		return -1;
+	line->segments_count = line->place.segment;
+	return 0;
+}
+
+/* ---- the layout (edi_layout.h) */
+static int rank_of(const struct edi_syntax *syntax, char c)
+{
+	return c == syntax->terminator   ? 4
+	       : c == syntax->element    ? 3
+	       : c == syntax->repetition ? 2
+	       : c == syntax->component  ? 1
+					 : 0;
+}
+
+/* Empty elements, or components, in front of what ends them. */
+static bool is_emptiness(const struct edi_syntax *syntax, struct span text, struct span run, size_t at)
+{
+	int rank = at < run.len ? rank_of(syntax, run.data[at]) : 0;
+
+	if (!text.len || (at && syntax->release && run.data[at - 1] == syntax->release))
+		return false;
+	for (size_t i = 0; i < text.len; i++)
+		if (!rank_of(syntax, text.data[i]) || rank_of(syntax, text.data[i]) >= rank)
+			return false;
+	return true;
+}
+
+static bool means_nothing(const struct edi_syntax *syntax, struct span text, struct span run, size_t at)
+{
+	return (syntax->release && text.len == 1 && text.data[0] == syntax->release) || is_filler(text) ||
+	       is_emptiness(syntax, text, run, at);
 }
 
 /* What is dropped are line ends behind a terminator, or the last terminator itself. */
@@ -256,7 +292,7 @@ static bool apply_note(struct edi_encoder *encoder, struct span run, const json_
 	struct span text = text_of(what);
 
 	if (!json_is_string(what) || at < (json_int_t)*from || at > (json_int_t)run.len || drop < 0 ||
-	    drop > (json_int_t)run.len - at || !means_nothing(&encoder->sink.syntax, text) ||
+	    drop > (json_int_t)run.len - at || !means_nothing(&encoder->sink.syntax, text, run, (size_t)at) ||
 	    !may_drop(&encoder->sink.syntax, run, (size_t)at, (size_t)drop))
 		return false;
 	buf_append(&encoder->spare, run.data + *from, (size_t)at - *from);
@@ -333,6 +369,12 @@ static struct span *member_of(struct line *line, struct span name)
 		return &line->layout;
 	if (span_is(name, "charset"))
 		return &line->charset;
+	if (span_is(name, "document"))
+		return &line->document;
+	if (span_is(name, "unplaced"))
+		return &line->unplaced;
+	if (span_is(name, "grammar"))
+		return &line->grammar;
 	return span_is(name, "before") ? &line->before : NULL;
 }
 
@@ -427,10 +469,14 @@ static int read_line(struct edi_encoder *encoder, struct line *line, struct span
 	}
 	if (p >= end || edi_json_space(p + 1, end) != end)
 		return broken(encoder, error, "the line is no JSON object, or goes on behind it");
+	if (line->written && line->document.len)
+		return edi_fault(error, encoder->dialect, "document", "the line has `segments` and a `document`");
 	if (line->written)
 		return 0;
 	if (put_headers(encoder, line, error))
 		return -1;
+	if (line->document.len)
+		return put_nested(encoder, line, error);
 	if (line->segments.len &&
 	    !put_segments(encoder, line, line->segments.data, line->segments.data + line->segments.len, error))
 		return -1;

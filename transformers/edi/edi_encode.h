@@ -33,6 +33,8 @@ struct edi_sink {
 	uint8_t columns[16]; /* as in struct edi_syntax, of ASCII that is not plain */
 };
 
+struct edi_grammars;
+
 struct edi_place { /* for findings */
 	uint64_t segment;
 	unsigned element;
@@ -58,6 +60,8 @@ struct edi_encoder {
 	char charset[40];              /* of the lines in hand, as JSON; empty: as the interchange says */
 	char sender[40], receiver[40]; /* ids of the interchange, which a group takes over */
 	struct buf spare;
+	struct edi_grammars *grammars; /* for lines in the nested form; borrowed, or NULL */
+	bool by_hand;                  /* grammars that nobody named are looked for among those that ship */
 };
 
 void edi_encoder_begin(struct edi_encoder *, const struct edi_dialect *, enum edi_strictness, int64_t time_ms,

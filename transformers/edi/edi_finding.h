@@ -35,7 +35,13 @@ enum edi_kind {
 	EDI_KIND_ENCODING,
 	EDI_KIND_INTERACTIVE,
 	EDI_KIND_EMPTY,
-	EDI_KIND_OTHER, /* any code that is none of these */
+	/* of what is encoded, where nothing is acknowledged */
+	EDI_KIND_DOCUMENT, /* a nested document is none of its grammar */
+	EDI_KIND_VALUE,    /* a value of one cannot be written as its element is */
+	EDI_KIND_JSON,     /* the line is no JSON, or lacks something */
+	EDI_KIND_FORMAT,   /* it says that it is of another format */
+	EDI_KIND_ENVELOPE, /* what the step lays over it is no object */
+	EDI_KIND_OTHER,    /* any code that is none of these */
 	/* structure: by a grammar */
 	EDI_KIND_GRAMMAR,           /* there is none for this version and type */
 	EDI_KIND_SEGMENT_UNKNOWN,   /* no segment of the standard's */

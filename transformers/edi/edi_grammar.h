@@ -215,6 +215,9 @@ int edi_grammars_check(const struct text_list *names, const char *format, const 
 struct edi_grammars *edi_grammars_new(const struct text_list *names, const char *format,
 				      const struct transformer_context *, struct error *);
 void edi_grammars_free(struct edi_grammars *);
+/* The one of this file, where it is for that. */
+const struct edi_grammar *edi_grammars_named(const struct edi_grammars *, struct span version, struct span type,
+					     struct span file);
 /* For "004010" and "850", "D 96A" and "ORDERS": the last that was named. by_hand: else the one that ships. NULL: none;
  * an error there when what ships is broken. */
 const struct edi_grammar *edi_grammars_find(struct edi_grammars *, struct span version, struct span type, bool by_hand,

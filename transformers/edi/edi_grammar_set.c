@@ -33,7 +33,8 @@ static struct edi_grammars *begin(const char *format, const struct transformer_c
 
 	set->arena = arena_new();
 	set->format = format;
-	set->context = *context;
+	if (context)
+		set->context = *context;
 	return set;
 }
 
@@ -91,6 +92,16 @@ static const struct edi_grammar *find(const struct edi_grammars *set, struct spa
 {
 	for (size_t i = set->count; i-- > 0;)
 		if (span_is(version, set->items[i]->version) && span_is(type, set->items[i]->type))
+			return set->items[i];
+	return NULL;
+}
+
+const struct edi_grammar *edi_grammars_named(const struct edi_grammars *set, struct span version, struct span type,
+					     struct span file)
+{
+	for (size_t i = 0; i < set->count; i++)
+		if (span_is(version, set->items[i]->version) && span_is(type, set->items[i]->type) &&
+		    span_is(file, set->items[i]->file))
 			return set->items[i];
 	return NULL;
 }

@@ -106,6 +106,7 @@ static bool make_room(struct edi_judge *j)
 	       need = cells->count * EDI_CELL_ROOM + len * EDI_CELL_GROWTH + EDI_SEGMENT_ROOM;
 
 	j->o = NULL;
+	need += j->nesting.len * EDI_CELL_GROWTH;
 	if (!j->write)
 		return true;
 	j->o = j->line->capacity - j->line->len > need ? j->line->data + j->line->len : buf_room(j->line, need);
@@ -127,6 +128,7 @@ static bool take(struct edi_judge *j, uint32_t number, uint64_t offset, uint32_t
 	j->offset = offset;
 	memcpy(j->tag, &key, sizeof j->tag);
 	j->node = NULL;
+	j->drops = false;
 	j->node = edi_walk_to(j, key);
 	if (j->node) {
 		edi_values(j, j->node->form);
@@ -155,6 +157,7 @@ const char *edi_judge_usual(struct edi_judge *j, const char *p, const char *limi
 	if (n < 2 || n > 3 || p[n] != syntax->tag)
 		return NULL;
 	end = edi_cut(&j->cells, syntax, p + n + 1, limit, false, &signs);
+	j->nesting = SPAN_NONE;
 	if (!end || end >= limit || end - p > (ptrdiff_t)EDI_SEGMENT_MAX || j->cells.count > USUAL_MAX || !make_room(j))
 		return NULL;
 	*high |= signs;
@@ -194,15 +197,22 @@ int edi_judge_segment(struct edi_judge *j, const struct edi_segment *segment, ui
 	struct span text = segment->text;
 	unsigned high = 0, elements;
 	struct edi_fault fault;
-	size_t n = 0;
+	size_t n = 0, at;
 
+	j->nesting = SPAN_NONE;
 	while (n < text.len && n < 3 && text.data[n] != syntax->tag && text.data[n] != syntax->component)
 		n++;
 	j->cells.count = 0;
+	at = n;
+	if (n < text.len && text.data[n] == syntax->component && syntax->tag == syntax->element) {
+		while (at < text.len && text.data[at] != syntax->element)
+			at++;
+		j->nesting = span_make(text.data + n + 1, at - n - 1);
+	}
 	if (segment->binary)
 		cut_binary(j, segment, n);
-	else if (n < text.len && text.data[n] == syntax->tag &&
-		 !edi_cut(&j->cells, syntax, text.data + n + 1, text.data + text.len + 1, true, &high))
+	else if (at < text.len && text.data[at] == syntax->tag &&
+		 !edi_cut(&j->cells, syntax, text.data + at + 1, text.data + text.len + 1, true, &high))
 		return -1;
 	if (!make_room(j))
 		return -1;

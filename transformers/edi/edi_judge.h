@@ -35,6 +35,15 @@ const char *edi_judge_usual(struct edi_judge *, const char *p, const char *limit
 			    unsigned *high);
 /* A segment that can be written in the plain form, its line ends taken out. -1: it has too many elements. */
 int edi_judge_segment(struct edi_judge *, const struct edi_segment *, uint32_t number);
+/* Separators that the nested form of the segment, which was the last, does not tell. */
+#define EDI_DROPS_MAX 2000
+struct edi_drop {
+	size_t at, len; /* in the segment's text */
+};
+bool edi_judge_drops_any(const struct edi_judge *); /* there may be some */
+/* From the first to the last; how many, EDI_DROPS_MAX at most, else there are too many. */
+size_t edi_judge_drops(const struct edi_judge *, const char *text, struct edi_drop *list);
+
 /* The closing segment was reached: what is missing up to there, and what does not add up. Nested: closes the document.
  */
 void edi_judge_end(struct edi_judge *, uint32_t number, uint64_t offset);

@@ -61,6 +61,7 @@ struct edi_judge {
 	struct edi_grammars *set;
 	bool nested, by_hand;
 	bool write; /* the nested form is being written: nothing was found yet */
+	bool drops; /* the segment in hand has separators that it does not tell */
 	char *o;    /* where, while a segment is taken; NULL: it is not */
 	int keys;
 	unsigned check;
@@ -76,6 +77,8 @@ struct edi_judge {
 	const struct edi_node *node; /* it stands for; NULL: it has no place */
 	const struct edi_form *form;
 	char tag[4];
+	struct span nesting; /* components behind the tag (EDIFACT, explicit indication of nesting), without the first
+				separator */
 	/* Conditions that were found to be kept, by what elements there were. */
 	struct edi_kept {
 		const struct edi_form *form;
@@ -138,6 +141,10 @@ struct edi_finding *edi_blame_at(struct edi_judge *, enum edi_kind, bool guide, 
 	__attribute__((format(printf, 7, 8)));
 /* The ISO form of a date or time, 40 bytes at most; 0: it has none. `format` as above. */
 size_t edi_iso(const struct edi_slot *, const struct edi_cell *, const struct edi_cell *format, char *into);
+/* X12's 1250, EDIFACT's 2379, in letters for edi_follow(); NULL: it has no ISO form. */
+const char *edi_pattern_of(const struct edi_cell *format);
+/* What the pattern makes of the text, 60 bytes at most; 0: the text is none such. */
+size_t edi_follow(const char *pattern, const char *text, size_t len, char *into);
 /* A number with a point where it is; 0: as it stands. 48 bytes at most. */
 size_t edi_decimal(const struct edi_data *, const struct edi_cell *, char *into);
 

@@ -2,6 +2,8 @@
 #include "config.h"
 #include "transformers/edi/edi_layout.h"
 
+#include "transformers/edi/edi_judge.h"
+
 struct edi_layout_mark edi_layout_mark(const struct edi_layout *layout)
 {
 	return (struct edi_layout_mark){layout->notes.len, layout->length};
@@ -64,10 +66,12 @@ static bool is_needless(const struct edi_syntax *syntax, struct span text, size_
 	}
 }
 
-static uint64_t look_through(struct edi_layout *layout, const struct edi_syntax *syntax, struct span text)
+static uint64_t look_through(struct edi_layout *layout, const struct edi_syntax *syntax, struct span text,
+			     const struct edi_drop *drops, size_t count)
 {
 	uint64_t written = 0;
 	bool released = false;
+	size_t k = 0; /* without line ends */
 
 	for (size_t i = 0; i < text.len; i++) {
 		size_t n = 1;
@@ -77,6 +81,14 @@ static uint64_t look_through(struct edi_layout *layout, const struct edi_syntax 
 				n++;
 			edi_layout_note(layout, layout->length + written, span_make(text.data + i, n), 0);
 			i += n - 1;
+			continue;
+		}
+		if (count && k == drops->at + drops->len) {
+			drops++;
+			count--;
+		}
+		if (count && k++ >= drops->at) {
+			edi_layout_note(layout, layout->length + written, span_make(text.data + i, 1), 0);
 			continue;
 		}
 		if (!released && syntax->release && text.data[i] == syntax->release) {
@@ -95,7 +107,27 @@ static uint64_t look_through(struct edi_layout *layout, const struct edi_syntax 
 
 void edi_layout_segment(struct edi_layout *layout, const struct edi_syntax *syntax, struct span text, bool look)
 {
-	layout->length += (look ? look_through(layout, syntax, text) : text.len) + 1 + syntax->suffix_len;
+	layout->length += (look ? look_through(layout, syntax, text, NULL, 0) : text.len) + 1 + syntax->suffix_len;
+}
+
+void edi_layout_dropped(struct edi_layout *layout, const struct edi_syntax *syntax, struct span text, bool look,
+			const struct edi_drop *drops, size_t count)
+{
+	uint64_t length = layout->length;
+
+	if (look) {
+		length += look_through(layout, syntax, text, drops, count);
+	} else {
+		size_t gone = 0;
+
+		for (size_t i = 0; i < count; i++) {
+			edi_layout_note(layout, length + drops[i].at - gone,
+					span_make(text.data + drops[i].at, drops[i].len), 0);
+			gone += drops[i].len;
+		}
+		length += text.len - gone;
+	}
+	layout->length = length + 1 + syntax->suffix_len;
 }
 
 void edi_layout_write(struct edi_layout *layout, struct buf *out)

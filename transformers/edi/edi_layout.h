@@ -8,6 +8,8 @@
 
 #define EDI_LAYOUT_MAX (1u << 28) /* bytes of the list; past them the line is refused */
 
+struct edi_drop;
+
 struct edi_layout {
 	struct buf notes; /* ,[offset,"text"] or ,[offset,"text",drop] each */
 	uint64_t length;  /* of what the encoder would have written so far */
@@ -27,6 +29,9 @@ void edi_layout_note(struct edi_layout *, uint64_t at, struct span text, size_t 
 void edi_layout_filler(struct edi_layout *, const struct edi_syntax *, struct span filler);
 /* A segment as it came; `text` with its line ends. `look`: it has some, or needless release characters. */
 void edi_layout_segment(struct edi_layout *, const struct edi_syntax *, struct span text, bool look);
+/* The same for one that the nested form does not tell all separators of: `drops`, in the text without line ends. */
+void edi_layout_dropped(struct edi_layout *, const struct edi_syntax *, struct span text, bool look,
+			const struct edi_drop *drops, size_t count);
 /* `,"layout":[…]`, or nothing. */
 void edi_layout_write(struct edi_layout *, struct buf *);
 

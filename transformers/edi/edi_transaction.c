@@ -174,6 +174,22 @@ static bool is_broken_binary(const struct edi_read *x, const struct edi_segment 
 	return high != 0;
 }
 
+/* What the encoder would write for it. */
+static int account(struct edi_read *x, const struct transaction *t, const struct edi_segment *segment, struct span raw,
+		   bool look, struct error *why)
+{
+	struct edi_drop drops[EDI_DROPS_MAX];
+	size_t count = 0;
+
+	if (t->nested && edi_judge_drops_any(x->judge))
+		count = edi_judge_drops(x->judge, segment->text.data, drops);
+	if (count > EDI_DROPS_MAX)
+		return edi_fault(why, x->dialect, "limit", "segment %.3s has too many empty elements",
+				 segment->text.data);
+	edi_layout_dropped(&x->layout, &x->scan.syntax, raw, look, drops, count);
+	return 0;
+}
+
 static int write_one(struct edi_read *x, struct transaction *t, struct edi_segment *segment, struct error *why)
 {
 	const struct edi_syntax *syntax = &x->scan.syntax;
@@ -196,7 +212,6 @@ static int write_one(struct edi_read *x, struct transaction *t, struct edi_segme
 	}
 	if (written > EDI_NEEDLESS)
 		return explain(x, t, segment, &fault, why);
-	edi_layout_segment(&x->layout, syntax, raw, written == EDI_NEEDLESS);
 	if (elements > EDI_ELEMENTS_MAX)
 		return edi_fault(why, x->dialect, "limit", "segment %.3s has more than %d elements", segment->text.data,
 				 EDI_ELEMENTS_MAX);
@@ -205,7 +220,7 @@ static int write_one(struct edi_read *x, struct transaction *t, struct edi_segme
 	if (t->judged && edi_judge_segment(x->judge, segment, (uint32_t)t->segments))
 		return edi_fault(why, x->dialect, "limit", "segment %.3s has more components than a grammar goes by",
 				 segment->text.data);
-	return 0;
+	return account(x, t, segment, raw, written == EDI_NEEDLESS, why);
 }
 
 static void add(struct edi_read *x, struct transaction *t, struct edi_segment *segment)
@@ -414,12 +429,26 @@ static void add_row(struct edi_read *x, struct transaction *t)
 	scan->got = span_make(end, (size_t)(limit - end));
 }
 
+/* The separators of the segment from p on that its nested form does not tell. Their number. */
+static size_t note_drops(struct edi_read *x, const char *p, uint64_t at)
+{
+	struct edi_drop drops[EDI_DROPS_MAX];
+	size_t count = edi_judge_drops(x->judge, p, drops), gone = 0;
+
+	for (size_t i = 0; i < count && i < EDI_DROPS_MAX; i++) {
+		edi_layout_note(&x->layout, at + drops[i].at - gone, span_make(p + drops[i].at, drops[i].len), 0);
+		gone += drops[i].len;
+	}
+	return gone;
+}
+
 /* Segments of the usual kind, as many as are in hand. */
 static void add_usual(struct edi_read *x, struct transaction *t)
 {
 	struct edi_scan *scan = &x->scan;
 	const struct edi_syntax *syntax = &scan->syntax;
 	struct span got = scan->got;
+	uint64_t gone = 0;
 
 	if (t->why.class != ERROR_NONE || x->accounted || !got.len ||
 	    scan->offset - t->offset + got.len > out_tree_max(x->out))
@@ -439,9 +468,12 @@ static void add_usual(struct edi_read *x, struct transaction *t)
 		}
 		t->segments++;
 		scan->got = span_make(end, (size_t)(got.data + got.len - end));
+		if (t->nested && edi_judge_drops_any(x->judge))
+			gone += note_drops(x, p,
+					   x->layout.length - syntax->suffix_len + (uint64_t)(p - got.data) - gone);
 	}
 	x->line.full = false;
-	x->layout.length += (uint64_t)(scan->got.data - got.data);
+	x->layout.length += (uint64_t)(scan->got.data - got.data) - gone;
 	scan->offset += (uint64_t)(scan->got.data - got.data);
 }
 

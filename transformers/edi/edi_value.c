@@ -124,8 +124,7 @@ static bool take_part(struct when *w, char part)
 	return value >= low && value <= high;
 }
 
-/* Length of what was written; 0: the text is none such. */
-static size_t follow(const char *pattern, const char *text, size_t len, char *into)
+size_t edi_follow(const char *pattern, const char *text, size_t len, char *into)
 {
 	struct when w = {.p = text, .end = text + len, .o = into};
 
@@ -142,8 +141,7 @@ static size_t follow(const char *pattern, const char *text, size_t len, char *in
 	return w.p == w.end ? (size_t)(w.o - into) : 0;
 }
 
-/* X12's 1250, EDIFACT's 2379: the formats that have an ISO form. */
-static const char *pattern_of(const struct edi_cell *format)
+const char *edi_pattern_of(const struct edi_cell *format)
 {
 	static const struct {
 		const char *code, *pattern;
@@ -167,7 +165,7 @@ static const char *pattern_for(const struct edi_slot *slot, const struct edi_cel
 		return cell->len == 4 ? "hm" : "hms";
 	case EDI_ISO_BEFORE:
 	case EDI_ISO_BEHIND:
-		return pattern_of(format);
+		return edi_pattern_of(format);
 	default:
 		return NULL;
 	}
@@ -177,7 +175,7 @@ size_t edi_iso(const struct edi_slot *slot, const struct edi_cell *cell, const s
 {
 	const char *pattern = pattern_for(slot, cell, format);
 
-	return pattern && cell->len <= 20 ? follow(pattern, cell->p, cell->len, into) : 0;
+	return pattern && cell->len <= 20 ? edi_follow(pattern, cell->p, cell->len, into) : 0;
 }
 
 static void judge_when(struct edi_judge *j, const struct edi_slot *slot, const struct edi_cell *cell,
@@ -187,7 +185,7 @@ static void judge_when(struct edi_judge *j, const struct edi_slot *slot, const s
 	char iso[48];
 	bool time = pattern && *pattern == 'h';
 
-	if (!pattern || (cell->len <= 20 && follow(pattern, cell->p, cell->len, iso)))
+	if (!pattern || (cell->len <= 20 && edi_follow(pattern, cell->p, cell->len, iso)))
 		return;
 	edi_blame_at(j, time ? EDI_KIND_ELEMENT_TIME : EDI_KIND_ELEMENT_DATE, false, at, slot, cell,
 		     time ? "it is no time of a day" : "it is no date of the calendar");

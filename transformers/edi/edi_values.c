@@ -30,6 +30,9 @@ static void put_special(struct pen *pen, const struct edi_judge *j, const struct
 		return;
 	}
 	put_member(pen, j, &slot->by_name, &slot->by_position, cell, NULL, 0);
+	/* Its point cannot be told, and an encoder must not look for it. */
+	if (slot->data.type == EDI_TYPE_IMPLIED && slot->data.decimals)
+		put_member(pen, j, &slot->raw_name, &slot->raw_position, cell, NULL, 0);
 	n = slot->iso ? edi_iso(slot, cell, format, text) : 0;
 	if (n)
 		put_member(pen, j, &slot->iso_name, &slot->iso_position, NULL, text, n);
@@ -253,6 +256,11 @@ static struct run first_of(struct run *rest)
 	return one;
 }
 
+static size_t size_of(struct run run)
+{
+	return (size_t)(run.end - run.cell);
+}
+
 static bool is_empty(struct run run)
 {
 	for (; run.cell < run.end; run.cell++)
@@ -261,10 +269,10 @@ static bool is_empty(struct run run)
 	return true;
 }
 
-/* Components without names: an array of them. */
-static void put_plain(struct pen *pen, const struct edi_judge *j, struct run run)
+/* Components without names: an array of them; of one, too, where `list`. */
+static void put_plain(struct pen *pen, const struct edi_judge *j, struct run run, bool list)
 {
-	if (run.end - run.cell == 1) {
+	if (run.end - run.cell == 1 && !list) {
 		put_string(pen, j, run.cell);
 	} else {
 		put_char(pen, '[');
@@ -331,6 +339,7 @@ static void take_composite(struct edi_judge *j, struct pen *pen, const struct ed
 		close_with(pen, '{', '}');
 		put_char(pen, ',');
 	}
+	j->drops |= at.component > 1 && !run.end[-1].len;
 	if ((slot->needed & ~seen) && (j->check & EDI_CHECK_STRUCTURE))
 		miss(j, slot->parts, slot->needed & ~seen, at.element);
 }
@@ -351,7 +360,25 @@ static void take_one(struct edi_judge *j, struct pen *pen, const struct edi_slot
 		edi_blame_at(j, EDI_KIND_COMPONENTS, false, at, slot, run.cell + 1, "%s has components, and takes none",
 			     slot->name);
 	if (pen->o)
-		put_plain(pen, j, run);
+		put_plain(pen, j, run, false);
+}
+
+/* Beside a list of numbers that are told with a point: what they were. */
+static void put_originals(struct pen *pen, const struct edi_judge *j, const struct edi_slot *slot, struct run run)
+{
+	char text[64];
+	bool any = slot->data.type == EDI_TYPE_IMPLIED && slot->data.decimals;
+
+	for (const struct edi_cell *cell = run.cell; cell < run.end; cell++)
+		any |= edi_decimal(&slot->data, cell, text) != 0;
+	if (!any)
+		return;
+	put_label(pen, j->keys == EDI_KEYS_POSITIONS ? &slot->raw_position : &slot->raw_name);
+	put_char(pen, '[');
+	while (run.cell < run.end)
+		put_plain(pen, j, first_of(&run), false);
+	close_with(pen, '[', ']');
+	put_char(pen, ',');
 }
 
 /* What is not one plain value: a composite, repetitions. False: all of it is empty. */
@@ -360,10 +387,12 @@ static bool take_element(struct edi_judge *j, struct pen *pen, const struct edi_
 {
 	struct run rest = run, one = first_of(&rest);
 	struct edi_at at = {(uint16_t)element, 0, 1};
-	bool list = slot->max != 1 || rest.cell < rest.end;
+	bool list = slot->max != 1 || rest.cell < rest.end || (!slot->parts && size_of(run) > 1);
 
-	if (is_empty(run))
+	if (is_empty(run)) {
+		j->drops |= size_of(run) > 1;
 		return false;
+	}
 	if (slot->use == EDI_NEVER && (j->check & EDI_CHECK_STRUCTURE))
 		edi_blame_at(j, EDI_KIND_ELEMENT_UNUSED, slot->guide, at, slot, run.cell, "it is never used here");
 	if (pen->o) {
@@ -383,6 +412,8 @@ static bool take_element(struct edi_judge *j, struct pen *pen, const struct edi_
 	if (pen->o && list) {
 		close_with(pen, '[', ']');
 		put_char(pen, ',');
+		if (!slot->plain && !slot->parts)
+			put_originals(pen, j, slot, run);
 	}
 	return true;
 }
@@ -395,8 +426,10 @@ static void take_beyond(struct edi_judge *j, struct pen *pen, const struct edi_f
 	struct run rest = run;
 	bool list = false;
 
-	if (is_empty(run))
+	if (is_empty(run)) {
+		j->drops |= size_of(run) > 1;
 		return;
+	}
 	if (j->check & EDI_CHECK_STRUCTURE)
 		edi_blame_at(j, EDI_KIND_ELEMENTS, false, at, NULL, run.cell, "the segment has at most %zu elements",
 			     form->slots_count);
@@ -408,7 +441,7 @@ static void take_beyond(struct edi_judge *j, struct pen *pen, const struct edi_f
 			put_char(pen, '[');
 			list = true;
 		}
-		put_plain(pen, j, one);
+		put_plain(pen, j, one, list);
 	}
 	if (list) {
 		close_with(pen, '[', ']');
@@ -466,6 +499,29 @@ static char *take_usual_composite(struct edi_judge *j, const struct edi_slot *sl
 	}
 	pen.o[-1] = '}';
 	put_char(&pen, ',');
+	j->drops |= n && !(*after)[-1].len;
+	return pen.o;
+}
+
+/* Components of the tag itself, each a string. */
+static char *put_nesting(const struct edi_judge *j, char *o)
+{
+	const char *p = j->nesting.data, *end = p + j->nesting.len;
+	struct pen pen = {o};
+
+	pen.o += sprintf(pen.o, "\"%.3s00\":[", j->tag);
+	for (;;) {
+		const char *to = memchr(p, j->syntax->component, (size_t)(end - p));
+		struct edi_cell cell = {
+			.p = p, .len = (uint32_t)((to ? to : end) - p), .odd = EDI_CELL_ODD | EDI_CELL_RELEASED};
+
+		put_string(&pen, j, &cell);
+		put_char(&pen, to ? ',' : ']');
+		if (!to)
+			break;
+		p = to + 1;
+	}
+	put_char(&pen, ',');
 	return pen.o;
 }
 
@@ -480,6 +536,8 @@ void edi_values(struct edi_judge *j, const struct edi_form *form)
 
 	if (o)
 		*o++ = '{';
+	if (o && j->nesting.data)
+		o = put_nesting(j, o);
 	for (unsigned element = 1; cell < end; element++, slot++, bit <<= 1) {
 		struct run run;
 		char *next;
@@ -518,6 +576,7 @@ void edi_values(struct edi_judge *j, const struct edi_form *form)
 	}
 	if (j->check & EDI_CHECK_STRUCTURE)
 		judge_form(j, form, seen);
+	j->drops |= j->cells.count && !end[-1].len;
 	if (!o)
 		return;
 	pen.o = o;

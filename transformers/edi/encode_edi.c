@@ -7,6 +7,7 @@
 
 #include "base/tree.h"
 #include "transformers/edi/edi_encode.h"
+#include "transformers/edi/edi_grammar.h"
 
 #define OUTPUT_MAX (256u << 20)
 #define PIECE (256u * 1024)
@@ -28,6 +29,8 @@ static void job_begin(struct job *job, const struct encode *encode, const struct
 	buf_init(&job->text, OUTPUT_MAX);
 	edi_encoder_begin(&job->encoder, dialect, (enum edi_strictness)encode->settings->charset, out_time_ms(out),
 			  &job->bytes);
+	job->encoder.grammars = encode->self;
+	job->encoder.by_hand = out_in_pieces(out);
 }
 
 static void job_end(struct job *job)
@@ -286,8 +289,53 @@ static int run_tradacoms(const struct encode *encode, struct item *item, struct 
 	return run(encode, &edi_tradacoms, item, out, error);
 }
 
-const struct encode_format encode_x12 = {.name = "x12", .media_type = "application/edi-x12", .run = run_x12};
-const struct encode_format encode_edifact = {
-	.name = "edifact", .media_type = "application/edifact", .run = run_edifact};
+/* ---- grammars, for documents in the nested form */
+static int check_x12(const void *of, const struct transformer_context *context, struct place place,
+		     struct findings *findings)
+{
+	const struct encode_settings *settings = of;
+
+	return edi_grammars_check(&settings->grammars, "x12", context, place, findings);
+}
+
+static int check_edifact(const void *of, const struct transformer_context *context, struct place place,
+			 struct findings *findings)
+{
+	const struct encode_settings *settings = of;
+
+	return edi_grammars_check(&settings->grammars, "edifact", context, place, findings);
+}
+
+static void *open_x12(const void *of, const struct transformer_context *context, struct error *error)
+{
+	const struct encode_settings *settings = of;
+
+	return edi_grammars_new(&settings->grammars, "x12", context, error);
+}
+
+static void *open_edifact(const void *of, const struct transformer_context *context, struct error *error)
+{
+	const struct encode_settings *settings = of;
+
+	return edi_grammars_new(&settings->grammars, "edifact", context, error);
+}
+
+static void close_grammars(void *grammars)
+{
+	edi_grammars_free(grammars);
+}
+
+const struct encode_format encode_x12 = {.name = "x12",
+					 .media_type = "application/edi-x12",
+					 .run = run_x12,
+					 .check = check_x12,
+					 .open = open_x12,
+					 .close = close_grammars};
+const struct encode_format encode_edifact = {.name = "edifact",
+					     .media_type = "application/edifact",
+					     .run = run_edifact,
+					     .check = check_edifact,
+					     .open = open_edifact,
+					     .close = close_grammars};
 const struct encode_format encode_tradacoms = {
 	.name = "tradacoms", .media_type = "application/edi-consent", .run = run_tradacoms};
