@@ -28,6 +28,7 @@ include tests/crash.mk
 include tests/bench.mk
 include tests/lint.mk
 include tests/xml.mk
+include tests/mft.mk
 include tests/fuzz.mk
 include tests/formats.mk
 
