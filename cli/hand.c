@@ -86,6 +86,8 @@ static void tell(void *arg, const char *step, struct span position, const struct
 	char *text;
 
 	if (!hand->arguments->json) {
+		if (why && !strncmp(why->text, position.data ? position.data : "", position.len))
+			position = SPAN_NONE; /* it says so itself */
 		fprintf(stderr, "%s%s%.*s: %s\n", step, position.len ? ", " : "", SPAN_ARGS(position),
 			why ? why->text : dropped);
 		return;

@@ -100,6 +100,7 @@ const struct finding_code finding_codes[] = {
 	{"layout.copybook", E, "A copybook has something that is not understood"},
 	{"layout.field", E, "A field of a layout has no name, no length, or no room"},
 	{"layout.form", E, "A layout says what does not go together"},
+	{"layout.framing", W, "A field has bytes that may be line ends, and lines are records"},
 	{"layout.idoc", E, "A layout of an IDoc is not a map of segments with fields"},
 	{"layout.missing", E, "A layout is not there"},
 	{"layout.parent", E, "A segment of a layout stands below one that is not there"},

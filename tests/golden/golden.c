@@ -11,7 +11,7 @@
 #include "tests/support/chain.h"
 #include "tests/support/support.h"
 
-#define CASES_MAX 500
+#define CASES_MAX 4000
 
 static char *need(const char *directory, const char *name, size_t *len)
 {
@@ -92,6 +92,10 @@ int main(void)
 		closedir(directory);
 	if (!n) {
 		fprintf(stderr, "no golden folders under %s\n", root);
+		return 1;
+	}
+	if (n == CASES_MAX) {
+		fprintf(stderr, "there are more than %d golden folders: raise CASES_MAX\n", CASES_MAX);
 		return 1;
 	}
 	qsort(tests, n, sizeof *tests, by_name);

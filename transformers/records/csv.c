@@ -296,9 +296,7 @@ static int find_separator(struct csv_read *r, struct error *error)
 		return -1;
 	r->row.quote = strcmp(r->settings->quote, "none") ? *r->settings->quote : '\0';
 	if (automatic)
-		r->row.separator = told && told != r->row.quote && told > 0 && told != '\\'
-					   ? told
-					   : csv_guess_separator(head, last, r->row.quote);
+		r->row.separator = told && told != r->row.quote ? told : csv_guess_separator(head, last, r->row.quote);
 	else
 		r->row.separator = strcmp(wish, "tab") ? *wish : '\t';
 	if (!r->row.quote)
@@ -356,14 +354,12 @@ static void open_document(struct csv_read *r)
 static int close_document(struct csv_read *r, struct error *error)
 {
 	struct item *item = out_item(r->out, r->whole);
-	char separator[8] = "\\t";
 
-	if (r->row.separator != '\t')
-		snprintf(separator, sizeof separator, "%c", r->row.separator);
 	if (r->number)
 		r->json.len--;
-	buf_printf(&r->json, "],\"separator\":\"%s\",\"charset\":\"%s\"}", separator,
-		   *r->text.charset ? r->text.charset : "UTF-8");
+	buf_text(&r->json, "],\"separator\":");
+	tree_write(&r->json, json_object_get(json_object_get(r->facts, "csv"), "separator"), 0);
+	buf_printf(&r->json, ",\"charset\":\"%s\"}", *r->text.charset ? r->text.charset : "UTF-8");
 	json_decref(item->facts);
 	item->facts = json_incref(r->facts);
 	item->form = FORM_BYTES;

@@ -288,8 +288,8 @@ static enum csv_result read_field(struct cursor *c)
 	}
 	result = read_plain(c);
 	if (row->trim && !c->quoted) /* a tabulator has become \t */
-		while (c->o > c->json->data + c->value && c->o[-1] == ' ')
-			c->o--;
+		for (const char *p = c->p; c->o > c->json->data + c->value && is_blank(p[-1]); p--)
+			c->o -= p[-1] == ' ' ? 1 : 2;
 done:
 	if (result == CSV_ROW && is_too_long(c))
 		return too_long(c);
@@ -390,13 +390,11 @@ static enum csv_result end_line(struct cursor *c)
 
 size_t csv_line_end(struct span text, size_t *end)
 {
-	const char *n = memchr(text.data, '\n', text.len);
-	size_t len = n ? (size_t)(n - text.data) : text.len;
-	const char *r = memchr(text.data, '\r', len);
+	size_t len = 0;
 
-	if (r)
-		len = (size_t)(r - text.data);
-	*end = r ? 1 + (n == r + 1) : n != NULL;
+	while (len < text.len && text.data[len] != '\n' && text.data[len] != '\r')
+		len++;
+	*end = len == text.len ? 0 : text.data[len] == '\r' && len + 1 < text.len && text.data[len + 1] == '\n' ? 2 : 1;
 	return len;
 }
 

@@ -11,7 +11,8 @@ size_t csv_told_separator(struct span text, bool last, char *separator)
 {
 	size_t at = span_starts(text, "\"sep=") ? 5 : span_starts(text, "sep=") ? 4 : 0, end;
 
-	if (!at || text.len <= at || strchr("\r\n", text.data[at]))
+	if (!at || text.len <= at || text.data[at] == '\\' ||
+	    (text.data[at] != '\t' && (text.data[at] < ' ' || text.data[at] > '~')))
 		return 0;
 	*separator = text.data[at++];
 	if (text.data[0] == '"' && at < text.len && text.data[at] == '"')

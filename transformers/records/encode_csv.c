@@ -1,5 +1,6 @@
 /* JSON to CSV (RFC 4180): a row for each element of an array, or of the document's `rows`. Rows are objects, or arrays
- * of cells where no columns are named. Cells are plain values; null is an empty cell. */
+ * of cells where no columns are named; columns are those that the option or the document names, else all keys. Cells
+ * are plain values; null is an empty cell. */
 #include "config.h"
 #include "transformers/encode.h"
 
@@ -27,10 +28,11 @@ static bool is_formula(struct span text)
 	return text.len == 1 || (text.data[0] != '+' && text.data[0] != '-');
 }
 
-static void write_cell(const struct writer *writer, struct span text)
+/* `alone`: it is all of its row, which must not become an empty line. */
+static void write_cell(const struct writer *writer, struct span text, bool alone)
 {
 	const struct encode_settings *settings = writer->encode->settings;
-	bool formula = settings->safe && is_formula(text), quote = false;
+	bool formula = settings->safe && is_formula(text), quote = alone && !text.len;
 
 	for (size_t i = 0; i < text.len && !quote; i++)
 		quote = text.data[i] == writer->separator || memchr("\"\r\n", text.data[i], 3);
@@ -53,7 +55,7 @@ static void end_line(const struct writer *writer)
 	buf_text(writer->out, writer->encode->settings->line_end == LINE_LF ? "\n" : "\r\n");
 }
 
-static int write_value(const struct writer *writer, const json_t *value, size_t row, const char *column)
+static int write_value(const struct writer *writer, const json_t *value, size_t row, const char *column, bool alone)
 {
 	struct buf text;
 
@@ -61,29 +63,32 @@ static int write_value(const struct writer *writer, const json_t *value, size_t 
 		return error_set(writer->error, ERROR_REJECT, "csv.cell",
 				 "row %zu, column %s: a cell must be a plain value", row + 1, column);
 	if (json_is_string(value)) {
-		write_cell(writer, span_make(json_string_value(value), json_string_length(value)));
+		write_cell(writer, span_make(json_string_value(value), json_string_length(value)), alone);
 	} else if (value && !json_is_null(value)) {
 		/* A number is no formula, though it may begin with a minus. */
 		buf_init(&text, 64);
 		tree_write(&text, value, 0);
 		buf_span(writer->out, buf_view(&text));
 		buf_free(&text);
+	} else {
+		write_cell(writer, SPAN_LITERAL(""), alone);
 	}
 	return 0;
 }
 
-static int write_column(const struct writer *writer, const struct encode_column *column, json_t *row, size_t number)
+static int write_column(const struct writer *writer, const struct encode_column *column, json_t *row, size_t number,
+			bool alone)
 {
 	struct expression_input input = *writer->input;
 	json_t *value;
 	int failed;
 
 	if (!column->value)
-		return write_value(writer, json_object_get(row, column->name), number, column->name);
+		return write_value(writer, json_object_get(row, column->name), number, column->name, alone);
 	input.body = row;
 	if (expression_run(column->value, &input, &value, writer->error))
 		return error_wrap(writer->error, "row %zu, column %s", number + 1, column->name);
-	failed = write_value(writer, value, number, column->name);
+	failed = write_value(writer, value, number, column->name, alone);
 	json_decref(value);
 	return failed;
 }
@@ -94,7 +99,7 @@ static int write_row(const struct writer *writer, const struct encode_column *co
 	for (size_t i = 0; i < n; i++) {
 		if (i)
 			buf_char(writer->out, writer->separator);
-		if (write_column(writer, &columns[i], row, number))
+		if (write_column(writer, &columns[i], row, number, n == 1))
 			return -1;
 	}
 	end_line(writer);
@@ -109,7 +114,7 @@ static int write_cells(const struct writer *writer, const json_t *row, size_t nu
 		snprintf(column, sizeof column, "%zu", i + 1);
 		if (i)
 			buf_char(writer->out, writer->separator);
-		if (write_value(writer, json_array_get(row, i), number, column))
+		if (write_value(writer, json_array_get(row, i), number, column, json_array_size(row) == 1))
 			return -1;
 	}
 	end_line(writer);
@@ -121,34 +126,48 @@ static void write_header(const struct writer *writer, const struct encode_column
 	for (size_t i = 0; i < n; i++) {
 		if (i)
 			buf_char(writer->out, writer->separator);
-		write_cell(writer, span_of(columns[i].name));
+		write_cell(writer, span_of(columns[i].name), n == 1);
 	}
 	end_line(writer);
 }
 
-/* The keys of the first row. The caller frees the array; the names are the row's. */
-static struct encode_column *columns_of(json_t *row, size_t *n)
+/* The document's `columns`, then the keys that rows have beside them, as they come: no value is left out. The caller
+ * frees the array and lets go of `names`, whose keys they are. */
+static struct encode_column *columns_of(const json_t *told, const json_t *rows, json_t *names, size_t *n)
 {
-	struct encode_column *columns = mem_alloc((json_object_size(row) + 1) * sizeof *columns);
+	struct encode_column *columns;
 	const char *key;
 	json_t *value;
+	size_t i;
 
+	json_array_foreach(told, i, value)
+		if (json_is_string(value))
+			json_object_set_new_nocheck(names, json_string_value(value), json_true());
+	json_array_foreach(rows, i, value) {
+		const char *name;
+		json_t *cell;
+
+		json_object_foreach(value, name, cell)
+			json_object_set_new_nocheck(names, name, json_true());
+	}
+	columns = mem_alloc((json_object_size(names) + 1) * sizeof *columns);
 	*n = 0;
-	json_object_foreach(row, key, value)
+	json_object_foreach(names, key, value)
 		columns[(*n)++] = (struct encode_column){key, NULL};
 	return columns;
 }
 
-static int write_rows(const struct writer *writer, const json_t *rows)
+static int write_rows(const struct writer *writer, const json_t *told, const json_t *rows)
 {
 	struct encode_column *own = NULL;
+	json_t *names = json_object();
 	const struct encode_column *columns = writer->encode->columns;
 	size_t n = writer->encode->columns_count, i;
 	json_t *first = json_array_get(rows, 0);
 	int failed = 0;
 
-	if (!columns && json_is_object(first))
-		columns = own = columns_of(first, &n);
+	if (!columns && (json_is_object(first) || (!first && json_array_size(told))))
+		columns = own = columns_of(told, rows, names, &n);
 	if (columns && writer->encode->settings->header)
 		write_header(writer, columns, n);
 	for (i = 0; i < json_array_size(rows) && !failed && !writer->out->full; i++) {
@@ -161,25 +180,27 @@ static int write_rows(const struct writer *writer, const json_t *rows)
 					   "row %zu must be an %s like the first", i + 1, columns ? "object" : "array");
 	}
 	free(own);
+	json_decref(names);
 	return failed;
 }
 
 static int write_csv(const struct encode *encode, const struct expression_input *input, struct buf *out,
 		     struct error *error)
 {
-	const char *separator = encode->settings->separator;
+	const struct encode_settings *settings = encode->settings;
+	const char *separator = settings->separator;
 	struct writer writer = {encode, input, out, strcmp(separator, "tab") ? separator[0] : '\t', error};
 	json_t *rows = NULL;
 	int failed;
 
-	if (encode->settings->rows) {
-		if (expression_run(encode->settings->rows, input, &rows, error))
+	if (settings->rows) {
+		if (expression_run(settings->rows, input, &rows, error))
 			return -1;
 	} else {
 		rows = json_incref(json_is_object(input->body) ? json_object_get(input->body, "rows") : input->body);
 	}
 	if (json_is_array(rows))
-		failed = write_rows(&writer, rows);
+		failed = write_rows(&writer, settings->rows ? NULL : json_object_get(input->body, "columns"), rows);
 	else
 		failed = error_set(error, ERROR_REJECT, "csv.rows",
 				   "there is no array of rows: give `rows`, a jq expression that finds it");

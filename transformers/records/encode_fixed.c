@@ -14,14 +14,14 @@ static int write_line(const struct layout *layout, struct fixed_state *state, co
 	size_t start = out->len, length;
 	char bytes[8];
 
-	if (before && !strcmp(before, FIXED_MARK) && !out->len && layout->set.utf8)
+	if (before && !strcmp(before, FIXED_MARK) && !out->len && layout->set.utf8 && layout->framing == FRAMING_LINES)
 		buf_text(out, FIXED_MARK);
 	if (layout->framing == FRAMING_RDW)
 		buf_append(out, "\0\0\0\0", FIXED_RDW);
 	if (fixed_write_record(state, line, out, error))
 		return -1;
 	length = out->len - start;
-	if (layout->framing == FRAMING_RDW) {
+	if (layout->framing == FRAMING_RDW && !out->full) {
 		if (length > UINT16_MAX)
 			return error_set(error, ERROR_REJECT, "fixed-width.length", "a record has at most 65531 bytes");
 		out->data[start] = (char)(length >> 8);

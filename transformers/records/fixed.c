@@ -12,12 +12,11 @@
 enum { EACH_RECORD, EACH_DOCUMENT };
 
 #define LAYOUT_OPTION                                                                                                  \
-	{.name = "layout",                                                                                             \
-	 .type = OPTION_FILE,                                                                                          \
-	 .offset = offsetof(struct fixed_settings, layout),                                                            \
-	 .range = "layouts",                                                                                           \
-	 .flags = OPTION_REQUIRED,                                                                                     \
-	 .help = "the file under layouts/ that says where fields stand: YAML, or a COBOL copybook (.cpy)"}
+	{                                                                                                              \
+		.name = "layout", .type = OPTION_FILE, .offset = offsetof(struct fixed_settings, layout),              \
+		.range = "layouts", .flags = OPTION_REQUIRED,                                                          \
+		.help = "the file under layouts/ that says where fields stand: YAML, or a COBOL copybook (.cpy)"       \
+	}
 
 static const struct option decode_options[] = {
 	LAYOUT_OPTION,
@@ -73,13 +72,20 @@ size_t fixed_line_end(const struct layout *layout, const char *utf8, char into[8
 /* A line's length without its end; *end: of how many bytes that is. The end of the document ends a line as well. */
 static size_t find_end(const struct fixed_read *r, struct span text, size_t *end)
 {
-	const char *found = memchr(text.data, r->ends[0], text.len);
-	size_t len = found ? (size_t)(found - text.data) : text.len;
-	const char *other = r->ends[1] ? memchr(text.data, r->ends[1], len) : NULL;
+	const char *found = NULL;
+	size_t len = 0, step = r->ends[1] ? 1024 : text.len; /* one of the two may stand nowhere */
 
-	if (other)
-		len = (size_t)(other - text.data);
-	*end = found || other;
+	while (!found && len < text.len) {
+		size_t n = text.len - len < step ? text.len - len : step;
+		const char *other;
+
+		found = memchr(text.data + len, r->ends[0], n);
+		other = r->ends[1] ? memchr(text.data + len, r->ends[1], found ? (size_t)(found - text.data) - len : n)
+				   : NULL;
+		found = other ? other : found;
+		len = found ? (size_t)(found - text.data) : len + n;
+	}
+	*end = found != NULL;
 	if (*end && len && (unsigned char)text.data[len - 1] == r->carriage) {
 		len--;
 		++*end;

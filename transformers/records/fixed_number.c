@@ -248,6 +248,8 @@ int fixed_number_read(const struct layout *layout, const struct field *field, st
 		return -1;
 	n.digits[n.count] = '\0';
 	put_number(&n, text);
+	if (field->digits && n.count - strspn(n.digits, "0") > field->digits)
+		*unusual = true; /* its bytes have room for more than its picture says */
 	if (field->type == FIELD_NUMBER && !plain)
 		*unusual = differs(layout, field, bytes, text, from);
 	return 0;
@@ -272,7 +274,7 @@ static int parse(const struct field *field, struct span text, struct number *n, 
 		if (*p < '0' || *p > '9')
 			return fault(error, "the value is no decimal number");
 		any = true;
-		if (behind && decimals == n->decimals && field->point && !field->decimals)
+		if (behind && decimals == n->decimals && field->point && !field->decimals && decimals < DIGITS - 2)
 			n->decimals++;
 		if (behind && decimals++ >= n->decimals) {
 			if (*p != '0')
@@ -427,6 +429,8 @@ int fixed_number_write(const struct layout *layout, const struct field *field, s
 
 	if (parse(field, text, &n, error))
 		return -1;
+	if (field->digits && n.count > field->digits)
+		return too_long(error);
 	if (field->sign == SIGN_NONE && n.negative && n.count)
 		return fault(error, "the value is negative, and the field has no sign");
 	if (field->type == FIELD_PACKED)

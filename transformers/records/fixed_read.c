@@ -222,6 +222,8 @@ int fixed_read_record(struct fixed_state *state, const struct layout_record *rec
 
 	buf_init(&r.raw, SIZE_MAX / 4);
 	state->depth = 0;
+	for (int i = 0; i < state->layout->slots; i++) /* of the record before */
+		*state->slots[i] = '\0';
 	buf_text(json, "{\"record\":");
 	buf_span(json, record->key);
 	buf_text(json, ",\"fields\":{");

@@ -15,8 +15,8 @@ struct finishing {
 	struct layout_record *record;
 };
 
-static void __attribute__((format(printf, 3, 4))) fault(struct finishing *f, struct place place, const char *format,
-							...)
+static void __attribute__((format(printf, 3, 4)))
+fault(struct finishing *f, struct place place, const char *format, ...)
 {
 	va_list arguments;
 	char text[300];
@@ -286,6 +286,32 @@ static void make_slots(struct finishing *f, struct field *group)
 	}
 }
 
+/* Bytes of such fields may look like a line end. */
+static const struct field *find_bytes(const struct field *group)
+{
+	for (size_t i = 0; i < group->fields_count; i++) {
+		const struct field *field = group->fields[i], *found;
+
+		if (field->type == FIELD_PACKED || field->type == FIELD_BINARY)
+			return field;
+		found = find_bytes(field);
+		if (found)
+			return found;
+	}
+	return NULL;
+}
+
+static void check_framing(struct finishing *f)
+{
+	const struct field *field = f->layout->framing == FRAMING_LINES ? find_bytes(f->record->fields) : NULL;
+
+	if (field)
+		finding_add(f->findings, field->place, SEVERITY_WARNING, "layout.framing",
+			    "a byte of `%s` may be a line end, and lines are what separates records: say `framing: "
+			    "fixed` or `rdw` in a layout in YAML",
+			    field->name ? field->name : "?");
+}
+
 static int depth_of(const struct field *field)
 {
 	int most = 0;
@@ -300,6 +326,8 @@ static int depth_of(const struct field *field)
 
 void layout_finish(struct layout *layout, struct findings *findings)
 {
+	size_t errors = findings->errors;
+
 	for (size_t i = 0; i < layout->records_count; i++) {
 		struct layout_record *record = &layout->records[i];
 		struct finishing f = {layout, findings, record};
@@ -314,6 +342,8 @@ void layout_finish(struct layout *layout, struct findings *findings)
 			check_names(&f, record->fields, taken);
 			make_keys(&f, record->fields);
 			make_slots(&f, record->fields);
+			if (findings->errors == errors)
+				check_framing(&f);
 			if (layout->framing == FRAMING_FIXED && layout->length &&
 			    record->fields->length > layout->length)
 				fault(&f, record->place, "the record `%s` is %zu bytes long, and all are to be %zu",

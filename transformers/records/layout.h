@@ -40,6 +40,7 @@ struct field {
 	struct span key;  /* "name": as JSON text */
 	enum field_type type;
 	size_t length; /* of one; of a group its largest */
+	size_t digits; /* of a number, at most; 0: as many as its bytes can hold */
 	int decimals;
 	enum field_sign sign;
 	bool right, little;

@@ -1,6 +1,7 @@
 /* COBOL copybooks: data descriptions (ISO/IEC 1989, data division) as the records of a layout. Read are levels 01 to 49
  * and 77, PICTURE, USAGE (DISPLAY, BINARY, PACKED-DECIMAL and the COMPs without floating point), OCCURS, DEPENDING ON,
- * REDEFINES, SIGN and JUSTIFIED; VALUE, levels 88, keys and indexes say nothing about bytes. See layout.h. */
+ * REDEFINES, SIGN and JUSTIFIED; VALUE, levels 66, 78 and 88, keys and indexes say nothing about bytes. See
+ * layout.h. */
 #include "config.h"
 #include "transformers/records/layout.h"
 
@@ -12,7 +13,7 @@
 #define LEVELS 50
 #define RECORDS_MAX 200
 
-enum usage { USAGE_NONE, USAGE_DISPLAY, USAGE_PACKED, USAGE_BINARY };
+enum usage { USAGE_NONE, USAGE_DISPLAY, USAGE_PACKED, USAGE_BINARY, USAGE_NATIVE };
 
 struct scan {
 	const char *p, *end;
@@ -132,6 +133,8 @@ static bool next_word(struct scan *scan)
 		scan->p++;
 		scan->column++;
 	}
+	if (n > 1 && !quote && strchr(",;", scan->word[n - 1])) /* they may stand behind any word */
+		n--;
 	if (n && scan->word[n - 1] == '.') {
 		scan->last = true;
 		n--;
@@ -233,8 +236,8 @@ static bool read_usage(struct book *book, struct level *level)
 		     {"COMPUTATIONAL", USAGE_BINARY},
 		     {"COMP-4", USAGE_BINARY},
 		     {"COMPUTATIONAL-4", USAGE_BINARY},
-		     {"COMP-5", USAGE_BINARY},
-		     {"COMPUTATIONAL-5", USAGE_BINARY},
+		     {"COMP-5", USAGE_NATIVE},
+		     {"COMPUTATIONAL-5", USAGE_NATIVE},
 		     {"BINARY", USAGE_BINARY}};
 
 	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
@@ -255,6 +258,17 @@ static int64_t number_here(const struct book *book)
 		n = n * 10 + (*p - '0');
 	}
 	return *book->scan.word ? n : -1;
+}
+
+/* USAGE IS …: a word that is not known must not be taken for one that says nothing. */
+static void read_usage_clause(struct book *book, struct level *level)
+{
+	bool more = go_on(book);
+
+	if (more && is_word(book, "IS"))
+		more = go_on(book);
+	if (!more || !read_usage(book, level))
+		fault(book, "this USAGE is none of DISPLAY, BINARY, PACKED-DECIMAL, COMP, COMP-3, COMP-4 and COMP-5");
 }
 
 static void read_occurs(struct book *book, struct field *field)
@@ -306,10 +320,10 @@ static bool read_sign(struct book *book, struct level *level)
 static bool is_idle(const struct book *book)
 {
 	static const char *const words[] = {
-		"IS",        "ARE",        "USAGE",      "WHEN",        "ZERO",   "ZEROS",    "ZEROES",
-		"BLANK",     "VALUE",      "VALUES",     "KEY",         "GLOBAL", "BY",       "INDEXED",
-		"ASCENDING", "DESCENDING", "RIGHT",      "SPACE",       "SPACES", "EXTERNAL", "ALL",
-		"LOW-VALUE", "LOW-VALUES", "HIGH-VALUE", "HIGH-VALUES", "FILLER", "THRU",     "THROUGH"};
+		"IS",         "ARE",        "WHEN",        "ZERO",   "ZEROS",    "ZEROES",  "BLANK",
+		"VALUE",      "VALUES",     "KEY",         "GLOBAL", "BY",       "INDEXED", "ASCENDING",
+		"DESCENDING", "RIGHT",      "SPACE",       "SPACES", "EXTERNAL", "ALL",     "LOW-VALUE",
+		"LOW-VALUES", "HIGH-VALUE", "HIGH-VALUES", "FILLER", "THRU",     "THROUGH"};
 
 	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
 		if (is_word(book, words[i]))
@@ -346,6 +360,8 @@ static void read_clauses(struct book *book, struct level *level, struct picture 
 			field->redefines = name_here(book);
 		} else if (is_word(book, "OCCURS")) {
 			read_occurs(book, field);
+		} else if (is_word(book, "USAGE")) {
+			read_usage_clause(book, level);
 		} else if (is_word(book, "JUST") || is_word(book, "JUSTIFIED")) {
 			field->right = true;
 		} else if (is_word(book, "SYNC") || is_word(book, "SYNCHRONIZED")) {
@@ -359,14 +375,20 @@ static void read_clauses(struct book *book, struct level *level, struct picture 
 }
 
 /* ---- fields */
-static void fill_number(struct field *field, const struct level *level, const struct picture *picture)
+static void fill_number(struct book *book, const struct level *level, const struct picture *picture)
 {
+	struct field *field = level->field;
+
+	if (level->usage >= USAGE_PACKED && level->usage != USAGE_NATIVE)
+		field->digits = picture->digits;
 	field->decimals = (int)picture->decimals;
 	field->sign = picture->is_signed ? SIGN_YES : SIGN_NONE;
 	if (level->usage == USAGE_PACKED) {
 		field->type = FIELD_PACKED;
 		field->length = picture->digits / 2 + 1;
-	} else if (level->usage == USAGE_BINARY) {
+	} else if (level->usage >= USAGE_BINARY) {
+		if (picture->digits > 18)
+			fault(book, "a binary number has at most 18 digits");
 		field->type = FIELD_BINARY;
 		field->length = picture->digits <= 4 ? 2 : picture->digits <= 9 ? 4 : 8;
 	} else if (!picture->is_signed) {
@@ -388,10 +410,10 @@ static void fill_field(struct book *book, struct level *level, const struct pict
 		return;
 	}
 	if (picture->numeric) {
-		fill_number(field, level, picture);
+		fill_number(book, level, picture);
 	} else {
 		field->length = picture->length;
-		if (level->usage == USAGE_PACKED || level->usage == USAGE_BINARY)
+		if (level->usage >= USAGE_PACKED)
 			fault(book, "a text is no COMP");
 	}
 	if (!field->name && !field->redefines)
@@ -490,7 +512,7 @@ void layout_read_copybook(struct layout *layout, const char *file, struct span t
 
 		if (!*book.scan.word && book.scan.last)
 			continue;
-		if (number == 88) {
+		if (number == 66 || number == 78 || number == 88) { /* other names, constants, names of values */
 			while (go_on(&book))
 				;
 		} else if ((number >= 1 && number <= 49) || number == 77) {
