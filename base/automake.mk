@@ -36,6 +36,7 @@ base_libbase_a_SOURCES = \
   %D%/reader.c %D%/reader.h \
   %D%/secret.c %D%/secret.h \
   %D%/span.h \
+  %D%/spill.c %D%/spill.h \
   %D%/template.c \
   %D%/topology.c %D%/topology.h \
   %D%/transformer.h \

@@ -8,6 +8,7 @@
 #include "base/endpoint.h"
 #include "base/hold.h"
 #include "base/message.h"
+#include "base/spill.h"
 
 enum form { FORM_BYTES, FORM_TREE, FORM_EITHER };
 
@@ -23,6 +24,9 @@ struct item {
 	struct span path;     /* ordinals below the input, from 1: "3", "3/1"; see out_level */
 	struct span position; /* for people */
 	uint64_t offset, length; /* range of the input document, where known; length 0: not known */
+	/* Of bytes that come out otherwise each time they are made (an encryption): the digest of what they were made
+	 * from, which counts as theirs where two are compared. None: the bytes themselves do. */
+	struct id stands;
 	struct span *ids;     /* the same path as identity: declared values stand in place of ordinals (out_declare) */
 	size_t ids_count;
 	struct span group; uint32_t group_index, group_size;
@@ -81,6 +85,12 @@ struct expression_input out_input(struct out *, const struct item *);
  * in pieces, or several lines of JSON at once. */
 bool out_in_pieces(struct out *);
 size_t out_tree_max(struct out *); /* bytes that may become one tree */
+/* A place for bytes of any size that the step makes (spill.h): limited as every document of the site is. The caller
+ * takes or frees it. */
+struct spill *out_spill(struct out *);
+/* The name that the document has from here on ("prices.csv"): $envelope.name, for steps and sinks behind this one.
+ * Cut to 255 bytes. */
+void out_name(struct out *, struct item *, struct span name);
 
 /* A file of tables/: rows are objects. */
 struct lookup_table {
@@ -102,6 +112,8 @@ struct transformer_context { /* what a step's settings may need when it is made 
 	 * that name, else of one that ships. Borrowed as long as the context's site. NULL: not there. The pointer may
 	 * be NULL: there are none. */
 	const struct span *(*file)(void *site, const char *folder, const char *name);
+	/* Where secrets are (base/secret.h), and the site's OpenPGP keyring. NULL: there is none here. */
+	const char *secrets, *keys;
 };
 
 typedef void branch_fn(void *arg, const struct node *branch, bool shared);

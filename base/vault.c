@@ -27,6 +27,7 @@
 #define UNWRITTEN_MAX (1024u * 1024)
 #define PENDING_MAX 256
 #define CHUNK (256u * 1024)
+#define WRITE_EACH (16u << 20)
 
 /* ---- opening ----------------------------------------------------------------------------------------------------- */
 static int sync_directory(int at, const char *path)
@@ -373,7 +374,17 @@ static ssize_t next(struct incoming *in, char *into, size_t len, struct error *e
 	return got;
 }
 
-static int stream(struct incoming *in, int fd, struct vault_pending *pending, struct error *error)
+/* What is written begins its way to the disk at once: the sync at the end of gigabytes has little left to do. */
+static void pass_on(struct vault *vault, int fd, uint64_t from, uint64_t to)
+{
+	if (from / WRITE_EACH == to / WRITE_EACH)
+		return;
+	sync_file_range(fd, (off_t)(from / WRITE_EACH * WRITE_EACH), WRITE_EACH, SYNC_FILE_RANGE_WRITE);
+	if (vault->tell)
+		vault->tell(vault->tell_arg);
+}
+
+static int stream(struct vault *vault, struct incoming *in, int fd, struct vault_pending *pending, struct error *error)
 {
 	struct sha256 *digest = sha256_new();
 	char *chunk = mem_alloc(CHUNK);
@@ -390,6 +401,7 @@ static int stream(struct incoming *in, int fd, struct vault_pending *pending, st
 				  (unsigned long long)in->limit);
 			goto done;
 		}
+		pass_on(vault, fd, pending->size - (uint64_t)n, pending->size);
 		sha256_add(digest, chunk, (size_t)n);
 		if (FAULT_FAILS("vault.full"))
 			errno = ENOSPC;
@@ -434,7 +446,7 @@ static int put_file(struct vault *vault, struct incoming *in, struct vault_entry
 	fd = openat(vault->directory, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return vault_error(error, "disk.write", "opening a new document");
-	result = stream(in, fd, &pending, error);
+	result = stream(vault, in, fd, &pending, error);
 	if (close(fd) && !result)
 		result = vault_error(error, "disk.write", "closing a document");
 	if (result || find_pending(vault, &pending.digest))
@@ -449,6 +461,12 @@ static int put_file(struct vault *vault, struct incoming *in, struct vault_entry
 	snprintf(entry->ref, sizeof entry->ref, "f:%s:%llu", hex, (unsigned long long)pending.size);
 	FAULT("vault.put");
 	return 0;
+}
+
+void vault_progress(struct vault *vault, void (*tell)(void *), void *arg)
+{
+	vault->tell = tell;
+	vault->tell_arg = arg;
 }
 
 /* ---- both -------------------------------------------------------------------------------------------------------- */

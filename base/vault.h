@@ -29,6 +29,9 @@ struct vault_entry {
 struct vault *vault_open(const char *directory, struct error *);
 void vault_close(struct vault *);
 
+/* Called now and then while a large document is stored, so that a watchdog sees the progress. */
+void vault_progress(struct vault *, void (*tell)(void *arg), void *arg);
+
 /* Stores all of the reader's bytes (streaming; digest computed on the way). Not durable yet. RETRY on a full disk. */
 int vault_put(struct vault *, struct reader *, struct vault_entry *, struct error *);
 /* The same from a descriptor read to its end, at most `limit` bytes (REJECT `document.too-large` past it). */

@@ -36,6 +36,8 @@ struct vault {
 	struct vault_pending *pending;
 	size_t pending_count, pending_capacity;
 	bool bucket_dirty[256], bucket_known[256];
+	void (*tell)(void *arg);
+	void *tell_arg;
 	int lost;            /* errno: something put since the last sync is gone, and that sync must fail */
 };
 

@@ -73,9 +73,41 @@ int hand_text(const char *path, struct buf *text, struct error *error)
 
 static int write_out(void *arg, struct span bytes, struct error *error)
 {
-	if (fwrite(bytes.data, 1, bytes.len, stdout) == bytes.len)
+	const struct hand *hand = arg;
+
+	if (fwrite(bytes.data, 1, bytes.len, hand->file ? hand->file : stdout) == bytes.len)
 		return 0;
-	return error_errno(error, ERROR_FATAL, "output.write", "writing to standard output");
+	return error_errno(error, ERROR_FATAL, "output.write", "writing to %s",
+			   hand->file ? hand->into : "standard output");
+}
+
+int hand_close_file(struct hand *hand, struct error *error)
+{
+	FILE *file = hand->file;
+
+	hand->file = NULL;
+	return file && fclose(file) ? error_errno(error, ERROR_FATAL, "output.write", "writing to %s", hand->into)
+				    : 0;
+}
+
+/* A name comes from a document: it stays in the directory, and replaces nothing. */
+static int begin_file(void *arg, struct span name, struct error *error)
+{
+	struct hand *hand = arg;
+	char path[PATH_MAX];
+	int fd;
+
+	if (hand_close_file(hand, error))
+		return -1;
+	if (!name.len || name.data[0] == '.' || memchr(name.data, '/', name.len))
+		return error_set(error, ERROR_REJECT, "output.name", "\"%.*s\" is no name for a file",
+				 SPAN_ARGS(name));
+	snprintf(path, sizeof path, "%s/%.*s", hand->into, SPAN_ARGS(name));
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return error_errno(error, ERROR_REJECT, "output.open", "%s", path);
+	hand->file = fdopen(fd, "w");
+	return 0;
 }
 
 static void tell(void *arg, const char *step, struct span position, const struct error *why, const char *dropped,
@@ -217,13 +249,15 @@ static int settings_of(struct hand *hand, struct node *map, const struct option 
 	const struct option *main = options;
 	const char *given;
 
-	while (!(main->flags & OPTION_MAIN))
+	while (main_value && !(main->flags & OPTION_MAIN))
 		main++;
 	*value = (struct node){.type = NODE_SCALAR, .place = {main_value, 1, 1}, .text = span_of(main_value)};
 	*map = (struct node){.type = NODE_MAP, .place = value->place};
 	map->pairs = arena_alloc(hand->arena, (ARGUMENTS_MAX + 1) * sizeof *map->pairs);
-	map->pairs[map->count].key = (struct node){.type = NODE_SCALAR, .text = span_of(main->name)};
-	map->pairs[map->count++].value = value;
+	if (main_value) {
+		map->pairs[map->count].key = (struct node){.type = NODE_SCALAR, .text = span_of(main->name)};
+		map->pairs[map->count++].value = value;
+	}
 	for (size_t i = 0; set && (given = argument_nth(hand->arguments, "set", i)); i++)
 		if (add_pair(hand, map, given, error))
 			return -1;
@@ -253,7 +287,8 @@ int hand_fill(struct hand *hand, struct chain_step *into, const struct transform
 	if (!option_fill(&context, &node, ops->options, NULL, settings) &&
 	    (!ops->check || !ops->check(settings, surroundings, node.place, &hand->findings) || !hand->findings.errors))
 		return 0;
-	return error_set(error, ERROR_REJECT, "hand.settings", "`%s` cannot be used; see above", main_value);
+	return error_set(error, ERROR_REJECT, "hand.settings", "`%s` cannot be used; see above",
+			 main_value ? main_value : ops->name);
 }
 
 /* JSON comes as one document over many lines, or as a document a line, as `decode` writes it: the first line tells. */
@@ -291,10 +326,16 @@ static struct chain *make_chain(struct hand *hand, const char *step, const char 
 static int run_chain(struct hand *hand, struct chain *chain, struct reader *input, const char *file, int64_t time_ms,
 		     struct error *error)
 {
-	struct chain_hand how = {.write = write_out, .tell = tell, .arg = hand, .time_ms = time_ms};
+	struct chain_hand how = {.write = write_out,
+				 .tell = tell,
+				 .arg = hand,
+				 .time_ms = time_ms,
+				 .begin = hand->into ? begin_file : NULL};
 	struct chain_report report = {0};
 
-	if (chain_run_by_hand(chain, input, span_of(file ? file : "-"), SPAN_NONE, &how, &report, error))
+	int failed = chain_run_by_hand(chain, input, span_of(file ? file : "-"), SPAN_NONE, &how, &report, error);
+
+	if (hand_close_file(hand, failed ? NULL : error) || failed)
 		return verb_failed(hand->arguments, error);
 	return report.dead ? EXIT_FINDINGS : EXIT_DONE;
 }
@@ -315,7 +356,8 @@ static int by_hand(struct hand *hand, const char *step, const char *main_value, 
 
 int hand_run(struct hand *hand, const struct transformer_ops *ops, const char *main_value, const char *file)
 {
-	struct transformer_context surroundings = {.site = hand, .file = file_at_hand};
+	struct transformer_context surroundings = {
+		.site = hand, .file = file_at_hand, .secrets = "secrets", .keys = "keys"};
 	struct error error = {0};
 	struct reader *input = hand_open(file, &error);
 	struct chain *chain = NULL;
@@ -326,6 +368,8 @@ int hand_run(struct hand *hand, const struct transformer_ops *ops, const char *m
 		verb_print_findings(&hand->findings, stderr);
 	else if (input)
 		chain = chain_new("by hand", &step, 1, &surroundings, NULL, &error);
+	if (file && strrchr(file, '/')) /* as a source names it */
+		file = strrchr(file, '/') + 1;
 	code = chain ? run_chain(hand, chain, input, file, clock_now_ms(), &error)
 		     : verb_failed(hand->arguments, &error);
 	chain_free(chain);

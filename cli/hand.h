@@ -2,6 +2,8 @@
 #ifndef FERRULE_CLI_HAND_H
 #define FERRULE_CLI_HAND_H
 
+#include <stdio.h>
+
 #include "base/reader.h"
 #include "cli/verb.h"
 #include "transformers/chain.h"
@@ -14,6 +16,8 @@ struct hand {
 	struct findings findings;
 	struct span mapping; /* the text of the mapping at hand */
 	struct hand_text *texts; /* files that steps named */
+	const char *into;        /* a directory for what comes out, a file each; NULL: standard output */
+	FILE *file;              /* the one in hand */
 };
 
 void hand_begin(struct hand *, const struct arguments *);
@@ -40,6 +44,7 @@ int hand_fill_step(struct hand *, struct chain_step *into, const char *step, con
 /* The same for one that no flow knows. */
 int hand_fill(struct hand *, struct chain_step *into, const struct transformer_ops *, const char *main_value, bool set,
 	      const struct transformer_context *, struct error *);
+int hand_close_file(struct hand *, struct error *);
 /* A file, or standard input, through that one step, with what `--set` says; the exit code. */
 int hand_run(struct hand *, const struct transformer_ops *, const char *main_value, const char *file);
 

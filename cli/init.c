@@ -100,7 +100,7 @@ static int ignore_secrets(const struct init *init)
 	char *path = mem_printf("%s/.gitignore", to), *secrets = mem_printf("%s/secrets", to);
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644), result = 0;
 	static const char text[] =
-		"# What a site keeps while it runs, and what must never be in git\ndata/\ndrop/\nsecrets/\n";
+		"# What a site keeps while it runs, and what must never be in git\ndata/\ndrop/\nkeys/\nsecrets/\n";
 
 	if (fd >= 0) {
 		if (write(fd, text, sizeof text - 1) != (ssize_t)sizeof text - 1)

@@ -12,6 +12,7 @@ extern const struct verb verb_decode;
 extern const struct verb verb_doubt;
 extern const struct verb verb_edi;
 extern const struct verb verb_encode;
+extern const struct verb verb_step;
 extern const struct verb verb_hold;
 extern const struct verb verb_table;
 extern const struct verb verb_init;
@@ -49,6 +50,7 @@ const struct verb *const verbs[] = {
 	&verb_table,
 	&verb_decode,
 	&verb_encode,
+	&verb_step,
 	&verb_map,
 	&verb_validate,
 	&verb_edi,

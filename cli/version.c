@@ -12,6 +12,7 @@ static const struct {
 	const char *name, *version;
 } libraries[] = {
 	{"jansson", VERSION_JANSSON},
+	{"libarchive", VERSION_ARCHIVE},
 	{"libcrypto", VERSION_CRYPTO},
 	{"libcurl", VERSION_CURL},
 	{"libjq", "1 (its header names no version)"},
@@ -23,6 +24,7 @@ static const struct {
 	{"libxslt", VERSION_XSLT},
 	{"libyaml", VERSION_YAML},
 	{"sqlite", VERSION_SQLITE},
+	{"zlib", VERSION_ZLIB},
 };
 
 static int version(const struct arguments *arguments)

@@ -158,7 +158,8 @@ struct site {
 	char revision[ID_TEXT];
 	const char *name, *directory; /* absolute */
 	const char *vault_path, *run_path, *secrets_path,
-		*data_path; /* absolute; defaults DIR/data/vault, DIR/data/run, DIR/secrets, DIR/data */
+		*keys_path,
+		*data_path; /* absolute; defaults DIR/data/vault, DIR/data/run, DIR/secrets, DIR/keys, DIR/data */
 	const struct broker_ops *broker;
 	const void *broker_settings;
 	const char *broker_secret;

@@ -15,7 +15,7 @@ struct processes {
 	int64_t transform;
 };
 struct site_settings {
-	const char *name, *summary, *vault, *run, *secrets, *data;
+	const char *name, *summary, *vault, *run, *secrets, *keys, *data;
 	const struct node *queue, *store, *listen;
 	struct retention retention;
 	struct limits limits;
@@ -132,6 +132,11 @@ const struct option site_options[] = {
 	 AT(site_settings, secrets),
 	 .fallback = "secrets",
 	 .help = "the directory of secrets, mode 0700"},
+	{.name = "keys",
+	 .type = OPTION_TEXT,
+	 AT(site_settings, keys),
+	 .fallback = "keys",
+	 .help = "the site's own OpenPGP keyring, a directory of mode 0700"},
 	{.name = "retention",
 	 .type = OPTION_TABLE,
 	 AT(site_settings, retention),
@@ -279,6 +284,7 @@ static void set_paths(struct load *load, const struct site_settings *settings)
 					   : absolute(load, site->data_path, "vault");
 	site->run_path = settings->run ? absolute(load, site->directory, settings->run)
 				       : absolute(load, site->data_path, "run");
+	site->keys_path = absolute(load, site->directory, settings->keys ? settings->keys : "keys");
 	site->secrets_path = absolute(load, site->directory, settings->secrets ? settings->secrets : "secrets");
 }
 

@@ -2,6 +2,8 @@
 #include "config.h"
 #include "services/deliver_request.h"
 
+#include "transformers/chain.h"
+
 int request_body(struct message *message, struct vault *vault, struct error *error)
 {
 	if (message->body)
@@ -21,7 +23,8 @@ int request_digest(struct message *message, struct id *digest, struct error *err
 
 	if (message_body_sign(message, error))
 		return -1;
-	parts[n++] = id_span(&message->body_digest);
+	/* an encryption done again is the same request, though not in the same bytes */
+	parts[n++] = message_attr_find(message, CHAIN_ATTR_STANDS).len ? SPAN_NONE : id_span(&message->body_digest);
 	for (size_t i = 0; i < message->attrs_count; i++) {
 		parts[n++] = message->attrs[i].name;
 		parts[n++] = message->attrs[i].value;

@@ -21,7 +21,8 @@ static const struct transformer_ops *const transformers[] = {
 	&route_transformer,  &filter_transformer, &encode_transformer,
 	&enrich_transformer, &remember_transformer, &use_transformer,
 	&xsd_transformer, &schematron_transformer, &xslt_transformer,
-	&collect_transformer, &resequence_transformer, &dedupe_transformer, NULL};
+	&collect_transformer, &resequence_transformer, &dedupe_transformer,
+	&gunzip_transformer, &gzip_transformer, &unzip_transformer, &zip_transformer, NULL};
 
 static const struct registry registry = {brokers, stores, sources, servers, sinks, transformers, schema_each_fault};
 

@@ -527,9 +527,15 @@ static void credit(struct worker *worker, unsigned messages)
 			queue_credit(worker->queue, worker->topology->queues[i].name, messages, WINDOW_BYTES);
 }
 
+static void tell_watchdog(void *worker)
+{
+	board_tick(((struct worker *)worker)->slot);
+}
+
 static int transform_start(struct worker *worker, struct error *error)
 {
 	worker->own = mem_alloc(sizeof(struct transform));
+	vault_progress(worker->vault, tell_watchdog, worker);
 	credit(worker, WINDOW_MESSAGES);
 	return 0;
 }

@@ -2,6 +2,21 @@
 #include "config.h"
 #include "services/transform_output.h"
 
+/* Of what lies in attributes: the name that a step gave the document, and what encrypted bytes stand for. */
+static void inherit_attrs(struct message *message, const struct message *from, const struct chain_output *output)
+{
+	const char *given = json_string_value(json_object_get(output->item->facts, "name"));
+	struct span name = given ? span_of(given) : message_attr_find(from, CHAIN_ATTR_NAME);
+	char hex[ID_TEXT];
+
+	if (name.len)
+		message_attr(message, span_of(CHAIN_ATTR_NAME), name, NULL);
+	if (id_is_none(&output->stands))
+		return;
+	id_hex(&output->stands, hex);
+	message_attr(message, span_of(CHAIN_ATTR_STANDS), span_of(hex), NULL);
+}
+
 void output_inherit(struct message *message, const struct message *from, const struct chain_output *output,
 		    const struct flow *flow)
 {
@@ -22,6 +37,7 @@ void output_inherit(struct message *message, const struct message *from, const s
 	message_set(message, &message->group, item->group);
 	message_set(message, &message->origin.name, from->origin.name);
 	message_set(message, &message->origin.ref, from->origin.ref);
+	inherit_attrs(message, from, output);
 	message->time_ms = from->time_ms;
 	message->accepted_ms = from->accepted_ms;
 	message->expires_ms = from->expires_ms;

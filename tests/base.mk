@@ -18,6 +18,7 @@ BASE_TESTS = \
   tests/unit/node \
   tests/unit/option \
   tests/unit/reader \
+  tests/unit/spill \
   tests/unit/secret \
   tests/unit/topology \
   tests/unit/vault \
@@ -60,6 +61,8 @@ tests_unit_option_SOURCES = tests/unit/option.c
 tests_unit_option_LDADD = $(CHECK_LIBS)
 tests_unit_reader_SOURCES = tests/unit/reader.c
 tests_unit_reader_LDADD = $(CHECK_LIBS)
+tests_unit_spill_SOURCES = tests/unit/spill.c
+tests_unit_spill_LDADD = $(CHECK_LIBS)
 tests_unit_secret_SOURCES = tests/unit/secret.c
 tests_unit_secret_LDADD = $(CHECK_LIBS)
 tests_unit_topology_SOURCES = tests/unit/topology.c

@@ -2,7 +2,7 @@ noinst_LIBRARIES += transformers/libtransformers.a
 
 # the chain: what runs the steps, and what every format stands on
 transformers_libtransformers_a_SOURCES = \
-  %D%/chain.c %D%/chain.h %D%/chain_envelope.c %D%/chain_envelope.h %D%/chain_flow.c %D%/chain_hand.c \
+  %D%/chain.c %D%/chain.h %D%/chain_bytes.c %D%/chain_envelope.c %D%/chain_envelope.h %D%/chain_flow.c %D%/chain_hand.c \
   %D%/chain_identity.c %D%/chain_identity.h %D%/chain_open.c %D%/chain_private.h %D%/chain_refused.c %D%/decode.c \
   %D%/encode.c %D%/encode.h %D%/format.h %D%/json.c %D%/lines.c %D%/lines.h %D%/text.c %D%/text.h %D%/transformers.h \
   %D%/window.c %D%/window.h
@@ -60,3 +60,7 @@ transformers_libtransformers_a_SOURCES += \
   %D%/xml/encode_xml.c %D%/xml/xml.h %D%/xml/xml_build.c %D%/xml/xml_decode.c %D%/xml/xml_json.c %D%/xml/xml_path.c \
   %D%/xml/xml_read.c %D%/xml/xml_read.h %D%/xml/xml_schema.c %D%/xml/xml_transform.c %D%/xml/xml_tree.c \
   %D%/xml/xml_tree.h %D%/xml/xml_xslt.c %D%/xml/xml_xslt.h
+
+# steps over whole files
+transformers_libtransformers_a_SOURCES += \
+  %D%/files/document.c %D%/files/document.h %D%/files/gzip.c %D%/files/zip.c %D%/files/zip_name.c %D%/files/zip_name.h

@@ -122,15 +122,6 @@ static int to_bytes(struct item *item, struct error *error)
 }
 
 /* ---- the end */
-static int sign(struct chain *chain, struct item *item, struct id *digest, struct error *error)
-{
-	if (item->bytes == chain->input->body && !id_is_none(&chain->input->body_digest)) {
-		*digest = chain->input->body_digest;
-		return 0;
-	}
-	return reader_digest(item->bytes, digest->bytes, error);
-}
-
 static int too_many(struct chain *chain, struct error *error)
 {
 	struct error why;
@@ -162,15 +153,17 @@ static int finish(struct chain *chain, struct item *item, const char *topic, con
 		return 0;
 	if (chain->outputs == chain->limits.outputs_max && !chain->events->bare)
 		return too_many(chain, error);
-	if (to_bytes(item, &why) || (!chain->events->bare && sign(chain, item, &output.body_digest, &why)))
+	if (to_bytes(item, &why) || (!chain->events->bare && chain_sign(chain, item, &output.body_digest, &why)))
 		return why.class == ERROR_REJECT ? bury(chain, item, NULL, step, &why, error)
 						 : stop(chain, &why, error);
 	output.body = item->bytes;
 	output.media_type = item->media_type;
+	output.stands = item->stands;
 	if (chain->events->bare)
 		return publish(chain, &output, error);
 	output.id = identity_of(&chain->input->id, chain->flow, step, item);
-	before = seen_ids_add(&chain->seen, &output.id, &output.body_digest);
+	before = seen_ids_add(&chain->seen, &output.id,
+			      id_is_none(&item->stands) ? &output.body_digest : &item->stands);
 	if (before == SEEN_OTHER) {
 		error_set(&why, ERROR_REJECT, "identity.conflict",
 			  "another part of the same document has this identity and other content: declare ids that "
@@ -289,6 +282,7 @@ struct item *out_item(struct out *out, const struct item *from)
 	item->bytes = NULL;
 	item->tree = NULL;
 	json_incref(item->facts);
+	chain_stands_on(out->chain, out->index, item);
 	out->outstanding++;
 	out->chain->serial++;
 	return item;
@@ -501,9 +495,12 @@ int chain_run(struct chain *chain, const struct message *input, const struct cha
 			    .group_index = input->group_index,
 			    .group_size = input->group_size,
 			    .contract = input->dataschema};
+	struct span stands = message_attr_find(input, CHAIN_ATTR_STANDS);
 	int result;
 
 	assert(!chain->input);
+	if (stands.len)
+		id_parse(&root.stands, stands);
 	chain->input = input;
 	chain->events = events;
 	chain->outputs = 0;

@@ -38,9 +38,16 @@ struct chain_step {
 	const struct chain_branch *on_reject; /* what it refuses goes on here and is not dead; NULL: it is dead */
 };
 
+/* Attributes of messages that a chain reads again: $envelope.name where a step gave the document another, and
+ * item.stands in hexadecimal. No header of a peer has such a name. */
+#define CHAIN_ATTR_NAME "ferrule:name"
+#define CHAIN_ATTR_STANDS "ferrule:stands"
+
 struct chain_limits {                  /* 0: the default */
 	size_t tree_max;               /* bytes that may become one tree; 64 MiB */
 	uint64_t outputs_max;          /* of one input; 1,000,000 */
+	uint64_t document_max;         /* bytes that a step may make of one document; 10 GiB */
+	const char *spill;             /* a directory for what is large (spill.h); copied */
 	struct expression_limits step; /* of one expression */
 };
 
@@ -52,6 +59,7 @@ struct chain_output {
 	struct id id;
 	struct reader *body;   /* final bytes; take a reference with reader_ref */
 	struct id body_digest; /* SHA-256 of them */
+	struct id stands;      /* as of struct item */
 	struct span media_type;
 	struct item *item; /* path, position, offset, length, group, contract, keys; ->tree when there is one */
 };
@@ -117,6 +125,9 @@ struct chain_hand {
 	void (*tell)(void *arg, const char *step, struct span position, const struct error *why /* NULL: dropped */,
 		     const char *dropped, const json_t *findings /* of a decoder, or NULL */);
 	void *arg;
+	/* Each output is a document of its own, which begins here; `name` is $envelope.name. NULL: they are written one
+	 * behind the other. */
+	int (*begin)(void *arg, struct span name, struct error *);
 	json_t *stores; /* {TABLE: {KEY: value}}: where enrich looks and remember writes; NULL: there is no store */
 };
 int chain_run_by_hand(struct chain *, struct reader *body, struct span name, struct span media_type,

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "transformers/chain.h"
 
 static void set_span(json_t *object, const char *name, struct span value)
 {
@@ -51,6 +52,7 @@ static void set_collected(json_t *envelope, struct span text)
 
 json_t *envelope_of_message(const struct message *message)
 {
+	struct span name = message_attr_find(message, CHAIN_ATTR_NAME);
 	json_t *envelope = json_object(), *keys = json_object(), *headers = json_object();
 
 	set_id(envelope, "id", &message->id);
@@ -60,7 +62,7 @@ json_t *envelope_of_message(const struct message *message)
 	set_span(envelope, "datacontenttype", message->datacontenttype);
 	set_span(envelope, "correlationid", message->correlationid);
 	set_span(envelope, "flow", message->flow);
-	set_span(envelope, "name", message->origin.name);
+	set_span(envelope, "name", name.len ? name : message->origin.name);
 	set_time(envelope, "time", message->time_ms);
 	json_object_set_new(envelope, "attempt", json_integer(message->attempt));
 	json_object_set_new(envelope, "generation", json_integer(message->generation));

@@ -2,6 +2,8 @@
 #include "config.h"
 #include "transformers/chain.h"
 
+#include <stdlib.h>
+
 #include "config/site.h"
 
 static const json_t *contract_of(void *site, const char *name)
@@ -55,16 +57,23 @@ static const struct span *file_of(void *site, const char *folder, const char *na
 struct chain *chain_of_flow_new(const struct site *site, const struct flow *flow, size_t number, struct error *error)
 {
 	struct transformer_context context = {
-		.site = (void *)(uintptr_t)site, .contract = contract_of, .table = table_of, .file = file_of};
+		.site = (void *)(uintptr_t)site, .contract = contract_of, .table = table_of, .file = file_of,
+		.secrets = site->secrets_path, .keys = site->keys_path};
 	struct chain_limits limits = {
+		.document_max = site->limits.document_max,
 		.tree_max = (size_t)site->limits.tree_max,
 		.step = {.time_ms = site->limits.step_time_ms, .memory = (size_t)site->limits.step_memory}};
 	const struct segment *segment = &flow->segments[number];
 	struct arena *arena = arena_new();
-	struct chain *chain =
+	char *spill = mem_printf("%s/tmp", site->vault_path);
+	struct chain *chain;
+
+	limits.spill = spill;
+	chain =
 		chain_new(flow->name, steps_of(arena, flow->steps + segment->first, segment->count), segment->count,
 			  &context, &limits, error);
 
 	arena_free(arena);
+	free(spill);
 	return chain;
 }

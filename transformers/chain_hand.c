@@ -6,16 +6,29 @@
 
 #include "base/tree.h"
 
+#define CHUNK (256u * 1024)
+
 struct hand {
+	struct chain *chain;
 	const struct chain_hand *hand;
 	struct chain_report *report;
 };
 
 static int write_reader(const struct chain_hand *hand, struct reader *body, struct error *error)
 {
-	struct span bytes;
+	char *chunk = mem_alloc(CHUNK);
+	uint64_t at = 0;
+	ssize_t n;
 
-	return reader_view(body, &bytes, error) ? -1 : hand->write(hand->arg, bytes, error);
+	while ((n = reader_read(body, at, chunk, CHUNK, error)) > 0) {
+		at += (uint64_t)n;
+		if (hand->write(hand->arg, span_make(chunk, (size_t)n), error))
+			n = -1;
+		if (n < 0)
+			break;
+	}
+	free(chunk);
+	return n < 0 ? -1 : 0;
 }
 
 static int on_output(void *arg, const struct chain_output *output, struct error *error)
@@ -25,7 +38,13 @@ static int on_output(void *arg, const struct chain_output *output, struct error 
 	int failed;
 
 	h->report->outputs++;
-	if (!span_is(output->media_type, "application/json"))
+	if (h->hand->begin) {
+		json_t *name = json_object_get(chain_envelope(h->chain, output->item), "name");
+
+		if (h->hand->begin(h->hand->arg, span_make(json_string_value(name), json_string_length(name)), error))
+			return -1;
+	}
+	if (h->hand->begin || !span_is(output->media_type, "application/json"))
 		return write_reader(h->hand, output->body, error);
 	if (!(h->hand->flags & TREE_PRETTY) || !output->item->tree)
 		return write_reader(h->hand, output->body, error) ||
@@ -107,7 +126,7 @@ static int on_remember(void *arg, const struct item *item, const char *table, st
 int chain_run_by_hand(struct chain *chain, struct reader *body, struct span name, struct span media_type,
 		      const struct chain_hand *hand, struct chain_report *report, struct error *error)
 {
-	struct hand h = {hand, report};
+	struct hand h = {chain, hand, report};
 	struct chain_events events = {.arg = &h,
 				      .bare = true,
 				      .publish = on_output,

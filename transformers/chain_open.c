@@ -9,6 +9,7 @@
 
 #define DEFAULT_TREE_MAX (64u << 20)
 #define DEFAULT_OUTPUTS_MAX 1000000
+#define DEFAULT_DOCUMENT_MAX (UINT64_C(10) << 30)
 #define STEPS_MAX 300 /* with those of branches */
 
 static size_t count_steps(const struct chain_step *, size_t n);
@@ -105,14 +106,18 @@ struct chain *chain_new(const char *flow, const struct chain_step *steps, size_t
 	struct opening opening = {chain, context, error};
 	size_t count = count_steps(steps, n);
 
+	chain->arena = arena_new();
 	if (limits)
 		chain->limits = *limits;
+	if (chain->limits.spill)
+		chain->limits.spill = arena_strdup(chain->arena, limits->spill);
 	if (!chain->limits.tree_max)
 		chain->limits.tree_max = DEFAULT_TREE_MAX;
 	if (!chain->limits.outputs_max)
 		chain->limits.outputs_max = DEFAULT_OUTPUTS_MAX;
+	if (!chain->limits.document_max)
+		chain->limits.document_max = DEFAULT_DOCUMENT_MAX;
 	chain->flow = flow;
-	chain->arena = arena_new();
 	chain->way.label = "out";
 	chain->steps = mem_alloc((count + 1) * sizeof *chain->steps);
 	if (count > STEPS_MAX)

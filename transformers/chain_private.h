@@ -57,6 +57,11 @@ struct chain {
 	struct error why_stopped;
 };
 
+/* The digest of the item's bytes. RETRY. */
+int chain_sign(struct chain *, const struct item *, struct id *digest, struct error *);
+/* What a step makes of what stands for something else stands for something else, too. */
+void chain_stands_on(const struct chain *, size_t index, struct item *);
+
 /* What goes along a branch for refusals. content: where the item is no tree. */
 json_t *refused_tree_new(const struct chain *, const char *step, const struct item *, const struct error *why,
 			 struct span content);

@@ -13,6 +13,8 @@ extern const struct transformer_ops decode_transformer, encode_transformer, enri
 	map_transformer, remember_transformer,
 	route_transformer, split_transformer, use_transformer, validate_transformer,
 	xsd_transformer, xslt_transformer, schematron_transformer;
+/* over whole files */
+extern const struct transformer_ops gunzip_transformer, gzip_transformer, unzip_transformer, zip_transformer;
 /* of no flow, but by hand: `ferrule edi acknowledge` */
 extern const struct transformer_ops edi_acknowledge_transformer;
 /* durable */

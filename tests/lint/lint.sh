@@ -106,6 +106,8 @@ awk '
 		if (header ~ /^pcre2/) return "pcre2"
 		if (header ~ /^libxml\//) return "libxml2"
 		if (header ~ /^libxslt\//) return "libxslt"
+		if (header ~ /^archive(_entry)?\.h/) return "libarchive"
+		if (header ~ /^gpgme/) return "gpgme"
 		if (header ~ /^(jq|jv)/) return "libjq"
 		if (header ~ /^(libssh2|expat|zlib)/) return header
 		return ""

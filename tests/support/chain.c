@@ -12,7 +12,8 @@ static const struct transformer_ops *const all[] = {
 	&collect_transformer, &decode_transformer, &dedupe_transformer,     &encode_transformer,
 	&enrich_transformer,  &filter_transformer, &map_transformer,        &remember_transformer,
 	&route_transformer,   &split_transformer,  &resequence_transformer, &validate_transformer,
-	&xsd_transformer,     &xslt_transformer,   &schematron_transformer};
+	&xsd_transformer,     &xslt_transformer,   &schematron_transformer, &gunzip_transformer,
+	&gzip_transformer,    &unzip_transformer,  &zip_transformer};
 
 static const char *text_at(struct made_chain *made, const struct node *node, const char *key)
 {
