@@ -11,6 +11,8 @@
 
 #define FIELDS_MAX 4000
 #define RECORD_MAX ((size_t)1 << 20)
+#define JOINED                                                                                                         \
+	'\x1e' /* stands where a slash ended a field and a record 88 goes on: a comma, but in a text a line end */
 
 struct bai2_settings {
 	int totals;
@@ -77,12 +79,30 @@ static void wrong(struct bai2 *b, const char *code, const char *what)
 /* The next field in front of a comma; without one, all there is. */
 static struct span take(struct span *rest)
 {
-	const char *comma = memchr(rest->data, ',', rest->len);
-	size_t n = comma ? (size_t)(comma - rest->data) : rest->len;
-	struct span field = span_make(rest->data, n);
+	size_t n = 0, taken;
+	struct span field;
 
-	*rest = span_make(rest->data + n + (comma != NULL), rest->len - n - (comma != NULL));
+	while (n < rest->len && rest->data[n] != ',' && rest->data[n] != JOINED)
+		n++;
+	field = span_make(rest->data, n);
+	taken = n + (n < rest->len);
+	*rest = span_make(rest->data + taken, rest->len - taken);
 	return bank_trim(field);
+}
+
+/* Commas alone are no fields. */
+static void end_fields(struct bai2 *b, struct span rest)
+{
+	for (size_t i = 0; i < rest.len; i++)
+		if (!strchr(", \t\n\x1e", rest.data[i])) {
+			wrong(b, "bai2.field", "has more fields than there are in such a record");
+			return;
+		}
+}
+
+static bool is_code(struct span field)
+{
+	return field.len == 3 && bank_is_digits(field, 3);
 }
 
 static void set_field(json_t *object, const char *name, struct span *rest)
@@ -164,6 +184,7 @@ static void judge(struct bai2 *b, struct span rest, const struct level *level, c
 	if (parts && !bank_digits(take(&rest), 4, &told_parts))
 		told_parts = -1;
 	count = take(&rest);
+	end_fields(b, rest);
 	if (!bank_digits(total_text, 4, &total) || !bank_digits(count, 4, &records)) {
 		wrong(b, "bai2.field", "is a trailer without a control total and counts");
 		return;
@@ -201,6 +222,8 @@ static void read_summaries(struct bai2 *b, struct span rest)
 		struct span code = take(&rest);
 
 		bank_set(summary, "code", code);
+		if (code.len && !is_code(code))
+			wrong(b, "bai2.field", "has a type code that is not three digits");
 		add(b, set_amount(b, summary, "amount", &rest));
 		set_field(summary, "items", &rest);
 		set_funds(b, summary, &rest);
@@ -231,17 +254,34 @@ static void open_account(struct bai2 *b, struct span rest)
 	read_summaries(b, rest);
 }
 
+static void set_text(json_t *transaction, struct span rest)
+{
+	char *text = mem_span_dup(bank_trim(rest));
+
+	for (char *c = text; *c; c++)
+		if (*c == JOINED)
+			*c = '\n';
+	bank_set(transaction, "text", bank_trim(span_of(text)));
+	free(text);
+}
+
 static void read_transaction(struct bai2 *b, struct span rest)
 {
 	json_t *transaction = json_object();
+	struct span code = take(&rest);
 
-	set_field(transaction, "code", &rest);
+	bank_set(transaction, "code", code);
+	if (!is_code(code))
+		wrong(b, "bai2.field", "has a type code that is not three digits");
 	add(b, set_amount(b, transaction, "amount", &rest));
 	set_funds(b, transaction, &rest);
 	set_field(transaction, "bankReference", &rest);
 	set_field(transaction, "customerReference", &rest);
-	bank_set(transaction, "text", bank_trim(rest));
-	json_array_append_new(b->transactions, transaction);
+	set_text(transaction, rest);
+	if (b->why.class == ERROR_NONE)
+		json_array_append_new(b->transactions, transaction);
+	else /* what is refused need not be kept */
+		json_decref(transaction);
 }
 
 static int end_account(struct bai2 *b, struct error *error)
@@ -276,6 +316,7 @@ static void open_file(struct bai2 *b, struct span rest)
 	set_field(b->file_json, "recordLength", &rest);
 	set_field(b->file_json, "blockSize", &rest);
 	set_field(b->file_json, "version", &rest);
+	end_fields(b, rest);
 }
 
 static void open_group(struct bai2 *b, struct span rest)
@@ -290,13 +331,36 @@ static void open_group(struct bai2 *b, struct span rest)
 	set_field(b->group_json, "time", &rest);
 	set_field(b->group_json, "currency", &rest);
 	set_field(b->group_json, "dateModifier", &rest);
+	end_fields(b, rest);
+}
+
+/* An account without its trailer is refused with what follows it. */
+static int close_open_account(struct bai2 *b, struct error *error)
+{
+	if (!b->account.open)
+		return 0;
+	wrong(b, "bai2.structure", "comes before record 49 ended the account");
+	return end_account(b, error);
+}
+
+/* A group or file without its trailer: its accounts have gone on, so that it is told by itself. */
+static int close_open(struct bai2 *b, struct level *level, const char *what, const char *trailer, struct error *error)
+{
+	struct error why;
+
+	if (!level->open)
+		return 0;
+	level->open = false;
+	bank_fault(&why, "bai2.structure", "the record in line %llu comes before record %s ended the %s",
+		   (unsigned long long)b->record_line, trailer, what);
+	return bank_reject(&b->reader, what, b->record_from, &why, error);
 }
 
 /* A trailer of group or file that is wrong is told once, behind its accounts. */
 static int end_level(struct bai2 *b, struct level *level, struct level *above, struct span rest, const char *parts,
 		     struct error *error)
 {
-	if (end_account(b, error))
+	if (close_open_account(b, error))
 		return -1;
 	b->why.class = ERROR_NONE;
 	if (!level->open)
@@ -346,15 +410,6 @@ static int unknown(struct bai2 *b, struct error *error)
 	return bank_reject(&b->reader, "record", b->record_from, &b->why, error);
 }
 
-/* An account without its trailer is refused with what follows it. */
-static int close_open_account(struct bai2 *b, struct error *error)
-{
-	if (!b->account.open)
-		return 0;
-	wrong(b, "bai2.structure", "begins something before record 49 ended the account");
-	return end_account(b, error);
-}
-
 static void check_record(struct bai2 *b)
 {
 	if (b->record_bad)
@@ -372,7 +427,9 @@ static int end_record(struct bai2 *b, struct error *error)
 		rest.len--;
 	code = take(&rest);
 	if (span_is(code, "01") || span_is(code, "02") || span_is(code, "03")) {
-		if (close_open_account(b, error))
+		if (close_open_account(b, error) ||
+		    (code.data[1] != '3' && close_open(b, &b->group, "group", "98", error)) ||
+		    (code.data[1] == '1' && close_open(b, &b->file, "file", "99", error)))
 			return -1;
 		b->why.class = ERROR_NONE;
 		if (code.data[1] == '1')
@@ -400,7 +457,9 @@ static int end_record(struct bai2 *b, struct error *error)
 	else if (span_is(code, "98"))
 		return end_level(b, &b->group, &b->file, rest, "accounts", error);
 	else if (span_is(code, "99"))
-		return end_level(b, &b->file, NULL, rest, "groups", error);
+		return close_open_account(b, error) || close_open(b, &b->group, "group", "98", error)
+			       ? -1
+			       : end_level(b, &b->file, NULL, rest, "groups", error);
 	else
 		return unknown(b, error);
 	return 0;
@@ -416,7 +475,7 @@ static void append(struct bai2 *b, struct span line)
 	if (n && b->record.data[n - 1] == '/') {
 		n--;
 		b->record.len = n;
-		buf_char(&b->record, ',');
+		buf_char(&b->record, JOINED);
 	} else {
 		buf_char(&b->record, '\n');
 	}
@@ -429,6 +488,7 @@ static int take_line(struct bai2 *b, uint64_t from, struct error *error)
 
 	if (!line.len)
 		return 0;
+	b->reader.bad = b->reader.bad || memchr(line.data, JOINED, line.len);
 	if (span_starts(line, "88,") && b->has_record) {
 		append(b, span_make(line.data + 3, line.len - 3));
 		b->lines_in_record++;
@@ -460,8 +520,10 @@ static int read_document(struct bai2 *b, struct error *error)
 			break;
 		if (take_line(b, from, error))
 			return -1;
-		if (b->transactions && json_array_size(b->transactions) > 1000000)
-			return bank_fault(error, "bai2.limit", "an account has more than 1000000 transactions");
+		if (b->account.open && b->reader.source - b->account_from > BANK_PART_MAX) {
+			wrong(b, "bai2.limit", "makes its account longer than 64 MiB");
+			json_array_clear(b->transactions);
+		}
 	}
 	if (more || end_record(b, error) || close_open_account(b, error))
 		return -1;

@@ -18,6 +18,7 @@ struct writer {
 	int64_t file_total, group_total, account_total;
 	size_t length; /* of a physical record; 0: any */
 	size_t line;
+	bool uncut; /* a field is longer than a record may be */
 };
 
 static int fault(const struct writer *w, const char *code, const char *what)
@@ -45,8 +46,10 @@ static void end_record(struct writer *w)
 		if (n > room)
 			for (n = room; n && rest.data[n - 1] != ',';)
 				n--;
-		if (!n)
-			n = rest.len < room ? rest.len : room;
+		if (!n) {
+			n = rest.len;
+			w->uncut = true;
+		}
 		buf_text(w->out, first ? "" : "88,");
 		/* The slash ends the field in place of its comma. */
 		buf_append(w->out, rest.data, n < rest.len && rest.data[n - 1] == ',' ? n - 1 : n);
@@ -60,8 +63,11 @@ static void end_record(struct writer *w)
 
 static int put(struct writer *w, const json_t *object, const char *name)
 {
-	const char *text = json_string_value(json_object_get(object, name));
+	const json_t *value = json_object_get(object, name);
+	const char *text = json_string_value(value);
 
+	if (value && !text && !json_is_null(value))
+		return fault(w, "bai2.value", "a field is a text");
 	buf_char(&w->record, ',');
 	for (const char *c = text; c && *c; c++)
 		if (*c == ',' || *c == '/' || (unsigned char)*c < 0x20)
@@ -132,12 +138,21 @@ static int put_funds(struct writer *w, const json_t *object)
 }
 
 /* ---- accounts */
+static int put_code(struct writer *w, const json_t *object)
+{
+	const char *code = json_string_value(json_object_get(object, "code"));
+
+	if (!code || strlen(code) != 3 || strspn(code, "0123456789") != 3)
+		return fault(w, "bai2.value", "a `code` is a text of three digits");
+	return put(w, object, "code");
+}
+
 static int put_transaction(struct writer *w, const json_t *transaction)
 {
 	const char *text = json_string_value(json_object_get(transaction, "text"));
 
 	buf_text(&w->record, "16");
-	if (put(w, transaction, "code") || put_amount(w, transaction, "amount", true) || put_funds(w, transaction) ||
+	if (put_code(w, transaction) || put_amount(w, transaction, "amount", true) || put_funds(w, transaction) ||
 	    put(w, transaction, "bankReference") || put(w, transaction, "customerReference"))
 		return -1;
 	if (!text)
@@ -176,8 +191,8 @@ static int put_account(struct writer *w, const json_t *account)
 	if (put(w, account, "number") || put(w, account, "currency"))
 		return -1;
 	json_array_foreach(summaries, i, one)
-		if (put(w, one, "code") || put_amount(w, one, "amount", true) || put(w, one, "items") ||
-		    put_funds(w, one))
+		if ((json_object_get(one, "code") ? put_code(w, one) : put(w, one, "code")) ||
+		    put_amount(w, one, "amount", true) || put(w, one, "items") || put_funds(w, one))
 			return -1;
 	if (!json_array_size(summaries))
 		buf_text(&w->record, ",,,,");
@@ -188,6 +203,8 @@ static int put_account(struct writer *w, const json_t *account)
 	buf_printf(&w->record, "49,%lld,%llu", (long long)w->account_total, (unsigned long long)w->account_records + 1);
 	end_record(w);
 	w->accounts++;
+	if (w->uncut)
+		return fault(w, "bai2.value", "a field is longer than recordLength lets a record be");
 	return bank_add(&w->group_total, w->account_total) ? 0 : fault(w, "bai2.value", "the total is too large");
 }
 

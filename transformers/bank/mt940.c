@@ -49,7 +49,9 @@ static void begin_message(struct mt940 *m)
 	m->open = true;
 	m->why.class = ERROR_NONE;
 	m->size = 0;
-	*m->type = '\0';
+	*m->type = *m->currency = '\0';
+	buf_reset(&m->information);
+	buf_reset(&m->remarks);
 }
 
 static bool is_statement(const struct mt940 *m)
@@ -265,12 +267,16 @@ static int run(void *self, struct item *item, struct out *out, struct error *err
 	int failed;
 
 	m->settings = settings;
-	buf_init(&m->field, 1 << 20);
+	buf_init(&m->field, MT940_INFORMATION_MAX);
+	buf_init(&m->information, MT940_INFORMATION_MAX);
+	buf_init(&m->remarks, MT940_INFORMATION_MAX);
 	failed = bank_begin(&m->reader, "mt940.limit", settings->charset, item, out, error) || read_document(m, error);
 	json_decref(m->message);
 	json_decref(m->transactions);
 	json_decref(m->blocks);
 	buf_free(&m->field);
+	buf_free(&m->information);
+	buf_free(&m->remarks);
 	bank_end(&m->reader);
 	free(m);
 	return failed ? -1 : 0;

@@ -33,6 +33,7 @@ struct mt940 {
 	struct buf field;
 	uint64_t field_line;
 	size_t size;
+	struct buf information, remarks; /* :86: of the last movement, and of the statement, until all of it is there */
 	/* of the message */
 	unsigned seen;
 	char currency[4];
@@ -45,6 +46,7 @@ struct mt940 {
 
 void mt940_end_field(struct mt940 *); /* the field in hand is complete */
 void mt940_judge(struct mt940 *);     /* the message is */
+#define MT940_INFORMATION_MAX ((size_t)1 << 20)
 /* {"text":…}, and what is structured in it. */
 json_t *mt940_information_new(struct span text);
 

@@ -94,6 +94,8 @@ static void take_currency(struct mt940 *m, struct span *text, json_t *into)
 	bank_set(into, "currency", written);
 	if (!*m->currency)
 		snprintf(m->currency, sizeof m->currency, "%.3s", written.data);
+	else if (strncmp(m->currency, written.data, 2)) /* SWIFT's rule C27: the first two letters */
+		fault(m, "mt940.field", "is in %.3s, and what stands before it in %s", written.data, m->currency);
 }
 
 /* ---- balances: C170914EUR12345,12 */
@@ -206,6 +208,16 @@ static void take_references(struct span *text, json_t *transaction)
 	bank_set(transaction, "details", bank_trim(*text));
 }
 
+static void end_information(struct mt940 *m)
+{
+	size_t n = json_array_size(m->transactions);
+
+	if (m->information.len && n)
+		json_object_set_new(json_array_get(m->transactions, n - 1), "information",
+				    mt940_information_new(buf_view(&m->information)));
+	buf_reset(&m->information);
+}
+
 static void read_transaction(struct mt940 *m, struct span text)
 {
 	json_t *transaction = json_object();
@@ -213,6 +225,7 @@ static void read_transaction(struct mt940 *m, struct span text)
 	bool reversal, credit;
 	int64_t amount;
 
+	end_information(m);
 	take_date(m, &text, transaction, "valueDate");
 	take_entry_date(m, &text, value, transaction);
 	take_mark(m, &text, transaction, &reversal, &credit);
@@ -225,27 +238,18 @@ static void read_transaction(struct mt940 *m, struct span text)
 	json_array_append_new(m->transactions, transaction);
 }
 
-/* ---- :86: belongs to the movement before it, or to the statement */
+/* ---- :86: belongs to the movement before it, or to the statement; a bank may write several of them */
 static void read_information(struct mt940 *m, struct span text)
 {
-	size_t n = json_array_size(m->transactions);
-	json_t *of = n && !(m->seen & (SEEN_CLOSING | SEEN_DEBITS | SEEN_CREDITS))
-			     ? json_array_get(m->transactions, n - 1)
-			     : m->message;
-	json_t *before = json_object_get(of, "information");
+	bool movement = json_array_size(m->transactions) && !(m->seen & (SEEN_CLOSING | SEEN_DEBITS | SEEN_CREDITS));
+	struct buf *all = movement ? &m->information : &m->remarks;
 
-	if (before) { /* a bank that writes several of them */
-		struct buf all;
-
-		buf_init(&all, 1 << 22);
-		buf_text(&all, json_string_value(json_object_get(before, "text")));
-		buf_char(&all, '\n');
-		buf_span(&all, text);
-		json_object_set_new(of, "information", mt940_information_new(buf_view(&all)));
-		buf_free(&all);
-		return;
-	}
-	json_object_set_new(of, "information", mt940_information_new(text));
+	if (all->len)
+		buf_char(all, '\n');
+	if (text.len)
+		buf_span(all, text);
+	if (all->full)
+		fault(m, "mt940.limit", "and those before it are longer than 1 MiB");
 }
 
 /* ---- the others */
@@ -421,6 +425,9 @@ void mt940_judge(struct mt940 *m)
 	bool interim = !strcmp(m->type, "942") || (!*m->type && m->seen & SEEN_INTERIM && !(m->seen & SEEN_CLOSING)),
 	     balanced = true;
 
+	end_information(m);
+	if (m->remarks.len)
+		json_object_set_new(m->message, "information", mt940_information_new(buf_view(&m->remarks)));
 	if (!(m->seen & SEEN_REFERENCE))
 		missing(m, "reference (:20:)");
 	if (!(m->seen & SEEN_ACCOUNT))

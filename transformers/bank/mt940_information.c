@@ -9,6 +9,8 @@
 static const char *const sepa_keys[] = {"EREF", "KREF", "MREF", "CRED", "DEBT", "COAM", "OAMT",
 					"SVWZ", "ABWA", "ABWE", "IBAN", "BIC",  "RREF", "PURP"};
 
+#define PARTS_MAX 200 /* of a field, and keys in it; with more of them it is a text */
+
 static bool is_digit(char c)
 {
 	return c >= '0' && c <= '9';
@@ -72,6 +74,23 @@ static const char *key_at(struct span text)
 	return NULL;
 }
 
+static bool is_part(struct span text, size_t at, char separator)
+{
+	return text.data[at] == separator && at + 2 < text.len && is_digit(text.data[at + 1]) &&
+	       is_digit(text.data[at + 2]);
+}
+
+static bool has_many(struct span text, char separator)
+{
+	size_t parts = 0, keys = 0;
+
+	for (size_t i = 0; i < text.len; i++) {
+		parts += is_part(text, i, separator);
+		keys += text.data[i] == '+';
+	}
+	return parts > PARTS_MAX || keys > PARTS_MAX;
+}
+
 static void add_sepa(json_t *information)
 {
 	const json_t *purpose = json_object_get(information, "purpose");
@@ -113,14 +132,13 @@ json_t *mt940_information_new(struct span text)
 			buf_char(&joined, text.data[i]);
 	text = buf_view(&joined);
 	separator = separator_of(text, &code);
-	if (separator) {
+	if (separator && !has_many(text, separator)) {
 		parts = json_object();
 		bank_set(information, "code", span_make(text.data, code));
 		for (at = code; at + 2 < text.len;) {
 			size_t end = at + 3;
 
-			while (end < text.len && !(text.data[end] == separator && end + 2 < text.len &&
-						   is_digit(text.data[end + 1]) && is_digit(text.data[end + 2])))
+			while (end < text.len && !is_part(text, end, separator))
 				end++;
 			add_part(information, parts, span_make(text.data + at + 1, end - at - 1));
 			at = end;

@@ -11,7 +11,6 @@
 
 #define RECORD 94
 #define HASH_MODULUS 10000000000
-#define ENTRIES_MAX 1000000
 
 struct sums {
 	uint64_t entries, hash; /* entries: with their addenda */
@@ -22,6 +21,7 @@ struct nacha {
 	struct bank_reader reader;
 	const char *record; /* of 94 characters */
 	uint64_t from, batch_from, batches;
+	uint64_t records; /* of the file */
 	bool in_file, in_batch, ended;
 	struct sums file, batch;
 	json_t *file_json, *batch_json, *entries, *entry;
@@ -100,6 +100,7 @@ static void open_file(struct nacha *n)
 	n->file_json = json_object();
 	n->file = (struct sums){0};
 	n->batches = 0;
+	n->records = 1;
 	n->in_file = true;
 	n->ended = false;
 	n->why.class = ERROR_NONE;
@@ -201,11 +202,9 @@ static void end_entry(struct nacha *n)
 	n->entry = NULL;
 }
 
-static void read_entry(struct nacha *n)
+static void keep_entry(struct nacha *n, bool debit, uint64_t amount)
 {
-	bool debit = is_debit(n);
 	const char *class = json_string_value(json_object_get(n->batch_json, "entryClass"));
-	uint64_t amount = number(n, 30, 39);
 
 	n->entry = json_object();
 	json_array_append_new(n->entries, n->entry);
@@ -224,12 +223,22 @@ static void read_entry(struct nacha *n)
 	}
 	set(n, n->entry, "trace", 80, 94);
 	json_object_set_new(n->entry, "hasAddenda", json_boolean(n->record[78] == '1'));
+}
+
+/* Of a batch that is refused nothing need be kept but its sums, for the file. */
+static void read_entry(struct nacha *n)
+{
+	bool debit = is_debit(n);
+	uint64_t amount = number(n, 30, 39);
+
 	check_routing(n);
+	if (n->why.class == ERROR_NONE)
+		keep_entry(n, debit, amount);
 	n->batch.entries++;
 	n->batch.hash = (n->batch.hash + number(n, 4, 11)) % HASH_MODULUS;
 	*(debit ? &n->batch.debits : &n->batch.credits) += (int64_t)amount;
-	if (n->batch.entries > ENTRIES_MAX)
-		wrong(n, "nacha.limit", "is one too many: a batch has at most %d", ENTRIES_MAX);
+	if (n->from - n->batch_from > BANK_PART_MAX)
+		wrong(n, "nacha.limit", "makes its batch longer than 64 MiB");
 }
 
 static void read_addenda(struct nacha *n)
@@ -237,7 +246,7 @@ static void read_addenda(struct nacha *n)
 	json_t *list = json_object_get(n->entry, "addenda"), *addenda = json_object();
 
 	n->batch.entries++;
-	if (!n->entry) {
+	if (n->why.class != ERROR_NONE || !n->entry) {
 		wrong(n, "nacha.structure", "is an addenda without an entry");
 		json_decref(addenda);
 		return;
@@ -302,6 +311,9 @@ static int end_file(struct nacha *n, struct error *error)
 	n->in_file = false;
 	n->ended = true;
 	judge(n, &n->file, 14, 21, 22);
+	if (number(n, 8, 13) != (n->records + 9) / 10)
+		wrong(n, "nacha.total", "says %llu blocks of ten records, and there are %llu",
+		      (unsigned long long)number(n, 8, 13), (unsigned long long)(n->records + 9) / 10);
 	if (number(n, 2, 7) != n->batches)
 		wrong(n, "nacha.total", "says another number of batches than the %llu there are",
 		      (unsigned long long)n->batches);
@@ -330,12 +342,23 @@ static int end_open_batch(struct nacha *n, struct error *error)
 	return give_batch(n, error);
 }
 
+/* Its batches have gone on: it is told by itself. */
+static int end_open_file(struct nacha *n, struct error *error)
+{
+	if (!n->in_file)
+		return 0;
+	n->why.class = ERROR_NONE;
+	wrong(n, "nacha.structure", "comes before the record 9 that ends its file");
+	return bank_reject(&n->reader, "file", n->from, &n->why, error);
+}
+
 static int take_record(struct nacha *n, struct error *error)
 {
 	char type = n->record[0];
 
 	if (n->ended && !memcmp(n->record, "9999999999", 10))
 		return 0; /* fills the block */
+	n->records++;
 	if (n->in_batch && type != '7')
 		end_entry(n);
 	if (n->in_batch)
@@ -348,6 +371,8 @@ static int take_record(struct nacha *n, struct error *error)
 		return end_batch(n, error);
 	else if (type == '1' || type == '5' || type == '9') {
 		if (end_open_batch(n, error))
+			return -1;
+		if (type == '1' && end_open_file(n, error))
 			return -1;
 		if (type == '1')
 			open_file(n);
