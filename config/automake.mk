@@ -147,8 +147,11 @@ dist_ship_mappings_DATA = \
   %D%/mappings/edifact-orders-to-order.jq \
   %D%/mappings/mt940-to-statement.jq \
   %D%/mappings/idoc-orders-to-order.jq \
+  %D%/mappings/order-to-edifact-orders.jq \
+  %D%/mappings/order-to-erp-csv.jq \
   %D%/mappings/order-to-idoc-orders.jq \
   %D%/mappings/order-to-x12-850.jq \
+  %D%/mappings/order-to-x12-855.jq \
   %D%/mappings/pain-to-payments.jq \
   %D%/mappings/x12-810-to-invoice.jq \
   %D%/mappings/x12-850-to-order.jq \

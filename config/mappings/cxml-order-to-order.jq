@@ -60,8 +60,9 @@ def party($buyer): .Address | objects | (.PostalAddress | list[0] // {}) as $pos
 # Divided by how many a price is for: exactly by 10, 100 …, else rounded at so many decimals.
 def over($by; $n): if $by.digits <= 0 then error("a price is for \($by | text)") else . end
   | {digits: (.digits * pow(10; $n - .scale + $by.scale) / $by.digits | round), scale: $n};
-def price_of_one($by): ($by | trimmed(0)) as $by | .scale as $least
-  | if $by.scale == 0 and ($by.digits | tostring | test("^10*$")) then {digits, scale: (.scale + ($by.digits | tostring | length - 1))} | trimmed(if $least < 2 then $least else 2 end)
+def price_of_one($by): ($by | trimmed(0)) as $by
+  | if $by == {digits: 1, scale: 0} then .
+    elif $by.scale == 0 and ($by.digits | tostring | test("^10*$")) then {digits, scale: (.scale + ($by.digits | tostring | length - 1))} | trimmed(2)
     else over($by; 6) | trimmed(2) end;
 def charge($kind; $currency): {kind: $kind, description: (.Description | word), amount: (amount | if . then decimal | money($currency) else null end)} | present;
 def charges($currency): [

@@ -73,7 +73,8 @@ def texts: [.referencesNotes[]? | [.messages[]? | .text | select(.)] | join(" ")
 | ($order.currency.currency // "USD") as $currency
 | [$order.parties[]?] as $parties
 | def role($codes): [$codes[] as $code | $parties[] | select(.name.entity == $code)][0];
-([$order.lines[]] | to_entries) as $lines
+([$order.dates[]? | select(.qualifier == "002")][0] | day) as $wanted
+| ([$order.lines[]] | to_entries) as $lines
 | [$lines[] | (.value.line.lineNumber // (.key + 1 | tostring)) as $id | .value | .line as $line | ($line | numbers) as $numbers
   | ($line.quantity // error("line \($id) has no quantity") | decimal) as $quantity
   | ($line.unitPrice // error("line \($id) has no price") | decimal | price_of_one($line)) as $price
@@ -93,7 +94,8 @@ def texts: [.referencesNotes[]? | [.messages[]? | .text | select(.)] | join(" ")
     quantity: {amount: ($quantity | text), unit: $line.unit},
     price: {amount: ($price | text), currency: $currency},
     total: (product_of($quantity; $price) | money($currency)),
-    requestedDeliveryDate: (([.dates[]? | select(.qualifier == "002")][0] | day) // (if $days | length == 1 then $days[0] else null end)),
+    requestedDeliveryDate: (([.dates[]? | select(.qualifier == "002")][0] | day) // (if $days | length == 1 then $days[0] else null end)
+      | if . == $wanted then null else . end),
     charge: charges($currency),
     notes: [
       (if $days | length > 1 then [$schedules[] | "\(.quantity | plain) \(.unit) on \(.date_iso)"] | join(", ") else empty end),
@@ -107,7 +109,7 @@ def texts: [.referencesNotes[]? | [.messages[]? | .text | select(.)] | join(" ")
     system: $buyer,
     channel: "edi",
     orderDate: $order.beginning.date_iso,
-    requestedDeliveryDate: ([$order.dates[]? | select(.qualifier == "002")][0] | day),
+    requestedDeliveryDate: $wanted,
     customer: (role(["BY", "BT"]) | if . then party($seller; $buyer) else {id: $buyer, system: $buyer} end),
     shipTo: (role(["ST"]) | if . then party($seller; $buyer) else null end),
     billTo: (role(["BT"]) | if . then party($seller; $buyer) else null end),

@@ -197,7 +197,8 @@ class Guide:
                 with open(os.path.join(directory, names[-1]), "w", encoding="utf-8") as file:
                     file.write(text)
             for mapping in re.findall(r"[\w./-]+\.jq\b", text):
-                if not os.path.exists(os.path.join(directory, "mappings", mapping)):
+                ships = os.path.exists(os.path.join(SOURCE, "config", "mappings", mapping))
+                if not ships and not os.path.exists(os.path.join(directory, "mappings", mapping)):
                     with open(os.path.join(directory, "mappings", mapping), "w", encoding="utf-8") as file:
                         file.write(".\n")
             for secret in re.findall(r"\bsecret: *([\w.-]+)", text + site):

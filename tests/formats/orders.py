@@ -80,6 +80,31 @@ def refused(said, *words):
 
 
 # ---- forms that come in
+def from_edifact():
+    whole = read("edifact-d96a-orders.edi", DOCUMENTS)
+    for name, old, new, words in (
+            ("a cancellation", "PO-4711+9'", "PO-4711+1'", ("PO-4711 is a cancellation",)), ("a duplicate", "PO-4711+9'", "PO-4711+7'", ("PO-4711 is a duplicate",)),
+            ("one without a currency", "CUX+2:EUR:9'\n", "", ("no currency",)), ("one with a line without a price", "PRI+AAA:32.00'\n", "", ("line 2 has no price",)),
+            ("a price in another unit than the quantity", "NTP:1:PCE", "NTP:1:KGM", ("line 1", "KGM"))):
+        got, said = to_order("edifact-orders-to-order.jq", ["edifact", "--set", "form=nested"], count(whole.replace(old, new)))
+        point("ORDERS: refused is " + name, old not in whole and "not in the document" or got or refused(said, *words))
+    got, said = to_order("edifact-orders-to-order.jq", ["edifact", "--set", "form=nested"],
+                         count(whole.replace("18.40:CT:NTP:1:", "1840:CT:NTP:100:").replace("MOA+203:441.60", "MOA+203:400").replace("MOA+86:", "MOA+79:7")))
+    point("ORDERS: a price for a hundred is a price of one, and what the document states otherwise is told", not got and said
+          or differs(got["orderItem"][0]["price"]["amount"], "18.40") + differs(got["orderItem"][0]["total"]["amount"], "441.60")
+          + differs(got["note"][1:], ["Line 1: The document states 400.00 EUR", "Line 2: 10 PCE at 4054321000118 on 2026-03-23",
+                                      "The document states a total of 7761.60 EUR"]))
+    got, said = to_order("edifact-orders-to-order.jq", ["edifact", "--set", "form=nested"], read("edifact-d01b-orders.edi", DOCUMENTS))
+    point("ORDERS of D.01B has its number and its region at other places", said or differs(got["number"], "PO-4712")
+          + differs(got["customer"]["address"]["stateOrProvince"], "SH"))
+
+
+def count(text):
+    """UNT says how many segments there are."""
+    body = text[text.index("UNH+"):text.index("UNT+")]
+    return re.sub(r"UNT\+\d+", "UNT+%d" % (body.count("'\n") + 1), text)
+
+
 def edi850(*changes):
     text = read("x12-004010-850.edi", DOCUMENTS)
     for old, new in changes:
@@ -213,8 +238,137 @@ def to_idoc():
     point("IDoc: a number of a party that has no room is refused", refused(said, "17 characters"))
 
 
+def to_edifact():
+    kept = order()
+    lost = [item.pop("code") for item in kept["orderItem"][0]["charge"] + kept["charge"][:1]]
+    for release in ("96A", "01B"):
+        lines, said = mapped("order-to-edifact-orders.jq", json.dumps(order()))
+        text, more = ferrule(lines, "encode", "edifact", "--set", 'envelope=({interchange: {sender: "14:acme", receiver: "14:nordwind", control: "417"}, '
+                             'transaction: {release: "%s"}})' % release)
+        got, most = to_order("edifact-orders-to-order.jq", ["edifact", *CHECK], text)
+        point("an order as ORDERS of %s is what the grammar says, and the same order but for codes of charges (%s)" % (release, ", ".join(lost)),
+              said + more + most or differs(got, kept))
+    point("ORDERS names numbers by who gave them", [part for part in (
+        "NAD+BY+0001::92++Acme", "NAD+IV+C-77::91++", "NAD+DP+4054321000118::9++", "LIN+1++012345678905:UP'PIA+1+NW-1001:SA::91+77001:IN::92'",
+        "LIN+2'PIA+5+NW-2:SA::91'", "COM+?+49 89 555 0142:TE'", "CNT+2:3'") if part not in text])
+    _, said = mapped("order-to-edifact-orders.jq", json.dumps(order(orderItem=[dict(order()["orderItem"][0], id="1234567")])))
+    point("ORDERS: a line's number that has no room is refused", refused(said, "the line's number", "6 characters"))
+
+
+def answer(lines=None, **changes):
+    """The order, and what the seller made of it: a change for each line, None leaves the line out."""
+    made = order(number="SO-90031", system="nordwind", **changes)
+    made["orderItem"] = [dict(line, **(lines or {}).get(line["id"], {})) for line in made["orderItem"] if (lines or {}).get(line["id"], {}) is not None]
+    return {"order": order(), "answer": made}
+
+
+def statuses(given):
+    """(BAK02, what ACK says of each line, what is said), of what the grammar takes."""
+    text, said = x12("order-to-x12-855.jq", given)
+    line, more = ferrule(text, "decode", "x12", *CHECK)
+    if not line:
+        return None, None, said + more
+    document = json.loads(line)["document"]
+    return (document["beginning"]["acknowledgmentType"], [line["acknowledgments"][0]["acknowledgment"]["status"] for line in document["lines"]], said + more)
+
+
+def to_855():
+    money = lambda amount: {"amount": amount, "currency": "USD"}  # noqa: E731
+    for name, given, kind, wanted in (
+            ("an order that is acknowledged is accepted", order(state="acknowledged"), "AD", ["IA", "IA", "IA"]),
+            ("one that is held says so", order(state="held"), "AH", ["IH", "IH", "IH"]),
+            ("one that is rejected rejects all lines", order(state="rejected"), "RD", ["IR", "IR", "IR"]),
+            ("an answer without a difference accepts", answer(), "AD", ["IA", "IA", "IA"]),
+            ("a quantity, a day and a line that is not there", answer({"1": {"quantity": {"amount": "20", "unit": "CA"}}, "2": {"requestedDeliveryDate": "2026-03-27"}, "3": None}),
+             "AC", ["IQ", "DR", "IR"]),
+            ("a price, a substitute, and two at once", answer({"1": {"price": money("19.00")}, "2": {"product": {"id": "NW-9", "system": "nordwind"}},
+                                                               "3": {"price": money("1990"), "requestedDeliveryDate": "2026-03-30"}}), "AC", ["IP", "IS", "IC"]),
+            ("24 and 24.0 are the same", answer({"1": {"quantity": {"amount": "24.0", "unit": "CA"}}}), "AD", ["IA", "IA", "IA"]),
+            ("an answer that is rejected", answer(state="rejected"), "RD", ["IR", "IR", "IR"])):
+        got = statuses(given)
+        point("855: " + name, got[2] or differs(list(got[:2]), [kind, wanted]))
+    text, said = x12("order-to-x12-855.jq", answer({"1": {"price": money("19.00"), "quantity": {"amount": "20", "unit": "CA"}}, "2": {"product": {"id": "NW-9", "system": "nordwind"}}}))
+    point("855: what was ordered and what is answered stand beside each other", said or [part for part in (
+        "GS*PR*", "BAK*00*AC*PO-20931*20260302***C-2025-18*SO-90031~", "REF*VN*SO-90031~", "N1*BY*Acme Retail Aktiengesellschaft*92*0001~",
+        "PO1*1*24*CA*19.00*PE*VP*NW-1001*", "ACK*IC*20*CA*067*20260316~", "ACK*IS*12.5*KG*067*20260320**VP*NW-9~", "CTT*3*37.5~") if part not in text])
+    text, said = x12("order-to-x12-855.jq", order(state="acknowledged"))
+    point("855: an order alone promises no day", said or "067" in text and text)
+    for name, given, words in (
+            ("an order without a state has no answer", order(), ("PO-20931 has no state",)),
+            ("a line that was not ordered is refused", {"order": order(orderItem=order()["orderItem"][:2]), "answer": order()}, ("line 3 of the answer was not ordered",))):
+        point("855: " + name, refused(x12("order-to-x12-855.jq", given)[1], *words))
+
+
+def to_csv():
+    lines, said = mapped("order-to-erp-csv.jq", json.dumps(order()))
+    text, more = ferrule(lines, "encode", "csv", "--set", "separator=;")
+    rows, most = ferrule(text, "decode", "csv")
+    rows = [json.loads(row) for row in rows.splitlines()]
+    wanted = {"order_number": "PO-20931", "customer_id": "0001", "customer_state": "Bayern", "ship_to_id": "4054321000118", "ship_to_street": "1180 Harbour Road, Dock 4, Gate B",
+              "bill_to_id": "C-77", "payment_terms": "NET45", "contract": "C-2025-18", "line": "1", "product": "NW-1001", "buyer_product": "77001", "gtin": "012345678905",
+              "quantity": "24", "unit": "CA", "price": "18.40", "line_total": "441.60", "line_allowance": "11.04", "line_tax": "", "line_requested_date": "2026-03-16",
+              "order_total": "2443.19", "order_charge": "45.00", "order_tax": "201.56"}
+    point("an order is rows of CSV, one a line, each with the order's own fields", said + more + most or len(rows) != 3 and str(rows)
+          or differs({key: rows[0].get(key) for key in wanted}, wanted))
+    point("CSV: a note of several lines stays in its field, a line's own day goes first", rows[1]["note"] != "\n".join(order()["note"]) or
+          differs([rows[1]["line_requested_date"], rows[1]["price"], rows[2]["gtin"]], ["2026-03-20", "0.1275", "4054321000910"]))
+    small = {key: value for key, value in order().items() if key in ("number", "system", "orderDate", "customer", "orderItem", "total")}
+    lines, said = mapped("order-to-erp-csv.jq", json.dumps(dict(small, charge=[{"kind": "tax", "code": "VAT", "percent": "19"}])))
+    point("CSV: a small order has all columns, and a rate without an amount is told in words", said or differs(list(json.loads(lines)[0]), list(rows[0]))
+          + differs(json.loads(lines)[0]["note"], "VAT: 19 %"))
+
+
+# ---- in flows
+SITE_TESTS = """test: an order goes out in every form
+flow: orders-in
+follow: yes
+input: {file: tests/order-request.xml, name: order-request.xml}
+published: {topic: order.received.v1, contract: order/v1, body: ORDER}
+delivered:
+  - {to: orders-to-supplier, path: out/PO-4711.850}
+  - {to: orders-to-edifact, path: out/PO-4711.edi}
+  - {to: orders-to-sap, path: out/PO-4711.idoc}
+  - {to: orders-to-erp, path: out/PO-4711.csv}
+---
+test: an answer goes out as 855, beside the order that was kept
+flow: answers-out
+input: {json: ANSWER, name: answer.json}
+stores: {orders: {PO-4711: ORDER}}
+delivered: {to: answers-out, path: out/PO-4711.855, file: tests/PO-4711.855}
+"""
+
+
+def in_a_site():
+    made = json.loads(read("cxml-order-to-order.json"))
+    said = dict(made, number="SO-90031", system="nordwind", state="acknowledged", externalReference=[{"id": "PO-4711", "system": made["system"]}])
+    said["orderItem"] = [dict(made["orderItem"][0], quantity={"amount": "20", "unit": "CA"}, total={"amount": "368.00", "currency": "USD"}), made["orderItem"][1]]
+    said["total"] = {"amount": "2719.50", "currency": "USD"}
+    with tempfile.TemporaryDirectory(prefix="ferrule-orders-") as site:
+        for folder in ("flows", "tests"):
+            os.mkdir(os.path.join(site, folder))
+        for path, text in (("site.yaml", "name: orders\n"), ("flows/all.yaml", read("flows.yaml")), ("tests/order-request.xml", read("order-request.xml")),
+                           ("tests/PO-4711.855", read("PO-4711.855").replace("\n", "")),
+                           ("tests/all.yaml", SITE_TESTS.replace("ORDER}", json.dumps(made) + "}").replace("ANSWER", json.dumps(said)))):
+            with open(os.path.join(site, path), "w", encoding="utf-8") as file:
+                file.write(text)
+        out, said = ferrule("", "check", site)
+        point("a site that has none of the mappings checks clean with flows that name all of them", ("error" in out + said and "no errors" not in out or "warning" in out + said) and out + said)
+        out, said = ferrule("", "test", site)
+        point("its flows make of a cXML order an 850, ORDERS, an IDoc and a CSV, and of its answer an 855", "2 tests: 2 ok" not in out and out + said)
+
+
+def copies():
+    """jq has no modules here: the helpers stand in each mapping, and must stay the same."""
+    for first, last, names in (
+            ("# ---- decimals", "def money", ("x12-850-to-order", "edifact-orders-to-order", "idoc-orders-to-order", "cxml-order-to-order", "order-to-x12-850",
+                                              "order-to-x12-855", "order-to-idoc-orders", "order-to-edifact-orders", "order-to-erp-csv")),
+            ("# ---- segments of X12", "def total_agrees", ("order-to-x12-850", "order-to-x12-855"))):
+        parts = {text[text.index(first):text.index("\n", text.index(last))] for text in (read(name + ".jq", MAPPINGS) for name in names)}
+        point("mappings of orders share one copy of: " + first[7:], len(parts) != 1 and "there are %d" % len(parts))
+
+
 def main():
-    for part in (from_x12, from_idoc, from_cxml, to_x12, to_idoc):
+    for part in (from_x12, from_edifact, from_idoc, from_cxml, to_x12, to_855, to_edifact, to_idoc, to_csv, in_a_site, copies):
         part()
     print("1..%d" % number)
     return 1 if failed else 0

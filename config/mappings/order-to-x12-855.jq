@@ -1,0 +1,135 @@
+# What was answered to an order → an X12 855 purchase order acknowledgment, as `encode: x12` takes it.
+#
+#   - map: order-to-x12-855.jq
+#   - encode:
+#       format: x12
+#       envelope: '{interchange: {sender: "ZZ:OURS", receiver: "ZZ:THEIRS", control: .control}, group: {control: .control}}'
+#
+# Takes an order/v1, or {order: …, answer: …}, both order/v1: what the customer ordered, and what the seller made of it. How a
+# flow keeps the order until the answer comes: docs/mappings.md.
+#
+# An order alone is answered by its `state`, with all its lines: acknowledged, in-progress and completed accept it (AD,
+# IA), held says so (AH, IH), rejected and cancelled reject it (RD, IR). Without a state it is refused. It promises no day:
+# the one in it is what the customer wants.
+#
+# With an answer each line ordered is compared with the answer's line of the same id: another number of the product is
+# a substitution (IS), another quantity IQ, another price IP, another day DR, several of them or another unit IC, no such line IR,
+# else it is accepted (IA); BAK02 is AC where anything differs, else AD. The state of the answer counts as above, and the days of
+# the answer are promises (067, scheduled delivery). PO1 says the quantity that was ordered and the price that is answered, ACK the quantity
+# that is answered. A line that was not ordered is refused. The seller's number (BAK08, REF VN) is that of the answer, when another
+# system issued it, else the reference of the answer that is no contract or quote and not the buyer's.
+#
+# Sender (the seller now), receiver, control numbers, units and what has no room: as in order-to-x12-850.jq. Not compared
+# and not told: addresses, terms, charges, notes of both.
+
+# ---- decimals: texts in, texts out; in between whole numbers with a scale, since numbers in jq are doubles
+def decimal: . as $text
+  | (capture("^(?<sign>[-+]?)(?=[.]?[0-9])0*(?<whole>[0-9]*)[.]?(?<part>[0-9]*)$") // error("`\($text)` is no decimal number"))
+  | if (.whole + .part | length) > 15 then error("`\($text)` has more than 15 digits") else . end
+  | {digits: ("\(if .sign == "-" then "-" else "" end)0\(.whole)\(.part)" | tonumber), scale: (.part | length)};
+def padded($n): if length < $n then "0" + . | padded($n) else . end;
+def text: .scale as $n | (.digits | fabs | tostring | padded($n + 1)) as $digits
+  | "\(if .digits < 0 then "-" else "" end)\($digits[:($digits | length) - $n])\(if $n > 0 then ".\($digits[($digits | length) - $n:])" else "" end)";
+def plain: decimal | text;
+def at($n): {digits: (if .scale > $n then .digits / pow(10; .scale - $n) | round else .digits * pow(10; $n - .scale) end), scale: $n};
+def trimmed($least): if .scale > $least and .digits % 10 == 0 then {digits: (.digits / 10), scale: (.scale - 1)} | trimmed($least) else . end;
+def product_of($a; $b): {digits: ($a.digits * $b.digits), scale: ($a.scale + $b.scale)}
+  | if (.digits | fabs) > 9007199254740991 then error("\($a | text) times \($b | text) is too large") else . end;
+def sum_of($n): {digits: (map(at($n).digits) | add // 0), scale: $n};
+# Amounts have as many decimals as their currency.
+def places: {BHD: 3, IQD: 3, JOD: 3, KWD: 3, LYD: 3, OMR: 3, TND: 3, CLP: 0, ISK: 0, JPY: 0, KRW: 0, PYG: 0, UGX: 0, VND: 0, XAF: 0, XOF: 0}[.] // 2;
+def money($currency): {amount: (at($currency | places) | text), currency: $currency};
+
+# ---- segments of X12
+def present: with_entries(select(.value != null and .value != [] and .value != {}));
+def trimmed_end: until(.[-1] != ""; .[:-1]);
+def segment: map(. // "") | trimmed_end;
+def clean: explode | map(if . < 32 or . == 127 then 32 else . end) | implode;
+def room($n; $what): clean | if length > $n then error("\($what) `\(.)` has more than \($n) characters, for which X12 has no room") else . end;
+# A text in pieces of so many characters, cut between words.
+def pieces($n): reduce (clean | split(" ")[] | select(. != "") | if length > $n then range(0; length; $n) as $i | .[$i:$i + $n] else . end) as $word ([];
+  if length > 0 and (.[-1] + " " + $word | length) <= $n then .[:-1] + [.[-1] + " " + $word] else . + [$word] end);
+def date: gsub("-"; "");
+def unit: {C62: "EA", PCE: "PC", H87: "PC", KGM: "KG", GRM: "GR", LBR: "LB", ONZ: "OZ", LTR: "LT", GLL: "GA", MTR: "MR", CMT: "CM", FOT: "FT", INH: "IN", YRD: "YD",
+    FTK: "SF", DZN: "DZ", SET: "ST", HUR: "HR"}[.] // . | if test("^[0-9A-Z]{2}$") then . else error("unit `\(.)` has no code in X12: add it to the mapping's table") end;
+def gtin: {"8": "EO", "12": "UP", "13": "EN", "14": "UK"}[length | tostring] // "EN";
+# Who gave the number of a party: of a product.
+def party_qualifier($buyer): if .system == $buyer then "92" elif .system == "gs1" then "UL" elif .system == "duns" then if .id | length > 9 then "9" else "1" end else "91" end;
+def products($buyer): [{id, system} | . + {of: (if .system == $buyer then "BP" elif .system == "gs1" then .id | gtin else "VP" end)}]
+  + [.externalReference[]? | if .system == $buyer then . + {of: "BP"} elif .system == "gs1" then . + {of: (.id | gtin)} else empty end]
+  | unique_by([.of, .id]) | sort_by(.of != "VP") | [limit(10; .[]) | .of, (.id | room(48; "the product number"))];
+def party($role; $buyer): if . == null then empty else
+  (.name // "" | pieces(60)) as $name
+  | ([.address.street[]? | pieces(55)[]] | if length > 4 then error("the address of \($role) has more than four lines") else . end) as $street
+  | (["N1", $role, $name[0], party_qualifier($buyer), (.id | room(80; "the number of a party"))] | segment),
+    (if $name | length > 1 then ["N2"] + $name[1:3] else empty end),
+    (range(0; $street | length; 2) as $i | ["N3"] + $street[$i:$i + 2]),
+    (.address // {} | (.stateOrProvince // "") as $state
+      | if .city or .postcode or .country or $state != "" then
+          (if $state | test("^[A-Z]{2}$") then [$state] else [""] end) as $short
+          | ["N4", (.city // "" | clean | .[:30]), $short[0], .postcode, .country] + (if $state != "" and $short[0] == "" then ["SP", ($state | clean | .[:30])] else [] end) | segment
+        else empty end)
+  end;
+def contact($function): if . == null or . == {} then empty else
+  [[("TE", .telephone), ("EM", .email)] | .[0:2], .[2:4] | select(.[1])[]] as $numbers
+  | ["PER", $function, (.name // "" | clean | .[:60])] + [$numbers[] | room(80; "the number of a contact")] | segment end;
+def notes: .note[]? | pieces(264) as $lines | select($lines != []) | ["N9", "ZZ", "NOTE"], ($lines[] | ["MSG", .]);
+def implied: decimal | at(2).digits | tostring;
+# SAC for discounts and charges, TXI for taxes: first the ones, then the others.
+def charge: .code as $code
+  | if .kind == "tax" then ["TXI", (if $code // "" | test("^[A-Z]{2}$") then $code else "TX" end), .amount.amount, .percent]
+    else ["SAC", {allowance: "A", charge: "C"}[.kind], (if $code // "" | test("^[A-Z][0-9]{3}$") then $code else "F050" end), "", "", (.amount | if . then .amount | implied else null end),
+      (if .percent then "Z" else null end), .percent, "", "", "", "", "", "", "", (.description // "" | clean | .[:80])] end
+  | segment;
+def charges($kinds): .charge[]? | select(.kind as $kind | $kinds | index($kind)) | charge;
+def terms: if . == null then empty else
+  capture("^NET *(?<days>[0-9]{1,3})$") // {text: .} | if .days then ["ITD", "01", "3", "", "", "", "", .days] else ["ITD", "14", "", "", "", "", "", "", "", "", "", "", (.text | clean | .[:80])] end end;
+def same_currency($currency): if .price.currency != $currency or .total.currency != $currency then error("line \(.id) is not in \($currency), as the order's total") else . end;
+# Half a unit may be rounded up or down.
+def total_agrees: product_of(.quantity.amount | decimal; .price.amount | decimal) as $reckoned
+  | (.total.currency | places) as $n
+  | if ($reckoned | at($n).digits) - (.total.amount | decimal | at($n).digits) | fabs > 1
+    then error("line \(.id): \(.quantity.amount) times \(.price.amount) is \($reckoned | at($n) | text), not \(.total.amount), and a line of X12 states no total") else . end;
+
+(if has("answer") then . else {order: ., answer: null} end) as $both
+| $both.order as $order
+| ($both.answer // $order) as $answer
+| ($both.answer != null) as $compared
+| $order.system as $buyer
+| $order.total.currency as $currency
+| {acknowledged: "AD", "in-progress": "AD", completed: "AD", held: "AH", rejected: "RD", cancelled: "RD"}[$answer.state // (if $compared then "acknowledged" else "" end)] as $verdict
+| if $verdict then . else error("order \($order.number) has no state, so there is nothing to acknowledge") end
+| ([$answer.orderItem[].id] - [$order.orderItem[].id]) as $more
+| if $more == [] then . else error("line \($more[0]) of the answer was not ordered") end
+| [$order.orderItem[] | same_currency($currency)
+  | . as $line
+  | ([$answer.orderItem[] | select(.id == $line.id)][0]) as $is
+  | ($is // $line) as $said
+  | ($said | same_currency($currency))
+  | ($said.requestedDeliveryDate // $answer.requestedDeliveryDate) as $day
+  | ($line.requestedDeliveryDate // $order.requestedDeliveryDate) as $wanted
+  | [(if $said.product.id != $line.product.id then "IS" else empty end),
+     (if $said.quantity.unit != $line.quantity.unit then "IC" elif ($said.quantity.amount | decimal | trimmed(0)) != ($line.quantity.amount | decimal | trimmed(0)) then "IQ" else empty end),
+     (if ($said.price.amount | decimal | trimmed(0)) != ($line.price.amount | decimal | trimmed(0)) then "IP" else empty end),
+     (if $day != $wanted and $day then "DR" else empty end)] as $changes
+  | (if $verdict == "RD" or $is == null then "IR" elif $verdict == "AH" then "IH" elif $changes == [] then "IA" elif $changes | length > 1 then "IC" else $changes[0] end) as $status
+  | {line: $line, said: $said, status: $status, day: (if $compared and $status != "IR" and $status != "IH" then $day else null end)}] as $lines
+| ([(if $compared and $answer.system != $buyer then $answer.number else empty end),
+    ($answer.externalReference[]? | select(.system as $system | ["contract", "quote", "gs1", $buyer] | index($system) | not) | .id)][0]) as $ours
+| [
+    ["BAK", "00", (if $verdict == "AD" and ($lines | any(.status != "IA")) then "AC" else $verdict end), ($order.number | room(22; "the order's number")), ($order.orderDate | date),
+      "", "", ([$order.externalReference[]? | select(.system == "contract") | .id | room(30; "the contract's number")][0]), ($ours // "" | room(30; "the seller's number")),
+      (if now > 0 then now | todate | .[:10] | date else null end)],
+    ["CUR", "SE", $currency],
+    ($ours | select(.) | ["REF", "VN", .]),
+    ($order.customer | party("BY"; $buyer)), ($order.shipTo | party("ST"; $buyer)),
+    ($lines[] | .line as $line | .said as $said
+      | (["PO1", ($line.id | room(20; "the line's number")), ($line.quantity.amount | plain), ($line.quantity.unit | unit), ($said.price.amount | plain), "PE"] + ($line.product | products($buyer))),
+        ($line.product.name | select(.) | ["PID", "F", "", "", "", (pieces(80)[0])]),
+        (["ACK", .status, ((if .status == "IR" then $line else $said end).quantity | (.amount | plain), (.unit | unit))]
+          + (if .day then ["067", (.day | date)] else ["", ""] end)
+          + (if .status != "IR" and $said.product.id != $line.product.id then [""] + ($said.product | products($buyer)[:2]) else [] end))),
+    ["CTT", ($lines | length | tostring), ([$lines[].line.quantity.amount | decimal] | (map(.scale) | max) as $n | sum_of($n) | trimmed(0) | text)],
+    (if $verdict == "RD" then empty else ["AMT", "TT", ($answer.total.amount | plain)] end)
+  ] as $segments
+| {interchange: {}, group: {code: "PR", version: "004010"}, transaction: {type: "855"}, segments: ($segments | map(segment))}
