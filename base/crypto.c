@@ -69,6 +69,53 @@ void hmac_sha256(struct span key, struct span data, uint8_t out[SHA256_SIZE])
 		     (const unsigned char *)(data.data ? data.data : ""), data.len, out, &len) != NULL, "HMAC");
 }
 
+/* ---- signatures */
+static EVP_PKEY *key_of(const uint8_t seed[SIGN_KEY_SIZE])
+{
+	EVP_PKEY *key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, seed, SIGN_KEY_SIZE);
+
+	require(key != NULL, "Ed25519");
+	return key;
+}
+
+void sign_public(const uint8_t seed[SIGN_KEY_SIZE], uint8_t public_key[SIGN_KEY_SIZE])
+{
+	EVP_PKEY *key = key_of(seed);
+	size_t len = SIGN_KEY_SIZE;
+
+	require(EVP_PKEY_get_raw_public_key(key, public_key, &len), "Ed25519");
+	EVP_PKEY_free(key);
+}
+
+void sign_data(const uint8_t seed[SIGN_KEY_SIZE], struct span data, uint8_t signature[SIGNATURE_SIZE])
+{
+	EVP_PKEY *key = key_of(seed);
+	EVP_MD_CTX *context = EVP_MD_CTX_new();
+	size_t len = SIGNATURE_SIZE;
+
+	require(context != NULL, "signature context");
+	require(EVP_DigestSignInit(context, NULL, NULL, NULL, key), "Ed25519");
+	require(EVP_DigestSign(context, signature, &len, (const unsigned char *)(data.data ? data.data : ""), data.len),
+		"Ed25519");
+	EVP_MD_CTX_free(context);
+	EVP_PKEY_free(key);
+}
+
+bool sign_verify(const uint8_t public_key[SIGN_KEY_SIZE], struct span data, const uint8_t signature[SIGNATURE_SIZE])
+{
+	EVP_PKEY *key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, public_key, SIGN_KEY_SIZE);
+	EVP_MD_CTX *context = EVP_MD_CTX_new();
+	bool good;
+
+	require(context != NULL, "signature context");
+	good = key && EVP_DigestVerifyInit(context, NULL, NULL, NULL, key) == 1 &&
+	       EVP_DigestVerify(context, signature, SIGNATURE_SIZE,
+				(const unsigned char *)(data.data ? data.data : ""), data.len) == 1;
+	EVP_MD_CTX_free(context);
+	EVP_PKEY_free(key);
+	return good;
+}
+
 bool crypto_equal(struct span a, struct span b)
 {
 	return a.len == b.len && (a.len == 0 || CRYPTO_memcmp(a.data, b.data, a.len) == 0);

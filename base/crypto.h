@@ -1,4 +1,5 @@
-/* Digests, keyed digests, random bytes and their text forms; the fence around OpenSSL's libcrypto. Nothing blocks. */
+/* Digests, keyed digests, signatures, random bytes and their text forms; the fence around OpenSSL's libcrypto. Nothing
+ * blocks. */
 #ifndef FERRULE_BASE_CRYPTO_H
 #define FERRULE_BASE_CRYPTO_H
 
@@ -18,6 +19,13 @@ void sha256_end(struct sha256 *, uint8_t out[SHA256_SIZE]); /* and starts over *
 void sha256_free(struct sha256 *);
 
 void hmac_sha256(struct span key, struct span data, uint8_t out[SHA256_SIZE]);
+/* Signatures: Ed25519 (RFC 8032). The seed is the private key. */
+#define SIGN_KEY_SIZE  32
+#define SIGNATURE_SIZE 64
+void sign_public(const uint8_t seed[SIGN_KEY_SIZE], uint8_t public_key[SIGN_KEY_SIZE]);
+void sign_data(const uint8_t seed[SIGN_KEY_SIZE], struct span, uint8_t signature[SIGNATURE_SIZE]);
+bool sign_verify(const uint8_t public_key[SIGN_KEY_SIZE], struct span, const uint8_t signature[SIGNATURE_SIZE]);
+
 bool crypto_equal(struct span a, struct span b); /* takes the same time wherever they differ */
 void crypto_random(void *out, size_t len);
 

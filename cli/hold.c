@@ -165,7 +165,9 @@ static int release(const struct arguments *arguments, struct session *session, b
 {
 	const char *name = arguments->words[0];
 	json_t *answer;
-	int code = held ? site_change(arguments, session, "hold.release", json_pack("{s:s}", "name", name)) : EXIT_DONE;
+	int code = held ? site_change(arguments, session, "hold.release",
+				      json_pack("{s:s s:s}", "name", name, "by", site_person()))
+			: EXIT_DONE;
 
 	if (code)
 		return code;

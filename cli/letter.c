@@ -107,7 +107,13 @@ static int again_with(struct session *session, const struct message *message, co
 
 int letter_publish(struct session *session, const struct message *message, const char *queue, struct error *error)
 {
-	return again_with(session, message, queue, true, NULL, NULL, error);
+	char id[ID_TEXT];
+
+	id_hex(&message->id, id);
+	return again_with(session, message, queue, true, "audit.note",
+			  json_pack("{s:s s:s s:{s:s s:s}}", "what", "replay", "by", site_person(), "facts", "message",
+				    id, "queue", queue),
+			  error);
 }
 
 /* Parked in the transaction that closes the letter: in front of what waits behind it, and with nothing in between that

@@ -202,7 +202,8 @@ static int put(const struct arguments *arguments, struct session *session)
 static int remove_key(const struct arguments *arguments, struct session *session)
 {
 	int code = site_change(arguments, session, "table.remove",
-			       json_pack("{s:s s:s}", "table", arguments->words[1], "key", arguments->words[2]));
+			       json_pack("{s:s s:s s:s}", "table", arguments->words[1], "key", arguments->words[2],
+					 "by", site_person()));
 
 	return code ? code : say(arguments, "removed", 1);
 }

@@ -2,6 +2,7 @@
 #include "config.h"
 #include "cli/verb.h"
 
+extern const struct verb verb_audit;
 extern const struct verb verb_check;
 extern const struct verb verb_collect;
 extern const struct verb verb_config;
@@ -47,6 +48,7 @@ const struct verb *const verbs[] = {
 	&verb_doubt,
 	&verb_collect,
 	&verb_replay,
+	&verb_audit,
 	&verb_table,
 	&verb_decode,
 	&verb_encode,

@@ -12,6 +12,7 @@ struct flow_settings {
 	struct text_list env, subscribe;
 	const struct node *from, *to, *duplicates, *order, *steps, *effect, *retry, *expect;
 	struct on_reject on_reject;
+	bool audit;
 };
 #define AT(field) .offset = offsetof(struct flow_settings, field)
 static const struct option on_reject_options[] = {
@@ -82,6 +83,10 @@ const struct option flow_options[] = {
 	 AT(on_reject),
 	 .table = on_reject_options,
 	 .help = "what becomes of refused messages"},
+	{.name = "audit",
+	 .type = OPTION_BOOL,
+	 AT(audit),
+	 .help = "each document received and each delivery made leaves a record in the audit trail"},
 	OPTION_END,
 };
 
@@ -360,6 +365,7 @@ void load_flow(struct load *load, const struct node *node)
 	flow.owner = settings.owner;
 	load_owner(load, settings.owner, node);
 	flow.summary = settings.summary;
+	flow.audit = settings.audit;
 	flow.runbook = settings.runbook;
 	flow.runbook_place = settings.runbook ? node_find(node, "runbook")->place : node->place;
 	flow.queue = arena_printf(load->arena, "in.%s", flow.name);

@@ -136,6 +136,7 @@ struct flow {
 	int64_t timeout_ms; /* of one delivery; endpoint.timeout_ms */
 	struct expectation *expect;
 	size_t expect_count;
+	bool audit; /* what it receives and delivers leaves records in the audit trail */
 };
 
 /* systems/NAME.yaml: what `hold` may name, and whom to ask. */

@@ -29,29 +29,33 @@ static const struct {
 	{"held.page", ask_held_page},
 	{"collect.list", ask_collect_list},
 	{"collect.get", ask_collect_get},
+	{"audit.list", ask_audit_list},
 };
 
 static const struct {
 	const char *name;
 	ask_change_fn *change;
+	bool audited; /* a person's: it leaves a record */
 } changes[] = {
-	{"dead.replayed", ask_dead_replayed},
-	{"dead.replay", ask_dead_replay},
-	{"dead.discarded", ask_dead_discarded},
-	{"dead.edited", ask_dead_edited},
-	{"doubt.confirmed", ask_doubt_confirmed},
-	{"doubt.resend", ask_doubt_resend},
-	{"hold.set", ask_hold_set},
-	{"hold.release", ask_hold_release},
-	{"revision.put", ask_revision_put},
-	{"table.put", ask_table_put},
-	{"table.remove", ask_table_remove},
-	{"held.close", ask_held_close},
-	{"held.closed", ask_held_closed},
-	{"held.clean", ask_held_clean},
-	{"held.released", ask_held_released},
-	{"held.skip", ask_held_skip},
-	{"collect.close", ask_collect_close},
+	{"dead.replayed", ask_dead_replayed, true},
+	{"dead.replay", ask_dead_replay, true},
+	{"dead.discarded", ask_dead_discarded, true},
+	{"dead.edited", ask_dead_edited, true},
+	{"doubt.confirmed", ask_doubt_confirmed, true},
+	{"doubt.resend", ask_doubt_resend, true},
+	{"hold.set", ask_hold_set, true},
+	{"hold.release", ask_hold_release, true},
+	{"revision.put", ask_revision_put, false},
+	{"table.put", ask_table_put, true},
+	{"table.remove", ask_table_remove, true},
+	{"held.close", ask_held_close, false},
+	{"held.closed", ask_held_closed, false},
+	{"held.clean", ask_held_clean, false},
+	{"held.released", ask_held_released, false},
+	{"held.skip", ask_held_skip, false},
+	{"collect.close", ask_collect_close, true},
+	{"audit.note", ask_audit_note, false},
+	{"audit.checkpoint", ask_audit_checkpoint, false},
 };
 
 int ask_question(struct ask_context *context, const char *name, json_t *request, json_t **answer, struct error *error)
@@ -72,9 +76,16 @@ int ask_question(struct ask_context *context, const char *name, json_t *request,
 
 int ask_change(struct ask_context *context, const char *name, json_t *request, struct error *error)
 {
-	for (size_t i = 0; i < STORE_COUNT(changes); i++)
-		if (!strcmp(changes[i].name, name))
-			return changes[i].change(context, request, error) ? error_wrap(error, "%s", name) : 0;
+	for (size_t i = 0; i < STORE_COUNT(changes); i++) {
+		if (strcmp(changes[i].name, name))
+			continue;
+		/* What a flow learns (table.put of a message) has no person. */
+		if (changes[i].change(context, request, error) ||
+		    (changes[i].audited && json_object_get(request, "by") &&
+		     ask_audited(context, name, request, error)))
+			return error_wrap(error, "%s", name);
+		return 0;
+	}
 	return error_set(error, ERROR_REJECT, "ask.unknown", "`%.40s` is no change that this version knows", name);
 }
 

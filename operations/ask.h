@@ -41,6 +41,7 @@
  *                                     elsewhere (another machine has the steward), alone}
  *   held.page {number, place?, after?}  behind that place and number, in order:
  *     {members:[{number, place, at_ms, envelope, body (base64)}], more}
+ *   audit.list {after?, limit?}       the audit trail behind that record: {records:[{number, line}], next?}
  * The keys of a message are [{name, value}], those of a problem are values
  * or names of documents. An id (key, id, message) may be given by
  * its first eight digits or more. A limit is 200 when not given and at most 50000. The state of an effect is open,
@@ -68,7 +69,10 @@
  *   held.closed {number}                    its result is published, or a dead letter
  *   held.clean {number}                     forgets some of its members, and closes it with the last
  *   held.released {number, members:[…], next?}  these (held.page's numbers) have gone on
- *   held.skip {number}                      the sequence goes on with the lowest number that waits */
+ *   held.skip {number}                      the sequence goes on with the lowest number that waits
+ *   audit.note {what, by?, facts?, once?}   a record of the audit trail; once: the same again is none
+ *   audit.checkpoint {}                     signs what is behind the last check point
+ * What persons change, and a revision that was not the newest, leaves a record in the audit trail by itself. */
 #ifndef FERRULE_OPERATIONS_ASK_H
 #define FERRULE_OPERATIONS_ASK_H
 
@@ -79,6 +83,7 @@
 struct ask_context {
 	struct store *store;
 	int64_t now;
+	const struct audit_key *audit_key; /* signs the audit trail; NULL: nobody does */
 	/* What only the queue engine knows: fills "status" and "idle" answers. NULL in tests of the store alone. */
 	void *engine;
 	int (*live)(void *engine, const char *question, json_t *answer, struct error *);

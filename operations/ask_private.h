@@ -36,12 +36,17 @@ json_t *ask_keys(struct span envelope);               /* of a stored message; []
 /* ---- the questions and changes */
 ask_fn ask_dead_list, ask_dead_get, ask_doubt_list, ask_doubt_get, ask_effect_find, ask_holds, ask_parks, ask_idle,
 	ask_revision, ask_pins, ask_status, ask_log, ask_tables, ask_table_list, ask_table_find;
+ask_fn ask_audit_list;
+ask_change_fn ask_audit_note, ask_audit_checkpoint;
 ask_fn ask_held_due, ask_held_page, ask_collect_list, ask_collect_get;
 ask_change_fn ask_held_close, ask_held_closed, ask_held_clean, ask_held_released, ask_held_skip, ask_collect_close;
 ask_change_fn ask_dead_replayed, ask_dead_replay, ask_dead_discarded, ask_dead_edited, ask_doubt_confirmed,
 	ask_doubt_resend, ask_hold_set, ask_hold_release, ask_revision_put, ask_table_put, ask_table_remove;
 
 int ask_dead_groups(struct ask_context *, json_t *request, json_t *groups, struct error *); /* as dead.list has them */
+
+/* The record of a change that was made: `what` with the request's facts. */
+int ask_audited(struct ask_context *, const char *what, json_t *request, struct error *);
 
 /* What waits in durable steps, by step, as status has it. */
 int ask_held_steps(struct ask_context *, json_t *steps, struct error *);

@@ -378,10 +378,14 @@ int ask_revision(struct ask_context *context, json_t *request, json_t *answer, s
 int ask_revision_put(struct ask_context *context, json_t *request, struct error *error)
 {
 	const char *revision, *ref;
+	bool newest;
 
 	if (ask_text(request, "revision", NULL, &revision, error) || ask_text(request, "ref", NULL, &ref, error))
 		return -1;
-	return store_revision_put(context->store, revision, ref, context->now, error);
+	if (store_revision_newest(context->store, revision, &newest, error) ||
+	    store_revision_put(context->store, revision, ref, context->now, error))
+		return -1;
+	return newest ? 0 : ask_audited(context, "revision", request, error);
 }
 
 static int put_pin(void *arg, struct span ref)

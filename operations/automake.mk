@@ -1,16 +1,19 @@
 noinst_LIBRARIES += operations/liboperations.a
 operations_liboperations_a_SOURCES = \
   %D%/ask.c %D%/ask.h %D%/ask_private.h \
+  %D%/ask_audit.c \
   %D%/ask_dead.c \
   %D%/ask_doubt.c \
   %D%/ask_held.c \
   %D%/ask_status.c \
   %D%/ask_table.c \
+  %D%/audit.c %D%/audit.h \
   %D%/health.c %D%/health.h \
   %D%/lineage.c %D%/lineage.h %D%/lineage_private.h \
   %D%/lineage_originals.c \
   %D%/lineage_trace.c \
   %D%/store.c %D%/store.h %D%/store_private.h \
+  %D%/store_audit.c \
   %D%/store_dead.c \
   %D%/store_effects.c \
   %D%/store_entries.c \

@@ -11,8 +11,9 @@
 #include "base/effect.h"
 #include "base/message.h"
 #include "base/queue.h"
+#include "operations/audit.h"
 
-#define STORE_SCHEMA 5 /* the newest migration */
+#define STORE_SCHEMA 6 /* the newest migration */
 
 struct store;
 /* Brings the schema forward, one migration a transaction (several machines may start at once); FATAL `store.newer` when
@@ -108,8 +109,26 @@ int store_entry_remove(struct store *, const char *table, struct span key, bool 
 int store_entry_find(struct store *, const char *table, struct span key, struct buf *value, bool *found,
 		     struct error *);
 
+/* ---- the audit trail: one chain for the site (audit.h). Each of these waits for another machine's transaction that
+ * writes to the chain */
+/* One record, and a check point where one is due: after AUDIT_EVERY records, and with the first of a day. A key that
+ * did not sign so far is announced first. once: the same again changes nothing; NULL: it may come again. key NULL: no
+ * check points are made. */
+struct store_audit {
+	const struct audit_key *key;
+	const char *what, *who, *once;
+	const json_t *facts;
+	int64_t now;
+};
+int store_audit_put(struct store *, const struct store_audit *, struct error *);
+int store_audit_checkpoint(struct store *, const struct audit_key *, int64_t now, struct error *);
+/* The lines behind a number, oldest first. */
+int store_audit_each(struct store *, int64_t after, int64_t limit,
+		     int (*each)(void *, int64_t number, struct span line), void *arg, struct error *);
+
 /* ---- revisions: where the vault keeps each */
 int store_revision_put(struct store *, const char *revision, const char *ref, int64_t now, struct error *);
+int store_revision_newest(struct store *, const char *revision, bool *newest, struct error *); /* is this one? */
 int store_revision_find(struct store *, const char *revision, struct buf *ref,
 			struct error *); /* -1 REJECT `revision.unknown` */
 

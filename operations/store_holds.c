@@ -78,6 +78,22 @@ int store_revision_put(struct store *store, const char *revision, const char *re
 		      values, STORE_COUNT(values), NULL, NULL, error);
 }
 
+static int stop_there(void *arg, const struct value *row, size_t columns)
+{
+	*(bool *)arg = true;
+	return 1;
+}
+
+int store_revision_newest(struct store *store, const char *revision, bool *newest, struct error *error)
+{
+	struct value value = STORE_TEXT(revision);
+
+	*newest = false;
+	return db_run(store->db,
+		      "SELECT at_ms FROM revisions WHERE revision = $1 AND at_ms = (SELECT MAX(at_ms) FROM revisions)",
+		      &value, 1, stop_there, newest, error);
+}
+
 static int take_ref(void *arg, const struct value *row, size_t columns)
 {
 	buf_span(arg, row[0].bytes);

@@ -92,4 +92,12 @@ static const char waiting[] = "UPDATE collections SET first_ms = NULL WHERE stat
 /* When something that had waited under it last went on: until then it was held, from then on it is in a queue. */
 static const char used[] = "ALTER TABLE revisions ADD COLUMN used_ms {int};";
 
-const char *const store_migrations[STORE_SCHEMA] = {first, second, held, waiting, used};
+/* The audit trail (operations/audit.h). audit_head has one row, which whoever writes a record locks first. */
+static const char audit[] =
+	"CREATE TABLE audit (number {int} PRIMARY KEY, at_ms {int} NOT NULL, what {text} NOT NULL, who {text} NOT NULL,"
+	" once {text} UNIQUE, line {text} NOT NULL);"
+	"CREATE TABLE audit_head (one {int} PRIMARY KEY, number {int} NOT NULL, at_ms {int} NOT NULL, hash {blob},"
+	" signed {int} NOT NULL, signed_ms {int} NOT NULL, key {blob});"
+	"INSERT INTO audit_head (one, number, at_ms, signed, signed_ms) VALUES (1, 0, 0, 0, 0);";
+
+const char *const store_migrations[STORE_SCHEMA] = {first, second, held, waiting, used, audit};

@@ -155,12 +155,34 @@ static void put_reason(struct job *job, struct unit *unit)
 /* ---- outcomes ------------------------------------------------------------------------------------------------------
  */
 
+/* The audit trail's record of it, in the same unit. */
+static void put_audit(struct job *job, struct unit *unit, struct span receipt)
+{
+	const struct flow *flow = site_flow(job->worker->site, span_of(job->target->endpoint->flow));
+	const struct message *message = job->delivery->message;
+	char id[ID_TEXT], key[ID_TEXT], digest[ID_TEXT], once[ID_TEXT + 16];
+	json_t *what;
+
+	if (!flow || !flow->audit)
+		return;
+	id_hex(&message->id, id);
+	id_hex(&job->attempt.key, key);
+	id_hex(&message->body_digest, digest);
+	snprintf(once, sizeof once, "delivered %s", key);
+	what = receipt.len ? json_loadb(receipt.data, receipt.len, 0, NULL) : NULL;
+	unit_change(unit, "audit.note",
+		    json_pack("{s:s s:s s:{s:s s:s s:s s:s s:I s:o}}", "what", "delivered", "once", once, "facts",
+			      "flow", flow->name, "endpoint", job->target->endpoint->name, "message", id, "sha256",
+			      digest, "size", (json_int_t)message->body_size, "receipt", what ? what : json_object()));
+}
+
 static void end_delivered(struct job *job)
 {
 	struct unit *unit = unit_new(job->worker->queue);
 	struct span receipt = buf_view(&job->attempt.receipt);
 
 	put_effect(job, unit, OUTCOME_DELIVERED, receipt);
+	put_audit(job, unit, receipt);
 	unit_settle(unit, job->delivery);
 	put_record(job, unit, receipt);
 	commit(job, unit, settled);

@@ -4,6 +4,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -42,7 +43,8 @@ static struct engine *open_engine(const struct site *site, const struct topology
 				  struct error *error)
 {
 	struct secret *broker = NULL, *store = NULL;
-	char database[4200], ballast[4200];
+	char database[4200], ballast[4200], audit[4200];
+	struct audit_key key;
 	struct engine *engine = NULL;
 	struct engine_config config = {
 		.broker = site->broker,
@@ -58,11 +60,14 @@ static struct engine *open_engine(const struct site *site, const struct topology
 		.keep_receipts_ms = site->retain_receipts_ms,
 		.keep_originals_ms = site->retain_originals_ms,
 		.ballast_path = ballast,
+		.audit_key = &key,
 	};
 
 	snprintf(database, sizeof database, "%s/site.db", site->data_path);
 	snprintf(ballast, sizeof ballast, "%s/ballast", site->data_path);
-	if (reveal(site, site->broker_secret, &broker, error) || reveal(site, site->store_secret, &store, error))
+	snprintf(audit, sizeof audit, "%s/audit.key", site->data_path);
+	if (audit_key_load(&key, audit, error) || reveal(site, site->broker_secret, &broker, error) ||
+	    reveal(site, site->store_secret, &store, error))
 		goto done;
 	config.broker_password = broker ? secret_reveal(broker) : SPAN_NONE;
 	config.store_password = store ? secret_reveal(store) : SPAN_NONE;
@@ -70,6 +75,7 @@ static struct engine *open_engine(const struct site *site, const struct topology
 done:
 	secret_free(broker);
 	secret_free(store);
+	explicit_bzero(&key, sizeof key);
 	return engine;
 }
 

@@ -7,11 +7,13 @@
 #include "config.h"
 #include "services/receive.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/expression.h"
 #include "base/log.h"
+#include "base/utf8.h"
 
 #define KEEP_FOR_EVER INT64_MAX
 
@@ -290,6 +292,27 @@ static int add_duplicate(struct unit *unit, const struct flow *flow, struct rece
 	return unit_record(unit, &record);
 }
 
+/* The audit trail's record of it, in the same unit. */
+static void add_audit(struct unit *unit, const struct flow *flow, const struct reception *reception)
+{
+	const struct message *message = reception->message;
+	char id[ID_TEXT], digest[ID_TEXT], once[ID_TEXT + 16];
+	struct buf name;
+
+	if (!flow->audit)
+		return;
+	id_hex(&message->id, id);
+	id_hex(&message->origin.digest, digest);
+	snprintf(once, sizeof once, "received %s", id);
+	buf_init(&name, 64 * 1024);
+	utf8_clean(&name, message->origin.name);
+	unit_change(unit, "audit.note",
+		    json_pack("{s:s s:s s:{s:s s:s% s:s s:I s:s}}", "what", "received", "once", once, "facts", "flow",
+			      flow->name, "document", name.data ? name.data : "", name.len, "sha256", digest, "size",
+			      (json_int_t)message->origin.length, "message", id));
+	buf_free(&name);
+}
+
 int receive_add(struct unit *unit, const struct flow *flow, struct reception *reception, struct error *error)
 {
 	struct record record = {.message = reception->message, .stage = "received", .place = flow->name};
@@ -308,6 +331,7 @@ int receive_add(struct unit *unit, const struct flow *flow, struct reception *re
 	unit_seen(unit, &reception->source, &reception->message->id, keep);
 	if (reception->declared)
 		unit_seen(unit, &reception->exact, &reception->message->id, keep);
+	add_audit(unit, flow, reception);
 	return unit_record(unit, &record);
 }
 

@@ -4,6 +4,7 @@ tests_support_libsupport_a_SOURCES = tests/support/support.c tests/support/suppo
 BASE_TESTS = \
   tests/unit/buf \
   tests/unit/clock \
+  tests/unit/audit \
   tests/unit/crypto \
   tests/unit/effect \
   tests/unit/error \
@@ -33,6 +34,8 @@ tests_unit_buf_SOURCES = tests/unit/buf.c
 tests_unit_buf_LDADD = $(CHECK_LIBS)
 tests_unit_clock_SOURCES = tests/unit/clock.c
 tests_unit_clock_LDADD = $(CHECK_LIBS)
+tests_unit_audit_SOURCES = tests/unit/audit.c
+tests_unit_audit_LDADD = $(CHECK_LIBS)
 tests_unit_crypto_SOURCES = tests/unit/crypto.c
 tests_unit_crypto_LDADD = $(CHECK_LIBS)
 tests_unit_effect_SOURCES = tests/unit/effect.c

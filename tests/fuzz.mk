@@ -1,6 +1,6 @@
 # Fuzz targets. In `make check` each replays its corpus, its own or a golden folder of inputs. Configured with CC=clang
 # --enable-fuzzing they are libFuzzer programs, and `make fuzz SECONDS=60` runs each of them so long.
-FUZZERS = tests/fuzz/fuzz_amqp tests/fuzz/fuzz_bridge tests/fuzz/fuzz_envelope tests/fuzz/fuzz_expression tests/fuzz/fuzz_http tests/fuzz/fuzz_jq tests/fuzz/fuzz_json \
+FUZZERS = tests/fuzz/fuzz_amqp tests/fuzz/fuzz_audit tests/fuzz/fuzz_bridge tests/fuzz/fuzz_envelope tests/fuzz/fuzz_expression tests/fuzz/fuzz_http tests/fuzz/fuzz_jq tests/fuzz/fuzz_json \
   tests/fuzz/fuzz_schema tests/fuzz/fuzz_site tests/fuzz/fuzz_topology tests/fuzz/fuzz_trial tests/fuzz/fuzz_variables tests/fuzz/fuzz_wire \
   tests/fuzz/fuzz_x12 tests/fuzz/fuzz_yaml \
   tests/fuzz/fuzz_edifact tests/fuzz/fuzz_tradacoms tests/fuzz/fuzz_edi_lines \
@@ -36,6 +36,8 @@ fuzz-sites: tests/fuzz/mutate ferrule$(EXEEXT)
 
 tests_fuzz_fuzz_amqp_SOURCES = tests/fuzz/amqp.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_amqp_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_audit_SOURCES = tests/fuzz/audit.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_audit_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_envelope_SOURCES = tests/fuzz/envelope.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_envelope_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_expression_SOURCES = tests/fuzz/expression.c $(FUZZ_MAIN)

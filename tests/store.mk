@@ -14,6 +14,7 @@ STORE_TESTS = \
   tests/conformance/held_kept_sqlite tests/conformance/held_kept_postgresql \
   tests/conformance/ask_sqlite tests/conformance/ask_postgresql \
   tests/conformance/ask_doubt_sqlite tests/conformance/ask_doubt_postgresql \
+  tests/conformance/ask_audit_sqlite tests/conformance/ask_audit_postgresql \
   tests/conformance/lineage_sqlite tests/conformance/lineage_postgresql
 check_PROGRAMS += $(STORE_TESTS)
 TESTS += $(STORE_TESTS)
@@ -66,6 +67,14 @@ tests_conformance_ask_sqlite_LDADD = $(CHECK_LIBS)
 tests_conformance_ask_postgresql_SOURCES = tests/conformance/ask.c $(ASK_SITE)
 tests_conformance_ask_postgresql_CPPFLAGS = $(ON_POSTGRESQL)
 tests_conformance_ask_postgresql_LDADD = $(CHECK_LIBS)
+
+tests_conformance_ask_audit_sqlite_SOURCES = tests/conformance/ask_audit.c $(ASK_SITE)
+tests_conformance_ask_audit_sqlite_CPPFLAGS = $(ON_SQLITE)
+tests_conformance_ask_audit_sqlite_LDADD = $(CHECK_LIBS)
+
+tests_conformance_ask_audit_postgresql_SOURCES = tests/conformance/ask_audit.c $(ASK_SITE)
+tests_conformance_ask_audit_postgresql_CPPFLAGS = $(ON_POSTGRESQL)
+tests_conformance_ask_audit_postgresql_LDADD = $(CHECK_LIBS)
 
 tests_conformance_ask_doubt_sqlite_SOURCES = tests/conformance/ask_doubt.c $(ASK_SITE)
 tests_conformance_ask_doubt_sqlite_CPPFLAGS = $(ON_SQLITE)

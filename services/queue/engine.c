@@ -78,6 +78,21 @@ static int db_start(struct engine *engine, struct error *error)
 	return 0;
 }
 
+/* What the last run left unsigned. */
+static int sign_audit(struct engine *engine, struct error *error)
+{
+	struct db *db = &engine->db;
+
+	if (!engine->ask.audit_key)
+		return 0;
+	if (db->ops->begin(db->self, error))
+		return -1;
+	if (!store_audit_checkpoint(engine->store, engine->ask.audit_key, clock_now_ms(), error))
+		return db->ops->commit(db->self, error);
+	db->ops->rollback(db->self);
+	return -1;
+}
+
 static void db_stop(struct engine *engine)
 {
 	engine->db_open = false;
@@ -227,10 +242,14 @@ struct engine *engine_open(const struct engine_config *config, struct loop *loop
 	engine->started_ms = clock_now_ms();
 	engine->ask.engine = engine;
 	engine->ask.live = live_answer;
+	if (config->audit_key) {
+		engine->audit_key = *config->audit_key;
+		engine->ask.audit_key = &engine->audit_key;
+	}
 	copy_config(engine, config);
 	name_instance(engine);
-	if (db_start(engine, error) || broker_start(engine, error) || lanes_declare(engine, config->topology, error) ||
-	    load(engine, error))
+	if (db_start(engine, error) || sign_audit(engine, error) || broker_start(engine, error) ||
+	    lanes_declare(engine, config->topology, error) || load(engine, error))
 		goto fail;
 	disk_look(engine);
 	sessions_accepting(engine);

@@ -8,6 +8,7 @@
 #include "base/broker.h"
 #include "base/db.h"
 #include "base/loop.h"
+#include "operations/audit.h"
 
 struct engine;
 
@@ -27,6 +28,7 @@ struct engine_config { /* copied, but for what the pointers of settings and topo
 	const char *ballast_path; /* a file that is given up on a full disk; NULL: none */
 	uint64_t ballast_size;    /* 0: 32 MiB; must exceed the log of the database (8 MiB and a group) */
 	int64_t keep_receipts_ms, keep_originals_ms; /* retention; 0: for ever */
+	const struct audit_key *audit_key; /* signs the audit trail; copied; NULL: nobody does */
 	unsigned budget;          /* deliveries in hand together; 0: 2000 */
 	/* Messages wait that only this role takes ("sink:erp-drop") and nobody consumes; at most once a second for
 	 * each. May be NULL: a session of role "supervisor" hears of it too (queue_on_want). */

@@ -216,6 +216,7 @@ struct engine {
 	struct error failed;
 	struct work *current; /* whose publish is being answered, in a shared transaction */
 	struct ask_context ask;
+	struct audit_key audit_key; /* ask.audit_key, where there is one */
 	struct {
 		uint64_t delivered, redelivered, published, returned, settled, units, failed_units, commits, parked,
 			dead, intents;

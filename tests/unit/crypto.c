@@ -129,6 +129,26 @@ static void hexadecimal_digits_are_read_exactly(void **state)
 	assert_int_equal(hex_decode(bytes, 2, SPAN_LITERAL("0x1f")), -1);
 }
 
+static void signatures_agree_with_rfc_8032(void **state)
+{
+	uint8_t seed[SIGN_KEY_SIZE], key[SIGN_KEY_SIZE], signature[SIGNATURE_SIZE];
+	char hex[2 * SIGNATURE_SIZE + 1];
+
+	assert_int_equal(hex_decode(seed, sizeof seed,
+				    SPAN_LITERAL("4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb")),
+			 0);
+	sign_public(seed, key);
+	assert_hex(key, "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c");
+	sign_data(seed, SPAN_LITERAL("\x72"), signature);
+	hex_encode(hex, signature, sizeof signature);
+	assert_string_equal(hex, "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da"
+				 "085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00");
+	assert_true(sign_verify(key, SPAN_LITERAL("\x72"), signature));
+	assert_false(sign_verify(key, SPAN_LITERAL("\x73"), signature));
+	signature[10] ^= 1;
+	assert_false(sign_verify(key, SPAN_LITERAL("\x72"), signature));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -136,6 +156,7 @@ int main(void)
 		cmocka_unit_test(a_digest_in_pieces_is_the_same_and_starts_over),
 		cmocka_unit_test(hmac_agrees_with_rfc_4231),
 		cmocka_unit_test(equality_needs_the_same_length_and_bytes),
+		cmocka_unit_test(signatures_agree_with_rfc_8032),
 		cmocka_unit_test(random_bytes_differ),
 		cmocka_unit_test(base64_agrees_with_rfc_4648),
 		cmocka_unit_test(what_is_not_base64_is_refused),
