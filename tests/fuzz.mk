@@ -4,7 +4,7 @@ FUZZERS = tests/fuzz/fuzz_amqp tests/fuzz/fuzz_audit tests/fuzz/fuzz_bridge test
   tests/fuzz/fuzz_schema tests/fuzz/fuzz_site tests/fuzz/fuzz_topology tests/fuzz/fuzz_trial tests/fuzz/fuzz_variables tests/fuzz/fuzz_wire \
   tests/fuzz/fuzz_x12 tests/fuzz/fuzz_yaml \
   tests/fuzz/fuzz_edifact tests/fuzz/fuzz_tradacoms tests/fuzz/fuzz_edi_lines \
-  tests/fuzz/fuzz_grammar \
+  tests/fuzz/fuzz_grammar tests/fuzz/fuzz_acknowledge \
   tests/fuzz/fuzz_csv tests/fuzz/fuzz_fixed tests/fuzz/fuzz_layout tests/fuzz/fuzz_mt940 tests/fuzz/fuzz_bai2 tests/fuzz/fuzz_nacha
 FUZZERS += $(XML_FUZZERS) $(MFT_FUZZERS)
 check_PROGRAMS += $(FUZZERS)
@@ -74,6 +74,8 @@ tests_fuzz_fuzz_tradacoms_SOURCES = tests/fuzz/tradacoms.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_tradacoms_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_edi_lines_SOURCES = tests/fuzz/edi_lines.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_edi_lines_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_acknowledge_SOURCES = tests/fuzz/acknowledge.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_acknowledge_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_csv_SOURCES = tests/fuzz/csv.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_csv_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_fixed_SOURCES = tests/fuzz/fixed.c $(FUZZ_MAIN)

@@ -159,10 +159,12 @@ def tags_of(items):
 def places(rule):
     """What a balance speaks of: tag, element, component; of `lines/IT102*IT104`, `-SAC05 when SAC01=A|B`."""
     for what in rule.values():
-        of = what["of"]
-        for term in (of if isinstance(of, list) else [of]) + [what["is"]]:
+        terms = [what["of"], what["is"], what.get("only", []), what.get("maybe", [])]
+        while any(isinstance(term, list) for term in terms):
+            terms = [each for term in terms for each in (term if isinstance(term, list) else [term])]
+        for term in terms:
             for part in re.split(r"[ *]", re.sub(r"=\S+", "", str(term))):
-                match = re.match(r"^-?(?:[a-z0-9-]+/)*([A-Z][A-Z0-9]{1,2}?)(\d\d)?(?:-(\d+))?$", part)
+                match = re.match(r"^-?/?(?:[a-z0-9-]+/)*([A-Z][A-Z0-9]{1,2}?)(\d\d)?(?:-(\d+))?$", part)
                 if match:
                     yield match.groups()
                 elif part != "when":

@@ -1,6 +1,7 @@
 /* Fuzz target: a grammar, a line of ===, and an X12 document, both any bytes. Without such a line all of it is the
  * document, of EDIFACT where it begins with UN. Mistakes of the grammar must be told; what comes out of the document
- * must be JSON. */
+ * must be JSON, and encoded again the document, where nothing was refused. What begins with { is a nested document to
+ * encode. */
 #include "config.h"
 #include "config/yaml.h"
 #include "tests/fuzz/round.h"
@@ -107,44 +108,99 @@ static void check_lines(struct span lines)
 	}
 }
 
-/* False: the settings cannot be used, which was told. */
-static bool decode(struct fuzz *fuzz, const char *settings, struct span document)
+/* False: the settings cannot be used, which was told. *refused: parts of the document that were. */
+static bool take(struct fuzz *fuzz, const struct transformer_ops *ops, const char *settings, struct span document,
+		 struct buf *lines, uint64_t *refused)
 {
 	struct arena *arena = arena_new();
 	struct findings findings;
 	struct yaml_documents documents = {0};
 	struct option_context context = {.arena = arena, .findings = &findings};
 	struct transformer_context surroundings = {.site = fuzz, .file = file_of};
-	struct chain_step step = {.ops = &decode_transformer,
-				  .settings = arena_alloc(arena, decode_transformer.settings_size),
-				  .label = "decode"};
+	struct chain_step step = {.ops = ops, .settings = arena_alloc(arena, ops->settings_size), .label = ops->name};
 	struct reader *body = reader_new_copy(document);
 	struct chain_report report;
 	struct chain *chain = NULL;
 	struct error error;
-	struct buf lines;
 	bool made;
-	struct chain_hand hand = {.write = write_line, .arg = &lines};
+	struct chain_hand hand = {.write = write_line, .arg = lines};
 
 	findings_init(&findings);
-	buf_init(&lines, SIZE_MAX / 4);
+	*refused = 1;
 	if (yaml_read(arena, &findings, "settings", span_of(settings), NULL, &documents) ||
-	    option_fill(&context, documents.items[0], decode_transformer.options, NULL,
-			(void *)(uintptr_t)step.settings))
+	    option_fill(&context, documents.items[0], ops->options, NULL, (void *)(uintptr_t)step.settings))
 		abort();
-	if (!decode_transformer.check(step.settings, &surroundings, (struct place){"settings", 1, 1}, &findings))
+	if (!ops->check(step.settings, &surroundings, (struct place){"settings", 1, 1}, &findings))
 		chain = chain_new("fuzz", &step, 1, &surroundings, NULL, &error);
 	else if (!findings.errors)
 		abort();
 	if (chain && !chain_run_by_hand(chain, body, SPAN_NONE, SPAN_NONE, &hand, &report, &error))
-		check_lines(buf_view(&lines));
+		*refused = report.dead + report.dropped;
 	made = chain != NULL;
 	chain_free(chain);
 	reader_unref(body);
-	buf_free(&lines);
 	findings_free(&findings);
 	arena_free(arena);
 	return made;
+}
+
+/* What is read without a finding in the nested form comes back as it was. */
+static bool decode(struct fuzz *fuzz, const char *settings, struct span document)
+{
+	struct buf lines, bytes;
+	char encode[100];
+	const char *file = strstr(settings, "grammars: [");
+	uint64_t refused, again;
+	bool made;
+
+	buf_init(&lines, SIZE_MAX / 4);
+	buf_init(&bytes, SIZE_MAX / 4);
+	made = take(fuzz, &decode_transformer, settings, document, &lines, &refused);
+	check_lines(buf_view(&lines));
+	snprintf(encode, sizeof encode, "{format: %s, grammars: [%.*s]}", strstr(settings, "x12") ? "x12" : "edifact",
+		 (int)strcspn(file + 11, "]"), file + 11);
+	if (made && !refused &&
+	    (!take(fuzz, &encode_transformer, encode, buf_view(&lines), &bytes, &again) || again ||
+	     !span_equal(buf_view(&bytes), document)))
+		abort();
+	buf_free(&lines);
+	buf_free(&bytes);
+	return made;
+}
+
+/* A nested document as a mapping might make it: what was written of it can be read. */
+static void encode(struct fuzz *fuzz, struct span document)
+{
+	static const char x12[] =
+		"{\"interchange\":{\"control\":\"1\",\"sender\":\"A\",\"receiver\":\"B\",\"version\":\"00501\"},"
+		"\"group\":{\"code\":\"PO\",\"control\":\"1\",\"version\":\"004010\"},"
+		"\"transaction\":{\"type\":\"850\"},\"document\":",
+			  edifact[] = "{\"interchange\":{\"control\":\"1\",\"sender\":\"A\",\"receiver\":\"B\","
+				      "\"version\":\"4\"},\"transaction\":{\"type\":\"ORDERS\",\"version\":\"D\","
+				      "\"release\":\"96A\"},\"document\":";
+
+	for (int i = 0; i < 2; i++) {
+		struct buf line, bytes, lines;
+		uint64_t refused;
+
+		buf_init(&line, SIZE_MAX / 4);
+		buf_init(&bytes, SIZE_MAX / 4);
+		buf_init(&lines, SIZE_MAX / 4);
+		buf_text(&line, i ? edifact : x12);
+		buf_span(&line, document);
+		buf_char(&line, '}');
+		take(fuzz, &encode_transformer,
+		     i ? "{format: edifact, grammars: [orders.yaml]}" : "{format: x12, grammars: [small.yaml]}",
+		     buf_view(&line), &bytes, &refused);
+		if (bytes.len)
+			take(fuzz, &decode_transformer,
+			     i ? "{format: edifact, form: nested, grammars: [orders.yaml]}"
+			       : "{format: x12, form: nested, grammars: [small.yaml]}",
+			     buf_view(&bytes), &lines, &refused);
+		buf_free(&line);
+		buf_free(&bytes);
+		buf_free(&lines);
+	}
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -160,6 +216,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (line) {
 		fuzz.given = span_make(data, (size_t)(line + 1 - all.data));
 		document = span_make(line + 5, size - (size_t)(line + 5 - all.data));
+	}
+	if (span_starts(document, "{")) {
+		encode(&fuzz, document);
+		return 0;
 	}
 	if (span_starts(document, "UN")) {
 		decode(&fuzz,

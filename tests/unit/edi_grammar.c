@@ -78,6 +78,15 @@ static const struct {
 		       "  - count: {of: PO1, is: CTT01}\n"
 		       "  - sum: {of: PO102, is: CTT02}\n"
 		       "  - sum: {of: ['PO102*PO104', PO105 when PO103=EA, -PO105 when PO103=XX], is: TDS01}\n"},
+	{"loose.yaml", "grammar: x12 004010 850\n"
+		       "dictionary: words.yaml\n"
+		       "structure: [BEG M 1, {loop: lines, use: M >1, structure: [PO1 M 1 item]}, CTT O 1, TDS O 1]\n"
+		       "balance:\n"
+		       "  - sum:\n"
+		       "      of: PO102*PO104\n"
+		       "      maybe: [PO105 when PO103=EA, ['-PO105 when PO103=XX', lines/PO105 when PO103=CA]]\n"
+		       "      only: lines/PO103=EA|XX|CA\n"
+		       "      is: /TDS01\n"},
 	{"ours.yaml", "grammar: x12 004010 850\n"
 		      "extends: order.yaml\n"
 		      "change:\n"
@@ -224,6 +233,7 @@ static char *document_of(void)
 }
 
 #define ORDER "{format: x12, form: nested, grammars: [order.yaml]}"
+#define LOOSE "{format: x12, grammars: [loose.yaml], check: [balance]}"
 #define STRICT "{format: x12, form: nested, grammars: [order.yaml], check: [structure, codes, balance]}"
 
 static void gives(const char *settings, const char *segments, const char *wanted)
@@ -397,6 +407,16 @@ static const struct {
 	 "the sum of PO102 is 3.75"},
 	{STRICT, "BEG*00*1~PO1*1*3*EA*1.335*100~PO1*2*2*XX*1*50~CTT*2~TDS*651~", ""}, /* 4.005 + 2 + 1.00 - 0.50 */
 	{STRICT, "BEG*00*1~PO1*1*3*EA*1.335*100~PO1*2*2*XX*1*50~CTT*2~TDS*652~", "x12.balance-sum|"},
+	{LOOSE, "BEG*00*1~PO1*1*3*EA*1.50*100~PO1*2*2*XX*1*50~TDS*650~", ""}, /* the lines alone */
+	{LOOSE, "BEG*00*1~PO1*1*3*EA*1.50*100~PO1*2*2*XX*1*50~TDS*750~", ""}, /* with what EA adds */
+	{LOOSE, "BEG*00*1~PO1*1*3*EA*1.50*100~PO1*2*2*XX*1*50~TDS*600~", ""}, /* less what XX takes */
+	{LOOSE, "BEG*00*1~PO1*1*3*EA*1.50*100~PO1*2*2*XX*1*50~TDS*700~", ""}, /* both */
+	{LOOSE, "BEG*00*1~PO1*1*3*EA*1.50*100~PO1*2*2*XX*1*50~TDS*701~",
+	 "x12.balance-sum|transaction 1 (control 0001), segment 5 (TDS), element 1, component 1 at byte 202|TDS01 says "
+	 "7.01, and the sum of PO102*PO104 is 6.5, with or without what else may count"},
+	{LOOSE, "BEG*00*1~PO1*1*3*EA*1.335*100~TDS*400~", ""}, /* 4.005, rounded down */
+	{LOOSE, "BEG*00*1~PO1*1*3*DZ*1.50*100~TDS*999~", ""},  /* of a price by the dozen nothing is known */
+	{LOOSE, "BEG*00*1~PO1*1*3**1.50*100~TDS*999~", "x12.balance-sum|"},
 	{"{format: x12, form: nested, grammars: [ours.yaml]}", "ZZ9~", ""},
 	{OURS, "BEG*00*1234~N1*SE*A~PO1*1~CTT*1~", ""},
 	{OURS, "BEG*01*1234~N1*BY*A~PO1*1~CTT*1~", "x12.code|transaction 1 (control 0001), segment 2 (BEG), element 1"},

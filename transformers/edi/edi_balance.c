@@ -8,6 +8,7 @@
 __extension__ typedef __int128 wide;
 
 #define PER_MILLIONTH 1000000 /* EDI_SCALE is six more */
+#define PER_CENT 10000000000
 
 /* At EDI_SCALE decimals. False: too many digits. */
 static bool scale(wide value, int places, wide *into)
@@ -68,8 +69,12 @@ static void add_term(struct edi_judge *j, const struct edi_balance *balance, con
 {
 	int64_t value, by = 1;
 	int places, by_places = 0, is;
-	wide scaled;
+	wide scaled = 0;
 
+	if (term->only) {
+		total->lost |= edi_cell_find(&j->cells, term->element_when, term->component_when) && !applies(j, term);
+		return;
+	}
 	if (!applies(j, term))
 		return;
 	if (!term->element || !balance->sum) {
@@ -82,8 +87,11 @@ static void add_term(struct edi_judge *j, const struct edi_balance *balance, con
 	if (is < 0 || (is > 0 && !scale((wide)value * by, places + by_places, &scaled)))
 		total->lost = true;
 	else if (is > 0)
-		total->lost |= __builtin_add_overflow(total->sum, term->minus ? -scaled : scaled, &total->sum);
+		total->lost |= __builtin_add_overflow(total->sums[term->group], term->minus ? -scaled : scaled,
+						      &total->sums[term->group]);
 	total->counted += is > 0;
+	/* Somebody rounded it. */
+	total->products += is > 0 && term->element_by && scaled % PER_CENT != 0;
 }
 
 static void note_total(struct edi_judge *j, const struct edi_term *is, struct edi_total *total)
@@ -148,15 +156,18 @@ static void show(wide value, char *into, size_t size)
 static void blame(struct edi_judge *j, const struct edi_balance *balance, const struct edi_total *total)
 {
 	struct edi_finding *finding;
-	char there[48];
+	char there[48], says[48] = "";
 
 	if (balance->sum)
-		show(total->sum, there, sizeof there);
+		show(total->sums[0], there, sizeof there);
 	else
 		snprintf(there, sizeof there, "%llu", (unsigned long long)total->counted);
+	if (total->says && balance->sum)
+		show(total->says, says, sizeof says);
 	finding = edi_blame(j, balance->sum ? EDI_KIND_BALANCE_SUM : EDI_KIND_BALANCE_COUNT, false,
-			    "%s says %.40s, and the %s of %.80s is %s", balance->is_says, total->value,
-			    balance->sum ? "sum" : "number", balance->says ? balance->says : "its parts", there);
+			    "%s says %.40s, and the %s of %.80s is %s%s", balance->is_says, *says ? says : total->value,
+			    balance->sum ? "sum" : "number", balance->says ? balance->says : "its parts", there,
+			    balance->maybes ? ", with or without what else may count" : "");
 	if (!finding)
 		return;
 	finding->segment = total->segment;
@@ -170,20 +181,36 @@ static void blame(struct edi_judge *j, const struct edi_balance *balance, const 
 	edi_walk_path(balance->is.node, finding);
 }
 
+/* Some of the parts that may count, or none, make it what it says. */
+static bool agrees(const struct edi_balance *balance, const struct edi_total *total)
+{
+	wide within =
+		(wide)balance->within * PER_MILLIONTH + (wide)balance->each * PER_MILLIONTH * (wide)total->products;
+
+	for (unsigned choice = 0; choice < 1u << balance->maybes; choice++) {
+		wide sum = balance->sum ? total->sums[0] : (wide)total->counted;
+
+		if (!balance->sum && !scale(sum, 0, &sum))
+			return true;
+		for (unsigned i = 0; i < balance->maybes; i++)
+			if (choice & 1u << i && __builtin_add_overflow(sum, total->sums[i + 1], &sum))
+				return true;
+		if ((sum > total->says ? sum - total->says : total->says - sum) <= within)
+			return true;
+	}
+	return false;
+}
+
 void edi_balance_end(struct edi_judge *j)
 {
 	for (size_t i = 0; i < j->grammar->balances_count; i++) {
 		const struct edi_balance *balance = &j->grammar->balances[i];
 		const struct edi_total *total = &j->totals[i];
-		wide is = balance->sum ? total->sum : (wide)total->counted, differ;
 
 		/* a total of what nobody told says nothing */
 		if (balance->sum && !total->counted)
 			continue;
-		if (!total->said || total->lost || (!balance->sum && !scale(is, 0, &is)))
-			continue;
-		differ = is > total->says ? is - total->says : total->says - is;
-		if (differ > (wide)balance->within * PER_MILLIONTH)
+		if (total->said && !total->lost && !agrees(balance, total))
 			blame(j, balance, total);
 	}
 }

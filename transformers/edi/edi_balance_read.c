@@ -11,6 +11,7 @@ struct reading {
 	struct edi_grammar *grammar;
 	const struct node *at; /* the text in hand */
 	struct edi_balance *balance;
+	uint8_t group; /* of the terms in hand */
 };
 
 static void complain(struct reading *r)
@@ -57,12 +58,13 @@ static bool same_segment(const struct edi_node *node, struct span text, uint8_t 
 	return true;
 }
 
-/* A path, or a tag wherever it is: `each` gets what it means. */
+/* A path, or a tag wherever it is, /TXI02 being one outside loops: `into` gets what it means. */
 static size_t meanings(struct edi_node *from, struct span path, struct edi_node **into, size_t most, unsigned *element,
 		       unsigned *component)
 {
-	struct edi_node *node = edi_element_find(from, path, element, component);
-	bool bare = !path.len || !memchr(path.data, '/', path.len);
+	bool bare = !path.len || !memchr(path.data, '/', path.len), outside = span_starts(path, "/");
+	struct edi_node *node =
+		edi_element_find(from, span_make(path.data + outside, path.len - outside), element, component);
 	size_t n = 0;
 
 	if (node && node != from)
@@ -116,7 +118,10 @@ static void read_term(struct reading *r)
 		return;
 	}
 	for (size_t i = 0; i < n; i++) {
-		struct edi_term term = {.element = (uint8_t)element, .component = (uint8_t)component, .minus = minus};
+		struct edi_term term = {.element = (uint8_t)element,
+					.component = (uint8_t)component,
+					.minus = minus,
+					.group = r->group};
 
 		if ((by.len && (!element || !same_segment(nodes[i], by, &term.element_by, &term.component_by))) ||
 		    (text.len && nodes[i]->loop) || !read_condition(r, text, &term, nodes[i])) {
@@ -144,6 +149,8 @@ static void read_is(struct reading *r, const struct node *is)
 	term->element = (uint8_t)element;
 	term->component = (uint8_t)component;
 	nodes[0]->terms = true;
+	if (span_starts(path, "/"))
+		path = span_make(path.data + 1, path.len - 1);
 	r->balance->is_says = arena_span(r->library->arena, path).data;
 }
 
@@ -169,27 +176,72 @@ static bool read_within(struct span text, int64_t *within)
 	return text.len != 0;
 }
 
+static void read_terms(struct reading *r, const struct node *of)
+{
+	for (size_t i = 0; i < (of->type == NODE_LIST ? of->count : 1); i++) {
+		r->at = of->type == NODE_LIST ? of->items[i] : of;
+		read_term(r);
+	}
+}
+
+/* A list of terms, or lists of terms, that may count: each as a whole, or not at all. */
+static void read_maybe(struct reading *r, const struct node *maybe)
+{
+	if (maybe->type != NODE_LIST || !r->balance->sum || !maybe->count || maybe->count > EDI_MAYBE_MAX) {
+		EDI_COMPLAIN(r->library, maybe, "grammar.balance",
+			     "`maybe` of a sum is a list of at most %d terms, or lists of terms", EDI_MAYBE_MAX);
+		return;
+	}
+	for (size_t i = 0; i < maybe->count; i++) {
+		r->group = (uint8_t)(i + 1);
+		read_terms(r, maybe->items[i]);
+	}
+	r->group = 0;
+	r->balance->maybes = (unsigned)maybe->count;
+}
+
+/* `lines/IT105=PE|ST`: where it says something else, the balance is not judged. */
+static void read_only(struct reading *r, const struct node *only)
+{
+	struct span text = only->type == NODE_SCALAR ? only->text : SPAN_NONE, path = cut(&text, '=');
+	struct edi_term term = {.only = true};
+	struct edi_node *nodes[1];
+	unsigned element = 0, component = 0;
+
+	r->at = only;
+	if (!text.len || !path.len || !meanings(&r->grammar->root, path, nodes, 1, &element, &component) || !element) {
+		complain(r);
+		return;
+	}
+	term.element_when = (uint8_t)element;
+	term.component_when = (uint8_t)component;
+	term.when = arena_span(r->library->arena, text).data;
+	keep(r, &term, nodes[0]);
+}
+
 static void read_what(struct reading *r, const struct node *map)
 {
 	const struct node *of = node_find(map, "of"), *is = node_find(map, "is"), *within = node_find(map, "within");
 
 	if (map->type == NODE_MAP)
-		edi_check_keys(r->library, map, "of|is|within|note");
+		edi_check_keys(r->library, map, "of|maybe|only|is|within|note");
 	if (!of || !is) {
 		EDI_COMPLAIN(r->library, map, "grammar.balance", "a balance is {count: {of: …, is: …}} or {sum: …}");
 		return;
 	}
-	for (size_t i = 0; i < (of->type == NODE_LIST ? of->count : 1); i++) {
-		r->at = of->type == NODE_LIST ? of->items[i] : of;
-		read_term(r);
-	}
+	read_terms(r, of);
+	if (of->type == NODE_LIST && of->count == 1)
+		of = of->items[0];
 	if (of->type == NODE_SCALAR)
 		r->balance->says = arena_span(r->library->arena, of->text).data;
+	if (node_find(map, "maybe"))
+		read_maybe(r, node_find(map, "maybe"));
+	if (node_find(map, "only"))
+		read_only(r, node_find(map, "only"));
 	read_is(r, is);
-	for (size_t i = 0; i < r->balance->terms_count; i++)
-		if (r->balance->terms[i].element_by)
-			r->balance->within = WITHIN_OF_PRODUCTS;
-	if (within && (within->type != NODE_SCALAR || !read_within(within->text, &r->balance->within)))
+	if (!within)
+		r->balance->each = WITHIN_OF_PRODUCTS;
+	else if (within->type != NODE_SCALAR || !read_within(within->text, &r->balance->within))
 		EDI_COMPLAIN(r->library, within, "grammar.balance", "`within` is a number, as in 0.05");
 }
 
@@ -210,7 +262,7 @@ void edi_balances_read(struct edi_library *library, struct edi_grammar *grammar,
 	for (size_t i = 0; i < balances->count; i++) {
 		const struct node *item = balances->items[i];
 		const struct node *count = node_find(item, "count"), *sum = node_find(item, "sum");
-		struct reading r = {library, grammar, item, &list[grammar->balances_count]};
+		struct reading r = {library, grammar, item, &list[grammar->balances_count], 0};
 
 		if (item->type != NODE_MAP || item->count != 1 || (!count && !sum)) {
 			EDI_COMPLAIN(library, item, "grammar.balance",

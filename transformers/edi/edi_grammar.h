@@ -15,6 +15,7 @@
 #define EDI_GRAMMARS_MAX 100 /* files that one step names */
 #define EDI_BALANCES_MAX 20
 #define EDI_TERMS_MAX 20
+#define EDI_MAYBE_MAX 8 /* parts of a sum that a sender may count, or not */
 
 /* ---- what the data elements are */
 enum edi_type {
@@ -128,6 +129,8 @@ struct edi_term {
 	uint8_t element_by, component_by; /* times this; 0: not */
 	uint8_t element_when, component_when;
 	bool minus;
+	bool only;        /* adds nothing: where the element says something that is not in `when`, nothing is known */
+	uint8_t group;    /* 0: it counts always; else the part that may count, from 1 */
 	const char *when; /* "A|B": the element says one of these; NULL: always */
 };
 
@@ -136,7 +139,9 @@ struct edi_balance {
 	struct edi_term terms[EDI_TERMS_MAX];
 	size_t terms_count;
 	struct edi_term is;
+	unsigned maybes;  /* groups of terms that may count */
 	int64_t within;   /* in millionths: so much may it differ */
+	int64_t each;     /* and so much for each product */
 	const char *says; /* as it is written, for people */
 	const char *is_says;
 };
