@@ -144,7 +144,11 @@ dist_ship_mappings_DATA = \
   %D%/mappings/camt-to-payments.jq \
   %D%/mappings/camt-to-statement.jq \
   %D%/mappings/cxml-order-to-order.jq \
+  %D%/mappings/edifact-invoic-to-invoice.jq \
   %D%/mappings/edifact-orders-to-order.jq \
+  %D%/mappings/invoice-to-edifact-invoic.jq \
+  %D%/mappings/invoice-to-ubl.jq \
+  %D%/mappings/invoice-to-x12-810.jq \
   %D%/mappings/mt940-to-statement.jq \
   %D%/mappings/idoc-orders-to-order.jq \
   %D%/mappings/order-to-edifact-orders.jq \
@@ -153,6 +157,7 @@ dist_ship_mappings_DATA = \
   %D%/mappings/order-to-x12-850.jq \
   %D%/mappings/order-to-x12-855.jq \
   %D%/mappings/pain-to-payments.jq \
+  %D%/mappings/ubl-to-invoice.jq \
   %D%/mappings/x12-810-to-invoice.jq \
   %D%/mappings/x12-850-to-order.jq \
   %D%/mappings/x12-856-to-shipment.jq
