@@ -53,7 +53,7 @@ transformers_libtransformers_a_SOURCES += \
 
 # IDocs of SAP
 transformers_libtransformers_a_SOURCES += \
-  %D%/idoc/encode_idoc.c %D%/idoc/idoc.h %D%/idoc/idoc_decode.c %D%/idoc/idoc_layout.c %D%/idoc/idoc_xml.c
+  %D%/idoc/encode_idoc.c %D%/idoc/idoc.h %D%/idoc/idoc_decode.c %D%/idoc/idoc_judge.c %D%/idoc/idoc_layout.c %D%/idoc/idoc_xml.c
 
 # XML, and what libxml2 and libxslt are behind
 transformers_libtransformers_a_SOURCES += \

@@ -7,12 +7,7 @@
 #include "transformers/idoc/idoc.h"
 
 static const struct option options[] = {
-	{.name = "layouts",
-	 .type = OPTION_FILES,
-	 .offset = offsetof(struct idoc_settings, layouts),
-	 .range = "layouts",
-	 .flags = OPTION_REQUIRED,
-	 .help = "what stands in segments: files in layouts/, YAML or (.txt) the parser's report of transaction WE60"},
+	IDOC_LAYOUTS_OPTION,
 	{.name = "form",
 	 .type = OPTION_ENUM,
 	 .offset = offsetof(struct idoc_settings, form),
@@ -363,6 +358,24 @@ static int write_control(struct writer *writer)
 	return 0;
 }
 
+/* What is no array of segments would vanish. */
+static int write_data(struct writer *writer, json_t *data)
+{
+	size_t segments = 0;
+	const char *key;
+	json_t *value;
+
+	json_object_foreach(data, key, value) {
+		if (key[0] != '#' && !json_is_array(value))
+			return error_set(writer->error, ERROR_REJECT, "idoc.shape",
+					 "data.%.40s: segments are arrays of objects, {\"E1EDK01\": [{…}]}", key);
+		segments += key[0] != '#' ? json_array_size(value) : 0;
+	}
+	if (!segments)
+		return error_set(writer->error, ERROR_REJECT, "idoc.empty", "there is no segment in `data`");
+	return write_children(writer, data, 0, 1);
+}
+
 static int write_xml(struct writer *writer, json_t *data)
 {
 	const char *type = json_string_value(json_object_get(writer->control, "IDOCTYP")),
@@ -373,7 +386,7 @@ static int write_xml(struct writer *writer, json_t *data)
 	if (!is_name(root))
 		return refuse(writer, "idoc.shape", "IDOCTYP", "it cannot be the name of an element");
 	buf_printf(writer->out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<%s><IDOC BEGIN=\"1\">", root);
-	if (write_control(writer) || write_children(writer, data, 0, 1))
+	if (write_control(writer) || write_data(writer, data))
 		return -1;
 	buf_printf(writer->out, "</IDOC></%s>\n", root);
 	return 0;
@@ -404,7 +417,7 @@ static int write_one(const struct idoc *idoc, json_t *tree, struct buf *out, str
 				 "an IDoc is {control: {…}, data: {SEGMENT: [{…}]}}");
 	if (writer.xml)
 		return write_xml(&writer, data);
-	return write_control(&writer) || write_children(&writer, data, 0, 1) ? -1 : 0;
+	return write_control(&writer) || write_data(&writer, data) ? -1 : 0;
 }
 
 /* One, or an array of them, one behind the other in a flat file. */

@@ -24,12 +24,16 @@ struct idoc_segment {
 	const char *parent;     /* the type it stands below; NULL: at the top */
 	struct idoc_field *fields;
 	size_t fields_count;
+	size_t min, max;                         /* how often it stands below one parent; max 0: as often as it likes */
+	const char *idoc;                        /* ORDERS05: of its file, or NULL */
+	const struct idoc_segment *child, *next; /* those below it, and beside it */
 };
 
 struct idoc_layout {
 	struct idoc_segment *segments;
 	size_t count, capacity;
-	const char *idoc; /* ORDERS05: of the first file */
+	const char *idoc;                 /* ORDERS05: of the first file */
+	const struct idoc_segment *child; /* those at the top */
 };
 
 extern const struct idoc_field idoc_control[]; /* of EDI_DC40; ended by NULL */
@@ -37,9 +41,8 @@ extern const struct idoc_field idoc_head[];    /* SEGNAM MANDT DOCNUM SEGNUM PSG
 
 struct idoc_settings {
 	struct text_list layouts;
-	int form;    /* encode */
-	int unknown; /* decode */
-	bool pretty; /* encode */
+	int form;           /* encode */
+	int unknown, check; /* decode */
 };
 enum { IDOC_FLAT, IDOC_XML };
 enum { IDOC_TAKE, IDOC_REJECT };
@@ -62,6 +65,20 @@ struct idoc {
 int idoc_check(const void *settings, const struct transformer_context *, struct place, struct findings *);
 void *idoc_open(const void *settings, const struct transformer_context *, struct error *);
 void idoc_close(void *);
+
+enum { IDOC_STRUCTURE = 1, IDOC_CONTENT = 2 };
+
+/* Holds what decode gives against the layout. IDOC_CONTENT: parents, fields and their lengths, unknown segments;
+ * IDOC_STRUCTURE: what must be there, and how often, which the settings may ask for as well. -1: REJECT `idoc.…`. */
+int idoc_judge(const struct idoc *, const json_t *tree, unsigned what, struct error *why);
+
+#define IDOC_LAYOUTS_OPTION                                                                                            \
+	{                                                                                                              \
+		.name = "layouts", .type = OPTION_FILES, .offset = offsetof(struct idoc_settings, layouts),            \
+		.range = "layouts", .flags = OPTION_REQUIRED,                                                          \
+		.help = "what stands in segments: files in layouts/, YAML or (.txt) the parser's report of "           \
+			"transaction WE60"                                                                             \
+	}
 
 /* IDocs in XML; see struct decode_format. */
 int idoc_read_xml(const struct idoc *, struct item *, struct out *, struct error *);

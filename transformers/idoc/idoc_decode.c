@@ -14,18 +14,19 @@
 #define LINE_MAX_BYTES (4 * (IDOC_HEAD + IDOC_DATA) + 1024)
 
 static const struct option options[] = {
-	{.name = "layouts",
-	 .type = OPTION_FILES,
-	 .offset = offsetof(struct idoc_settings, layouts),
-	 .range = "layouts",
-	 .flags = OPTION_REQUIRED,
-	 .help = "what stands in segments: files in layouts/, YAML or (.txt) the parser's report of transaction WE60"},
+	IDOC_LAYOUTS_OPTION,
 	{.name = "unknown",
 	 .type = OPTION_ENUM,
 	 .offset = offsetof(struct idoc_settings, unknown),
 	 .range = "take|reject",
 	 .fallback = "take",
 	 .help = "segments that no layout has: taken as SDATA, or the IDoc is refused"},
+	{.name = "check",
+	 .type = OPTION_ENUM,
+	 .offset = offsetof(struct idoc_settings, check),
+	 .range = "syntax|structure",
+	 .fallback = "syntax",
+	 .help = "structure: also which segments must be there, and how often they may, as the layout says"},
 	OPTION_END,
 };
 
@@ -341,6 +342,8 @@ static int end_idoc(struct flat *flat, struct error *error)
 	if (flat->latin && flat->wide)
 		note(flat, "idoc.charset", "some of its records are UTF-8, others are not");
 	item = item_at(flat, flat->at);
+	if (flat->fault.class == ERROR_NONE)
+		idoc_judge(flat->idoc, flat->tree, 0, &flat->fault);
 	if (flat->fault.class != ERROR_NONE) {
 		json_decref(flat->tree);
 		flat->tree = NULL;

@@ -65,6 +65,21 @@ const struct idoc_segment *idoc_segment_find(const struct idoc_layout *layout, s
 }
 
 /* ---- building */
+/* Which segments stand below which; in their order. */
+static void link_segments(struct idoc_layout *layout)
+{
+	for (size_t i = layout->count; i-- > 0;) {
+		struct idoc_segment *segment = &layout->segments[i];
+		struct idoc_segment *parent =
+			segment->parent ? (struct idoc_segment *)(uintptr_t)find_type(layout, segment->parent) : NULL;
+
+		if (segment->parent && !parent)
+			continue;
+		segment->next = parent ? parent->child : layout->child;
+		*(parent ? &parent->child : &layout->child) = segment;
+	}
+}
+
 static struct idoc_segment *add_segment(struct idoc_layout *layout, struct arena *arena, struct span type)
 {
 	struct idoc_segment *segment;
@@ -96,6 +111,18 @@ static int add_field(struct idoc_segment *segment, struct arena *arena, struct s
 	return 0;
 }
 
+/* Digits, with zeros in front. */
+static bool read_number(struct span text, size_t *number)
+{
+	*number = 0;
+	for (size_t i = 0; i < text.len; i++) {
+		if (!isdigit((unsigned char)text.data[i]) || *number > 999999)
+			return false;
+		*number = *number * 10 + (size_t)(text.data[i] - '0');
+	}
+	return text.len > 0;
+}
+
 /* ---- YAML */
 static struct span text_at(const struct node *map, const char *key)
 {
@@ -119,7 +146,8 @@ static void read_fields(struct idoc_segment *segment, struct arena *arena, const
 static void read_segment(struct idoc_layout *layout, struct arena *arena, const struct node *node,
 			 struct findings *findings)
 {
-	static const char *const known[] = {"segment", "definition", "parent", "fields"};
+	static const char *const known[] = {"segment", "definition", "parent", "min", "max", "fields"};
+	static const char *const numbers[] = {"min", "max"};
 	struct span type = text_at(node, "segment"), definition = text_at(node, "definition"),
 		    parent = text_at(node, "parent");
 	const struct node *fields = node_find(node, "fields");
@@ -128,11 +156,11 @@ static void read_segment(struct idoc_layout *layout, struct arena *arena, const 
 	for (size_t i = 0; node->type == NODE_MAP && i < node->count; i++) {
 		bool is_known = false;
 
-		for (size_t k = 0; k < 4; k++)
+		for (size_t k = 0; k < sizeof known / sizeof *known; k++)
 			is_known |= span_is(node->pairs[i].key.text, known[k]);
 		if (!is_known)
 			finding_add(findings, node->pairs[i].key.place, SEVERITY_ERROR, "layout.idoc",
-				    "`%.*s` is no key of a segment: segment, definition, parent, fields",
+				    "`%.*s` is no key of a segment: segment, definition, parent, min, max, fields",
 				    SPAN_ARGS(node->pairs[i].key.text));
 	}
 	if (!type.len || type.len > 30 || !fields || fields->type != NODE_MAP) {
@@ -145,6 +173,11 @@ static void read_segment(struct idoc_layout *layout, struct arena *arena, const 
 		segment->definition = arena_span(arena, definition).data;
 	if (parent.len)
 		segment->parent = arena_span(arena, parent).data;
+	for (size_t i = 0; i < 2; i++)
+		if (node_find(node, numbers[i]) &&
+		    !read_number(text_at(node, numbers[i]), i ? &segment->max : &segment->min))
+			finding_add(findings, node_find(node, numbers[i])->place, SEVERITY_ERROR, "layout.idoc",
+				    "`min` and `max` say how often it stands below one parent, up to 9,999,999");
 	read_fields(segment, arena, fields, findings);
 	if (segment->parent && !find_type(layout, segment->parent))
 		finding_add(findings, node_find(node, "parent")->place, SEVERITY_ERROR, "layout.parent",
@@ -169,8 +202,13 @@ static void read_yaml(struct idoc_layout *layout, struct arena *arena, const cha
 	idoc = text_at(documents.items[0], "idoc");
 	if (!layout->idoc && idoc.len)
 		layout->idoc = arena_span(arena, idoc).data;
-	for (size_t i = 0; i < segments->count; i++)
+	for (size_t i = 0; i < segments->count; i++) {
+		size_t before = layout->count;
+
 		read_segment(layout, arena, segments->items[i], findings);
+		if (layout->count > before && idoc.len)
+			layout->segments[before].idoc = arena_span(arena, idoc).data;
+	}
 }
 
 /* ---- the report of WE60: words, a line each */
@@ -180,7 +218,14 @@ struct report {
 	struct idoc_segment *segment; /* the one that is open */
 	struct span name;             /* of the field that is open */
 	const char *at_level[IDOC_DEPTH_MAX + 1];
+	const char *idoc;
 	bool in_fields, broken;
+	/* groups: how often the first segment of one stands there, which begins it */
+	struct {
+		bool optional, begun;
+		size_t max;
+	} groups[IDOC_DEPTH_MAX + 1];
+	size_t depth;
 };
 
 static struct span word(struct span *line)
@@ -212,10 +257,55 @@ static void set_level(struct report *report, struct span value)
 		report->segment->parent = report->at_level[i];
 }
 
+/* STATUS, LOOPMIN and LOOPMAX, of a segment or of the group that begins. */
+static bool set_occurrence(struct report *report, struct span key, struct span value)
+{
+	struct idoc_segment *segment = report->segment;
+	size_t depth = report->depth, n = 0;
+
+	if (report->in_fields || (!segment && !depth) || !(span_is(key, "STATUS") || span_is(key, "LOOPMAX")))
+		return false;
+	if (span_is(key, "STATUS") && !segment)
+		report->groups[depth].optional = !span_is(value, "MANDATORY");
+	else if (span_is(key, "STATUS"))
+		segment->min = span_is(value, "MANDATORY") && segment->min;
+	else if (read_number(value, &n) && !segment)
+		report->groups[depth].max = n;
+	else if (n && segment->max != SIZE_MAX)
+		segment->max = segment->max ? segment->max * n : n;
+	return true;
+}
+
+/* A segment that begins a group comes as often as the group. */
+static void begin_segment(struct report *report)
+{
+	struct idoc_segment *segment = report->segment;
+	size_t depth = report->depth;
+
+	segment->idoc = report->idoc;
+	segment->min = 1; /* until STATUS says otherwise */
+	if (!depth || report->groups[depth].begun)
+		return;
+	report->groups[depth].begun = true;
+	segment->min = !report->groups[depth].optional;
+	segment->max = report->groups[depth].max ? report->groups[depth].max : SIZE_MAX;
+}
+
+static void read_group(struct report *report, bool begins)
+{
+	if (begins && report->depth < IDOC_DEPTH_MAX)
+		memset(&report->groups[++report->depth], 0, sizeof *report->groups);
+	else if (!begins && report->depth)
+		report->depth--;
+}
+
 static void read_word(struct report *report, struct span key, struct span value)
 {
-	if (span_is(key, "BEGIN_IDOC") && !report->layout->idoc && value.len)
-		report->layout->idoc = arena_span(report->arena, value).data;
+	if (span_is(key, "BEGIN_IDOC") && value.len) {
+		report->idoc = arena_span(report->arena, value).data;
+		report->layout->idoc = report->layout->idoc ? report->layout->idoc : report->idoc;
+	} else if (span_is(key, "BEGIN_GROUP") || span_is(key, "END_GROUP"))
+		read_group(report, key.data[0] == 'B');
 	else if (span_is(key, "BEGIN_SEGMENT") && value.len && value.len <= 30 &&
 		 report->layout->count < LAYOUT_SEGMENTS_MAX) {
 		char type[31];
@@ -223,11 +313,12 @@ static void read_word(struct report *report, struct span key, struct span value)
 		idoc_type_of(value, type);
 		report->segment = add_segment(report->layout, report->arena, span_of(type));
 		report->segment->definition = arena_span(report->arena, value).data;
+		begin_segment(report);
 	} else if (span_is(key, "END_SEGMENT"))
 		report->segment = NULL;
 	else if (span_is(key, "BEGIN_FIELDS") || span_is(key, "END_FIELDS"))
 		report->in_fields = key.data[0] == 'B';
-	else if (!report->segment)
+	else if (set_occurrence(report, key, value) || !report->segment)
 		return;
 	else if (span_is(key, "SEGMENTTYPE") && value.len)
 		report->segment->type = arena_span(report->arena, value).data;
@@ -280,6 +371,10 @@ int idoc_layout_read(struct idoc_layout *layout, struct arena *arena, const stru
 		else
 			read_yaml(layout, arena, file, *text, findings);
 	}
+	for (size_t i = 0; i < layout->count; i++)
+		if (layout->segments[i].max == SIZE_MAX)
+			layout->segments[i].max = 0;
+	link_segments(layout);
 	return findings->errors == errors ? 0 : -1;
 }
 

@@ -15,58 +15,106 @@ struct run {
 	uint64_t count;
 };
 
-/* Elements with SEGMENT are segments, others fields: every one is an array here. */
-static json_t *segment_of(json_t *element)
+static int no_form(struct error *why, const char *name, const char *what)
 {
-	json_t *object = json_object(), *list, *order = json_object_get(element, "#order");
-	const char *key;
-
-	json_object_foreach(element, key, list) {
-		json_t *first = json_array_get(list, 0), *segments;
-		size_t i;
-
-		if (!json_is_array(list) || list == order)
-			continue;
-		if (!json_is_object(first)) {
-			if (json_string_length(first))
-				json_object_set_nocheck(object, key, first);
-			continue;
-		}
-		if (!json_object_get(first, "@SEGMENT"))
-			continue;
-		json_object_set_new_nocheck(object, key, segments = json_array());
-		json_array_foreach(list, i, first)
-			json_array_append_new(segments, segment_of(first));
-	}
-	return object;
+	return error_set(why, ERROR_REJECT, "idoc.shape", "%s: %s", name, what);
 }
 
 /* What the order says of segments, where keys do not. */
 static void keep_order(json_t *from, json_t *object)
 {
-	json_t *order = json_object_get(from, "#order"), *kept = json_array(), *name;
+	json_t *order = json_object_get(from, "#order"), *kept = json_array(), *seen = json_object(), *name;
+	const char *last = "";
+	bool scattered = false;
 	size_t i;
 
-	json_array_foreach(order, i, name)
-		if (json_is_array(json_object_get(object, json_string_value(name))))
-			json_array_append(kept, name);
-	if (json_array_size(kept))
+	json_array_foreach(order, i, name) {
+		const char *key = json_string_value(name);
+
+		if (!json_is_array(json_object_get(object, key)))
+			continue;
+		scattered |= strcmp(last, key) != 0 && json_object_get(seen, key);
+		json_object_set_new(seen, key, json_true());
+		json_array_append(kept, name);
+		last = key;
+	}
+	if (scattered)
 		json_object_set(object, "#order", kept);
 	json_decref(kept);
+	json_decref(seen);
 }
 
-/* NULL: it has no control record. */
-static json_t *tree_of(json_t *idoc)
-{
-	json_t *control = json_array_get(json_object_get(idoc, "EDI_DC40"), 0), *tree, *data;
+static json_t *segment_of(json_t *element, const char *but, struct error *why);
 
-	if (!json_is_object(control))
+static int add_segments(json_t *object, const char *key, json_t *list, struct error *why)
+{
+	json_t *segments = json_array(), *element;
+	size_t i;
+
+	json_object_set_new_nocheck(object, key, segments);
+	json_array_foreach(list, i, element) {
+		json_t *segment;
+
+		if (!json_object_get(element, "@SEGMENT"))
+			return no_form(why, key, "it is neither a field nor a segment, which says SEGMENT=\"1\"");
+		segment = segment_of(element, "", why);
+		if (!segment)
+			return -1;
+		json_array_append_new(segments, segment);
+	}
+	return 0;
+}
+
+/* Elements with SEGMENT are segments, others fields: every one is an array here. NULL: it has what an IDoc has not. */
+static json_t *segment_of(json_t *element, const char *but, struct error *why)
+{
+	json_t *object = json_object(), *list;
+	const char *key;
+	int failed = 0;
+
+	json_object_foreach(element, key, list) {
+		json_t *first = json_array_get(list, 0);
+
+		if (!strcmp(key, "#order") || key[0] == '@' || !strcmp(key, but))
+			continue;
+		if (key[0] == '#')
+			failed = no_form(why, "text", "there is text beside fields and segments");
+		else if (json_is_object(first))
+			failed = add_segments(object, key, list, why);
+		else if (json_array_size(list) > 1)
+			failed = no_form(why, key, "a field stands there several times");
+		else if (json_string_length(first))
+			json_object_set_nocheck(object, key, first);
+		if (failed)
+			break;
+	}
+	if (!failed) {
+		keep_order(element, object);
+		return object;
+	}
+	json_decref(object);
+	return NULL;
+}
+
+static json_t *tree_of(const struct idoc *idoc, json_t *element, struct error *why)
+{
+	json_t *records = json_object_get(element, "EDI_DC40"), *control, *data, *tree;
+
+	if (json_array_size(records) != 1 || !json_is_object(json_array_get(records, 0))) {
+		error_set(why, ERROR_REJECT, "idoc.control", "it has no control record EDI_DC40, or several");
 		return NULL;
-	data = segment_of(idoc);
-	json_object_del(data, "EDI_DC40");
-	keep_order(idoc, data);
-	tree = json_pack("{s:s, s:o, s:o}", "format", "idoc", "control", segment_of(control), "data", data);
-	return tree;
+	}
+	control = segment_of(json_array_get(records, 0), "", why);
+	data = control ? segment_of(element, "EDI_DC40", why) : NULL;
+	if (!data) {
+		json_decref(control);
+		return NULL;
+	}
+	tree = json_pack("{s:s, s:o, s:o}", "format", "idoc", "control", control, "data", data);
+	if (!idoc_judge(idoc, tree, IDOC_CONTENT, why))
+		return tree;
+	json_decref(tree);
+	return NULL;
 }
 
 static int on_item(void *arg, const struct xml_item *from, struct error *error)
@@ -92,9 +140,7 @@ static int on_item(void *arg, const struct xml_item *from, struct error *error)
 		parsed = tree_parse_new(buf_view(&text), &why);
 	buf_free(&text);
 	if (parsed) {
-		item->tree = tree_of(json_object_get(parsed, "IDOC"));
-		if (!item->tree)
-			error_set(&why, ERROR_REJECT, "idoc.control", "it has no control record EDI_DC40");
+		item->tree = tree_of(run->idoc, json_object_get(parsed, "IDOC"), &why);
 		json_decref(parsed);
 	}
 	if (!item->tree)

@@ -166,6 +166,15 @@ static void on_reference(void *arg, const xmlChar *name)
 	on_entity(arg, name, 0, NULL, NULL, NULL);
 }
 
+/* One of these would be put into each element that has none. */
+static void on_attribute(void *arg, const xmlChar *element, const xmlChar *name, int type, int how,
+			 const xmlChar *value, xmlEnumerationPtr values)
+{
+	xmlFreeEnumeration(values);
+	if (value)
+		on_entity(arg, name, 0, NULL, NULL, NULL);
+}
+
 static void on_fault(void *arg, xmlError *fault)
 {
 	xmlParserCtxt *context = arg;
@@ -180,8 +189,9 @@ static void on_fault(void *arg, xmlError *fault)
 static int refuse(struct refusal *refusal, struct error *error)
 {
 	if (refusal->entity)
-		return error_set(error, ERROR_REJECT, "xml.entity",
-				 "it declares or uses an entity of its own, which is never taken");
+		return error_set(
+			error, ERROR_REJECT, "xml.entity",
+			"it declares or uses an entity of its own, or values of attributes, which are never taken");
 	return error_set(error, ERROR_REJECT, "xml.syntax", "%s", xml_faults_text(&refusal->faults, "this is no XML"));
 }
 
@@ -198,6 +208,7 @@ xmlDoc *xml_tree_new(struct span text, const char *url, struct error *error)
 	refusal.context->_private = &refusal;
 	refusal.context->sax->entityDecl = on_entity;
 	refusal.context->sax->unparsedEntityDecl = on_unparsed_entity;
+	refusal.context->sax->attributeDecl = on_attribute;
 	refusal.context->sax->reference = on_reference;
 	refusal.context->sax->serror = on_fault;
 	refusal.context->linenumbers = 1;
