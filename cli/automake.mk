@@ -25,6 +25,7 @@ ferrule_SOURCES += %D%/dead.c %D%/dead.h
 ferrule_SOURCES += %D%/dead_change.c
 ferrule_SOURCES += %D%/doubt.c
 ferrule_SOURCES += %D%/edi.c
+ferrule_SOURCES += %D%/expect.c
 ferrule_SOURCES += %D%/hand.c %D%/hand.h
 ferrule_SOURCES += %D%/map.c %D%/map.h %D%/map_watch.c
 ferrule_SOURCES += %D%/hold.c

@@ -14,6 +14,7 @@ extern const struct verb verb_doubt;
 extern const struct verb verb_edi;
 extern const struct verb verb_encode;
 extern const struct verb verb_step;
+extern const struct verb verb_expect;
 extern const struct verb verb_hold;
 extern const struct verb verb_table;
 extern const struct verb verb_init;
@@ -46,6 +47,7 @@ const struct verb *const verbs[] = {
 	&verb_trace,
 	&verb_dead,
 	&verb_doubt,
+	&verb_expect,
 	&verb_collect,
 	&verb_replay,
 	&verb_audit,

@@ -22,6 +22,7 @@ config_libconfig_a_SOURCES = \
   %D%/endpoint.c \
   %D%/environments.c \
   %D%/error_codes.c %D%/error_codes.h \
+  %D%/expect.c \
   %D%/flow.c \
   %D%/jq_call.c \
   %D%/jq_field.c %D%/jq_walk_private.h \

@@ -414,6 +414,7 @@ void site_check(struct site *site, const struct registry *registry, struct findi
 	check_topics(site->load, whole, findings);
 	check_cycles(site, findings);
 	check_flows(site->load, whole, findings);
+	check_expectations(site->load, whole, findings);
 	check_paths(site->load, findings);
 	check_runbooks(site, findings);
 	site_check_secrets(site, findings);

@@ -121,6 +121,8 @@ const struct error_code error_codes[] = {
 	{"enrich.table", D | F, "There is no such table here"},
 	{"envelope.too-large", D, "The keys and headers of a message are larger than an envelope may be"},
 	{"envelope.unreadable", D, "An envelope is damaged, or of a newer version"},
+	{"expect.body", D, "The key of an expectation is looked for in a document that is not at hand"},
+	{"expect.changed", A, "Another machine changes the same expectation"},
 	{"file.body", A, "The body of a message ended early while it was written"},
 	{"file.busy", A, "Another worker is writing the same message"},
 	{"file.changed", A, "A file changed while it was received; it is looked at again"},

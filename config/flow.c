@@ -90,7 +90,7 @@ const struct option flow_options[] = {
 	OPTION_END,
 };
 
-/* ---- duplicates, order, expectations --------------------------------------------------------------------- */
+/* ---- duplicates, order --------------------------------------------------------------------- */
 struct duplicates {
 	const struct node *by;
 	int64_t within_ms;
@@ -180,54 +180,6 @@ static void load_order(struct load *load, struct flow *flow, const struct node *
 		return;
 	flow->order_by = settings->by;
 	flow->order = settings->on_reject == 0 ? ORDER_HOLD : ORDER_CONTINUE;
-}
-
-const struct option expect_options[] = {
-	{.name = "event",
-	 .type = OPTION_TEXT,
-	 .offset = offsetof(struct expectation, event),
-	 .help = "a topic that must see a message"},
-	{.name = "file",
-	 .type = OPTION_TEXT,
-	 .offset = offsetof(struct expectation, file),
-	 .help = "a file that must come"},
-	{.name = "key",
-	 .type = OPTION_EXPRESSION,
-	 .offset = offsetof(struct expectation, key),
-	 .help = "jq: which message answers which"},
-	{.name = "within",
-	 .type = OPTION_DURATION,
-	 .offset = offsetof(struct expectation, within_ms),
-	 .help = "how long it may take"},
-	{.name = "by", .type = OPTION_TEXT, .offset = offsetof(struct expectation, by), .help = "a time of day, 07:30"},
-	{.name = "runbook",
-	 .type = OPTION_TEXT,
-	 .offset = offsetof(struct expectation, runbook),
-	 .help = "what to do when it does not happen"},
-	OPTION_END,
-};
-
-static void load_expectation(struct load *load, struct flow *flow, const struct node *node)
-{
-	const struct expectation *settings = load_fill(load, node, expect_options, NULL, sizeof *settings);
-
-	if (!settings)
-		return;
-	if (!settings->event == !settings->file)
-		load_error(load, node->place, "expect.what", "`expect` names an event or a file, one of them");
-	else if (settings->within_ms == 0 && !settings->by)
-		load_error(load, node->place, "expect.when", "`expect` says by when: `within: 2h` or `by: '07:30'`");
-	flow->expect[flow->expect_count] = *settings;
-	flow->expect[flow->expect_count++].place = node->place;
-}
-
-static void load_expectations(struct load *load, struct flow *flow, const struct node *node)
-{
-	size_t count = node_null(node) ? 0 : node->type == NODE_LIST ? node->count : 1;
-
-	flow->expect = arena_alloc(load->arena, (count + 1) * sizeof *flow->expect);
-	for (size_t i = 0; i < count; i++)
-		load_expectation(load, flow, node->type == NODE_LIST ? node->items[i] : node);
 }
 
 /* ---- in and out ------------------------------------------------------------------------------------------ */

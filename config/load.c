@@ -229,15 +229,20 @@ static bool topic_formed(const char *topic)
 	return true;
 }
 
+bool load_topic_form(struct load *load, const char *topic, struct place place)
+{
+	if (topic_formed(topic))
+		return true;
+	load_error(load, place, "topic.form",
+		   "a topic is words with dots and its version last, such as order.received.v1: `%.128s` is not",
+		   topic);
+	return false;
+}
+
 bool load_topic(struct load *load, const char *flow, const char *topic, struct place place, bool publishes)
 {
-	if (!topic_formed(topic)) {
-		load_error(
-			load, place, "topic.form",
-			"a topic is words with dots and its version last, such as order.received.v1: `%.128s` is not",
-			topic);
+	if (!load_topic_form(load, topic, place))
 		return false;
-	}
 	load->topics = mem_grow(load->topics, &load->topics_capacity, load->topics_count + 1, sizeof *load->topics);
 	load->topics[load->topics_count++] = (struct topic_use){topic, flow, place, publishes};
 	return true;

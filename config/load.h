@@ -132,7 +132,8 @@ bool path_below(const char *path, const char *folder); /* "flows/a.yaml" is belo
 bool load_name(struct load *, const char *what, const char *name, struct place);
 void load_take_name(struct load *, const struct known_name *);
 /* False, with a finding, unless it is a topic: words with dots, a version last. */
-bool load_topic(struct load *, const char *flow, const char *topic, struct place, bool publishes);
+bool load_topic_form(struct load *, const char *topic, struct place);
+bool load_topic(struct load *, const char *flow, const char *topic, struct place, bool publishes); /* and notes it */
 
 void load_site_yaml(struct load *, const struct node *); /* NULL: the file says nothing */
 /* The two halves of site_inspect: reading (a site always comes of it), and all that only check looks at. */
@@ -157,6 +158,7 @@ struct found {
 void settings_each(const struct option *, const void *settings, void (*each)(void *, const struct found *), void *arg);
 void check_paths(const struct load *, struct findings *); /* do expressions ask for what a message may have? */
 void check_flows(const struct load *, bool whole, struct findings *);
+void check_expectations(const struct load *, bool whole, struct findings *); /* those that cannot be met */
 /* Is a secret written down among these settings, or as this value of an environment? */
 void check_secret_values(struct load *, const struct node *);
 void check_secret_value(struct load *, const struct pair *);
@@ -165,6 +167,7 @@ void filled_each(const struct load *, void (*each)(void *, const struct found *)
 void load_system(struct load *, const struct node *);
 void load_flow(struct load *, const struct node *);
 void load_segments(struct load *, struct flow *); /* once its steps are known */
+void load_expectations(struct load *, struct flow *, const struct node *);
 
 /* Endpoints. -1: findings say why. */
 int load_source(struct load *, const char *flow, const struct node *, size_t index, struct source *);

@@ -329,8 +329,9 @@ static void reach_flow(struct reach *r, const struct flow *flow)
 				 "nobody has read the document yet: `duplicates: by` sees $envelope only, such as "
 				 "[$envelope.name]");
 	output = after_steps(r, flow, flow->steps, flow->steps_count, input);
-	for (size_t i = 0; i < flow->expect_count && flow->sources_count == 0; i++)
-		look(r, flow->expect[i].key, &input);
+	for (size_t i = 0; i < flow->expect_count; i++) /* as services/expecting.c asks */
+		look(r, flow->expect[i].key,
+		     flow->sources_count == 0 && flow->segments_count == 1 ? &input : &output);
 	if (flow->publish)
 		publish(r, flow, flow->publish, &output);
 	if (flow->reject_publish) {

@@ -88,12 +88,25 @@ struct segment {
 	enum order_on_reject order;
 };
 
-/* expect: something that must happen by a time. Read and kept; judged from a later version on. */
+/* expect: something that must happen by a time.
+ *   EXPECT_ANSWER  an event with the same key within a time of each message that the flow sends on
+ *   EXPECT_FILES   so many files of the flow's sources by a time of day
+ *   EXPECT_EVENTS  so many messages on a topic by a time of day */
+enum expectation_kind { EXPECT_ANSWER, EXPECT_FILES, EXPECT_EVENTS };
+
 struct expectation {
-	const char *event, *file; /* a topic or a file pattern */
-	struct expression *key;
-	int64_t within_ms; /* 0: no limit given */
-	const char *by;    /* "07:30" */
+	enum expectation_kind kind;
+	const char *name;          /* unique in the site: the flow's, "FLOW.2" … for later ones, or "FLOW.NAME" */
+	const char *own;           /* `name:` */
+	const char *event, *file;  /* a topic or a file pattern */
+	struct expression *key;    /* EXPECT_ANSWER */
+	int64_t within_ms;         /* EXPECT_ANSWER; else 0 */
+	int64_t count;             /* how many; at least 1 */
+	const char *by, *since;    /* "07:30" */
+	int by_minute, since_minute; /* of the day in its zone; by at most 1440. since after by: of the day before */
+	struct text_list days;     /* as written */
+	unsigned days_mask;        /* bit 0: Monday */
+	const char *zone;          /* an IANA name; NULL: the machine's */
 	const char *runbook;
 	struct place place;
 };

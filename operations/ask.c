@@ -30,6 +30,8 @@ static const struct {
 	{"collect.list", ask_collect_list},
 	{"collect.get", ask_collect_get},
 	{"audit.list", ask_audit_list},
+	{"expect.due", ask_expect_due},
+	{"expect.list", ask_expect_list},
 };
 
 static const struct {
@@ -56,6 +58,11 @@ static const struct {
 	{"collect.close", ask_collect_close, true},
 	{"audit.note", ask_audit_note, false},
 	{"audit.checkpoint", ask_audit_checkpoint, false},
+	{"expect.open", ask_expect_open, false},
+	{"expect.arrived", ask_expect_arrived, false},
+	{"expect.judge", ask_expect_judge, false},
+	{"expect.close", ask_expect_close, true},
+	{"event.told", ask_event_told, false},
 };
 
 int ask_question(struct ask_context *context, const char *name, json_t *request, json_t **answer, struct error *error)

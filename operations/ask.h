@@ -9,6 +9,7 @@
  *      held}],
  *      endpoints:{NAME:{state, since, error, next}}, workers:[{role, since, unsettled}], dead, doubt, parked,
  *      held:[{queue, flow, step, open, members, oldest_ms, due_ms}] (what waits in durable steps),
+ *      expectations:[{name, flow, open, missed, met, late, missed_ever, lag_ms, last_ms, overdue_ms}],
  *      broker:{connected, consuming, blocked, text}, accepting, problems:[{what, since, keys, owner, runbook, next}],
  *      holds, counters:{…}}
  *   dead.list {flow?, cause?, key?, since?, state?, limit?, after?}
@@ -42,6 +43,12 @@
  *   held.page {number, place?, after?}  behind that place and number, in order:
  *     {members:[{number, place, at_ms, envelope, body (base64)}], more}
  *   audit.list {after?, limit?}       the audit trail behind that record: {records:[{number, line}], next?}
+ *   expect.list {state?, name?, limit?}  state: open, missed, met, late, closed; open and missed when not given:
+ *     {expectations:[{number, name, flow, state, label, message, needed, came, start_ms, due_ms, opened_ms, met_ms,
+ *      closed_ms, about, why}], more?}; by due time
+ *   expect.due {days:[NAME…]}         the steward's:
+ *     {due:[… as expect.list], events:[{number, id, topic, subject, key, body, at_ms}] (to be published, in order),
+ *      days:{NAME: when the last day of it that is there begins}, next_ms (null: none), elsewhere}
  * The keys of a message are [{name, value}], those of a problem are values
  * or names of documents. An id (key, id, message) may be given by
  * its first eight digits or more. A limit is 200 when not given and at most 50000. The state of an effect is open,
@@ -69,6 +76,11 @@
  *   held.closed {number}                    its result is published, or a dead letter
  *   held.clean {number}                     forgets some of its members, and closes it with the last
  *   held.released {number, members:[…], next?}  these (held.page's numbers) have gone on
+ *   expect.open {name, flow, key?, member, label, message?, needed?, start_ms, end_ms?, due_ms | within_ms}
+ *   expect.arrived {name, key?, member, at_ms?}  member: the id of what came
+ *   expect.judge {number, about?}           the steward's: missed, unless it was met
+ *   expect.close {number, reason}           it is not waited for any longer
+ *   event.told {number}                     the steward's: it is published
  *   held.skip {number}                      the sequence goes on with the lowest number that waits
  *   audit.note {what, by?, facts?, once?}   a record of the audit trail; once: the same again is none
  *   audit.checkpoint {}                     signs what is behind the last check point
@@ -89,7 +101,8 @@ struct ask_context {
 	int (*live)(void *engine, const char *question, json_t *answer, struct error *);
 	void (*holds_changed)(void *engine);
 	void (*parks_changed)(void *engine); /* a held order key was released */
-	void (*held_changed)(void *engine);  /* something that waits in a durable step is due */
+	void (*held_changed)(void *engine);  /* something that waits in a durable step is due, or an expectation, or an
+						event is to be published */
 };
 
 /* -1 REJECT `ask.unknown` or `ask.request` (names the field). *answer is a new reference. */

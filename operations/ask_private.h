@@ -42,11 +42,15 @@ ask_fn ask_held_due, ask_held_page, ask_collect_list, ask_collect_get;
 ask_change_fn ask_held_close, ask_held_closed, ask_held_clean, ask_held_released, ask_held_skip, ask_collect_close;
 ask_change_fn ask_dead_replayed, ask_dead_replay, ask_dead_discarded, ask_dead_edited, ask_doubt_confirmed,
 	ask_doubt_resend, ask_hold_set, ask_hold_release, ask_revision_put, ask_table_put, ask_table_remove;
+ask_fn ask_expect_due, ask_expect_list;
+ask_change_fn ask_expect_open, ask_expect_arrived, ask_expect_judge, ask_expect_close, ask_event_told;
 
 int ask_dead_groups(struct ask_context *, json_t *request, json_t *groups, struct error *); /* as dead.list has them */
 
 /* The record of a change that was made: `what` with the request's facts. */
 int ask_audited(struct ask_context *, const char *what, json_t *request, struct error *);
+/* Each expectation with its counts, as status has it, and those that were missed as problems. */
+int ask_expectations(struct ask_context *, json_t *expectations, json_t *problems, struct error *);
 
 /* What waits in durable steps, by step, as status has it. */
 int ask_held_steps(struct ask_context *, json_t *steps, struct error *);

@@ -226,12 +226,15 @@ int ask_status(struct ask_context *context, json_t *request, json_t *answer, str
 	if (!json_is_array(json_object_get(answer, "problems")))
 		json_object_set_new(answer, "problems", json_array());
 	json_object_set_new(answer, "held", json_array());
+	json_object_set_new(answer, "expectations", json_array());
 	if (ask_held_steps(context, json_object_get(answer, "held"), error) ||
 	    ask_holds(context, request, answer, error) || parked_by_queue(context, answer, error) ||
 	    count(context, "SELECT count(*) FROM dead WHERE state = 0", answer, "dead", error) ||
 	    count(context, "SELECT count(*) FROM effects WHERE state = 2", answer, "doubt", error) ||
 	    count(context, "SELECT count(*) FROM parks", answer, "parked", error) ||
-	    stored_problems(context, answer, error))
+	    stored_problems(context, answer, error) ||
+	    ask_expectations(context, json_object_get(answer, "expectations"), json_object_get(answer, "problems"),
+			     error))
 		return -1;
 	return 0;
 }
@@ -252,7 +255,9 @@ int ask_idle(struct ask_context *context, json_t *request, json_t *answer, struc
 	json_object_set_new(answer, "parked", json_integer(parked));
 	if (db_run(store_db(context->store),
 		   "SELECT (SELECT count(*) FROM collections WHERE state IN (1, 2))"
-		   " + (SELECT count(*) FROM collections WHERE state = 0 AND due <= $1)",
+		   " + (SELECT count(*) FROM collections WHERE state = 0 AND due <= $1)"
+		   " + (SELECT count(*) FROM expectations WHERE state = 0 AND due <= $1)"
+		   " + (SELECT count(*) FROM events)",
 		   &now, 1, take_number, &closing, error) ||
 	    count(context,
 		  "SELECT CAST(COALESCE(SUM(members), 0) AS BIGINT) FROM collections WHERE " STORE_WAITING

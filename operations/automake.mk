@@ -4,10 +4,13 @@ operations_liboperations_a_SOURCES = \
   %D%/ask_audit.c \
   %D%/ask_dead.c \
   %D%/ask_doubt.c \
+  %D%/ask_expect.c \
   %D%/ask_held.c \
   %D%/ask_status.c \
   %D%/ask_table.c \
   %D%/audit.c %D%/audit.h \
+  %D%/expectation.c %D%/expectation.h \
+  %D%/expectation_period.c %D%/expectation_period.h \
   %D%/health.c %D%/health.h \
   %D%/lineage.c %D%/lineage.h %D%/lineage_private.h \
   %D%/lineage_originals.c \
@@ -17,6 +20,7 @@ operations_liboperations_a_SOURCES = \
   %D%/store_dead.c \
   %D%/store_effects.c \
   %D%/store_entries.c \
+  %D%/store_events.c \
   %D%/store_expire.c \
   %D%/held.h %D%/held_private.h \
   %D%/store_held.c \

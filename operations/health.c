@@ -3,6 +3,7 @@
 #include "operations/health.h"
 
 #include <stdio.h>
+#include <string.h>
 
 void health_live(int *status, const char **type, struct buf *body)
 {
@@ -103,6 +104,45 @@ static void of_endpoints(struct buf *body, json_t *endpoints)
 	}
 }
 
+static double one_of(const json_t *one, const char *key)
+{
+	return json_number_value(json_object_get(one, key));
+}
+
+static void of_expectations(struct buf *body, const json_t *all, const char *key, const char *name, const char *type,
+			    const char *help)
+{
+	const json_t *one;
+	size_t i;
+
+	family(body, name, type, help);
+	json_array_foreach(all, i, one) {
+		double value = one_of(one, key), judged = one_of(one, "met") + one_of(one, "missed_ever");
+
+		if (!strcmp(key, "ratio"))
+			value = judged > 0 ? one_of(one, "met") / judged : 1;
+		if (!strcmp(key, "lag_ms"))
+			value /= 1000;
+		buf_printf(body, "ferrule_%s{", name);
+		label(body, "expectation", json_string_value(json_object_get(one, "name")), "");
+		label(body, "flow", json_string_value(json_object_get(one, "flow")), ",");
+		buf_printf(body, "} %.17g\n", value);
+	}
+}
+
+static void expectations(struct buf *body, const json_t *all)
+{
+	of_expectations(body, all, "open", "expectation_open", "gauge", "Waited for, and not due yet");
+	of_expectations(body, all, "missed", "expectation_missed", "gauge", "Did not come in time, and still has not");
+	of_expectations(body, all, "met", "expectation_met_total", "counter", "Came in time");
+	of_expectations(body, all, "missed_ever", "expectation_missed_total", "counter", "Did not come in time");
+	of_expectations(body, all, "late", "expectation_late_total", "counter", "Came after its time");
+	of_expectations(body, all, "ratio", "expectation_success_ratio", "gauge",
+			"What came in time, of all that was due");
+	of_expectations(body, all, "lag_ms", "expectation_lag_seconds", "gauge",
+			"How long after its time the last one came; negative: before it");
+}
+
 void health_metrics(const json_t *answer, int *status, const char **type, struct buf *body)
 {
 	const json_t *queues = json_object_get(answer, "queues");
@@ -125,5 +165,6 @@ void health_metrics(const json_t *answer, int *status, const char **type, struct
 	of_queues(body, queues, "unsettled", "queue_unsettled_messages", "Messages in the hands of a worker");
 	of_queues(body, queues, "consumers", "queue_consumers", "Workers that take from a queue");
 	of_endpoints(body, json_object_get(answer, "endpoints"));
+	expectations(body, json_object_get(answer, "expectations"));
 	of_counters(body, json_object_get(answer, "counters"));
 }

@@ -13,7 +13,7 @@
 #include "base/queue.h"
 #include "operations/audit.h"
 
-#define STORE_SCHEMA 6 /* the newest migration */
+#define STORE_SCHEMA 7 /* the newest migration */
 
 struct store;
 /* Brings the schema forward, one migration a transaction (several machines may start at once); FATAL `store.newer` when
@@ -131,6 +131,26 @@ int store_revision_put(struct store *, const char *revision, const char *ref, in
 int store_revision_newest(struct store *, const char *revision, bool *newest, struct error *); /* is this one? */
 int store_revision_find(struct store *, const char *revision, struct buf *ref,
 			struct error *); /* -1 REJECT `revision.unknown` */
+
+/* ---- events of Ferrule's own ("ferrule.dead-letter.v1"), on their way to their topics: put in the transaction of what
+ * they tell of, published by the steward, then forgotten. The same id twice is one. Those that nobody wants are not
+ * kept. */
+struct store_event {
+	int64_t number; /* given by the store */
+	struct id id;
+	const char *topic, *subject; /* subject: what it is about: a flow, an endpoint, an expectation */
+	struct span key;             /* a business key that it concerns, or empty */
+	struct span body;            /* JSON */
+	int64_t at;
+};
+typedef bool store_wanted_fn(void *arg, const char *topic);
+void store_events_wanted(struct store *, store_wanted_fn *, void *arg); /* NULL, as at first: all are */
+bool store_event_wanted(const struct store *, const char *topic);
+int store_event_put(struct store *, const struct store_event *, bool *put, struct error *);
+int store_event_each(struct store *, unsigned limit, int (*each)(void *, const struct store_event *), void *arg,
+		     struct error *); /* oldest first; borrowed for the call */
+int store_events_wait(struct store *, bool *any, struct error *);
+int store_event_gone(struct store *, int64_t number, struct error *);
 
 /* ---- retention: deletes what is past its time in small portions; *more: call again */
 struct store_retention {

@@ -32,6 +32,16 @@ static const char collections[] =
 static const char empty_collections[] =
 	"DELETE FROM collections WHERE number IN (SELECT number FROM collections WHERE state = 0 AND kind = 1"
 	" AND members = 0 AND last_ms < $1 LIMIT $2)";
+/* One that is open never expires; one that was missed stays until somebody closes it, or nobody can act on it. */
+static const char arrivals[] =
+	"DELETE FROM arrivals WHERE (name, key, member) IN (SELECT name, key, member FROM arrivals WHERE at_ms < $1"
+	" LIMIT $2)";
+static const char expectations[] =
+	"DELETE FROM expectations WHERE number IN (SELECT number FROM expectations WHERE state > 1 AND closed_ms < $1"
+	" LIMIT $2)";
+static const char missed[] =
+	"DELETE FROM expectations WHERE number IN (SELECT number FROM expectations WHERE state = 1 AND due < $1"
+	" LIMIT $2)";
 static const char revisions[] =
 	"DELETE FROM revisions WHERE revision IN (SELECT r.revision FROM revisions r WHERE r.at_ms < $1"
 	" AND r.at_ms < (SELECT MAX(at_ms) FROM revisions) AND COALESCE(r.used_ms, 0) < $1"
@@ -58,6 +68,9 @@ int store_expire(struct store *store, const struct store_retention *retention, u
 		{collections, retention->receipts_before},
 		{empty_collections, retention->receipts_before},
 		{held, retention->receipts_before},
+		{arrivals, retention->receipts_before},
+		{expectations, retention->receipts_before},
+		{missed, retention->receipts_before},
 		{revisions, retention->revisions_before},
 	};
 

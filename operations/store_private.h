@@ -6,6 +6,8 @@
 
 struct store {
 	struct db *db;
+	store_wanted_fn *wanted;
+	void *wanted_arg;
 };
 
 #define STORE_COUNT(values) (sizeof(values) / sizeof *(values))

@@ -100,4 +100,24 @@ static const char audit[] =
 	" signed {int} NOT NULL, signed_ms {int} NOT NULL, key {blob});"
 	"INSERT INTO audit_head (one, number, at_ms, signed, signed_ms) VALUES (1, 0, 0, 0, 0);";
 
-const char *const store_migrations[STORE_SCHEMA] = {first, second, held, waiting, used, audit};
+/* Expectations (operations/expectation.h), what came that may meet them, and events on their way. */
+static const char expectations[] =
+	"CREATE TABLE expectations (number {serial}, name {text} NOT NULL, flow {text} NOT NULL, key {blob} NOT NULL,"
+	" member {blob} NOT NULL, label {text} NOT NULL, state {int} NOT NULL, needed {int} NOT NULL,"
+	" count {int} NOT NULL, start_ms {int} NOT NULL, end_ms {int} NOT NULL, due {int} NOT NULL,"
+	" opened_ms {int} NOT NULL, met_ms {int}, closed_ms {int}, message {text} NOT NULL, about {text}, why {text},"
+	" UNIQUE (name, key, member));"
+	"CREATE INDEX expectations_due ON expectations (due) WHERE state = 0;"
+	"CREATE INDEX expectations_missed ON expectations (due) WHERE state = 1;"
+	"CREATE INDEX expectations_waiting ON expectations (name, state) WHERE state < 2;"
+	"CREATE INDEX expectations_closed ON expectations (closed_ms) WHERE state > 1;"
+	"CREATE TABLE arrivals (name {text} NOT NULL, key {blob} NOT NULL, member {blob} NOT NULL,"
+	" at_ms {int} NOT NULL, PRIMARY KEY (name, key, member));"
+	"CREATE INDEX arrivals_time ON arrivals (name, key, at_ms);"
+	"CREATE INDEX arrivals_old ON arrivals (at_ms);"
+	"CREATE TABLE expectation_counts (name {text} PRIMARY KEY, flow {text} NOT NULL, met {int} NOT NULL,"
+	" late {int} NOT NULL, missed {int} NOT NULL, lag_ms {int} NOT NULL, last_ms {int} NOT NULL);"
+	"CREATE TABLE events (number {serial}, id {blob} NOT NULL UNIQUE, topic {text} NOT NULL,"
+	" subject {text} NOT NULL, key {text} NOT NULL, body {text} NOT NULL, at_ms {int} NOT NULL);";
+
+const char *const store_migrations[STORE_SCHEMA] = {first, second, held, waiting, used, audit, expectations};

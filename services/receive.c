@@ -14,6 +14,7 @@
 #include "base/expression.h"
 #include "base/log.h"
 #include "base/utf8.h"
+#include "services/expecting.h"
 
 #define KEEP_FOR_EVER INT64_MAX
 
@@ -328,6 +329,7 @@ int receive_add(struct unit *unit, const struct flow *flow, struct reception *re
 	result = unit_publish(unit, NULL, flow->queue, false, reception->message, error);
 	if (result)
 		return result;
+	expecting_document(unit, flow, reception->message);
 	unit_seen(unit, &reception->source, &reception->message->id, keep);
 	if (reception->declared)
 		unit_seen(unit, &reception->exact, &reception->message->id, keep);

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "services/worker.h"
+#include "services/steward.h"
 
 struct seat *seat_find(struct seats *seats, const char *name)
 {
@@ -86,12 +86,15 @@ void seats_plan(struct seats *seats, const struct generation *generation)
 {
 	const struct site *site = generation->site;
 	const struct topology *topology = generation->topology;
+	struct seat *steward;
 
 	for (struct seat *seat = seats->first; seat; seat = seat->next)
 		seat->retired = true;
 	seat_add(seats, NULL, mem_strdup("queue"), NULL, DEMAND_ALWAYS);
 	seat_add(seats, &role_record, mem_strdup("record"), NULL, DEMAND_ALWAYS);
-	seat_add(seats, &role_steward, mem_strdup("steward"), NULL, DEMAND_WANTED);
+	steward = seat_add(seats, &role_steward, mem_strdup("steward"), NULL, DEMAND_WANTED);
+	if (steward && steward_has_days(site))
+		steward->wanted = true;
 	for (unsigned i = 1; i <= transforms(site); i++)
 		seat_add(seats, &role_transform, mem_printf("transform.%u", i), NULL, DEMAND_ALWAYS);
 	for (size_t i = 0; i < site->flows_count; i++)

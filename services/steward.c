@@ -294,7 +294,7 @@ static int one(struct worker *worker, const json_t *collection, bool *done, stru
 
 /* One round: what is due now, in the order in which it came to be. What comes later of a key is never done before what
  * came earlier: a failure ends the round for its step. */
-static int look(struct worker *worker, bool *more, struct error *error)
+static int look_at_held(struct worker *worker, bool *more, struct error *error)
 {
 	struct steward *steward = worker->own;
 	json_t *request = without_new(steward), *answer = NULL, *due, *collection;
@@ -302,7 +302,6 @@ static int look(struct worker *worker, bool *more, struct error *error)
 	int result = queue_ask(worker->queue, "held.due", request, &answer, STEWARD_ASK_MS, error);
 
 	json_decref(request);
-	steward->wanted = false;
 	*more = false;
 	if (result)
 		return -1;
@@ -321,6 +320,32 @@ static int look(struct worker *worker, bool *more, struct error *error)
 									       : clock_now_ms() + RETRY_MS;
 	json_decref(answer);
 	return result;
+}
+
+/* What must happen by a time comes first: alerts are not to wait for what fails elsewhere. */
+static int look(struct worker *worker, bool *more, struct error *error)
+{
+	struct steward *steward = worker->own;
+	int64_t next = INT64_MAX;
+	bool again = false;
+
+	steward->wanted = false; /* from here on: what is told of while it looks is looked at in the next round */
+	board_hold(worker->slot, &(struct id){{0}});
+	board_step(worker->slot, "expectations");
+	if (steward_expect(worker, &again, &next, error)) {
+		board_let_go(worker->slot);
+		steward->wanted = true;
+		return -1;
+	}
+	board_let_go(worker->slot);
+	if (look_at_held(worker, more, error))
+		return -1;
+	*more = *more || again;
+	steward->used = steward->used || again;
+	steward->waits = steward->waits || next != INT64_MAX || steward_has_days(worker->site);
+	if (next < steward->next_ms)
+		steward->next_ms = next;
+	return 0;
 }
 
 static bool is_time(const struct steward *steward)

@@ -9,6 +9,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "services/backoff.h"
+#include "services/expecting.h"
 #include "services/poison.h"
 #include "services/refusal.h"
 #include "services/transform_inner.h"
@@ -174,6 +175,16 @@ int transform_bury(struct run *run, const struct item *item, const char *step, s
 	return put_dead(run, item, step, &why, SPAN_NONE, error);
 }
 
+static void expect(struct run *run, const char *topic, const struct message *message, struct item *item)
+{
+	const struct prepared *prepared = run->prepared;
+	struct unit *unit = run->batch->unit;
+
+	expecting_sent(unit, prepared->flow, run->delivery->message, message, prepared->chain, item);
+	if (topic)
+		expecting_event(unit, run->worker->site, topic, message, prepared->chain, item);
+}
+
 static int on_publish(void *arg, const struct chain_output *output, struct error *error)
 {
 	struct run *run = arg;
@@ -181,6 +192,7 @@ static int on_publish(void *arg, const struct chain_output *output, struct error
 	const char *topic = output->topic ? output->topic : flow->publish;
 	const char *queue = topic ? NULL : flow->out_queue;
 	struct message *message = message_new();
+	bool sent = false;
 	int result = -1;
 
 	if (output->hold) {
@@ -202,6 +214,7 @@ static int on_publish(void *arg, const struct chain_output *output, struct error
 	}
 	if (topic || queue) {
 		result = publish(run, topic, queue, false, message, error);
+		sent = !result;
 		/* a message that cannot be a message (its envelope is too large) is this part's own fault */
 		if (result && error->class == ERROR_REJECT)
 			result = transform_bury(run, output->item, "publish", error);
@@ -210,6 +223,8 @@ static int on_publish(void *arg, const struct chain_output *output, struct error
 	}
 	if (!result)
 		gap_tell_way(run, output->item, topic);
+	if (sent)
+		expect(run, topic, message, output->item);
 done:
 	message_free(message);
 	return result;

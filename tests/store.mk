@@ -10,6 +10,7 @@ STORE_TESTS = \
   tests/conformance/db_sqlite tests/conformance/db_postgresql \
   tests/conformance/store_sqlite tests/conformance/store_postgresql \
   tests/conformance/store_effects_sqlite tests/conformance/store_effects_postgresql \
+  tests/conformance/expectation_sqlite tests/conformance/expectation_postgresql \
   tests/conformance/held_sqlite tests/conformance/held_postgresql \
   tests/conformance/held_kept_sqlite tests/conformance/held_kept_postgresql \
   tests/conformance/ask_sqlite tests/conformance/ask_postgresql \
@@ -43,6 +44,14 @@ tests_conformance_store_effects_sqlite_LDADD = $(CHECK_LIBS)
 tests_conformance_store_effects_postgresql_SOURCES = tests/conformance/store_effects.c $(STORE_SITE)
 tests_conformance_store_effects_postgresql_CPPFLAGS = $(ON_POSTGRESQL)
 tests_conformance_store_effects_postgresql_LDADD = $(CHECK_LIBS)
+
+tests_conformance_expectation_sqlite_SOURCES = tests/conformance/expectation.c $(STORE_SITE)
+tests_conformance_expectation_sqlite_CPPFLAGS = $(ON_SQLITE)
+tests_conformance_expectation_sqlite_LDADD = $(CHECK_LIBS)
+
+tests_conformance_expectation_postgresql_SOURCES = tests/conformance/expectation.c $(STORE_SITE)
+tests_conformance_expectation_postgresql_CPPFLAGS = $(ON_POSTGRESQL)
+tests_conformance_expectation_postgresql_LDADD = $(CHECK_LIBS)
 
 tests_conformance_held_sqlite_SOURCES = tests/conformance/held.c $(HELD_SITE)
 tests_conformance_held_sqlite_CPPFLAGS = $(ON_SQLITE)

@@ -56,6 +56,18 @@ void engine_wake_at(struct engine *engine, int64_t tick_ms)
 }
 
 /* ---- the database */
+/* Events of Ferrule's own that no flow subscribes to are not kept. */
+static bool event_wanted(void *arg, const char *topic)
+{
+	const struct engine *engine = arg;
+
+	for (size_t i = 0; engine->topology && i < engine->topology->count; i++)
+		for (size_t k = 0; k < engine->topology->queues[i].topics_count; k++)
+			if (!strcmp(engine->topology->queues[i].topics[k], topic))
+				return true;
+	return false;
+}
+
 static int db_start(struct engine *engine, struct error *error)
 {
 	bool held = true;
@@ -66,6 +78,8 @@ static int db_start(struct engine *engine, struct error *error)
 	if (!engine->db.self)
 		return -1;
 	engine->store = store_open(&engine->db, error);
+	if (engine->store)
+		store_events_wanted(engine->store, event_wanted, engine);
 	if (!engine->store || engine->db.ops->lock(engine->db.self, engine->instance_lock, &held, error)) {
 		store_close(engine->store);
 		engine->store = NULL;

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "operations/expectation.h"
 #include "services/queue/inner.h"
 
 static int unreadable(struct error *error, const char *what)
@@ -227,15 +228,16 @@ bool held_may_ask(struct engine *engine)
 static void want_again(struct engine *engine)
 {
 	struct error error;
-	int64_t next;
-	bool any;
+	int64_t next, expected;
+	bool any, events;
 
-	if (store_held_waits(engine->store, &any, &error) || store_held_next(engine->store, &next, &error)) {
+	if (store_held_waits(engine->store, &any, &error) || store_held_next(engine->store, &next, &error) ||
+	    store_expect_next(engine->store, &expected, &error) || store_events_wait(engine->store, &events, &error)) {
 		engine_store_failed(engine, &error);
 		return;
 	}
 	engine->steward_left = false;
-	if (any || next != INT64_MAX)
+	if (any || events || next != INT64_MAX || expected != INT64_MAX)
 		sessions_want(engine, "steward");
 }
 

@@ -122,7 +122,7 @@ static void a_flow_has_what_its_yaml_says(void **state)
 	file("flows/in.yaml", "flow: a\nowner: o\nfrom: [{file: 'x/*', after: delete, name: first}, {file: 'y/*'}]\n"
 			      "duplicates: {by: ['$envelope.id'], within: 2d}\nsteps:\n  - decode: json\n  - map: "
 			      "m.jq\n  - map: m.jq\npublish: t.v1\n"
-			      "on-reject: {publish: t.refused.v1}\nexpect: {event: t.v1, within: 2h}\n");
+			      "on-reject: {publish: t.refused.v1}\nexpect: {event: t.v1, key: .number, within: 2h}\n");
 	file("mappings/m.jq", ".");
 	load("");
 	flow = &site->flows[0];
