@@ -5,10 +5,10 @@ FUZZERS = tests/fuzz/fuzz_amqp tests/fuzz/fuzz_audit tests/fuzz/fuzz_bridge test
   tests/fuzz/fuzz_x12 tests/fuzz/fuzz_yaml \
   tests/fuzz/fuzz_edifact tests/fuzz/fuzz_tradacoms tests/fuzz/fuzz_edi_lines \
   tests/fuzz/fuzz_grammar tests/fuzz/fuzz_acknowledge \
-  tests/fuzz/fuzz_csv tests/fuzz/fuzz_fixed tests/fuzz/fuzz_layout tests/fuzz/fuzz_mt940 tests/fuzz/fuzz_bai2 tests/fuzz/fuzz_nacha
+  tests/fuzz/fuzz_csv tests/fuzz/fuzz_fixed tests/fuzz/fuzz_layout tests/fuzz/fuzz_mt940 tests/fuzz/fuzz_bai2 tests/fuzz/fuzz_nacha tests/fuzz/fuzz_encode
 FUZZERS += $(XML_FUZZERS) $(MFT_FUZZERS)
 check_PROGRAMS += $(FUZZERS)
-noinst_HEADERS += tests/fuzz/chain.h tests/fuzz/fixed.h tests/fuzz/flat.h tests/fuzz/lines.h tests/fuzz/round.h
+noinst_HEADERS += tests/fuzz/chain.h tests/fuzz/fixed.h tests/fuzz/lines.h tests/fuzz/round.h
 EXTRA_DIST += tests/fuzz/corpus tests/fuzz/fuzz_main.c
 dist_check_SCRIPTS += tests/fuzz/fuzz.sh
 FUZZ_LIBS = $(FUZZ_ENGINE) $(LAYERS) $(LIBS_FOREIGN)
@@ -88,3 +88,5 @@ tests_fuzz_fuzz_bai2_SOURCES = tests/fuzz/bai2.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_bai2_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_nacha_SOURCES = tests/fuzz/nacha.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_nacha_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_encode_SOURCES = tests/fuzz/encode.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_encode_LDADD = $(FUZZ_LIBS)

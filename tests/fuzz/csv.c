@@ -1,6 +1,6 @@
 /* Fuzz target: any bytes as CSV. The first byte chooses the settings. */
 #include "config.h"
-#include "tests/fuzz/flat.h"
+#include "tests/fuzz/chain.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -8,7 +8,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 				 *const stray[] = {"text", "reject", "loose", "loose"},
 				 *const charsets[] = {NULL, "UTF-16", "CP1252", "GB18030"};
 	unsigned choice = size ? data[0] : 0;
-	struct flat_key keys[10] = {
+	struct fuzz_key keys[10] = {
 		{"format", "csv"},
 		{"ragged", ragged[choice & 3]},
 		{"stray-quotes", stray[choice >> 2 & 3]},
@@ -21,7 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size_t n = 8;
 
 	if (choice & 128)
-		keys[n++] = (struct flat_key){"charset", charsets[choice & 3] ? charsets[choice & 3] : "UTF-8"};
-	flat_decode(keys, n, NULL, data + (size > 0), size - (size > 0));
+		keys[n++] = (struct fuzz_key){"charset", charsets[choice & 3] ? charsets[choice & 3] : "UTF-8"};
+	fuzz_decode(keys, n, data + (size > 0), size - (size > 0));
 	return 0;
 }

@@ -43,7 +43,7 @@ static const struct fixed_layout {
 	 "  b: {when: ['2', A], fields: [{name: k, length: 1}, {name: c, length: 1, times: 3}]}\n"},
 };
 
-static const struct span *fixed_file(void *site, const char *folder, const char *name)
+static inline const struct span *fixed_file(void *site, const char *folder, const char *name)
 {
 	static struct span text;
 
@@ -55,15 +55,15 @@ static const struct span *fixed_file(void *site, const char *folder, const char 
 	return NULL;
 }
 
-static const struct transformer_context fixed_context = {.file = fixed_file};
+static const struct transformer_context fixed_context __attribute__((unused)) = {.file = fixed_file};
 
-static int fixed_take(void *arg, struct span bytes, struct error *error)
+static inline int fixed_take(void *arg, struct span bytes, struct error *error)
 {
 	return buf_span(arg, bytes);
 }
 
-static void fixed_step(struct chain_step *step, const struct transformer_ops *ops, const char *layout,
-		       const struct transformer_context *surroundings, struct arena *arena)
+static inline void fixed_step(struct chain_step *step, const struct transformer_ops *ops, const char *layout,
+			      const struct transformer_context *surroundings, struct arena *arena)
 {
 	struct node values[2] = {{.type = NODE_SCALAR, .text = SPAN_LITERAL("fixed-width")},
 				 {.type = NODE_SCALAR, .text = span_of(layout)}};
@@ -81,7 +81,8 @@ static void fixed_step(struct chain_step *step, const struct transformer_ops *op
 }
 
 /* False: it was told that something is wrong. Otherwise *same says whether the bytes are. */
-static bool fixed_round(const char *layout, const struct transformer_context *surroundings, struct span in, bool *same)
+static inline bool fixed_round(const char *layout, const struct transformer_context *surroundings, struct span in,
+			       bool *same)
 {
 	struct arena *arena = arena_new();
 	struct chain_step steps[2];

@@ -18,6 +18,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		buf_free(&text);
 	}
 	json_decref(tree);
-	run_decoder("json-lines", data, size);
+	fuzz_decode(&(struct fuzz_key){"format", "json-lines"}, 1, data, size);
 	return 0;
 }

@@ -1,11 +1,11 @@
 /* Fuzz target: any bytes as SWIFT statements. */
 #include "config.h"
-#include "tests/fuzz/flat.h"
+#include "tests/fuzz/chain.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct flat_key keys[] = {{"format", "mt940"}, {"balance", "note"}};
+	static const struct fuzz_key keys[] = {{"format", "mt940"}, {"balance", "note"}};
 
-	flat_decode(keys, 1 + size % 2, NULL, data, size);
+	fuzz_decode(keys, 1 + size % 2, data, size);
 	return 0;
 }
