@@ -14,9 +14,10 @@
 
 # ---- decimals: texts in, texts out; in between whole numbers with a scale, since numbers in jq are doubles
 def decimal: . as $text
-  | (capture("^(?<sign>[-+]?)(?=[.]?[0-9])0*(?<whole>[0-9]*)[.]?(?<part>[0-9]*)$") // error("`\($text)` is no decimal number"))
-  | if (.whole + .part | length) > 15 then error("`\($text)` has more than 15 digits") else . end
-  | {digits: ("\(if .sign == "-" then "-" else "" end)0\(.whole)\(.part)" | tonumber), scale: (.part | length)};
+  | ltrimstr("+") | (if startswith("-") then "-" else "" end) as $sign | ltrimstr("-") | split(".") as $parts | ($parts | add // "") as $digits
+  | if $parts | length > 2 or $digits == "" or ($digits | explode | all(. >= 48 and . <= 57) | not) then error("`\($text)` is no decimal number")
+    elif $digits | tonumber >= 1e15 then error("`\($text)` has more than 15 digits") else . end
+  | {digits: ("\($sign)\($digits)" | tonumber), scale: ($parts[1] // "" | length)};
 def padded($n): if length < $n then "0" + . | padded($n) else . end;
 def text: .scale as $n | (.digits | fabs | tostring | padded($n + 1)) as $digits
   | "\(if .digits < 0 then "-" else "" end)\($digits[:($digits | length) - $n])\(if $n > 0 then ".\($digits[($digits | length) - $n:])" else "" end)";
@@ -31,7 +32,7 @@ def places: {BHD: 3, IQD: 3, JOD: 3, KWD: 3, LYD: 3, OMR: 3, TND: 3, CLP: 0, ISK
 def money($currency): {amount: (at($currency | places) | text), currency: $currency};
 
 # ---- parts
-def present: with_entries(select(.value != null and .value != [] and .value != {}));
+def present: del(.[] | select(. == null or . == [] or . == {}));
 # "14:4012345000009" → "4012345000009"
 def partner: split(":") | last | ascii_downcase;
 def first_of($qualifier): [.[]? | (.value // .) | select(.qualifier == $qualifier)][0];
@@ -74,13 +75,14 @@ def charges($currency): [
     | select(.amount or .percent) | present)];
 def texts: [.texts[]? | .text | objects | [.text, .text2, .text3, .text4, .text5] | map(select(.)) | join(" ")];
 
-(.interchange.sender | partner) as $buyer
+if .transaction.type == "ORDERS" and .document then . else error("a message \(.transaction.type)\(if .document then "" else " that is not in the nested form" end) is no ORDERS that this mapping takes") end
+| (.interchange.sender | partner) as $buyer
 | (.interchange.receiver | partner) as $seller
 | .document as $order
 | ($order.beginning.number // $order.beginning.identification.number) as $name
 | {"1": "a cancellation", "3": "a deletion", "4": "a change", "5": "a replacement", "7": "a duplicate", "31": "a copy"}[$order.beginning.purpose // ""] as $other
 | if $other then error("order \($name) is \($other) (1225 is \($order.beginning.purpose)), no new order") else . end
-| ([$order.currencies[]? | .currency.currency.currency | select(.)][0] // error("the order says no currency (CUX)")) as $currency
+| ([($order.currencies[]? | .currency.currency.currency), ($order.lines[].amounts[]?, $order.amounts[]? | .value.currency?) | select(.)][0] // error("the order says no currency (CUX)")) as $currency
 | [$order.parties[]?] as $parties
 | def role($codes): [$codes[] as $code | $parties[] | select(.party.entity == $code)][0];
 ($order.dates | day("2")) as $wanted

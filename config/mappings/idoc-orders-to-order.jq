@@ -17,9 +17,10 @@
 
 # ---- decimals: texts in, texts out; in between whole numbers with a scale, since numbers in jq are doubles
 def decimal: . as $text
-  | (capture("^(?<sign>[-+]?)(?=[.]?[0-9])0*(?<whole>[0-9]*)[.]?(?<part>[0-9]*)$") // error("`\($text)` is no decimal number"))
-  | if (.whole + .part | length) > 15 then error("`\($text)` has more than 15 digits") else . end
-  | {digits: ("\(if .sign == "-" then "-" else "" end)0\(.whole)\(.part)" | tonumber), scale: (.part | length)};
+  | ltrimstr("+") | (if startswith("-") then "-" else "" end) as $sign | ltrimstr("-") | split(".") as $parts | ($parts | add // "") as $digits
+  | if $parts | length > 2 or $digits == "" or ($digits | explode | all(. >= 48 and . <= 57) | not) then error("`\($text)` is no decimal number")
+    elif $digits | tonumber >= 1e15 then error("`\($text)` has more than 15 digits") else . end
+  | {digits: ("\($sign)\($digits)" | tonumber), scale: ($parts[1] // "" | length)};
 def padded($n): if length < $n then "0" + . | padded($n) else . end;
 def text: .scale as $n | (.digits | fabs | tostring | padded($n + 1)) as $digits
   | "\(if .digits < 0 then "-" else "" end)\($digits[:($digits | length) - $n])\(if $n > 0 then ".\($digits[($digits | length) - $n:])" else "" end)";
@@ -34,7 +35,7 @@ def places: {BHD: 3, IQD: 3, JOD: 3, KWD: 3, LYD: 3, OMR: 3, TND: 3, CLP: 0, ISK
 def money($currency): {amount: (at($currency | places) | text), currency: $currency};
 
 # ---- parts
-def present: with_entries(select(.value != null and .value != [] and .value != {}));
+def present: del(.[] | select(. == null or . == [] or . == {}));
 # "12.50-" → "-12.50": SAP writes the sign behind.
 def signed: if endswith("-") then "-" + .[:-1] else . end;
 def day: if . == null or . == "00000000" then null else "\(.[:4])-\(.[4:6])-\(.[6:8])" end;

@@ -14,9 +14,10 @@
 
 # ---- decimals: texts in, texts out; in between whole numbers with a scale, since numbers in jq are doubles
 def decimal: . as $text
-  | (capture("^(?<sign>[-+]?)(?=[.]?[0-9])0*(?<whole>[0-9]*)[.]?(?<part>[0-9]*)$") // error("`\($text)` is no decimal number"))
-  | if (.whole + .part | length) > 15 then error("`\($text)` has more than 15 digits") else . end
-  | {digits: ("\(if .sign == "-" then "-" else "" end)0\(.whole)\(.part)" | tonumber), scale: (.part | length)};
+  | ltrimstr("+") | (if startswith("-") then "-" else "" end) as $sign | ltrimstr("-") | split(".") as $parts | ($parts | add // "") as $digits
+  | if $parts | length > 2 or $digits == "" or ($digits | explode | all(. >= 48 and . <= 57) | not) then error("`\($text)` is no decimal number")
+    elif $digits | tonumber >= 1e15 then error("`\($text)` has more than 15 digits") else . end
+  | {digits: ("\($sign)\($digits)" | tonumber), scale: ($parts[1] // "" | length)};
 def padded($n): if length < $n then "0" + . | padded($n) else . end;
 def text: .scale as $n | (.digits | fabs | tostring | padded($n + 1)) as $digits
   | "\(if .digits < 0 then "-" else "" end)\($digits[:($digits | length) - $n])\(if $n > 0 then ".\($digits[($digits | length) - $n:])" else "" end)";
@@ -43,19 +44,22 @@ def reference($system): [.externalReference[]? | select(.system == $system) | .i
 
 . as $order
 | .total.currency as $currency
+| ({
+    order_number: .number, order_system: .system, order_state: (.state // ""), order_date: .orderDate, requested_date: (.requestedDeliveryDate // "")
+  } + (.customer | party("customer")) + (.shipTo // .customer | party("ship_to")) + (.billTo // .customer | {bill_to_id: .id, bill_to_system: .system, bill_to_name: (.name // "")}) + {
+    contact_name: (.contact.name // ""), contact_telephone: (.contact.telephone // ""), contact_email: (.contact.email // ""),
+    payment_terms: (.paymentTerms // ""), contract: reference("contract"), quote: reference("quote")
+  }) as $head
+| {
+    order_total: (.total.amount | plain), order_allowance: sum_of_kind("allowance"; $currency), order_charge: sum_of_kind("charge"; $currency), order_tax: sum_of_kind("tax"; $currency),
+    note: ([.note[]?] + rates | join("\n"))
+  } as $tail
 | [.orderItem[]
   | if .price.currency != $currency or .total.currency != $currency then error("line \(.id) is not in \($currency), as the order's total") else . end
-  | {
-    order_number: $order.number, order_system: $order.system, order_state: ($order.state // ""), order_date: $order.orderDate, requested_date: ($order.requestedDeliveryDate // "")
-  } + ($order.customer | party("customer")) + ($order.shipTo // $order.customer | party("ship_to")) + ($order.billTo // $order.customer | {bill_to_id: .id, bill_to_system: .system, bill_to_name: (.name // "")}) + {
-    contact_name: ($order.contact.name // ""), contact_telephone: ($order.contact.telephone // ""), contact_email: ($order.contact.email // ""),
-    payment_terms: ($order.paymentTerms // ""), contract: ($order | reference("contract")), quote: ($order | reference("quote")),
+  | $head + {
     line: .id, product: .product.id, product_system: .product.system, buyer_product: (.product | number_of($order.system)), gtin: (.product | number_of("gs1")), description: (.product.name // ""),
     quantity: (.quantity.amount | plain), unit: .quantity.unit, price: (.price.amount | plain), currency: $currency, line_total: (.total.amount | plain),
     line_allowance: sum_of_kind("allowance"; $currency), line_charge: sum_of_kind("charge"; $currency), line_tax: sum_of_kind("tax"; $currency),
     line_requested_date: (.requestedDeliveryDate // $order.requestedDeliveryDate // ""),
-    service_level: (.service.level // ""), service_term: (.service.term // ""), line_note: (rates | join("\n")),
-    order_total: ($order.total.amount | plain), order_allowance: ($order | sum_of_kind("allowance"; $currency)),
-    order_charge: ($order | sum_of_kind("charge"; $currency)), order_tax: ($order | sum_of_kind("tax"; $currency)),
-    note: ([$order.note[]?] + ($order | rates) | join("\n"))
-  }]
+    service_level: (.service.level // ""), service_term: (.service.term // ""), line_note: (rates | join("\n"))
+  } + $tail]

@@ -5,7 +5,7 @@
 #   - validate: order/v1
 #
 # Reads 004010 and 005010. The sender of the interchange issued the order's numbers, its receiver the seller's product
-# numbers. Prices per hundred and per thousand (PO105) become prices of one. A total that the document states otherwise
+# numbers. Without CUR all is in USD. Prices per hundred and per thousand (PO105) become prices of one. A total that the document states otherwise
 # than its lines come to, a delivery in parts (SCH) and texts of a line become notes. Discounts, charges and taxes (SAC,
 # TXI) stand beside the total. A cancellation, a change, a replacement and a duplicate (BEG01) are refused: they are no
 # new order. Left out: terms of delivery and carrier (FOB, TD5), discounts for early payment, sublines, departments and
@@ -14,9 +14,10 @@
 
 # ---- decimals: texts in, texts out; in between whole numbers with a scale, since numbers in jq are doubles
 def decimal: . as $text
-  | (capture("^(?<sign>[-+]?)(?=[.]?[0-9])0*(?<whole>[0-9]*)[.]?(?<part>[0-9]*)$") // error("`\($text)` is no decimal number"))
-  | if (.whole + .part | length) > 15 then error("`\($text)` has more than 15 digits") else . end
-  | {digits: ("\(if .sign == "-" then "-" else "" end)0\(.whole)\(.part)" | tonumber), scale: (.part | length)};
+  | ltrimstr("+") | (if startswith("-") then "-" else "" end) as $sign | ltrimstr("-") | split(".") as $parts | ($parts | add // "") as $digits
+  | if $parts | length > 2 or $digits == "" or ($digits | explode | all(. >= 48 and . <= 57) | not) then error("`\($text)` is no decimal number")
+    elif $digits | tonumber >= 1e15 then error("`\($text)` has more than 15 digits") else . end
+  | {digits: ("\($sign)\($digits)" | tonumber), scale: ($parts[1] // "" | length)};
 def padded($n): if length < $n then "0" + . | padded($n) else . end;
 def text: .scale as $n | (.digits | fabs | tostring | padded($n + 1)) as $digits
   | "\(if .digits < 0 then "-" else "" end)\($digits[:($digits | length) - $n])\(if $n > 0 then ".\($digits[($digits | length) - $n:])" else "" end)";
@@ -31,10 +32,11 @@ def places: {BHD: 3, IQD: 3, JOD: 3, KWD: 3, LYD: 3, OMR: 3, TND: 3, CLP: 0, ISK
 def money($currency): {amount: (at($currency | places) | text), currency: $currency};
 
 # ---- parts
-def present: with_entries(select(.value != null and .value != [] and .value != {}));
+def present: del(.[] | select(. == null or . == [] or . == {}));
 # "ZZ:ACME" → "acme"
-def partner: split(":") | last | ascii_downcase;
-def day: if . == null then null else .date_iso end;
+def partner: split(":") | last | ascii_downcase | sub("[\\s\u00a0]+$"; "");
+# Requested, required by, requested up to and including, scheduled delivery.
+def wanted: . as $of | [["002", "106", "074", "067"][] as $kind | $of.dates[]? | select(.qualifier == $kind) | .date_iso | select(.)][0];
 # Product numbers stand in pairs of qualifier and number: VN, VP or SK is the seller's, BP or IN the buyer's.
 def numbers: . as $line | [range(1; 11) | if . == 1 then "" else tostring end
   | {qualifier: $line["productIdQualifier\(.)"], id: $line["productId\(.)"]} | select(.qualifier and .id)];
@@ -65,7 +67,8 @@ def charges($currency): [
   (.taxes[]? | {kind: "tax", code: (.type | select(. != "TX") // null), percent: (.percent | if . then plain else null end), amount: (.amount | if . then decimal | money($currency) else null end)} | present)];
 def texts: [.referencesNotes[]? | [.messages[]? | .text | select(.)] | join(" ") | select(. != "")];
 
-(.interchange.sender | partner) as $buyer
+if .transaction.type == "850" and .document then . else error("a transaction \(.transaction.type)\(if .document then "" else " that is not in the nested form" end) is no 850 that this mapping takes") end
+| (.interchange.sender | partner) as $buyer
 | (.interchange.receiver | partner) as $seller
 | .document as $order
 | {"01": "a cancellation", "03": "a deletion", "04": "a change", "05": "a replacement", "07": "a duplicate"}[$order.beginning.purpose] as $other
@@ -73,7 +76,7 @@ def texts: [.referencesNotes[]? | [.messages[]? | .text | select(.)] | join(" ")
 | ($order.currency.currency // "USD") as $currency
 | [$order.parties[]?] as $parties
 | def role($codes): [$codes[] as $code | $parties[] | select(.name.entity == $code)][0];
-([$order.dates[]? | select(.qualifier == "002")][0] | day) as $wanted
+($order | wanted) as $wanted
 | ([$order.lines[]] | to_entries) as $lines
 | [$lines[] | (.value.line.lineNumber // (.key + 1 | tostring)) as $id | .value | .line as $line | ($line | numbers) as $numbers
   | ($line.quantity // error("line \($id) has no quantity") | decimal) as $quantity
@@ -94,7 +97,7 @@ def texts: [.referencesNotes[]? | [.messages[]? | .text | select(.)] | join(" ")
     quantity: {amount: ($quantity | text), unit: $line.unit},
     price: {amount: ($price | text), currency: $currency},
     total: (product_of($quantity; $price) | money($currency)),
-    requestedDeliveryDate: (([.dates[]? | select(.qualifier == "002")][0] | day) // (if $days | length == 1 then $days[0] else null end)
+    requestedDeliveryDate: (wanted // (if $days | length == 1 then $days[0] else null end)
       | if . == $wanted then null else . end),
     charge: charges($currency),
     notes: [

@@ -3,6 +3,7 @@
 
 Documents of tests/formats/orders and tests/formats/documents. What goes out is decoded again and judged by the grammar
 that ships (structure, codes, balance), and mapped back: what is not the same then stands here, field by field."""
+import glob
 import json
 import os
 import re
@@ -16,6 +17,7 @@ HERE = os.path.join(SOURCE, "tests", "formats", "orders")
 DOCUMENTS = os.path.join(SOURCE, "tests", "formats", "documents")
 MAPPINGS = os.path.join(SOURCE, "config", "mappings")
 ENVIRONMENT = dict(os.environ, FERRULE_DATA=os.path.join(SOURCE, "config"))
+SHARED = os.path.join(os.environ.get("FERRULE_SHARED") or os.path.join(SOURCE, "..", "shared"), "data")
 IDOC = ["--set", "layouts=ORDERS05.yaml"]
 CHECK = ["--set", "form=nested", "--set", "check=[structure, codes, balance]"]
 ENVELOPE = '({interchange: {sender: "ZZ:ACME", receiver: "ZZ:NORDWIND", control: "000000417"%s}, group: {control: "417"%s}})'
@@ -94,6 +96,8 @@ def from_edifact():
           or differs(got["orderItem"][0]["price"]["amount"], "18.40") + differs(got["orderItem"][0]["total"]["amount"], "441.60")
           + differs(got["note"][1:], ["Line 1: The document states 400.00 EUR", "Line 2: 10 PCE at 4054321000118 on 2026-03-23",
                                       "The document states a total of 7761.60 EUR"]))
+    got, said = to_order("edifact-orders-to-order.jq", ["edifact", "--set", "form=nested"], count(whole.replace("CUX+2:EUR:9'\n", "").replace("441.60'", "441.60:CHF'")))
+    point("ORDERS: where there is no CUX, an amount says the currency", not got and said or differs(got["total"]["currency"], "CHF"))
     got, said = to_order("edifact-orders-to-order.jq", ["edifact", "--set", "form=nested"], read("edifact-d01b-orders.edi", DOCUMENTS))
     point("ORDERS of D.01B has its number and its region at other places", said or differs(got["number"], "PO-4712")
           + differs(got["customer"]["address"]["stateOrProvince"], "SH"))
@@ -134,6 +138,13 @@ def from_x12():
           or differs(got["orderItem"][0]["quantity"]["amount"], "0.5") + differs(got["orderItem"][0]["total"]["amount"], "9.228"))
     got, said = read_it(("PO1*2*10*CA*32.00*", "PO1*2*10*CA*123456789012.3456*"))
     point("a number that a double does not hold is refused", got or refused(said, "more than 15 digits"))
+    got, said = read_it(("ISA*00*          *00*          *ZZ*NORDWINDFOODS  ", "ISA*00*          *00*          *ZZ*NORDWINDFOOD\u00a0 \u00a0"))
+    point("blanks of any kind behind the sender's name are no part of it", said or differs(got["system"], "nordwindfood"))
+    got, said = to_order("x12-850-to-order.jq", ["x12"], edi850())
+    point("a document that is not in the nested form is refused in these words", got or refused(said, "not in the nested form"))
+    got, said = read_it(("DTM*002*20260316", "DTM*074*20260316"), ("SCH*6*CA***002*20260316~\nSCH*4*CA***002*20260323~\n", "DTM*002*20260316~\n"))
+    point("a line's day that is the order's is not told again", not got and said or differs(got["requestedDeliveryDate"], "2026-03-16")
+          + differs(got["orderItem"][1].get("requestedDeliveryDate"), None))
     got, said = read_it(("DTM*001", "TXI*ST*63.97*8.4~\nN9*ZZ*X~\nMSG*first~\nMSG*second~\nDTM*001"), ("PO1*2", "N9*ZZ*L~\nMSG*Print the logo~\nPO1*2"))
     point("taxes stand beside the total, texts of a line say which line", not got and said
           or differs(got.get("charge"), [{"kind": "tax", "code": "ST", "percent": "8.4", "amount": {"amount": "63.97", "currency": "USD"}}])
@@ -201,7 +212,12 @@ def to_x12():
         "BEG*00*SA*PO-20931**20260302*C-2025-18~", "N1*BY*Acme Retail Aktiengesellschaft*92*0001~", "N1*BT*Acme Shared Services*91*C-77~",
         "N1*ST*Acme Retail Store 118*UL*4054321000118~", "N4*Muenchen**80331*DE*SP*Bayern~", "*VP*NW-1001*BP*77001*UP*012345678905~", "*EN*4054321000910~",
         "SAC*C*D240***4500**********Freight~", "CTT*3*37.5~AMT*TT*2443.19~") if part not in text])
+    text, said = x12("order-to-x12-850.jq", order(note=["two\nlines\tand " + "word " * 80]))
+    point("850: a line end in a text is a blank, and a long text goes on in another MSG", said or "MSG*two lines and word " not in text or text.count("MSG*") != 2)
     lines = order()["orderItem"]
+    many = order(orderItem=[dict(lines[0], id=str(i)) for i in range(1000)], total={"amount": "441600.00", "currency": "USD"})
+    got, said = to_order("x12-850-to-order.jq", ["x12", *CHECK], x12("order-to-x12-850.jq", many)[0])
+    point("850: a thousand lines are no matter", said or differs(got, many))
     wrong = lambda **line: order(orderItem=[dict(lines[0], **line)] + lines[1:])  # noqa: E731
     for name, given, words in (
             ("without control numbers it is not written", None, ("control",)),
@@ -318,6 +334,25 @@ def to_csv():
           + differs(json.loads(lines)[0]["note"], "VAT: 19 %"))
 
 
+# ---- other people's
+def samples():
+    """Every 850 and ORDERS of theirs is an order, or is refused in words of ours."""
+    if not os.path.isdir(SHARED):
+        print("# skipped: %s is not there" % SHARED)
+        return
+    told, orders = "", 0
+    for kind, mark, mapping in (("x12", b"ST*850", "x12-850-to-order.jq"), ("edifact", b"ORDERS:D", "edifact-orders-to-order.jq")):
+        for path in sorted(glob.glob(os.path.join(SHARED, kind, "**", "*"), recursive=True)):
+            if not os.path.isfile(path) or mark not in open(path, "rb").read():
+                continue
+            for line in ferrule("", "decode", kind, "--set", "form=nested", path)[0].splitlines():
+                if json.loads(line).get("transaction", {}).get("type") in ("850", "ORDERS"):
+                    out, said = mapped(mapping, line, "--contract", "order/v1")
+                    orders += bool(out)
+                    told += "" if out or re.match(r"map[^:]*: (order|line|the order) ", said) else "%s: %s\n" % (path, said)
+    point("other people's orders are orders, or are refused with a reason (%d are)" % orders, told)
+
+
 # ---- in flows
 SITE_TESTS = """test: an order goes out in every form
 flow: orders-in
@@ -368,7 +403,7 @@ def copies():
 
 
 def main():
-    for part in (from_x12, from_edifact, from_idoc, from_cxml, to_x12, to_855, to_edifact, to_idoc, to_csv, in_a_site, copies):
+    for part in (from_x12, from_edifact, from_idoc, from_cxml, to_x12, to_855, to_edifact, to_idoc, to_csv, samples, in_a_site, copies):
         part()
     print("1..%d" % number)
     return 1 if failed else 0
