@@ -145,6 +145,7 @@ dist_ship_mappings_DATA = \
   %D%/mappings/camt-to-payments.jq \
   %D%/mappings/camt-to-statement.jq \
   %D%/mappings/cxml-order-to-order.jq \
+  %D%/mappings/edifact-desadv-to-shipment.jq \
   %D%/mappings/edifact-invoic-to-invoice.jq \
   %D%/mappings/edifact-orders-to-order.jq \
   %D%/mappings/invoice-to-edifact-invoic.jq \
@@ -158,6 +159,8 @@ dist_ship_mappings_DATA = \
   %D%/mappings/order-to-x12-850.jq \
   %D%/mappings/order-to-x12-855.jq \
   %D%/mappings/pain-to-payments.jq \
+  %D%/mappings/shipment-to-edifact-desadv.jq \
+  %D%/mappings/shipment-to-x12-856.jq \
   %D%/mappings/ubl-to-invoice.jq \
   %D%/mappings/x12-810-to-invoice.jq \
   %D%/mappings/x12-850-to-order.jq \

@@ -23,6 +23,7 @@ CASES = [
     ("x12-850-to-order", "x12", "x12-004010-850.edi", "x12-004010-850.yaml", "order/v1", None),
     ("x12-810-to-invoice", "x12", "x12-004010-810.edi", "x12-004010-810.yaml", "invoice/v1", None),
     ("edifact-invoic-to-invoice", "edifact", "edifact-d01b-invoic.edi", "edifact-d01b-invoic.yaml", "invoice/v1", None),
+    ("edifact-desadv-to-shipment", "edifact", "edifact-d96a-desadv.edi", "edifact-d96a-desadv.yaml", "shipment/v1", SPLIT),
     ("x12-856-to-shipment", "x12", "x12-004010-856.edi", "x12-004010-856.yaml", "shipment/v1", SPLIT),
     ("edifact-orders-to-order", "edifact", "edifact-d96a-orders.edi", "edifact-d96a-orders.yaml", "order/v1", None),
 ]
