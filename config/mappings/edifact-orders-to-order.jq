@@ -71,7 +71,7 @@ def charges($currency): [
     } | select(.kind and (.amount or .percent)) | present),
   (.taxes[]?
     | ([.amount, .amounts[]? | objects | .value // .amount.value | select(.qualifier == "124" or .qualifier == "176") | .amount][0]) as $amount
-    | .tax | {kind: "tax", code: .type.type, percent: (.rate.rate // null | if . then plain else null end), amount: ($amount | if . then decimal | money($currency) else null end)}
+    | .tax | {kind: "tax", code: .type.type, description: .type.name, percent: (.rate.rate // null | if . then plain else null end), amount: ($amount | if . then decimal | money($currency) else null end)}
     | select(.amount or .percent) | present)];
 def texts: [.texts[]? | .text | objects | [.text, .text2, .text3, .text4, .text5] | map(select(.)) | join(" ")];
 

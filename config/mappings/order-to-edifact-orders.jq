@@ -56,7 +56,7 @@ def contact: if . == null or . == {} then empty else
   (["TE", .telephone], ["EM", .email] | select(.[1]) | ["COM", [(.[1] | room(512; "the number of a contact")), .[0]]]) end;
 def charge: .code as $code
   | if .kind == "tax" then
-      ["TAX", "7", [(if $code // "" | length > 3 then null else $code end)], "", "", ["", "", "", .percent]], (.amount | select(.) | ["MOA", ["124", .amount]])
+      ["TAX", "7", [(if $code // "" | length > 3 then null else $code end), "", "", (.description // "" | clean | .[:35])], "", "", ["", "", "", .percent]], (.amount | select(.) | ["MOA", ["124", .amount]])
     else
       ["ALC", {allowance: "A", charge: "C"}[.kind], "", "", "", [(if $code // "" | length > 3 then null else $code end), "", "", (.description // "" | pieces(34)[:2][])]],
       (.percent | select(.) | ["PCD", ["3", .]]), (.amount | select(.) | ["MOA", ["8", .amount]])

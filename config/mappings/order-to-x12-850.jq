@@ -69,12 +69,13 @@ def contact($function): if . == null or . == {} then empty else
   [[("TE", .telephone), ("EM", .email)] | .[0:2], .[2:4] | select(.[1])[]] as $numbers
   | ["PER", $function, (.name // "" | clean | .[:60])] + [$numbers[] | room(80; "the number of a contact")] | segment end;
 def notes: .note[]? | pieces(264) as $lines | select($lines != []) | ["N9", "ZZ", "NOTE"], ($lines[] | ["MSG", .]);
-def implied: decimal | at(2).digits | tostring;
-# SAC for discounts and charges, TXI for taxes: first the ones, then the others.
-def charge: .code as $code
-  | if .kind == "tax" then ["TXI", (if $code // "" | test("^[A-Z]{2}$") then $code else "TX" end), .amount.amount, .percent]
-    else ["SAC", {allowance: "A", charge: "C"}[.kind], (if $code // "" | test("^[A-Z][0-9]{3}$") then $code else "F050" end), "", "", (.amount | if . then .amount | implied else null end),
-      (if .percent then "Z" else null end), .percent, "", "", "", "", "", "", "", (.description // "" | clean | .[:80])] end
+def implied: decimal | trimmed(2) | if .scale > 2 then error("the amount \(text) of a charge has more than the two decimals that SAC has") else at(2).digits | tostring end;
+# SAC for discounts and charges, by X12's code where it is one; TXI for taxes, which has no room for words.
+def charge: (.code // "" | clean) as $code | ($code | test("^[A-Z][0-9]{3}$")) as $standard
+  | if .kind == "tax" then ["TXI", ({VAT: "VA", GST: "GS"}[$code] // if $code | test("^[A-Z]{2}$") then $code else "TX" end), .amount.amount, .percent]
+    else ["SAC", {allowance: "A", charge: "C"}[.kind], (if $standard then $code elif $code == "" then "F050" else "" end)]
+      + (if $standard or $code == "" then ["", ""] else ["ZZ", $code[:10]] end)
+      + [(.amount | if . then .amount | implied else null end), (if .percent then "Z" else null end), .percent, "", "", "", "", "", "", "", (.description // "" | clean | .[:80])] end
   | segment;
 def charges($kinds): .charge[]? | select(.kind as $kind | $kinds | index($kind)) | charge;
 def terms: if . == null then empty else

@@ -3,6 +3,7 @@
 
 Documents of tests/formats/orders and tests/formats/documents. What goes out is decoded again and judged by the grammar
 that ships (structure, codes, balance), and mapped back: what is not the same then stands here, field by field."""
+import difflib
 import glob
 import json
 import os
@@ -37,7 +38,7 @@ def point(name, wrong):
 def ferrule(text, *arguments):
     """What comes out, and what is said."""
     done = subprocess.run([os.path.join(BUILD, "ferrule"), *arguments], input=text, env=ENVIRONMENT, stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, text=True, timeout=60)
+                          stderr=subprocess.PIPE, text=True, errors="surrogateescape", timeout=60)
     return done.stdout, done.stderr + ("" if done.returncode in (0, 1) else "exit code %d" % done.returncode)
 
 
@@ -79,6 +80,17 @@ def differs(got, wanted, path=""):
 
 def refused(said, *words):
     return "" if all(word in said for word in words) else "it says: " + said
+
+
+def golden(text, name, end):
+    """As tests/formats/orders/NAME says it; lines end there where parts do, for people. FERRULE_GOLDEN=write keeps what came."""
+    lines = "".join(line.rstrip() + "\n" for line in text.replace(end, end.rstrip() + "\n").splitlines())
+    path = os.path.join(HERE, name)
+    if os.environ.get("FERRULE_GOLDEN") == "write":
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(lines)
+    wanted = read(name) if os.path.exists(path) else ""
+    return "" if lines == wanted else "\n".join(difflib.unified_diff(wanted.splitlines(), lines.splitlines(), name, "what came", lineterm=""))
 
 
 # ---- forms that come in
@@ -208,7 +220,8 @@ def to_x12():
         got, more = to_order("x12-850-to-order.jq", ["x12", *CHECK], text)
         point("an order as 850 in %s is what the grammar says, and the same order when it is read" % version, said + more or differs(got, order()))
     text, said = x12("order-to-x12-850.jq", order())
-    point("an 850 names numbers by who gave them, and counts", said or [part for part in (
+    point("an 850 is, segment by segment, what it was", said or golden(text, "order.850", "~"))
+    point("an 850 names numbers by who gave them, and counts", [part for part in (
         "BEG*00*SA*PO-20931**20260302*C-2025-18~", "N1*BY*Acme Retail Aktiengesellschaft*92*0001~", "N1*BT*Acme Shared Services*91*C-77~",
         "N1*ST*Acme Retail Store 118*UL*4054321000118~", "N4*Muenchen**80331*DE*SP*Bayern~", "*VP*NW-1001*BP*77001*UP*012345678905~", "*EN*4054321000910~",
         "SAC*C*D240***4500**********Freight~", "CTT*3*37.5~AMT*TT*2443.19~") if part not in text])
@@ -224,6 +237,7 @@ def to_x12():
             ("a number that has no room is refused", order(number="PO-" + "1" * 20), ("the order's number", "22")),
             ("a line in another currency is refused", wrong(price={"amount": "18.40", "currency": "EUR"}), ("line 1 is not in USD",)),
             ("a line that is not quantity times price is refused", wrong(total={"amount": "430.56", "currency": "USD"}), ("line 1", "441.60, not 430.56")),
+            ("a charge of three decimals is refused", wrong(charge=[{"kind": "charge", "amount": {"amount": "1.125", "currency": "USD"}}]), ("1.125", "two decimals")),
             ("a unit that X12 has no code for is refused", wrong(quantity={"amount": "24", "unit": "XYZ"}), ("unit `XYZ`",))):
         if given:
             _, said = x12("order-to-x12-850.jq", given)
@@ -248,6 +262,8 @@ def to_idoc():
         got, last = to_order("idoc-orders-to-order.jq", ["idoc", *IDOC, "--set", "unknown=reject"], text)
         point("an order as IDoc (%s) has all but what it has no place for" % form, said + more + most + last or
               (differs(got, order()) != LOST and differs(got, order())))
+        if form == "flat":
+            point("an IDoc is, record by record, what it was", golden(text, "order.idoc", "\n"))
     made = json.loads(lines)
     point("a price of four decimals is told for a hundred", differs([made["data"]["E1EDP01"][1][name] for name in ("VPREI", "PEINH", "NETWR")], ["12.75", "100", "1.59"]))
     _, said = mapped("order-to-idoc-orders.jq", json.dumps(order(customer={"id": "x" * 18, "system": "acme"})))
@@ -264,6 +280,7 @@ def to_edifact():
         got, most = to_order("edifact-orders-to-order.jq", ["edifact", *CHECK], text)
         point("an order as ORDERS of %s is what the grammar says, and the same order but for codes of charges (%s)" % (release, ", ".join(lost)),
               said + more + most or differs(got, kept))
+    point("ORDERS is, segment by segment, what it was", golden(text, "order.edifact", "'"))
     point("ORDERS names numbers by who gave them", [part for part in (
         "NAD+BY+0001::92++Acme", "NAD+IV+C-77::91++", "NAD+DP+4054321000118::9++", "LIN+1++012345678905:UP'PIA+1+NW-1001:SA::91+77001:IN::92'",
         "LIN+2'PIA+5+NW-2:SA::91'", "COM+?+49 89 555 0142:TE'", "CNT+2:3'") if part not in text])
@@ -326,6 +343,7 @@ def to_csv():
               "order_total": "2443.19", "order_charge": "45.00", "order_tax": "201.56"}
     point("an order is rows of CSV, one a line, each with the order's own fields", said + more + most or len(rows) != 3 and str(rows)
           or differs({key: rows[0].get(key) for key in wanted}, wanted))
+    point("CSV: it is, field by field, what it was", golden(text, "order.csv", ";"))
     point("CSV: a note of several lines stays in its field, a line's own day goes first", rows[1]["note"] != "\n".join(order()["note"]) or
           differs([rows[1]["line_requested_date"], rows[1]["price"], rows[2]["gtin"]], ["2026-03-20", "0.1275", "4054321000910"]))
     small = {key: value for key, value in order().items() if key in ("number", "system", "orderDate", "customer", "orderItem", "total")}
