@@ -207,6 +207,8 @@ static void print_keys(struct buf *out)
 		 "site.yaml                name, queue, store, listener, retention\n"
 		 "flows/*.yaml             where messages come from, what is done, where they go\n"
 		 "systems/*.yaml           how to reach a system, and its operations\n"
+		 "transfers/*.yaml         flows with a schedule\n"
+		 "calendars/*.yaml         which days are working days\n"
 		 "snippets/*.yaml          steps that several flows use\n"
 		 "environments/*.yaml      values for \\-\\-env\n"
 		 "mappings/*.jq            mappings\n"

@@ -82,6 +82,7 @@ static void heading(struct page *page, const struct described *described)
 {
 	static const char *const titles[][2] = {
 		{"site", "site.yaml"},   {"flow", "Flows"}, {"endpoint", "Every endpoint"},  {"system", "Systems"},
+		{"transfer", "Transfers"}, {"calendar", "Calendars"},
 		{"snippet", "Snippets"}, {"test", "Tests"}, {"environment", "Environments"},
 	};
 

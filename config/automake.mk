@@ -42,7 +42,7 @@ config_libconfig_a_SOURCES = \
   %D%/system.c \
   %D%/table.c \
   %D%/topology.c \
-  %D%/transfer.h \
+  %D%/transfer.c %D%/transfer.h \
   %D%/trial.c %D%/trial.h %D%/trial_private.h \
   %D%/trial_check.c \
   %D%/trial_files.c \

@@ -17,7 +17,7 @@
 #define FOLDER_DEPTH_MAX 8
 
 /* What is read, and nothing else: a site's directory also holds data, documents and tests. */
-static const char *const folders[] = {"canonical", "edi",      "environments", "flows",   "layouts",
+static const char *const folders[] = {"calendars", "canonical", "edi",      "environments", "flows",   "layouts",
 				      "mappings",  "partners", "processes",    "schemas", "snippets",
 				      "systems",   "tables",   "transfers"};
 static const char *const endings[] = {".yaml", ".yml", ".jq", ".json", ".xsl", ".xslt",

@@ -288,6 +288,7 @@ void check_flows(const struct load *load, bool whole, struct findings *findings)
 		check_adapters(flow, findings);
 		check_order(load, flow, findings);
 	}
+	check_transfers(load, whole, findings);
 	if (whole) {
 		check_systems(site, findings);
 		check_contracts(load, findings);

@@ -8,6 +8,11 @@
 #define W SEVERITY_WARNING
 
 const struct finding_code finding_codes[] = {
+	{"calendar.date", E, "A day of a calendar is none, or there are too many"},
+	{"calendar.day", E, "A day of the week of a calendar is none"},
+	{"calendar.empty", E, "A calendar has no working day"},
+	{"calendar.unknown", E, "There is no calendar of this name"},
+	{"calendar.unused", W, "No transfer uses this calendar"},
 	{"collect.at", E, "The time of day at which a collection closes is none"},
 	{"collect.group", E, "A collection by group says more than a time, though it closes with its group"},
 	{"collect.never", E, "Nothing ever closes a collection"},
@@ -147,6 +152,9 @@ const struct finding_code finding_codes[] = {
 	{"route.otherwise", E, "`otherwise` of a route has a condition"},
 	{"route.topic", E, "Two branches of a route publish to the same topic"},
 	{"runbook.missing", W, "A runbook is not there"},
+	{"schedule.cron", E, "A schedule is not the five fields of cron"},
+	{"schedule.form", E, "A schedule says what does not go together, or it never runs"},
+	{"schedule.time", E, "A time of day in a window or a cut-off is none"},
 	{"secret.missing", W, "A secret is not on this machine"},
 	{"secret.mode", E, "Others can read the directory of secrets"},
 	{"secret.unreadable", E, "A secret, or the directory of secrets, cannot be read by who checks or runs"},
@@ -193,6 +201,9 @@ const struct finding_code finding_codes[] = {
 	{"topic.form", E, "A topic is not words with dots and its version last"},
 	{"topic.publisher", E, "No flow publishes to a topic that a flow subscribes to"},
 	{"topic.subscriber", W, "No flow subscribes to a topic that a flow publishes to"},
+	{"transfer.delivers", E, "A flow takes what a transfer receives that delivers it by itself"},
+	{"transfer.source", E, "A transfer has a schedule, and no source that is asked"},
+	{"transfer.unknown", E, "There is no transfer of this name"},
 	{"trial.answer", E, "An answer in a test needs a status, or how the delivery fails"},
 	{"trial.content", E, "A test gives an input, or something expected, in two ways or in none"},
 	{"trial.empty", E, "A test says nothing of what must come out"},
@@ -220,6 +231,7 @@ const struct finding_code finding_codes[] = {
 	{"yaml.size", E, "A file is too large"},
 	{"yaml.syntax", E, "A file is not YAML"},
 	{"yaml.tag", E, "A YAML tag stands where the option decides what a value is"},
+	{"zone.unknown", E, "The system does not know a time zone"},
 	{NULL, E, NULL},
 };
 

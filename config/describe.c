@@ -69,6 +69,13 @@ void describe_each(const struct registry *registry, describe_fn *each, void *arg
 	describe_site(registry, each, arg);
 	each(arg, &(struct described){"flow", "", "flows/*.yaml: where messages come from, what is done, where they go",
 				      flow_options});
+	each(arg,
+	     &(struct described){"transfer", "",
+				 "transfers/*.yaml: a flow with a schedule; beside these keys all of a flow, "
+				 "whose name is the transfer's. Without `to` a flow takes it: `from: {transfer: NAME}`",
+				 transfer_options});
+	each(arg,
+	     &(struct described){"calendar", "", "calendars/*.yaml: which days are working days", calendar_options});
 	describe_sources(registry, each, arg);
 	describe_sinks(registry, each, arg);
 	each(arg, &(struct described){"endpoint", "", "Beside the settings of any endpoint", endpoint_options});

@@ -16,6 +16,8 @@
 const struct editor_schema_kind editor_schema_kinds[] = {
 	{"site", "site.yaml", "The settings of a Ferrule site"},
 	{"flow", "flows/*.yaml", "A flow: source or subscription, steps, publication or delivery"},
+	{"transfer", "transfers/*.yaml", "A managed file transfer: a flow with a schedule"},
+	{"calendar", "calendars/*.yaml", "A calendar: which days are working days"},
 	{"system", "systems/*.yaml", "A system: how to reach it, and its operations"},
 	{"snippet", "snippets/*.yaml", "A snippet: steps with parameters, for several flows"},
 	{"test", "tests/*.yaml", "A test: an input, and what must come of it"},
@@ -301,6 +303,9 @@ static json_t *of_sources(const struct registry *registry)
 					kinds, keyed(kind->key, (*ops)->help, (*ops)->options, endpoint_options));
 		}
 	}
+	json_array_append_new(kinds,
+			      json_pack("{s:s,s:{s:{s:s}},s:[s],s:b}", "type", "object", "properties", "transfer",
+					"type", "string", "required", "transfer", "additionalProperties", 0));
 	return any_of(kinds);
 }
 
@@ -337,9 +342,9 @@ static void add_connections(const struct registry *registry, json_t *properties)
 	for (size_t i = 0; i < n; i++) {
 		json_t *map = map_of(connection[i].source, connection[i].sink, NULL, true);
 
-		json_object_set_new(map, "description",
-				    json_sprintf("What `%s` endpoints with `system:` take from here.",
-						 connection[i].key));
+		json_object_set_new(
+			map, "description",
+			json_sprintf("What `%s` endpoints with `system:` take from here.", connection[i].key));
 		json_object_set_new(properties, connection[i].key, map);
 	}
 }
@@ -544,6 +549,10 @@ static json_t *body_of(const struct registry *registry, const char *kind)
 		json_object_set_new(map, "allOf", flow_rules());
 		return map;
 	}
+	if (strcmp(kind, "calendar") == 0)
+		return map_of(calendar_options, NULL, NULL, false);
+	if (strcmp(kind, "transfer") == 0)
+		return map_of(transfer_options, flow_options, (const char *const[]){"flow", NULL}, false);
 	if (strcmp(kind, "test") == 0) {
 		map = map_of(trial_options, NULL, NULL, true);
 		json_object_set_new(

@@ -444,7 +444,8 @@ static void add_file(struct effective *e, json_t *list, const struct bundle_file
 	struct yaml_documents raw, values;
 
 	if (strcmp(file->path, "site.yaml") != 0 && !in_folder(file->path, "flows") &&
-	    !in_folder(file->path, "systems") && !snippet)
+	    !in_folder(file->path, "systems") && !in_folder(file->path, "transfers") &&
+	    !in_folder(file->path, "calendars") && !snippet)
 		return;
 	e->raw = snippet;
 	yaml_read(e->arena, &e->unused, file->path, file->text, NULL, &raw);

@@ -53,10 +53,6 @@ const struct error_code error_codes[] = {
 	{"broker.void", A, "The connection that brought a message was lost; it comes again"},
 	{"broker.window", A, "As many messages as may be wait for the broker's word"},
 	{"bundle.damaged", D | V, "A kept revision of the configuration cannot be read"},
-	{"calendar.date", V, "A day of a calendar is none"},
-	{"calendar.day", V, "A day of the week of a calendar is none"},
-	{"calendar.empty", V, "A calendar has no working day"},
-	{"calendar.large", V, "A calendar lists too many days"},
 	{"chain.form", D, "A step needs JSON and has something else in hand: a decode step is missing in front"},
 	{"chain.output-too-large", D, "An output of a flow is larger than one may be"},
 	{"chain.outputs", D, "One input gives more outputs than a site takes at once"},
@@ -296,9 +292,6 @@ const struct error_code error_codes[] = {
 	{"revision.unknown", D, "The revision that accepted a message is not kept any more"},
 	{"revision.unreadable", D, "The revision that accepted a message does not load in this version"},
 	{"route.cases", D | F, "The cases of a route are no such list"},
-	{"schedule.cron", V, "A schedule of cron is none"},
-	{"schedule.form", V, "A schedule says what does not go together, or never runs"},
-	{"schedule.time", V, "A time of day in a schedule is none"},
 	{"schema.fault", D, "A document does not fit its contract"},
 	{"schema.file", V, "The schemas for editors cannot be written"},
 	{"schema.invalid", D, "A contract is no valid JSON Schema"},
@@ -406,7 +399,6 @@ const struct error_code error_codes[] = {
 	{"zip.too-large", D, "The members of a ZIP archive have more bytes than the step's `size`"},
 	{"zip.twice", D, "Two members of a ZIP archive have the same name"},
 	{"zone.damaged", F | V, "The system's file of a time zone is damaged"},
-	{"zone.unknown", F | V, "The system does not know a time zone (package tzdata)"},
 	{NULL, 0, NULL},
 };
 

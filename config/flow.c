@@ -10,6 +10,7 @@ struct on_reject {
 struct flow_settings {
 	const char *name, *owner, *summary, *runbook, *publish;
 	struct text_list env, subscribe;
+	const struct node *transfer; /* `from`, where it is a transfer */
 	const struct node *from, *to, *duplicates, *order, *steps, *effect, *retry, *expect;
 	struct on_reject on_reject;
 	bool audit;
@@ -200,14 +201,34 @@ static const struct node *value_place(const struct node *map, const char *key, s
 	return value && value->type == NODE_LIST && index < value->count ? value->items[index] : value;
 }
 
+/* `from: {transfer: NAME}` is a subscription to what it publishes. */
+static void take_transfer(struct load *load, struct flow_settings *settings)
+{
+	const char *topic = transfer_topic(load, settings->from);
+
+	if (!topic)
+		return;
+	if (settings->subscribe.count > 0)
+		load_error(load, settings->from->place, "flow.input",
+			   "a flow has `from` or `subscribe`, not both; write a second flow that publishes to the same "
+			   "topic");
+	settings->transfer = settings->from;
+	settings->from = NULL;
+	settings->subscribe.items = arena_alloc(load->arena, sizeof *settings->subscribe.items);
+	settings->subscribe.items[0] = topic;
+	settings->subscribe.count = *topic != 0;
+}
+
 static void load_subscriptions(struct load *load, struct flow *flow, const struct flow_settings *settings,
 			       const struct node *node)
 {
 	flow->subscribes = arena_alloc(load->arena, (settings->subscribe.count + 1) * sizeof *flow->subscribes);
 	for (size_t i = 0; i < settings->subscribe.count; i++) {
 		const char *topic = settings->subscribe.items[i];
+		struct place place;
 
-		if (load_topic(load, flow->name, topic, value_place(node, "subscribe", i)->place, false))
+		place = settings->transfer ? settings->transfer->place : value_place(node, "subscribe", i)->place;
+		if (load_topic(load, flow->name, topic, place, false))
 			flow->subscribes[flow->subscribes_count++] = topic;
 	}
 }
@@ -224,7 +245,7 @@ static bool routes(const struct load *load, const struct flow *flow)
 static void check_ends(struct load *load, const struct flow *flow, const struct flow_settings *settings,
 		       const struct node *node)
 {
-	bool from = !node_null(settings->from), subscribe = settings->subscribe.count > 0,
+	bool from = !node_null(settings->from), subscribe = settings->subscribe.count > 0 || settings->transfer,
 	     to = !node_null(settings->to);
 	const char *one_only[] = {"effect", "retry"};
 
@@ -305,12 +326,18 @@ static void add_flow(struct load *load, const struct flow *flow)
 
 void load_flow(struct load *load, const struct node *node)
 {
+	load_flow_of(load, node, NULL, NULL);
+}
+
+void load_flow_of(struct load *load, const struct node *node, const char *const *also, const struct transfer *transfer)
+{
 	struct flow_settings settings = {0};
-	struct flow flow = {.place = node->place};
+	struct flow flow = {.place = node->place, .transfer = transfer};
 	const struct node *name = node_find(node, "flow");
 	size_t before = load->findings->errors, topics = load->topics_count;
 
-	option_fill(&load->options, node, flow_options, NULL, &settings);
+	option_fill(&load->options, node, flow_options, also, &settings);
+	take_transfer(load, &settings);
 	flow.name = settings.name && *settings.name ? settings.name : "?";
 	if (settings.name && load_name(load, "flow", flow.name, name->place))
 		load_take_name(load, &(struct known_name){flow.name, flow.name, NAME_FLOW, name->place});

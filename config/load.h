@@ -64,6 +64,19 @@ struct snippet_use {
 
 struct site_table;
 
+struct site_calendar {
+	struct calendar_spec spec;
+	bool used;
+	struct site_calendar *next;
+};
+
+struct site_transfer {
+	struct transfer transfer;
+	bool delivers; /* has `to` */
+	struct place schedule, zone, times; /* what of it is to blame */
+	struct site_transfer *next;
+};
+
 struct load {
 	struct site *site;
 	struct arena *arena; /* the site's */
@@ -85,6 +98,8 @@ struct load {
 	size_t snippets_count;
 	struct snippet_use *uses;
 	struct site_table *tables;
+	struct site_calendar *calendars;
+	struct site_transfer *transfers;
 	size_t tables_count;
 	size_t uses_count, uses_capacity;
 	struct taken *taken;
@@ -166,6 +181,13 @@ bool variable_sounds_secret(const char *name);
 void filled_each(const struct load *, void (*each)(void *, const struct found *), void *arg);
 void load_system(struct load *, const struct node *);
 void load_flow(struct load *, const struct node *);
+/* The same of a transfer; the keys named in `also` are the caller's. */
+void load_flow_of(struct load *, const struct node *, const char *const *also, const struct transfer *);
+void load_calendar(struct load *, const struct node *);
+void load_transfer(struct load *, const struct node *); /* after the calendars, in front of the flows */
+/* `from: {transfer: NAME}`: the topic of what it receives, "" with findings where it is none; NULL: another `from`. */
+const char *transfer_topic(struct load *, const struct node *from);
+void check_transfers(const struct load *, bool whole, struct findings *);
 void load_segments(struct load *, struct flow *); /* once its steps are known */
 void load_expectations(struct load *, struct flow *, const struct node *);
 
@@ -192,7 +214,7 @@ int load_effect(struct load *, const struct node *, struct place sink, const str
 
 /* The other tables, for those who tell what may stand in a site. */
 extern const struct option site_options[], system_options[], flow_options[], duplicates_options[], order_options[],
-	expect_options[], snippet_options[], parameter_options[];
+	expect_options[], snippet_options[], parameter_options[], transfer_options[], calendar_options[];
 extern const struct option step_options[]; /* what may stand beside the name of a step */
 
 /* Steps. */

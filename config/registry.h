@@ -7,6 +7,7 @@
 #include "base/broker.h"
 #include "base/db.h"
 #include "base/transformer.h"
+#include "config/transfer.h"
 
 /* Which key of `from:` and `to:` names which adapter: {file: …} and {webhook: …}; `operation` is resolved by config
  * through systems/. */
@@ -24,6 +25,9 @@ struct registry {
 			       const json_t *(*document)(void *site, const char *address), void *site,
 			       void (*each)(void *arg, bool mistake, const char *pointer, const char *message),
 			       void *arg);
+	/* What a calendar or a schedule has against it: -1. NULL: it is not looked at. */
+	int (*check_calendar)(const struct calendar_spec *, struct error *);
+	int (*check_schedule)(const struct schedule_spec *, struct error *);
 };
 
 #endif

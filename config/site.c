@@ -94,7 +94,7 @@ static void each_document(struct load *load, const char *folder, const char *key
 
 static void refuse_later(struct load *load)
 {
-	static const char *const folders[] = {"partners", "transfers", "processes"};
+	static const char *const folders[] = {"partners", "processes"};
 
 	for (size_t i = 0; i < load->bundle->count; i++) {
 		for (size_t k = 0; k < sizeof folders / sizeof *folders; k++) {
@@ -193,6 +193,8 @@ struct site *load_all(const struct bundle *bundle, const struct registry *regist
 	load_snippets(load);
 	load_tables(load);
 	each_document(load, "systems", "system", load_system);
+	each_document(load, "calendars", "calendar", load_calendar);
+	each_document(load, "transfers", "transfer", load_transfer);
 	each_document(load, "flows", "flow", load_flow);
 	refuse_later(load);
 	if (load->listen.file && !site->listen && findings->errors == 0)

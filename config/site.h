@@ -12,6 +12,7 @@
 #include "base/id.h"
 #include "base/topology.h"
 #include "config/registry.h"
+#include "config/transfer.h"
 
 /* ---- bundle: the files of a site ------------------------------------------------------------------------- */
 struct bundle_file {
@@ -150,6 +151,7 @@ struct flow {
 	struct expectation *expect;
 	size_t expect_count;
 	bool audit; /* what it receives and delivers leaves records in the audit trail */
+	const struct transfer *transfer; /* whose flow it is, or NULL */
 };
 
 /* systems/NAME.yaml: what `hold` may name, and whom to ask. */

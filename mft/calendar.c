@@ -87,7 +87,7 @@ static int compare(const void *a, const void *b)
 static int read_rules(struct rules *rules, const struct text_list *texts, struct error *error)
 {
 	if (texts->count > CALENDAR_DATES_MAX)
-		return error_set(error, ERROR_REJECT, "calendar.large", "a list has at most %d days",
+		return error_set(error, ERROR_REJECT, "calendar.date", "a list has at most %d days",
 				 CALENDAR_DATES_MAX);
 	rules->list = mem_alloc((texts->count + 1) * sizeof *rules->list);
 	for (size_t i = 0; i < texts->count; i++)
@@ -159,6 +159,14 @@ struct calendar *calendar_new(const struct calendar_spec *spec, struct error *er
 failed:
 	calendar_free(calendar);
 	return NULL;
+}
+
+int calendar_check(const struct calendar_spec *spec, struct error *error)
+{
+	struct calendar *calendar = calendar_new(spec, error);
+
+	calendar_free(calendar);
+	return calendar ? 0 : -1;
 }
 
 void calendar_free(struct calendar *calendar)

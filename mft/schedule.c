@@ -88,6 +88,14 @@ struct schedule *schedule_new(const struct schedule_spec *spec, struct error *er
 	return NULL;
 }
 
+int schedule_check(const struct schedule_spec *spec, struct error *error)
+{
+	struct schedule *schedule = schedule_new(spec, error);
+
+	schedule_free(schedule);
+	return schedule ? 0 : -1;
+}
+
 void schedule_free(struct schedule *schedule)
 {
 	if (!schedule)

@@ -27,6 +27,8 @@ struct schedule;
 struct schedule *schedule_new(const struct schedule_spec *, struct error *);
 void schedule_free(struct schedule *);
 
+int schedule_check(const struct schedule_spec *, struct error *); /* would it be one? */
+
 bool schedule_runs(const struct schedule *); /* it has runs (cron, interval); else the source is asked all the time */
 /* The first run after this time. On arrival: the first moment from which on the source may be asked. SCHEDULE_NEVER:
  * none within twelve years. */

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "services/backoff.h"
 #include "services/receive.h"
+#include "services/turns.h"
 #include "services/worker.h"
 
 #define BATCH 100
@@ -18,6 +19,8 @@ struct poll {
 	const struct flow *flow;
 	const struct source *source;
 	void *adapter;
+	struct turns *turns; /* of a transfer, or NULL */
+	int64_t told_next;   /* the next run, as status has it */
 	int64_t next;          /* monotonic */
 	struct backoff backoff;
 	bool failing, held;
@@ -65,6 +68,8 @@ static void failed(struct worker *worker, struct poll *poll, const struct error 
 			 error->code, error->text);
 	poll->failing = true;
 	tell_state(worker, poll, error, false);
+	if (poll->turns)
+		turns_failed(poll->turns, error, clock_now_ms());
 	poll->next = clock_tick_ms() + poll->backoff.wait_ms;
 }
 
@@ -77,6 +82,8 @@ static void worked(struct worker *worker, struct poll *poll, bool more)
 	poll->failing = false;
 	backoff_clear(&poll->backoff);
 	tell_state(worker, poll, NULL, busy);
+	if (poll->turns)
+		turns_looked(poll->turns, busy, worker->once, clock_now_ms());
 	poll->next = clock_tick_ms() + (more ? 0 : poll->source->poll->interval_ms(poll->source->endpoint.settings));
 	if (busy)
 		return;
@@ -150,6 +157,8 @@ static size_t prepare_all(struct worker *worker, struct poll *poll, struct recep
 
 		if (!receive_prepare(&receptions[prepared], worker->site, poll->flow, &poll->source->endpoint,
 				     documents[i], &error)) {
+			if (poll->turns)
+				turns_mark(poll->turns, receptions[prepared].message);
 			prepared++;
 			continue;
 		}
@@ -189,6 +198,9 @@ static int accept_batch(struct worker *worker, struct poll *poll, struct documen
 	if (receive_recognise(worker->queue, receptions, n, error) || commit_all(worker, poll, receptions, n, error))
 		goto done;
 	FAULT("receive.committed");
+	for (size_t i = 0; poll->turns && i < n; i++)
+		if (settlement_of(&receptions[i]) == SETTLE_ACCEPTED)
+			turns_took(poll->turns, receptions[i].document, clock_now_ms());
 	at_source(worker, true);
 	result = settle_all(worker, poll, receptions, n, error);
 	at_source(worker, false);
@@ -249,11 +261,32 @@ static bool is_held(struct worker *worker, struct poll *poll)
 	return poll->held;
 }
 
+/* Nothing is due: until then the source is left alone, but somebody may want it to run now. */
+static void rest(struct worker *worker, struct poll *poll, int64_t next)
+{
+	int64_t wait = next - clock_now_ms();
+
+	poll->next = clock_tick_ms() + (wait < 0 ? 0 : wait > 1000 ? 1000 : wait);
+	atomic_store(&worker->slot->polled, 1);
+	if (poll->told_next != next) {
+		json_t *state = json_pack("{s:s}", "state", "idle");
+
+		if (next != INT64_MAX)
+			json_object_set_new(state, "next", json_integer((json_int_t)next));
+		queue_state(worker->queue, worker->endpoint, state);
+		json_decref(state);
+	}
+	poll->told_next = next;
+	if (worker->once)
+		worker_end(worker);
+}
+
 static void poll_ready(struct worker *worker)
 {
 	struct poll *poll = worker->own;
 	struct error error = {0};
 	bool more = false;
+	int64_t next;
 
 	if (worker->draining || clock_tick_ms() < poll->next)
 		goto wait;
@@ -262,6 +295,11 @@ static void poll_ready(struct worker *worker)
 		goto wait;
 	}
 	poll->asked_ms = clock_now_ms();
+	if (poll->turns && !turns_due(poll->turns, poll->asked_ms, &next)) {
+		rest(worker, poll, next);
+		goto wait;
+	}
+	poll->told_next = 0;
 	if (poll_batch(worker, poll, &more, &error))
 		failed(worker, poll, &error);
 	else
@@ -284,6 +322,7 @@ static void poll_stop(struct worker *worker)
 	struct poll *poll = worker->own;
 
 	poll->source->poll->close(poll->adapter);
+	turns_free(poll->turns);
 	free(poll);
 }
 
@@ -312,6 +351,10 @@ static int poll_start(struct worker *worker, struct error *error)
 	poll->adapter = poll->source->poll->open(&poll->source->endpoint, error);
 	if (!poll->adapter)
 		return -1;
+	if (turns_open(&poll->turns, worker->queue, poll->flow, &poll->source->endpoint, error)) {
+		poll->source->poll->close(poll->adapter);
+		return -1;
+	}
 	tell_state(worker, poll, NULL, true);
 	return 0;
 }

@@ -2,6 +2,8 @@
 #include "config.h"
 #include "services/registry.h"
 
+#include "mft/calendar.h"
+#include "mft/schedule.h"
 #include "transformers/schema/schema.h"
 #include "transformers/transformers.h"
 
@@ -24,7 +26,8 @@ static const struct transformer_ops *const transformers[] = {
 	&collect_transformer, &resequence_transformer, &dedupe_transformer,
 	&gunzip_transformer, &gzip_transformer, &unzip_transformer, &zip_transformer, NULL};
 
-static const struct registry registry = {brokers, stores, sources, servers, sinks, transformers, schema_each_fault};
+static const struct registry registry = {brokers, stores, sources, servers, sinks, transformers, schema_each_fault,
+					  calendar_check, schedule_check};
 
 const struct registry *registry_get(void)
 {

@@ -2,6 +2,8 @@
 #include "config.h"
 #include "services/transform_output.h"
 
+#include "services/turns.h"
+
 /* Of what lies in attributes: the name that a step gave the document, and what encrypted bytes stand for. */
 static void inherit_attrs(struct message *message, const struct message *from, const struct chain_output *output)
 {
@@ -38,6 +40,7 @@ void output_inherit(struct message *message, const struct message *from, const s
 	message_set(message, &message->origin.name, from->origin.name);
 	message_set(message, &message->origin.ref, from->origin.ref);
 	inherit_attrs(message, from, output);
+	turns_carry(message, from);
 	message->time_ms = from->time_ms;
 	message->accepted_ms = from->accepted_ms;
 	message->expires_ms = from->expires_ms;

@@ -11,3 +11,6 @@ TESTS += tests/mft/runs.py
 MFT_FUZZERS = tests/fuzz/fuzz_calendar
 tests_fuzz_fuzz_calendar_SOURCES = tests/fuzz/calendar.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_calendar_LDADD = $(FUZZ_LIBS)
+
+dist_check_SCRIPTS += tests/e2e/transfers.py
+TESTS += tests/e2e/transfers.py

@@ -113,7 +113,7 @@ def what_is(text):
         return "flow"
     if not keys:
         return "other"
-    if keys[0] in ("flow", "system", "snippet"):
+    if keys[0] in ("flow", "system", "snippet", "transfer", "calendar"):
         return keys[0]
     if keys[0] in SITE_KEYS and keys[0] != "run":
         return "site"

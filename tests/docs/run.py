@@ -189,7 +189,7 @@ class Guide:
                 out |= blocks.topics(text)[1]
             if kind == "site":
                 site = text if "name" in blocks.keys_of(text) else "name: example\n" + text
-            elif kind in ("flow", "system", "snippet"):
+            elif kind in ("flow", "system", "snippet", "transfer", "calendar"):
                 self.make_room(directory, kind, text)
                 name = re.search(r"^snippet: *([\w.-]+)", text, re.M).group(1) if kind == "snippet" else f"example-{number}"
                 names.append(f"{kind}s/{name}.yaml")

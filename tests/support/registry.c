@@ -197,7 +197,7 @@ const struct registry *support_registry(void)
 	static const struct transformer_ops *const steps[] = {
 		&transformers[0], &transformers[1], &transformers[2], &transformers[3],
 		&transformers[4], &transformers[5], &transformers[6], NULL};
-	static const struct registry registry = {brokers, stores, sources, servers, sinks, steps, NULL};
+	static const struct registry registry = {brokers, stores, sources, servers, sinks, steps, NULL, NULL, NULL};
 
 	return &registry;
 }

@@ -112,6 +112,7 @@ static size_t faults(const char *kind, const char *name, struct span text, struc
 static const char *kind_of(const char *path)
 {
 	static const char *const folders[][2] = {
+		{"transfers/", "transfer"}, {"calendars/", "calendar"},
 		{"flows/", "flow"}, {"systems/", "system"},           {"snippets/", "snippet"},
 		{"tests/", "test"}, {"environments/", "environment"}, {"site.yaml", "site"}};
 	const char *dot = strrchr(path, '.');
@@ -292,6 +293,12 @@ static const struct {
 	{"system",
 	 "system: a\nowner: b\nurl: http://x\nheaders: {a: 1}\noperations: {o: {method: PUT, path: /x}, p: }\n"},
 	{"snippet", "snippet: a\nparameters: {x: 1, y: }\nsteps:\n  - filter: .a == ${x}\n"},
+	{"transfer", "transfer: a\nowner: b\nfrom: {file: x}\nschedule: 0 7 * * *\ncalendar: target2\n"},
+	{"transfer", "transfer: a\nowner: b\nfrom: {file: x}\nto: {file: y}\neffect: rename\nzone: Europe/Berlin\n"
+		     "schedule: {every: 15m, missed: all}\ncalendar: {use: c, cut-off: '16:00'}\n"
+		     "window: {from: '06:00', to: '20:00'}\n"},
+	{"flow", "flow: a\nowner: b\nfrom: {transfer: t}\npublish: d.v1\n"},
+	{"calendar", "calendar: a\ndays: [mon, tue]\nholidays: [12-24, easter-2]\n"},
 	{"environment", "A: 1\nB: x\n"},
 	{"test", "test: a\nflow: b\ninput: {json: {a: 1}}\npublished: none\n"},
 };
@@ -333,6 +340,10 @@ static const struct {
 	{"system", "system: a\nowner: b\noperations: {o: {method: FETCH}}\n"},
 	{"system", "system: a\nowner: b\nauth: {bearer: token}\n"},
 	{"snippet", "snippet: a\n"},
+	{"transfer", "transfer: a\nowner: b\nfrom: {file: x}\nschedule: {corn: 0 7 * * *}\n"},
+	{"transfer", "transfer: a\nowner: b\nfrom: {file: x}\nwindow: {from: '06:00'}\n"},
+	{"transfer", "owner: b\nfrom: {file: x}\n"},
+	{"calendar", "calendar: a\nholiday: [12-24]\n"},
 	{"environment", "A: {b: c}\n"},
 	{"test", "test: a\nflow: b\n"},
 	{"test", "test: a\nflow: b\ninput: x\nexpected: y\n"},

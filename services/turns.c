@@ -1,0 +1,273 @@
+/* See turns.h. */
+#include "config.h"
+#include "services/turns.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/log.h"
+#include "mft/date.h"
+#include "mft/schedule.h"
+
+#define ASK_MS 5000
+#define REQUESTS_MS 1000 /* between two looks for a person's wish */
+
+struct turns {
+	struct queue *queue;
+	const struct transfer *transfer;
+	const char *source;
+	struct schedule *schedule;
+	json_t *state;      /* as it is in the store, or will be */
+	bool changed;       /* it is not in the store yet */
+	int64_t last;       /* the last run's time */
+	int64_t asked;      /* the last wish that was met */
+	int64_t looked_for; /* monotonic: when wishes were looked for */
+	/* the run under way; due 0: none */
+	int64_t due, until;
+	int64_t taken;
+	bool wished;
+};
+
+/* ---- the store ---- */
+static int64_t number_of(const json_t *object, const char *name)
+{
+	return json_integer_value(json_object_get(object, name));
+}
+
+static void put_number(struct turns *turns, const char *name, int64_t value)
+{
+	json_object_set_new(turns->state, name, json_integer((json_int_t)value));
+	turns->changed = true;
+}
+
+static int find_entries(struct turns *turns, json_t **values, struct error *error)
+{
+	char *wish = mem_printf("%s%s", TURNS_ASKED, turns->transfer->name);
+	json_t *request = json_pack("{s:s s:[s,s]}", "table", TURNS_TABLE, "keys", turns->source, wish), *answer = NULL;
+	int result = queue_ask(turns->queue, "table.find", request, &answer, ASK_MS, error);
+
+	*values = result ? NULL : json_incref(json_object_get(answer, "values"));
+	json_decref(answer);
+	free(wish);
+	return result;
+}
+
+/* What could not be written is written at the next opportunity: at worst a run happens again, which does no harm. */
+static int save(struct turns *turns, struct error *error)
+{
+	struct unit *unit = unit_new(turns->queue);
+
+	FAULT("turns.saving");
+	unit_change(unit, "table.put",
+		    json_pack("{s:s s:s s:O}", "table", TURNS_TABLE, "key", turns->source, "value", turns->state));
+	if (unit_commit_within(unit, ASK_MS, error))
+		return -1;
+	turns->changed = false;
+	return 0;
+}
+
+static void save_or_tell(struct turns *turns)
+{
+	struct error error = {0};
+
+	if (turns->changed && save(turns, &error))
+		log_warn("turns", SPAN_NONE, "not remembered transfer=%s code=%s error=\"%s\"", turns->transfer->name,
+			 error.code, error.text);
+}
+
+int turns_open(struct turns **into, struct queue *queue, const struct flow *flow, const struct endpoint *endpoint,
+	       struct error *error)
+{
+	struct turns *turns;
+	json_t *values = NULL, *state;
+
+	*into = NULL;
+	if (!flow->transfer)
+		return 0;
+	turns = mem_alloc(sizeof *turns);
+	turns->queue = queue;
+	turns->transfer = flow->transfer;
+	turns->source = endpoint->name;
+	turns->schedule = schedule_new(&flow->transfer->schedule, error);
+	if (!turns->schedule || find_entries(turns, &values, error)) {
+		turns_free(turns);
+		if (error->class == ERROR_REJECT)
+			error->class = ERROR_FATAL;
+		return -1;
+	}
+	state = json_object_get(values, turns->source);
+	turns->state = json_is_object(state) ? json_incref(state) : json_object();
+	json_decref(values);
+	turns->last = number_of(turns->state, "last");
+	turns->asked = number_of(turns->state, "asked");
+	json_object_set_new(turns->state, "transfer", json_string(turns->transfer->name));
+	if (turns->last == 0) {
+		turns->last = clock_now_ms(); /* from here on runs are missed, none before */
+		put_number(turns, "last", turns->last);
+	}
+	save_or_tell(turns);
+	*into = turns;
+	return 0;
+}
+
+void turns_free(struct turns *turns)
+{
+	if (!turns)
+		return;
+	schedule_free(turns->schedule);
+	json_decref(turns->state);
+	free(turns);
+}
+
+/* ---- runs ---- */
+static void begin(struct turns *turns, int64_t due, int64_t now, bool wished)
+{
+	int64_t next = schedule_runs(turns->schedule) ? schedule_next(turns->schedule, now) : SCHEDULE_NEVER;
+	int64_t length = turns->transfer->schedule.for_ms;
+
+	turns->due = due;
+	turns->taken = 0;
+	turns->wished = wished;
+	turns->until = length > 0 ? now + length : next;
+	if (turns->until > schedule_closes(turns->schedule, now) && !wished)
+		turns->until = schedule_closes(turns->schedule, now);
+	put_number(turns, "began", now);
+	log_info("turns", SPAN_NONE, "run begins transfer=%s source=%s%s", turns->transfer->name, turns->source,
+		 wished ? " asked=yes" : "");
+}
+
+static void end(struct turns *turns, const char *result, const struct error *error, int64_t now)
+{
+	if (!turns->wished && schedule_runs(turns->schedule))
+		turns->last = turns->due;
+	turns->due = 0;
+	put_number(turns, "last", turns->last);
+	put_number(turns, "ended", now);
+	put_number(turns, "taken", turns->taken);
+	json_object_set_new(turns->state, "result", json_string(result));
+	json_object_del(turns->state, "error");
+	if (error)
+		json_object_set_new(turns->state, "error",
+				    json_pack("{s:s s:s}", "code", error->code, "text", error->text));
+	log_info("turns", SPAN_NONE, "run ended transfer=%s source=%s result=%s taken=%lld", turns->transfer->name,
+		 turns->source, result, (long long)turns->taken);
+	FAULT("turns.ended");
+	save_or_tell(turns);
+}
+
+/* Somebody wants it to run now. */
+static bool is_wished(struct turns *turns)
+{
+	struct error error = {0};
+	json_t *values = NULL;
+	char *wish;
+	int64_t at;
+
+	if (turns->looked_for && clock_tick_ms() - turns->looked_for < REQUESTS_MS)
+		return false;
+	turns->looked_for = clock_tick_ms();
+	if (find_entries(turns, &values, &error))
+		return false; /* the store is away: later */
+	wish = mem_printf("%s%s", TURNS_ASKED, turns->transfer->name);
+	at = number_of(json_object_get(values, wish), "at");
+	free(wish);
+	json_decref(values);
+	if (at <= turns->asked)
+		return false;
+	turns->asked = at;
+	put_number(turns, "asked", at);
+	return true;
+}
+
+static bool scheduled_now(struct turns *turns, int64_t now, int64_t *next)
+{
+	struct schedule_turn turn;
+
+	schedule_turn(turns->schedule, turns->last, now, &turn);
+	*next = turn.next_ms;
+	if (turn.missed > 0) {
+		log_warn("turns", SPAN_NONE, "runs were missed transfer=%s count=%llu", turns->transfer->name,
+			 (unsigned long long)turn.missed);
+		put_number(turns, "missed", number_of(turns->state, "missed") + (int64_t)turn.missed);
+	}
+	if (!turn.due_ms && turn.last_ms != turns->last) {
+		turns->last = turn.last_ms;
+		put_number(turns, "last", turns->last);
+		save_or_tell(turns);
+	}
+	if (turn.due_ms)
+		begin(turns, turn.due_ms, now, false);
+	return turn.due_ms != 0;
+}
+
+bool turns_due(struct turns *turns, int64_t now_ms, int64_t *next_ms)
+{
+	if (turns->changed && !turns->due)
+		save_or_tell(turns);
+	if (!turns->due && is_wished(turns)) {
+		begin(turns, now_ms, now_ms, true);
+		return true;
+	}
+	if (turns->due)
+		return true;
+	if (schedule_runs(turns->schedule))
+		return scheduled_now(turns, now_ms, next_ms);
+	*next_ms = schedule_next(turns->schedule, now_ms);
+	return schedule_open(turns->schedule, now_ms);
+}
+
+void turns_took(struct turns *turns, const struct document *document, int64_t now_ms)
+{
+	turns->taken++;
+	json_object_set_new(turns->state, "name", json_stringn(document->name.data, document->name.len));
+	put_number(turns, "taken_ms", now_ms);
+}
+
+void turns_looked(struct turns *turns, bool busy, bool once, int64_t now_ms)
+{
+	bool waits = turns->transfer->schedule.for_ms > 0 && !once && now_ms < turns->until;
+
+	if (!turns->due) {
+		if (turns->changed && !busy)
+			save_or_tell(turns);
+		return;
+	}
+	if ((busy && now_ms < turns->until) || (turns->taken == 0 && waits))
+		return;
+	end(turns, turns->taken > 0 ? "done" : "empty", NULL, now_ms);
+}
+
+void turns_failed(struct turns *turns, const struct error *error, int64_t now_ms)
+{
+	if (turns->due && now_ms >= turns->until)
+		end(turns, "failed", error, now_ms);
+}
+
+/* ---- messages ---- */
+void turns_mark(const struct turns *turns, struct message *message)
+{
+	char text[SCHEDULE_TEXT];
+	struct date day;
+
+	schedule_format(turns->schedule, message->time_ms, text);
+	message_attr(message, SPAN_LITERAL("arrived"), span_of(text), NULL);
+	if (!turns->transfer->schedule.calendar && !turns->transfer->schedule.cut_off)
+		return;
+	day = date_of(schedule_working_day(turns->schedule, message->time_ms));
+	snprintf(text, sizeof text, "%04d-%02d-%02d", day.year, day.month, day.day);
+	message_attr(message, SPAN_LITERAL("day"), span_of(text), NULL);
+}
+
+void turns_carry(struct message *message, const struct message *from)
+{
+	static const char *const names[] = {"arrived", "day", "sequence"};
+
+	for (size_t i = 0; from->attrs_count > 0 && i < sizeof names / sizeof *names; i++) {
+		struct span value = message_attr_find(from, names[i]);
+
+		if (value.len)
+			message_attr(message, span_of(names[i]), value, NULL);
+	}
+}
