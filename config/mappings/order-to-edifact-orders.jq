@@ -3,7 +3,7 @@
 #   - map: order-to-edifact-orders.jq
 #   - encode:
 #       format: edifact
-#       envelope: '{interchange: {sender: "14:4012345000009", receiver: "14:4054321000002", control: .control}}'
+#       envelope: '{interchange: {sender: "14:4012345000009", receiver: "14:4054321000002", control: (now * 10 | floor | tostring)}}'
 #
 # Not in an order, and given by the envelope: sender, receiver and the interchange's control reference, which must be
 # new to the receiver. With them it may say `usage: "T"`, for EANCOM `association: "EAN008"` of the transaction, and for

@@ -1,7 +1,7 @@
 # order/v1 → an SAP IDoc ORDERS05 (message type ORDERS, inbound), as `encode: idoc` takes it.
 #
 #   - map: order-to-idoc-orders.jq
-#   - map: {jq: '.control += {SNDPOR: "SAPFER", SNDPRT: "KU", SNDPRN: "0000104711", RCVPOR: "SAPERP", RCVPRT: "LS", RCVPRN: "ERPCLNT100", DOCNUM: .control.DOCNUM}'}
+#   - map: {jq: '.control += {SNDPOR: "SAPFER", SNDPRT: "KU", SNDPRN: "0000104711", RCVPOR: "SAPERP", RCVPRT: "LS", RCVPRN: "ERPCLNT100", DOCNUM: (now * 10 | floor | tostring)}'}
 #   - encode: {format: idoc, layouts: [ORDERS05.yaml]}
 #
 # Not in an order, and laid over by the flow as above: ports and partners of the control record, a number (DOCNUM; SAP

@@ -3,11 +3,14 @@
 #   - map: order-to-x12-850.jq
 #   - encode:
 #       format: x12
-#       envelope: '{interchange: {sender: "ZZ:OURS", receiver: "ZZ:THEIRS", control: .control}, group: {control: .control}}'
+#       envelope: |
+#         (now * 10 | floor % 1000000000 | tostring) as $control
+#         | {interchange: {sender: "ZZ:OURS", receiver: "ZZ:THEIRS", control: $control}, group: {control: $control}}
 #
 # Not in an order, and given by the envelope: sender, receiver and control numbers, of which each must be new to the
 # receiver (`encode` refuses what lacks one). With them it may say separators, `usage: "T"`, and for 005010 `version:
-# "00501"` of the interchange and "005010" of the group.
+# "00501"` of the interchange and "005010" of the group. X12 cannot escape: a text with a separator in it is refused by
+# `encode`, so let the envelope say separators that texts do not have, or agree on `charset: transliterate` for umlauts.
 #
 # A number whose system is that of the order is the buyer's (92, BP), one of gs1 or duns theirs, any other the seller's (91,
 # VP). Units of UN/ECE Recommendation 20 become those of X12, where the table below has them. Each note is an N9 with as

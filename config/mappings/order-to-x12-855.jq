@@ -3,7 +3,9 @@
 #   - map: order-to-x12-855.jq
 #   - encode:
 #       format: x12
-#       envelope: '{interchange: {sender: "ZZ:OURS", receiver: "ZZ:THEIRS", control: .control}, group: {control: .control}}'
+#       envelope: |
+#         (now * 10 | floor % 1000000000 | tostring) as $control
+#         | {interchange: {sender: "ZZ:OURS", receiver: "ZZ:THEIRS", control: $control}, group: {control: $control}}
 #
 # Takes an order/v1, or {order: …, answer: …}, both order/v1: what the customer ordered, and what the seller made of it. How a
 # flow keeps the order until the answer comes: docs/mappings.md.
