@@ -21,7 +21,7 @@ def minor: {"JPY": 0, "KRW": 0, "CLP": 0, "VND": 0, "ISK": 0, "XAF": 0, "XOF": 0
   "BHD": 3, "IQD": 3, "JOD": 3, "KWD": 3, "LYD": 3, "OMR": 3, "TND": 3}[.] // 2;
 def decimal: if type == "string" and test("^[-+]?([0-9]+([.][0-9]*)?|[.][0-9]+)$") then . else error("`\(.)` is no decimal number") end;
 def places: (split(".")[1] // "") | length;
-def digits: decimal | gsub("[.+]"; "") | tonumber;
+def digits: decimal | ltrimstr("+") | split(".") | join("") | tonumber;
 def exact: if fabs > 9000000000000000 then error("an amount is too large to be counted exactly") else . end;
 def scaled($from; $to): exact | if $from > $to then . / pow(10; $from - $to) | round else . * pow(10; $to - $from) | exact end;
 def units($scale): places as $places | digits | scaled($places; $scale);

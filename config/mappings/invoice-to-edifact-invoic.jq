@@ -22,7 +22,7 @@ def minor: {"JPY": 0, "KRW": 0, "CLP": 0, "VND": 0, "ISK": 0, "XAF": 0, "XOF": 0
   "BHD": 3, "IQD": 3, "JOD": 3, "KWD": 3, "LYD": 3, "OMR": 3, "TND": 3}[.] // 2;
 def decimal: if type == "string" and test("^[-+]?([0-9]+([.][0-9]*)?|[.][0-9]+)$") then . else error("`\(.)` is no decimal number") end;
 def places: (split(".")[1] // "") | length;
-def digits: decimal | gsub("[.+]"; "") | tonumber;
+def digits: decimal | ltrimstr("+") | split(".") | join("") | tonumber;
 def exact: if fabs > 9000000000000000 then error("an amount is too large to be counted exactly") else . end;
 def scaled($from; $to): exact | if $from > $to then . / pow(10; $from - $to) | round else . * pow(10; $to - $from) | exact end;
 def units($scale): places as $places | digits | scaled($places; $scale);
@@ -32,7 +32,7 @@ def amount($scale): (if . < 0 then "-" else "" end) as $sign | (fabs | tostring)
   | "0" * ([$scale + 1 - length, 0] | max) + . | if $scale > 0 then "\($sign)\(.[:-$scale]).\(.[-$scale:])" else "\($sign)\(.)" end;
 
 # ---- parts
-def plain: gsub("[\r\n\t ]+"; " ") | gsub("^ | $"; "");
+def plain: if test("[\r\n\t]|  |^ | $") then gsub("[\r\n\t ]+"; " ") | gsub("^ | $"; "") else . end;
 # A text in lines of at most so many characters, between words where it can be.
 def lines($max): plain | def cut: if length <= $max then [.] else (.[:$max] | [match(" "; "g").offset] | last) as $at
     | if $at then [.[:$at]] + (.[$at + 1:] | cut) else [.[:$max]] + (.[$max:] | cut) end end; cut;
@@ -40,9 +40,9 @@ def fit($max; $what): if length > $max then error("\($what) `\(.)` is longer tha
 # A segment without the empty elements at its end; of a composite the same.
 def short: until(length == 0 or (last | . != null and . != "" and . != []); .[:-1]);
 def segment: map(if type == "array" then short | map(. // "") else . // "" end) | short;
-def day: gsub("-"; "");
+def day: split("-") | join("");
 def reference($qualifier; $max): if . == null then empty else ["RFF", [$qualifier, (.id | fit($max; "the reference"))]] end;
-def rate: sub("(?<a>[.][0-9]*[1-9])0+$"; .a) | sub("[.]0*$"; "");
+def rate: if index(".") == null then . else sub("(?<a>[.][0-9]*[1-9])0+$"; .a) | sub("[.]0*$"; "") end;
 # Whose number is it? The buyer's only where its system is the buyer's, or the order's.
 def whose($invoice): if .system == "gs1" then "gs1" elif .system == $invoice.system then "seller"
   elif .system == $invoice.customer.system or .system == $invoice.orderReference.system? then "buyer" else "seller" end;

@@ -20,7 +20,7 @@ def present: with_entries(select(.value != null and .value != [] and .value != {
 def minor: {"JPY": 0, "KRW": 0, "CLP": 0, "VND": 0, "ISK": 0, "XAF": 0, "XOF": 0, "XPF": 0, "PYG": 0, "UGX": 0, "RWF": 0,
   "BHD": 3, "IQD": 3, "JOD": 3, "KWD": 3, "LYD": 3, "OMR": 3, "TND": 3}[.] // 2;
 def places: (split(".")[1] // "") | length;
-def units($scale): places as $places | gsub("[.]"; "") | tonumber * pow(10; $scale - $places);
+def units($scale): places as $places | split(".") | join("") | tonumber * pow(10; $scale - $places);
 def amount($scale): (if . < 0 then "-" else "" end) as $sign | (fabs | tostring)
   | "0" * ([$scale + 1 - length, 0] | max) + . | if $scale > 0 then "\($sign)\(.[:-$scale]).\(.[-$scale:])" else "\($sign)\(.)" end;
 # Whose number is it? The buyer's only where its system is the buyer's, or the order's.

@@ -11,7 +11,7 @@
 # A number whose system is the customer's or the order's, and not the invoice's, is the buyer's (92, BP), one of gs1 or duns
 # theirs, any other the seller's (91, VP). Units of UN/ECE Recommendation 20 become those of X12, where the table below has them. A credit note
 # is CR and has no minus, a correction has BIG08 05. TDS is the total with taxes; where something was paid before, or
-# rounded, AMT BAP is what is still to pay. SAC has amounts of two decimals: one with more is refused, and so is a number
+# rounded, AMT BAP is what is still to pay, and a rounding is not told from what was paid. SAC has amounts of two decimals: one with more is refused, and so is a number
 # or unit that has no room. Texts are cut between words; a note is an NTE for each 80 characters.
 # Lost: tax categories but by their rate, why there is none, payment means, further numbers of parties, other
 # externalReferences than bill-of-lading, despatch-advice and packing-list, reasons of charges as codes but freight (FC),
@@ -21,20 +21,20 @@
 # ---- decimals: texts in, texts out
 def decimal: if type == "string" and test("^[-+]?[0-9]+([.][0-9]*)?$") then . else error("`\(.)` is no decimal number") end;
 def places: (split(".")[1] // "") | length;
-def units($scale): decimal | places as $places | gsub("[.+]"; "") | tonumber * pow(10; $scale - $places);
+def units($scale): decimal | places as $places | ltrimstr("+") | split(".") | join("") | tonumber * pow(10; $scale - $places);
 def amount($scale): (if . < 0 then "-" else "" end) as $sign | (fabs | tostring)
   | "0" * ([$scale + 1 - length, 0] | max) + . | if $scale > 0 then "\($sign)\(.[:-$scale]).\(.[-$scale:])" else "\($sign)\(.)" end;
 # N2: with two decimals that are implied.
-def implied: . as $text | sub("(?<a>[.][0-9]{2})0+$"; .a) | if places > 2 then error("X12 has two decimals for `\($text)`") else units(2) | tostring end;
+def implied: . as $text | if places > 2 then sub("(?<a>[.][0-9]{2})0+$"; .a) else . end | if places > 2 then error("X12 has two decimals for `\($text)`") else units(2) | tostring end;
 
 # ---- segments of X12
 def segment: map(. // "") | until(length == 0 or .[-1] != ""; .[:-1]);
-def clean: explode | map(if . < 32 or . == 127 then 32 else . end) | implode;
+def clean: explode as $letters | if any($letters[]; . < 32 or . == 127) then $letters | map(if . < 32 or . == 127 then 32 else . end) | implode else . end;
 def room($n; $what): clean | if length > $n then error("\($what) `\(.)` has more than \($n) characters, for which X12 has no room") else . end;
 # A text in pieces of so many characters, cut between words.
 def pieces($n): reduce (clean | split(" ")[] | select(. != "") | if length > $n then range(0; length; $n) as $i | .[$i:$i + $n] else . end) as $word ([];
   if length > 0 and (.[-1] + " " + $word | length) <= $n then .[:-1] + [.[-1] + " " + $word] else . + [$word] end);
-def date: gsub("-"; "");
+def date: split("-") | join("");
 def unit: {C62: "EA", PCE: "PC", H87: "PC", KGM: "KG", GRM: "GR", LBR: "LB", ONZ: "OZ", LTR: "LT", GLL: "GA", MTR: "MR", CMT: "CM", FOT: "FT", INH: "IN", YRD: "YD",
     FTK: "SF", DZN: "DZ", SET: "ST", HUR: "HR", DAY: "DA", MON: "MO", ANN: "YR"}[.] // . | if test("^[0-9A-Z]{2}$") then . else error("unit `\(.)` has no code in X12: add it to the mapping's table") end;
 def gtin: {"8": "EO", "12": "UP", "13": "EN", "14": "UK"}[length | tostring] // "EN";
@@ -61,7 +61,6 @@ def products: [{id: .item.id, system: .item.system}, .item.externalReference[]?]
 if [.legalMonetaryTotal[], (.invoiceLine[] | .lineExtensionAmount, .price), .taxTotal[]?.taxAmount] | all(.currency == $currency) then . else
   error("an amount is in another currency than \($currency)") end
 | .legalMonetaryTotal as $total
-| ([$total.payableAmount, $total.prepaidAmount | select(.) | .amount | units(4)] | add) as $in_all
 | [
     ["BIG", (.issueDate | date), (.number | room(22; "the invoice's number")), "", (.orderReference.id? // "" | room(22; "the order's number")), "", "",
       (if .invoiceType == "credit-note" then "CR" else "DI" end), (if .invoiceType == "correction" then "05" else "" end)],
@@ -84,7 +83,7 @@ if [.legalMonetaryTotal[], (.invoiceLine[] | .lineExtensionAmount, .price), .tax
         (.orderLine | select(.) | ["REF", "LI", .]),
         (.period | select(.) | ["DTM", "150", (.startDate | date)], (.endDate | select(.) | ["DTM", "151", date])),
         (.allowance | select(.) | charge("A"; "C310")), (.charge | select(.) | charge("C"; "F050"))),
-    ["TDS", ($in_all | amount(4) | implied)],
+    ["TDS", ($total.taxInclusiveAmount.amount | implied)],
     (.taxTotal[]? | ["TXI", $tax, .taxAmount.amount, .percent, "", "", "", "", (if .percent then .taxableAmount.amount else "" end)]),
     (if $total.prepaidAmount or $total.payableRoundingAmount then ["AMT", "BAP", $total.payableAmount.amount] else empty end),
     (.allowanceCharge[]? | (if .chargeIndicator then "C" else "A" end) as $indicator | . as $of | .amount | charge($indicator; {"FC": "D240", "HD": "D500", "95": "C310"}[$of.reasonCode // ""] // "F050")

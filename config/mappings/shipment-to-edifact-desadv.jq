@@ -19,7 +19,7 @@
 # site's mappings/.
 
 # ---- parts
-def plain: gsub("[\r\n\t ]+"; " ") | gsub("^ | $"; "");
+def plain: if test("[\r\n\t]|  |^ | $") then gsub("[\r\n\t ]+"; " ") | gsub("^ | $"; "") else . end;
 # A text in lines of at most so many characters, between words where it can be.
 def lines($max): plain | def cut: if length <= $max then [.] else (.[:$max] | [match(" "; "g").offset] | last) as $at
     | if $at then [.[:$at]] + (.[$at + 1:] | cut) else [.[:$max]] + (.[$max:] | cut) end end; cut;
@@ -27,7 +27,7 @@ def fit($max; $what): if length > $max then error("\($what) `\(.)` is longer tha
 # A segment without the empty elements at its end; of a composite the same.
 def short: until(length == 0 or (last | . != null and . != "" and . != []); .[:-1]);
 def segment: map(if type == "array" then short | map(. // "") else . // "" end) | short;
-def day: gsub("-"; "");
+def day: split("-") | join("");
 # Whose number is it? The buyer's only where its system is the buyer's, or the order's.
 def whose($of): if .system == "gs1" then "gs1" elif .system == $of.system then "seller"
   elif .system == $of.customer.system or .system == $of.orderReference.system? then "buyer" else "seller" end;
@@ -60,10 +60,11 @@ def line($of; $at): . as $line
     (.outstandingQuantity | select(. and (.amount | test("[1-9]"))) | ["QVR", ["-\(.amount)", "21"], "BP"]);
 ([$shipments[] | . as $of | .despatchLine[] | {of: $of, line: .}] | to_entries | map(.value + {at: (.key + 1)})) as $all
 | ([$shipments[].handlingUnit[]?] | unique_by(.sscc)) as $units
-| [$units[].sscc] as $labels
-| ([$all[] | .line.handlingUnit | select(. and ([.] | inside($labels) | not))] | unique | map({sscc: .})) as $further
+| ([$units[] | {key: .sscc, value: true}] | from_entries) as $known
+| ([$all[] | .line.handlingUnit | select(. and ($known[.] | not))] | unique | map({sscc: .})) as $further
 | ($units + $further) as $units
-| [$all[] | select(.line.handlingUnit == null)] as $loose
+# what is in each package; "" has what is in none
+| ($all | group_by(.line.handlingUnit) | map({key: (.[0].line.handlingUnit // ""), value: .}) | from_entries) as $in
 | [ ["BGM", "351", ($first.number | fit(35; "the shipment's number")), "9"],
     ["DTM", ["137", ($first.issueDate | day), "102"]],
     (($first.despatchDate // ($first.despatchedAt // "" | .[:10])) | select(. != "") | ["DTM", ["11", day, "102"]]),
@@ -78,11 +79,11 @@ def line($of; $at): . as $line
     ($first.carrier | select(.) | ["TDT", "20", "", "", "", [(if .id == .name then "" else .id | fit(17; "the carrier") end), "", ({"gs1": "9", "scac": "182"}[.system] // "91"), (.name // "" | .[:35])]]),
     ["CPS", "1"],
     (if $units != [] then ["PAC", "\($units | length)"] else empty end),
-    ($loose[] | .of as $of | .at as $at | .line | line($of; $at)),
+    ($in[""][]? | .of as $of | .at as $at | .line | line($of; $at)),
     ($units | to_entries[] | .key as $i | .value as $unit
       | ["CPS", "\($i + 2)", "1"], ["PAC", "1", "", [($unit.packageType // "" | fit(17; "the kind of package"))]],
         ($unit.grossWeight | weight("PD"; "AAB")), ["PCI", "33E"], ["GIN", "BJ", [$unit.sscc]],
-        ($all[] | select(.line.handlingUnit == $unit.sscc) | .of as $of | .at as $at | .line | line($of; $at))),
+        ($in[$unit.sscc][]? | .of as $of | .at as $at | .line | line($of; $at))),
     ["CNT", ["2", "\($all | length)"]]
   ]
 | {

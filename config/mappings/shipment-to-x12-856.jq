@@ -21,18 +21,18 @@
 # ---- decimals: texts in, texts out
 def decimal: if type == "string" and test("^[-+]?[0-9]+([.][0-9]*)?$") then . else error("`\(.)` is no decimal number") end;
 def places: (split(".")[1] // "") | length;
-def units($scale): decimal | places as $places | gsub("[.+]"; "") | tonumber * pow(10; $scale - $places);
+def units($scale): decimal | places as $places | ltrimstr("+") | split(".") | join("") | tonumber * pow(10; $scale - $places);
 def amount($scale): (if . < 0 then "-" else "" end) as $sign | (fabs | tostring)
   | "0" * ([$scale + 1 - length, 0] | max) + . | if $scale > 0 then "\($sign)\(.[:-$scale]).\(.[-$scale:])" else "\($sign)\(.)" end;
 
 # ---- segments of X12
 def segment: map(. // "") | until(length == 0 or .[-1] != ""; .[:-1]);
-def clean: explode | map(if . < 32 or . == 127 then 32 else . end) | implode;
+def clean: explode as $letters | if any($letters[]; . < 32 or . == 127) then $letters | map(if . < 32 or . == 127 then 32 else . end) | implode else . end;
 def room($n; $what): clean | if length > $n then error("\($what) `\(.)` has more than \($n) characters, for which X12 has no room") else . end;
 # A text in pieces of so many characters, cut between words.
 def pieces($n): reduce (clean | split(" ")[] | select(. != "") | if length > $n then range(0; length; $n) as $i | .[$i:$i + $n] else . end) as $word ([];
   if length > 0 and (.[-1] + " " + $word | length) <= $n then .[:-1] + [.[-1] + " " + $word] else . + [$word] end);
-def date: gsub("-"; "");
+def date: split("-") | join("");
 def unit: {C62: "EA", PCE: "PC", H87: "PC", KGM: "KG", GRM: "GR", LBR: "LB", ONZ: "OZ", LTR: "LT", GLL: "GA", MTR: "MR", CMT: "CM", FOT: "FT", INH: "IN", YRD: "YD",
     FTK: "SF", DZN: "DZ", SET: "ST", HUR: "HR"}[.] // . | if test("^[0-9A-Z]{2}$") then . else error("unit `\(.)` has no code in X12: add it to the mapping's table") end;
 def gtin: {"8": "EO", "12": "UP", "13": "EN", "14": "UK"}[length | tostring] // "EN";
@@ -70,7 +70,7 @@ def pack: [
     ["MAN", "GM", "00\(.sscc)"]
   ];
 # ---- levels: a list of {level, up: its place in the list, segments}; HL numbers them
-[$shipments[].despatchLine[].handlingUnit | select(.)] as $used
+([$shipments[].despatchLine[].handlingUnit | select(.) | {key: ., value: true}] | from_entries) as $used
 | reduce range($shipments | length) as $i ([{level: "S", segments: [
     (if $first.grossWeight or ($first.handlingUnit // []) != [] then
       ["TD1", "", (($first.handlingUnit // []) | if length > 0 then "\(length)" else "" end), "", "", ""] + ($first.grossWeight | weighed) else empty end),
@@ -86,17 +86,19 @@ def pack: [
     $shipments[$i] as $of | length as $order
     | . + [{level: "O", up: 0, segments: [["PRF", ($of.orderReference.id? // "NONE" | room(22; "the order's number"))]]}]
     | . + [$of.despatchLine[] | select(.handlingUnit == null) | {level: "I", up: $order, segments: item($of)}]
-    | reduce ([($of.handlingUnit // [])[] | select(.sscc as $sscc | $i == 0 or ([$of.despatchLine[].handlingUnit] | index($sscc)))]
-        + ([$of.despatchLine[].handlingUnit | select(.)] | unique | map(select(. as $sscc | [$of.handlingUnit[]?.sscc] | index($sscc) | not) | {sscc: .})))[] as $unit (.;
-        if $i == 0 and ([$of.despatchLine[].handlingUnit] | index($unit.sscc) | not) and ($used | index($unit.sscc)) then . else
-          length as $pack
-          | . + [{level: "P", up: $order, segments: ($unit | pack)}]
-          + [$of.despatchLine[] | select(.handlingUnit == $unit.sscc) | {level: "I", up: $pack, segments: item($of)}] end))
+    | ($of.despatchLine | group_by(.handlingUnit) | map({key: (.[0].handlingUnit // ""), value: .}) | from_entries) as $in
+    | ([$of.handlingUnit[]? | {key: .sscc, value: true}] | from_entries) as $known
+    # packages of this order, those that it does not list, and with the first order those that are empty
+    | reduce ([$of.handlingUnit[]? | select($in[.sscc] or ($i == 0 and ($used[.sscc] | not)))]
+        + ($in | keys | map(select(. != "" and ($known[.] | not)) | {sscc: .})))[] as $unit (.;
+        length as $pack
+        | . + [{level: "P", up: $order, segments: ($unit | pack)}] + [$in[$unit.sscc][]? | {level: "I", up: $pack, segments: item($of)}]))
 | . as $levels
+| ([$levels[] | select(.up != null) | {key: "\(.up)", value: true}] | from_entries) as $parents
 | [ ["BSN", "00", ($first.number | room(30; "the shipment's number")), ($first.issueDate | date), ($first.despatchedAt // "" | if length >= 16 then .[11:13] + .[14:16] else "0000" end),
       (if [$levels[].level] | index("P") then "0001" else "0004" end)],
     ($levels | to_entries[] | .key as $at | (["HL", "\($at + 1)", (if .value.up == null then "" else "\(.value.up + 1)" end), .value.level,
-      (if any($levels[]; .up == $at) then "1" else "0" end)], .value.segments[])),
+      (if $parents["\($at)"] then "1" else "0" end)], .value.segments[])),
     ["CTT", "\($levels | length)", ([$shipments[].despatchLine[].deliveredQuantity.amount] | (map(places) | max) as $n | map(units($n)) | add | amount($n) | if (gsub("[-.]"; "") | length) <= 10 then . else "" end)]
   ] as $segments
 | {interchange: {}, group: {code: "SH", version: "004010"}, transaction: {type: "856"}, segments: ($segments | map(segment))}

