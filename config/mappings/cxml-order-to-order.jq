@@ -4,18 +4,18 @@
 #   - map: cxml-order-to-order.jq
 #   - validate: order/v1
 #
-# Reads any 1.x version. Who is named in From issued the numbers of the order and of the addresses, and the buyer's product
-# numbers; who is named in To the seller's (SupplierPartID). Both are called by what stands in Identity, in small letters;
-# of several credentials the one with the domain NetworkId goes first, then DUNS. Days are those that the buyer wrote, in
-# the buyer's own time zone. Prices for more than one (PriceBasisQuantity) become prices of one.
+# Reads any 1.x version. Who is named in From issued the numbers of the order and of the addresses, and the buyer's
+# product numbers; who is named in To the seller's (SupplierPartID). Both are called by what stands in Identity, in
+# small letters; of several credentials the one with the domain NetworkId goes first, then DUNS. Days are those that
+# the buyer wrote, in the buyer's own time zone. Prices for more than one (PriceBasisQuantity) become prices of one.
 #
-# The total is the sum of the lines; Shipping, Tax and the Modifications of the header stand beside it. A Total
-# that the document states otherwise, auxiliary part numbers (what a configurator made), comments of lines, and deliveries in
-# parts become notes. Refused are type="update" and "delete", and several currencies in one order. A test
-# (deploymentMode="test") is taken like any other: put `filter: {when: '.cXML.Request."@deploymentMode" != "test"'}` in front
-# of the map where tests come the same way. Left out: the shared secret, accounting (Distribution), payment cards, terms of
-# delivery, classifications, attachments, Extrinsic, discounts for early payment. To change it, copy it into the site's
-# mappings/: a file of the site goes before one that ships.
+# The total is the sum of the lines; Shipping, Tax and the Modifications of the header stand beside it. A Total that
+# the document states otherwise, auxiliary part numbers (what a configurator made), comments of lines, and deliveries
+# in parts become notes. Refused are type="update" and "delete", and several currencies in one order. A test
+# (deploymentMode="test") is taken like any other: put `filter: {when: '.cXML.Request."@deploymentMode" != "test"'}`
+# in front of the map where tests come the same way. Left out: the shared secret, accounting (Distribution), payment
+# cards, terms of delivery, classifications, attachments, Extrinsic, discounts for early payment. To change it, copy
+# it into the site's mappings/: a file of the site goes before one that ships.
 
 # ---- decimals: texts in, texts out; in between whole numbers with a scale, since numbers in jq are doubles
 def decimal: . as $text

@@ -4,13 +4,14 @@
 #   - map: edifact-orders-to-order.jq
 #   - validate: order/v1
 #
-# Reads D.96A and D.01B, EANCOM too. Parties and products that GS1 numbers (agency 9, EN) have the system gs1, agency 91
-# and SA are the seller's, who is the receiver of the interchange; all other numbers are the sender's. Prices for several
-# (5284) become prices of one; a price in another unit than the quantity is refused. Allowances, charges and taxes (ALC,
-# TAX) stand beside the total. A total that the document states otherwise than its lines come to, deliveries in parts (LOC,
-# SCC) and texts of a line become notes. A cancellation, a change, a replacement, a duplicate and a copy (1225) are refused:
-# they are no new order. Left out: terms of delivery and transport, packages, other references than contract, quote and price list.
-# To change it, copy it into the site's mappings/: a file of the site goes before one that ships.
+# Reads D.96A and D.01B, EANCOM too. Parties and products that GS1 numbers (agency 9, EN) have the system gs1, agency
+# 91 and SA are the seller's, who is the receiver of the interchange; all other numbers are the sender's. Prices for
+# several (5284) become prices of one; a price in another unit than the quantity is refused. Allowances, charges and
+# taxes (ALC, TAX) stand beside the total. A total that the document states otherwise than its lines come to,
+# deliveries in parts (LOC, SCC) and texts of a line become notes. A cancellation, a change, a replacement, a
+# duplicate and a copy (1225) are refused: they are no new order. Left out: terms of delivery and transport, packages,
+# other references than contract, quote and price list. To change it, copy it into the site's mappings/: a file of the
+# site goes before one that ships.
 
 # ---- decimals: texts in, texts out; in between whole numbers with a scale, since numbers in jq are doubles
 def decimal: . as $text

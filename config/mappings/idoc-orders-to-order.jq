@@ -4,16 +4,16 @@
 #   - map: idoc-orders-to-order.jq
 #   - validate: order/v1
 #
-# The sender of the IDoc (SNDPRN, in small letters) issued the numbers of the order, of its parties (PARTN) and the buyer's
-# product numbers; its receiver (RCVPRN) those of the seller; GLN and GTIN are of gs1. Where logical systems are called
-# otherwise, lay their names over the control record first: map: {jq: '.control.SNDPRN = "acme"'}.
+# The sender of the IDoc (SNDPRN, in small letters) issued the numbers of the order, of its parties (PARTN) and the
+# buyer's product numbers; its receiver (RCVPRN) those of the seller; GLN and GTIN are of gs1. Where logical systems
+# are called otherwise, lay their names over the control record first: map: {jq: '.control.SNDPRN = "acme"'}.
 #
 # Prices for 10, 100 … pieces (PEINH) become prices of one; a price in another unit than the quantity is refused.
-# Conditions and taxes (E1EDK05, E1EDK04, E1EDP05, E1EDP04) stand beside the total. Schedules of several days, texts of
-# a line and a total that the document states otherwise than its lines come to become notes. Messages ORDCHG and ORDRSP
-# use the same type: they are no new orders and are refused, as are deleted lines (ACTION 003). Left out: Incoterms, discounts
-# for early payment, organisational data, plants, other references than contract (005) and quote (004). To change it, copy it
-# into the site's mappings/: a file of the site goes before one that ships.
+# Conditions and taxes (E1EDK05, E1EDK04, E1EDP05, E1EDP04) stand beside the total. Schedules of several days, texts
+# of a line and a total that the document states otherwise than its lines come to become notes. Messages ORDCHG and
+# ORDRSP use the same type: they are no new orders and are refused, as are deleted lines (ACTION 003). Left out:
+# Incoterms, discounts for early payment, organisational data, plants, other references than contract (005) and quote
+# (004). To change it, copy it into the site's mappings/: a file of the site goes before one that ships.
 
 # ---- decimals: texts in, texts out; in between whole numbers with a scale, since numbers in jq are doubles
 def decimal: . as $text

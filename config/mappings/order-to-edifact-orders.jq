@@ -1,4 +1,5 @@
-# order/v1 → an EDIFACT ORDERS (D.96A), as `encode: edifact` takes it: the order of `system`, going to who sells the products.
+# order/v1 → an EDIFACT ORDERS (D.96A), as `encode: edifact` takes it: the order of `system`, going to who sells the
+# products.
 #
 #   - map: order-to-edifact-orders.jq
 #   - encode:
@@ -6,15 +7,15 @@
 #       envelope: '{interchange: {sender: "14:4012345000009", receiver: "14:4054321000002", control: (now * 10 | floor | tostring)}}'
 #
 # Not in an order, and given by the envelope: sender, receiver and the interchange's control reference, which must be
-# new to the receiver. With them it may say `usage: "T"`, for EANCOM `association: "EAN008"` of the transaction, and for
-# D.01B its `release: "01B"`.
+# new to the receiver. With them it may say `usage: "T"`, for EANCOM `association: "EAN008"` of the transaction, and
+# for D.01B its `release: "01B"`.
 #
-# A number whose system is that of the order is the buyer's (agency 92, IN), one of gs1 is a GLN or GTIN, any other the
-# seller's (91, SA). Units go as they are: EDIFACT wants those of UN/ECE Recommendation 20. The document must be in one
-# currency. What has no room is refused, but texts, which are cut at a word or go on in another segment; a note of more
-# than 350 characters becomes several. Left out: services, the state, codes of charges of more than three characters,
-# further numbers of parties, further numbers of products that are neither the buyer's nor GS1's, references that are
-# no contract or quote, `extension`.
+# A number whose system is that of the order is the buyer's (agency 92, IN), one of gs1 is a GLN or GTIN, any other
+# the seller's (91, SA). Units go as they are: EDIFACT wants those of UN/ECE Recommendation 20. The document must be
+# in one currency. An order that is cancelled or rejected is refused, and so is what has no room, but texts, which are
+# cut at a word or go on in another segment; a note of more than 350 characters becomes several. Left out: services,
+# the state, codes of charges of more than three characters, further numbers of parties, further numbers of products
+# that are neither the buyer's nor GS1's, references that are no contract or quote, `extension`.
 
 # ---- decimals: texts in, texts out; in between whole numbers with a scale, since numbers in jq are doubles
 def decimal: . as $text
@@ -74,7 +75,8 @@ def products($buyer; $id): . as $product
   | ["LIN", $id, "", ($gtin | select(.) // "" | [room(35; "the product number"), (if length == 12 then "UP" else "EN" end)])] | if $gtin then . else .[:2] end | .,
     (if $others == [] then empty else ["PIA", (if $gtin then "1" else "5" end)] + $others end);
 
-. as $order
+if .state == "cancelled" or .state == "rejected" then error("order \(.number) is \(.state), and would go out as a new order") else . end
+| . as $order
 | .system as $buyer
 | .total.currency as $currency
 | [

@@ -1,16 +1,17 @@
-# order/v1 → rows of a CSV file as ERP systems import them: a row for each line, the order's own fields repeated in each.
+# order/v1 → rows of a CSV file as ERP systems import them: a row for each line, the order's own fields repeated in
+# each.
 #
 #   - map: order-to-erp-csv.jq
 #   - encode: {format: csv, separator: ';', safe: on}
 #
-# Every row has every column, in this order; what an order does not say is an empty field. Amounts and quantities have a
-# point and no separators of thousands, days are 2026-03-02. Nothing comes from outside.
+# Every row has every column, in this order; what an order does not say is an empty field. Amounts and quantities have
+# a point and no separators of thousands, days are 2026-03-02. Nothing comes from outside.
 #
-# The columns …_allowance, …_charge and …_tax are sums of the amounts of their kind, for the line and for the order; one that is
-# told as a rate alone stands in words in `note`, which holds all notes of the order, and in `line_note` for the line. For
-# columns by other names: encode with `columns`, or copy it into the site's mappings/: a file of the site goes before one that
-# ships. Left out: the channel, services' start, further numbers of parties, numbers of products that are neither the
-# buyer's nor GS1's, references that are no contract or quote, `extension`.
+# The columns …_allowance, …_charge and …_tax are sums of the amounts of their kind, for the line and for the order;
+# one that is told as a rate alone stands in words in `note`, which holds all notes of the order, and in `line_note`
+# for the line. For columns by other names: encode with `columns`, or copy it into the site's mappings/: a file of the
+# site goes before one that ships. Left out: the channel, services' start, further numbers of parties, numbers of
+# products that are neither the buyer's nor GS1's, references that are no contract or quote, `extension`.
 
 # ---- decimals: texts in, texts out; in between whole numbers with a scale, since numbers in jq are doubles
 def decimal: . as $text

@@ -5,15 +5,16 @@
 #   - encode: {format: idoc, layouts: [ORDERS05.yaml]}
 #
 # Not in an order, and laid over by the flow as above: ports and partners of the control record, a number (DOCNUM; SAP
-# gives its own when it takes the IDoc), the sales area (E1EDK14), the kind of the order (E1EDK01-BSART), ids of texts (TDID).
-# Date and time of the control record are those of the message, in UTC.
+# gives its own when it takes the IDoc), the sales area (E1EDK14), the kind of the order (E1EDK01-BSART), ids of texts
+# (TDID). Date and time of the control record are those of the message, in UTC.
 #
 # Numbers of parties go as they are: make them those that the SAP system knows before, with `enrich`. A number of gs1
-# becomes GLN or GTIN. A number whose system is that of the order is the buyer's (E1EDP19 001), any other the seller's (002).
-# A price with more decimals than its currency is told for 10, 100 … pieces (PEINH). What has no room is refused, but
-# names and texts, which go on in further fields and lines. Left out: the contact's mail address, a region of more than
-# three characters, codes of charges of more than four, services, the state, `extension`, references that are no
-# contract or quote, further numbers of products that are neither the buyer's nor GS1's.
+# becomes GLN or GTIN. A number whose system is that of the order is the buyer's (E1EDP19 001), any other the seller's
+# (002). A price with more decimals than its currency is told for 10, 100 … pieces (PEINH). An order that is cancelled
+# or rejected is refused, and so is what has no room, but names and texts, which go on in further fields and lines.
+# Left out: the contact's mail address, a region of more than three characters, codes of charges of more than four,
+# services, the state, `extension`, references that are no contract or quote, further numbers of products that are
+# neither the buyer's nor GS1's.
 
 # ---- decimals: texts in, texts out; in between whole numbers with a scale, since numbers in jq are doubles
 def decimal: . as $text
@@ -65,7 +66,8 @@ def numbers($buyer): [{id, system}, .externalReference[]?]
     | [to_entries[] | select(if $kind.is then .value.system == $kind.is else .key == 0 and .value.system != $buyer and .value.system != "gs1" end) | .value.id][0]
     | select(.) | {QUALF: $kind.of, IDTNR: room(35; "the product number")}];
 
-. as $order
+if .state == "cancelled" or .state == "rejected" then error("order \(.number) is \(.state), and would go out as a new order") else . end
+| . as $order
 | .system as $buyer
 | .total.currency as $currency
 | ($currency | places) as $places

@@ -1,4 +1,5 @@
-# order/v1 → an X12 850 purchase order, as `encode: x12` takes it: the order of `system`, going to who sells the products.
+# order/v1 → an X12 850 purchase order, as `encode: x12` takes it: the order of `system`, going to who sells the
+# products.
 #
 #   - map: order-to-x12-850.jq
 #   - encode:
@@ -9,15 +10,17 @@
 #
 # Not in an order, and given by the envelope: sender, receiver and control numbers, of which each must be new to the
 # receiver (`encode` refuses what lacks one). With them it may say separators, `usage: "T"`, and for 005010 `version:
-# "00501"` of the interchange and "005010" of the group. X12 cannot escape: a text with a separator in it is refused by
-# `encode`, so let the envelope say separators that texts do not have, or agree on `charset: transliterate` for umlauts.
+# "00501"` of the interchange and "005010" of the group. X12 cannot escape: a text with a separator in it is refused
+# by `encode`, so let the envelope say separators that texts do not have, or agree on `charset: transliterate` for
+# umlauts.
 #
-# A number whose system is that of the order is the buyer's (92, BP), one of gs1 or duns theirs, any other the seller's (91,
-# VP). Units of UN/ECE Recommendation 20 become those of X12, where the table below has them. Each note is an N9 with as
-# many MSG as it needs. The document must be what its lines say: another currency in a line, or a total of a line that is
-# not quantity times price, is refused, and so is what has no room (a number of more than 22 characters) but texts, which
-# are cut at a word or go on in another segment. Left out: services, the state, further numbers of parties, further
-# numbers of products that are neither the buyer's nor GS1's, references that are no contract or quote, `extension`.
+# A number whose system is that of the order is the buyer's (92, BP), one of gs1 or duns theirs, any other the
+# seller's (91, VP). Units of UN/ECE Recommendation 20 become those of X12, where the table below has them. Each note
+# is an N9 with as many MSG as it needs. The document must be what its lines say: another currency in a line, or a
+# total of a line that is not quantity times price, is refused; so are an order that is cancelled or rejected, and
+# what has no room (a number of more than 22 characters) but texts, which are cut at a word or go on in another
+# segment. Left out: services, the state, further numbers of parties, further numbers of products that are neither the
+# buyer's nor GS1's, references that are no contract or quote, `extension`.
 
 # ---- decimals: texts in, texts out; in between whole numbers with a scale, since numbers in jq are doubles
 def decimal: . as $text
@@ -90,7 +93,8 @@ def total_agrees: product_of(.quantity.amount | decimal; .price.amount | decimal
   | if ($reckoned | at($n).digits) - (.total.amount | decimal | at($n).digits) | fabs > 1
     then error("line \(.id): \(.quantity.amount) times \(.price.amount) is \($reckoned | at($n) | text), not \(.total.amount), and a line of X12 states no total") else . end;
 
-. as $order
+if .state == "cancelled" or .state == "rejected" then error("order \(.number) is \(.state), and would go out as a new order") else . end
+| . as $order
 | .system as $buyer
 | .total.currency as $currency
 | [

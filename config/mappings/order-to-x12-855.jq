@@ -7,22 +7,23 @@
 #         (now * 10 | floor % 1000000000 | tostring) as $control
 #         | {interchange: {sender: "ZZ:OURS", receiver: "ZZ:THEIRS", control: $control}, group: {control: $control}}
 #
-# Takes an order/v1, or {order: …, answer: …}, both order/v1: what the customer ordered, and what the seller made of it. How a
-# flow keeps the order until the answer comes: docs/mappings.md.
+# Takes an order/v1, or {order: …, answer: …}, both order/v1: what the customer ordered, and what the seller made of
+# it. How a flow keeps the order until the answer comes: docs/mappings.md.
 #
-# An order alone is answered by its `state`, with all its lines: acknowledged, in-progress and completed accept it (AD,
-# IA), held says so (AH, IH), rejected and cancelled reject it (RD, IR). Without a state it is refused. It promises no day:
-# the one in it is what the customer wants.
+# An order alone is answered by its `state`, with all its lines: acknowledged, in-progress and completed accept it
+# (AD, IA), held says so (AH, IH), rejected and cancelled reject it (RD, IR). Without a state it is refused. It
+# promises no day: the one in it is what the customer wants.
 #
 # With an answer each line ordered is compared with the answer's line of the same id: another number of the product is
-# a substitution (IS), another quantity IQ, another price IP, another day DR, several of them or another unit IC, no such line IR,
-# else it is accepted (IA); BAK02 is AC where anything differs, else AD. The state of the answer counts as above, and the days of
-# the answer are promises (067, scheduled delivery). PO1 says the quantity that was ordered and the price that is answered, ACK the quantity
-# that is answered. A line that was not ordered is refused. The seller's number (BAK08, REF VN) is that of the answer, when another
-# system issued it, else the reference of the answer that is no contract or quote and not the buyer's.
+# a substitution (IS), another quantity IQ, another price IP, another day DR, several of them or another unit IC, no
+# such line IR, else it is accepted (IA); BAK02 is AC where anything differs, else AD. The state of the answer counts
+# as above, and the days of the answer are promises (067, scheduled delivery). PO1 says the quantity that was ordered
+# and the price that is answered, ACK the quantity that is answered. A line that was not ordered is refused. The
+# seller's number (BAK08, REF VN) is that of the answer, when another system issued it, else the reference of the
+# answer that is no contract or quote and not the buyer's.
 #
-# Sender (the seller now), receiver, control numbers, units and what has no room: as in order-to-x12-850.jq. Not compared
-# and not told: addresses, terms, charges, notes of both.
+# Sender (the seller now), receiver, control numbers, units and what has no room: as in order-to-x12-850.jq. Not
+# compared and not told: addresses, terms, charges, notes of both.
 
 # ---- decimals: texts in, texts out; in between whole numbers with a scale, since numbers in jq are doubles
 def decimal: . as $text

@@ -5,12 +5,12 @@
 #   - validate: order/v1
 #
 # Reads 004010 and 005010. The sender of the interchange issued the order's numbers, its receiver the seller's product
-# numbers. Without CUR all is in USD. Prices per hundred and per thousand (PO105) become prices of one. A total that the document states otherwise
-# than its lines come to, a delivery in parts (SCH) and texts of a line become notes. Discounts, charges and taxes (SAC,
-# TXI) stand beside the total. A cancellation, a change, a replacement and a duplicate (BEG01) are refused: they are no
-# new order. Left out: terms of delivery and carrier (FOB, TD5), discounts for early payment, sublines, departments and
-# other references than contract and quote. To change it, copy it into the site's mappings/: a file of the site goes
-# before one that ships.
+# numbers. Without CUR all is in USD. Prices per hundred and per thousand (PO105) become prices of one. A total that
+# the document states otherwise than its lines come to, a delivery in parts (SCH) and texts of a line become notes.
+# Discounts, charges and taxes (SAC, TXI) stand beside the total. A cancellation, a change, a replacement and a
+# duplicate (BEG01) are refused: they are no new order. Left out: terms of delivery and carrier (FOB, TD5), discounts
+# for early payment, sublines, departments and other references than contract and quote. To change it, copy it into
+# the site's mappings/: a file of the site goes before one that ships.
 
 # ---- decimals: texts in, texts out; in between whole numbers with a scale, since numbers in jq are doubles
 def decimal: . as $text

@@ -332,6 +332,13 @@ def to_855():
         point("855: " + name, refused(x12("order-to-x12-855.jq", given)[1], *words))
 
 
+def not_sent():
+    for mapping in ("order-to-x12-850.jq", "order-to-edifact-orders.jq", "order-to-idoc-orders.jq"):
+        for state in ("cancelled", "rejected"):
+            out, said = mapped(mapping, json.dumps(order(state=state)))
+            point("%s: an order that is %s is not sent as a new one" % (mapping, state), out or refused(said, "PO-20931 is " + state))
+
+
 def to_csv():
     lines, said = mapped("order-to-erp-csv.jq", json.dumps(order()))
     text, more = ferrule(lines, "encode", "csv", "--set", "separator=;")
@@ -421,7 +428,7 @@ def copies():
 
 
 def main():
-    for part in (from_x12, from_edifact, from_idoc, from_cxml, to_x12, to_855, to_edifact, to_idoc, to_csv, samples, in_a_site, copies):
+    for part in (from_x12, from_edifact, from_idoc, from_cxml, to_x12, to_855, to_edifact, to_idoc, not_sent, to_csv, samples, in_a_site, copies):
         part()
     print("1..%d" % number)
     return 1 if failed else 0
