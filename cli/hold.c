@@ -1,11 +1,11 @@
 /* ferrule hold, ferrule resume: maintenance without ceasing to receive. */
 #include "config.h"
+#include "cli/hold.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "cli/site.h"
 
 static const struct verb_option hold_options[] = {
 	{"until", "TIME", "when it ends by itself: 90m from now, the next 06:00, or 2026-01-31T18:00:00Z"},
@@ -71,7 +71,7 @@ static int next_time(const char *text, int64_t *ms)
 	return 0;
 }
 
-static int until_of(const struct arguments *arguments, int64_t *until)
+int hold_until(const struct arguments *arguments, int64_t *until)
 {
 	const char *text = argument(arguments, "until");
 	int64_t span;
@@ -90,9 +90,8 @@ static const char *reason_of(const struct arguments *arguments)
 	return argument_given(arguments, "reason") ? argument(arguments, "reason") : "";
 }
 
-static int set(const struct arguments *arguments, struct session *session, int64_t until)
+int hold_set(const struct arguments *arguments, struct session *session, const char *name, int64_t until)
 {
-	const char *name = arguments->words[0];
 	json_t *answer;
 	int code = site_change(arguments, session, "hold.set",
 			       json_pack("{s:s s:I s:s s:s}", "name", name, "until_ms", (json_int_t)until, "reason",
@@ -120,14 +119,14 @@ static int hold(const struct arguments *arguments)
 	size_t n;
 	int code;
 
-	if (until_of(arguments, &until))
+	if (hold_until(arguments, &until))
 		return EXIT_USAGE;
 	session = site_reach(arguments, NULL, NULL, &code);
 	if (!session)
 		return code;
 	names = names_of(session_site(session), &n);
 	if (is_among(arguments->words[0], names, n))
-		code = set(arguments, session, until);
+		code = hold_set(arguments, session, arguments->words[0], until);
 	else
 		code = verb_unknown(arguments, "flow, endpoint or system", arguments->words[0], names, n,
 				    "ferrule status shows them");
@@ -161,9 +160,8 @@ static int check_name(const struct arguments *arguments, struct session *session
 	return code;
 }
 
-static int release(const struct arguments *arguments, struct session *session, bool held)
+static int release(const struct arguments *arguments, struct session *session, const char *name, bool held)
 {
-	const char *name = arguments->words[0];
 	json_t *answer;
 	int code = held ? site_change(arguments, session, "hold.release",
 				      json_pack("{s:s s:s}", "name", name, "by", site_person()))
@@ -181,6 +179,17 @@ static int release(const struct arguments *arguments, struct session *session, b
 	return EXIT_DONE;
 }
 
+int hold_end(const struct arguments *arguments, struct session *session, const char *name)
+{
+	int code;
+	json_t *holds = site_ask(arguments, session, "holds", json_object(), &code);
+
+	if (holds)
+		code = release(arguments, session, name, is_held(holds, name));
+	json_decref(holds);
+	return code;
+}
+
 static int resume(const struct arguments *arguments)
 {
 	int code;
@@ -195,7 +204,7 @@ static int resume(const struct arguments *arguments)
 	if (holds)
 		code = check_name(arguments, session, held);
 	if (!code)
-		code = release(arguments, session, held);
+		code = release(arguments, session, arguments->words[0], held);
 	json_decref(holds);
 	session_close(session);
 	return code;

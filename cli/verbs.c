@@ -28,6 +28,7 @@ extern const struct verb verb_send;
 extern const struct verb verb_status;
 extern const struct verb verb_test;
 extern const struct verb verb_trace;
+extern const struct verb verb_transfer;
 extern const struct verb verb_validate;
 extern const struct verb verb_version;
 
@@ -43,6 +44,7 @@ const struct verb *const verbs[] = {
 	&verb_log,
 	&verb_hold,
 	&verb_resume,
+	&verb_transfer,
 	&verb_status,
 	&verb_trace,
 	&verb_dead,

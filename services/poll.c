@@ -236,6 +236,17 @@ static int poll_batch(struct worker *worker, struct poll *poll, bool *more, stru
 	return result;
 }
 
+/* A flow's name means the flow: what arrives for it is received all the same, from all its sources. A transfer that is
+ * held asks for nothing. */
+static bool is_about(const struct poll *poll, const char *name)
+{
+	const struct endpoint *source = &poll->source->endpoint;
+
+	if (!strcmp(name, source->flow))
+		return poll->turns != NULL;
+	return !strcmp(name, source->name) || (source->system && !strcmp(name, source->system));
+}
+
 static bool is_held(struct worker *worker, struct poll *poll)
 {
 	json_t *answer = NULL, *hold;
@@ -251,11 +262,7 @@ static bool is_held(struct worker *worker, struct poll *poll)
 	json_array_foreach(json_object_get(answer, "holds"), i, hold) {
 		const char *name = json_string_value(json_object_get(hold, "name"));
 
-		/* the flow's name means the flow: what arrives for it is received all the same, from all its sources */
-		if (name && strcmp(name, poll->source->endpoint.flow) &&
-		    (!strcmp(name, worker->endpoint) || (poll->source->endpoint.system &&
-								 !strcmp(name, poll->source->endpoint.system))))
-			poll->held = true;
+		poll->held = poll->held || (name && is_about(poll, name));
 	}
 	json_decref(answer);
 	return poll->held;

@@ -126,7 +126,7 @@ def in_shell(site, shell):
     here = sample(site)
     terminal = Terminal(shell, here)
     try:
-        equal(terminal.complete("ferrule tra"), ["trace"], "a verb")
+        equal(terminal.complete("ferrule trac"), ["trace"], "a verb")
         equal(terminal.complete("ferrule status --prob"), ["status", "--problems"], "an option")
         equal(terminal.complete("ferrule send acme-o"), ["send", "acme-orders"], "a flow")
         equal(terminal.complete("ferrule check --env pr"), ["check", "--env", "prod"], "an environment")

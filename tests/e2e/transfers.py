@@ -2,6 +2,7 @@
 """Transfers: a flow with a schedule. Runs when they are due, missed ones as configured, remembered over a restart."""
 import json
 import os
+import subprocess
 import time
 
 from bed import Skip, check, equal, has_faults, main, test, wait
@@ -141,6 +142,56 @@ def taken(site):
     site.start()
     site.wait_files("out", 2, 10)
     equal(site.files("out"), ["2026-03-01-a.sta", "2026-03-03-b.sta"], "the days")
+
+
+@test("transfer list and show tell of runs, run runs now, and one that is held neither asks nor delivers")
+def verbs(site):
+    transfer(site, "nightly", "schedule: '30 2 * * *'\nzone: Europe/Berlin\n")
+    site.start()
+    one = site.ask("transfer", "list")["transfers"][0]
+    equal((one["name"], one["state"], one["schedule"]["cron"]), ("nightly", "waiting", "30 2 * * *"), "the list")
+    site.drop("in/1.sta", "one")
+    site.do("transfer", "run", "nightly", "--site", site.path)
+    site.wait_files("out", 1, 5)
+    one = wait(lambda: [t for t in site.ask("transfer", "list")["transfers"] if t.get("result") == "done"], 5, "the run")[0]
+    equal((one["file"], one["taken"]), ("1.sta", 1), "the run")
+    check(one["next_ms"] > now(), "the next run", one)
+    shown = site.ask("transfer", "show", "nightly", "--next", "3", "--from", "2026-03-27T12:00:00Z")["transfers"][0]["next"]
+    equal(shown, ["2026-03-28T02:30:00+01:00", "2026-03-29T03:00:00+02:00", "2026-03-30T02:30:00+02:00"], "the next runs")
+    site.do("transfer", "hold", "nightly", "--until", "1h", "--reason", "month end", "--site", site.path)
+    equal(site.ask("transfer", "list")["transfers"][0]["state"], "held", "the state")
+    time.sleep(1.2)
+    site.drop("in/2.sta", "two")
+    site.do("transfer", "run", "nightly", "--site", site.path)
+    time.sleep(1.5)
+    equal((site.files("in"), site.files("out")), (["2.sta"], ["1.sta"]), "while it is held")
+    check("month end" in site.do("transfer", "show", "nightly", "--site", site.path), "the reason is not shown")
+    site.do("transfer", "release", "nightly", "--site", site.path)
+    site.wait_files("out", 2, 5)
+    code, _, err = site.type("transfer", "show", "nighly", "--site", site.path)
+    check(code == 2 and "nightly" in err, "a slip", code, err)
+
+
+@test("account add prints what sets up a partner, which sshd takes as it is")
+def account(site):
+    key = os.path.join(site.work, "acme")
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
+    said = site.ask("transfer", "account", "add", "acme", "--key", key + ".pub", "--root", "/srv/partners")
+    equal(said["applied"], False, "applied")
+    subprocess.run(["sh", "-n"], input=said["script"], text=True, check=True)
+    block = said["script"].split("<<'END'\n")[1].split("\nEND\n")[0]
+    config = os.path.join(site.work, "sshd_config")
+    with open(config, "w") as file:
+        file.write(f"HostKey {key}\n{block}\n")
+    seen = subprocess.run(["/usr/sbin/sshd", "-T", "-f", config, "-C", "user=acme,host=h,addr=127.0.0.1"], text=True, check=True,
+                          stdout=subprocess.PIPE).stdout.lower()
+    for line in ("chrootdirectory /srv/partners/acme", "forcecommand internal-sftp -d /in -u 0007", "allowtcpforwarding no",
+                 "authenticationmethods publickey", "permittty no"):
+        check(line in seen, line, "is not in", seen)
+    for words in (["Acme"], ["acme", "--key", key], ["acme", "--root", "/srv/../etc"], ["acme", "--root", "/srv/$(id)"],
+                  ["acme;id"], ["acme", "--apply"]):
+        code, out, _ = site.type("transfer", "account", "add", *words)
+        check(code != 0 and not out, "not refused", words, out)
 
 
 main()

@@ -1,0 +1,10 @@
+/* The parts of `ferrule transfer` that have files of their own. */
+#ifndef FERRULE_CLI_TRANSFER_H
+#define FERRULE_CLI_TRANSFER_H
+
+#include "cli/site.h"
+
+/* account add PARTNER: needs no site. */
+int transfer_account(const struct arguments *);
+
+#endif
