@@ -139,6 +139,9 @@ dist_ship_edi_DATA = \
   %D%/edi/x12-005010-997.yaml \
   %D%/edi/x12-005010-999.yaml \
   %D%/edi/x12-005010.yaml
+ship_snippetsdir = $(pkgdatadir)/snippets
+dist_ship_snippets_DATA = \
+  %D%/snippets/ferrule-alert.yaml
 ship_mappingsdir = $(pkgdatadir)/mappings
 dist_ship_mappings_DATA = \
   %D%/mappings/bai2-to-statement.jq \

@@ -24,7 +24,7 @@ static const char *const endings[] = {".yaml", ".yml", ".jq", ".json", ".xsl", "
 				      ".xml",  ".csv", ".xsd", ".sch",  ".cpy", ".txt"};
 
 /* What ships and comes into a site's bundle by its name, when something in it says that. */
-static const char *const named_folders[] = {"edi", "layouts", "mappings"};
+static const char *const named_folders[] = {"edi", "layouts", "mappings", "snippets"};
 
 struct reading {
 	struct bundle *bundle;
@@ -227,13 +227,15 @@ const struct span *bundle_find(const struct bundle *bundle, const char *path)
 	return NULL;
 }
 
-/* The site's YAML, or a file that came by its name, says this name. */
-static bool is_named(const struct bundle *bundle, const char *name)
+/* The site's YAML, or a file that came by its name, says this name; that of a snippet is said without its ending. */
+static bool is_named(const struct bundle *bundle, const char *folder, const char *name)
 {
+	size_t n = strcmp(folder, "snippets") ? strlen(name) : strcspn(name, ".");
+
 	for (size_t i = 0; i < bundle->count; i++) {
 		const struct bundle_file *file = &bundle->files[i];
 
-		if (yaml_is_file(file->path) && memmem(file->text.data, file->text.len, name, strlen(name)))
+		if (yaml_is_file(file->path) && memmem(file->text.data, file->text.len, name, n))
 			return true;
 	}
 	return false;
@@ -259,7 +261,7 @@ static int add_named(struct reading *r, const char *folder, struct error *error)
 			char path[NAME_MAX + 32];
 
 			snprintf(path, sizeof path, "%s%s", prefix, names[i]);
-			if (wanted(names[i]) && !bundle_find(r->bundle, path) && is_named(r->bundle, names[i]))
+			if (wanted(names[i]) && !bundle_find(r->bundle, path) && is_named(r->bundle, folder, names[i]))
 				failed = add_file(r, names[i], error);
 		}
 	} while (!failed && r->bundle->count > before);

@@ -355,7 +355,7 @@ void snippet_findings_end(struct findings *findings)
 void snippets_check(const struct load *load, struct findings *findings)
 {
 	for (size_t i = 0; i < load->snippets_count; i++)
-		if (!load->snippets[i].used)
+		if (!load->snippets[i].used && !load->snippets[i].file->shipped)
 			finding_add(findings, load->snippets[i].place, SEVERITY_WARNING, "snippet.unused",
 				    "no flow uses this snippet");
 }

@@ -147,6 +147,14 @@ typedef bool store_wanted_fn(void *arg, const char *topic);
 void store_events_wanted(struct store *, store_wanted_fn *, void *arg); /* NULL, as at first: all are */
 bool store_event_wanted(const struct store *, const char *topic);
 int store_event_put(struct store *, const struct store_event *, bool *put, struct error *);
+/* Of a letter that is about to be put, and of an effect that is about to be in doubt; nothing when it is already. */
+int store_event_dead(struct store *, const struct dead *, const char *owner, const char *runbook, int64_t now,
+		     bool *put, struct error *);
+int store_event_doubt(struct store *, const struct id *key, const struct message *, const char *endpoint,
+		      const char *owner, const char *runbook, int64_t now, bool *put, struct error *);
+#define EVENT_DEAD   "ferrule.dead-letter.v1"
+#define EVENT_DOUBT  "ferrule.doubt.v1"
+#define EVENT_SOURCE "/ferrule/events" /* the end of their CloudEvents source, and of all that is made of them */
 int store_event_each(struct store *, unsigned limit, int (*each)(void *, const struct store_event *), void *arg,
 		     struct error *); /* oldest first; borrowed for the call */
 int store_events_wait(struct store *, bool *any, struct error *);

@@ -12,6 +12,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "operations/expectation_period.h"
+#include "operations/store.h"
 
 #define DAYS_AT_ONCE 400 /* after a long rest */
 #define WINDOW_WAIT_MS 200
@@ -166,7 +167,7 @@ static struct message *event_new(const struct site *site, const json_t *event)
 	char source[120];
 
 	id_parse(&message->id, span_of(id));
-	snprintf(source, sizeof source, "/%.80s/ferrule", site->name);
+	snprintf(source, sizeof source, "/%.80s" EVENT_SOURCE, site->name);
 	message_set(message, &message->source, span_of(source));
 	message_set(message, &message->type, span_of(steward_text(event, "topic")));
 	message_set(message, &message->subject, span_of(steward_text(event, "subject")));

@@ -79,7 +79,8 @@ int put_dead(struct engine *engine, struct work *work, const struct dead *dead, 
 	struct lane *lane = lane_find(engine, span_of(dead->queue));
 	uint64_t key;
 
-	if (store_dead_put(engine->store, dead, envelope, body, clock_now_ms(), error))
+	if (event_dead(engine, work, dead, error) ||
+	    store_dead_put(engine->store, dead, envelope, body, clock_now_ms(), error))
 		return -1;
 	FAULT("queue.dead");
 	engine->counters.dead++;
@@ -235,7 +236,7 @@ static int apply_seen(struct engine *engine, struct span in, struct error *error
 	return store_seen_put(engine->store, &source, &message, (int64_t)keep, clock_now_ms(), error);
 }
 
-static int apply_effect(struct engine *engine, struct span in, struct error *error)
+static int apply_effect(struct engine *engine, struct work *work, struct span in, struct error *error)
 {
 	struct span endpoint, envelope, body, receipt;
 	struct message *message = NULL;
@@ -255,8 +256,10 @@ static int apply_effect(struct engine *engine, struct span in, struct error *err
 			return -1;
 	}
 	name = mem_span_dup(endpoint);
-	result = store_effect(engine->store, &key, (enum outcome)outcome, message, name, envelope, body, receipt,
-			      clock_now_ms(), error);
+	result = outcome == OUTCOME_DOUBT && message ? event_doubt(engine, work, &key, message, name, error) : 0;
+	if (!result)
+		result = store_effect(engine->store, &key, (enum outcome)outcome, message, name, envelope, body,
+				      receipt, clock_now_ms(), error);
 	free(name);
 	message_free(message);
 	FAULT("queue.effect");
@@ -389,7 +392,7 @@ static int apply_frame(struct engine *engine, struct work *work, uint8_t type, s
 	case FRAME_SEEN:
 		return apply_seen(engine, payload, error);
 	case FRAME_EFFECT:
-		return apply_effect(engine, payload, error);
+		return apply_effect(engine, work, payload, error);
 	case FRAME_CHANGE:
 		return apply_change(engine, work, payload, error);
 	case FRAME_HELD:

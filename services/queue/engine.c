@@ -213,6 +213,9 @@ static void on_second(void *arg)
 		return;
 	lanes_each_second(engine);
 	held_look(engine);
+	events_look(engine);
+	if (!engine->db_open)
+		return;
 	expire_look(engine);
 	if (engine->holds_due <= clock_now_ms()) {
 		if (lanes_holds(engine, &error))
@@ -307,6 +310,7 @@ void engine_close(struct engine *engine)
 	free(engine->socket_path);
 	free(engine->site);
 	free(engine->revision);
+	json_decref(engine->told_paused);
 	free(engine->ballast_path);
 	free(engine->broker_password);
 	free(engine->store_password);

@@ -213,6 +213,8 @@ struct engine {
 	int64_t full_ms, next_open_ms, reload_parks_ms;
 	int64_t started_ms, reserve_since_ms, broker_since_ms, holds_due;
 	int64_t expire_at; /* monotonic */
+	json_t *told_paused; /* endpoint → since when, of what was told as paused */
+	int64_t told_disk;   /* since when the disk is low, when that was told; 0: it is not */
 	struct error failed;
 	struct work *current; /* whose publish is being answered, in a shared transaction */
 	struct ask_context ask;
@@ -334,6 +336,12 @@ int live_answer(void *engine, const char *question, json_t *answer, struct error
 /* disk.c */
 void disk_look(struct engine *);
 void disk_full(struct engine *);
+
+/* events.c: events of Ferrule's own. The first two before what they tell of is stored. */
+int event_dead(struct engine *, struct work *, const struct dead *, struct error *);
+int event_doubt(struct engine *, struct work *, const struct id *key, const struct message *, const char *endpoint,
+		struct error *);
+void events_look(struct engine *);
 
 /* expire.c */
 void expire_look(struct engine *);

@@ -143,5 +143,5 @@ def whole_flow(text):
 def topics(text):
     """(subscribed, published) of a flow's text."""
     said = re.findall(r"^subscribe: *(.*(?:\n +- .*)*)", text, re.M)
-    into = set(re.findall(r"[\w.-]+\.v\d+", " ".join(said)))
+    into = set(re.findall(r"[\w.-]+\.v\d+", " ".join(said))) | set(re.findall(r"\bevent: *([\w.-]+\.v\d+)", text))
     return into, set(re.findall(r"[\w.-]+\.v\d+", " ".join(re.findall(r"\bpublish: *[\"']?([\w.-]+)", text))))
