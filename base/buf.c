@@ -67,11 +67,6 @@ int buf_span(struct buf *buf, struct span span)
 	return buf_append(buf, span.data, span.len);
 }
 
-int buf_char(struct buf *buf, char c)
-{
-	return buf_append(buf, &c, 1);
-}
-
 int buf_printf(struct buf *buf, const char *format, ...)
 {
 	va_list args;

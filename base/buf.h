@@ -19,13 +19,22 @@ void buf_reset(struct buf *); /* keeps the memory */
 int buf_append(struct buf *, const void *data, size_t len);
 int buf_text(struct buf *, const char *text);
 int buf_span(struct buf *, struct span);
-int buf_char(struct buf *, char c);
 int buf_printf(struct buf *, const char *format, ...) __attribute__((format(printf, 2, 3)));
 char *buf_room(struct buf *, size_t len); /* space for len bytes at the end, NULL past the maximum; */
 void buf_added(struct buf *, size_t len); /* … and what was written there */
 void buf_drop(struct buf *, size_t len);  /* removes bytes from the front */
 struct span buf_view(const struct buf *); /* borrowed until the next change */
 char *buf_take(struct buf *);             /* the caller frees; the buffer is empty afterwards */
+
+/* Here, since encoders write most of what they write with it. */
+static inline int buf_char(struct buf *buf, char c)
+{
+	if (buf->full || buf->len >= buf->max || buf->len + 2 > buf->capacity)
+		return buf_append(buf, &c, 1);
+	buf->data[buf->len++] = c;
+	buf->data[buf->len] = '\0';
+	return 0;
+}
 
 /* Little-endian integers, for the wire and for stored records. */
 int buf_u8(struct buf *, uint8_t);

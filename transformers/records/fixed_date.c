@@ -83,12 +83,19 @@ static int fault(struct error *error, const char *what)
 	return error_set(error, ERROR_REJECT, "fixed-width.date", "%s", what);
 }
 
+static void put_part(struct buf *text, const char *before, int value, int digits)
+{
+	if (*before)
+		buf_char(text, *before);
+	for (int unit = digits == 4 ? 1000 : 10; unit; unit /= 10)
+		buf_char(text, (char)('0' + value / unit % 10));
+}
+
 int fixed_date_read(const struct layout *layout, const struct field *field, struct span bytes, struct buf *text,
 		    struct error *error)
 {
 	struct moment m = {-1, -1, -1, -1, -1, -1, -1};
 	char ascii[64];
-	const char *before = "";
 
 	for (size_t i = 0; i < bytes.len; i++)
 		ascii[i] = (char)layout->set.ascii[(unsigned char)bytes.data[i]];
@@ -107,23 +114,18 @@ int fixed_date_read(const struct layout *layout, const struct field *field, stru
 	}
 	if ((m.day_of_year >= 0 && !from_day_of_year(&m)) || !is_right(&m))
 		return fault(error, "there is no such date or time");
-	if (m.year >= 0) {
-		buf_printf(text, "%04d", m.year);
-		before = "-";
-	}
-	if (m.month >= 0) {
-		buf_printf(text, "%s%02d", before, m.month);
-		before = "-";
-	}
+	if (m.year >= 0)
+		put_part(text, "", m.year, 4);
+	if (m.month >= 0)
+		put_part(text, m.year >= 0 ? "-" : "", m.month, 2);
 	if (m.day >= 0)
-		buf_printf(text, "%s%02d", before, m.day);
-	before = m.year >= 0 || m.month >= 0 || m.day >= 0 ? "T" : "";
+		put_part(text, m.year >= 0 || m.month >= 0 ? "-" : "", m.day, 2);
 	if (m.hour >= 0)
-		buf_printf(text, "%s%02d", before, m.hour);
+		put_part(text, m.year >= 0 || m.month >= 0 || m.day >= 0 ? "T" : "", m.hour, 2);
 	if (m.minute >= 0)
-		buf_printf(text, "%s%02d", m.hour >= 0 ? ":" : "", m.minute);
+		put_part(text, m.hour >= 0 ? ":" : "", m.minute, 2);
 	if (m.second >= 0)
-		buf_printf(text, "%s%02d", m.minute >= 0 ? ":" : "", m.second);
+		put_part(text, m.minute >= 0 ? ":" : "", m.second, 2);
 	return 0;
 }
 

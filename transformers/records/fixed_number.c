@@ -22,25 +22,26 @@ static int fault(struct error *error, const char *what)
 static void put_number(const struct number *n, struct buf *text)
 {
 	const char *digits = n->digits;
-	size_t count = n->count;
+	size_t count = n->count, whole;
+	char out[2 * DIGITS + 4], *o = out;
 
 	while (count > n->decimals + 1 && *digits == '0') {
 		digits++;
 		count--;
 	}
 	if (n->negative && strspn(n->digits, "0") < n->count)
-		buf_char(text, '-');
-	if (count > n->decimals)
-		buf_append(text, digits, count - n->decimals);
-	else
-		buf_char(text, '0');
+		*o++ = '-';
+	whole = count > n->decimals ? count - n->decimals : 0;
+	memcpy(o, whole ? digits : "0", whole ? whole : 1);
+	o += whole ? whole : 1;
 	if (n->decimals) {
-		buf_char(text, '.');
+		*o++ = '.';
 		for (size_t i = count; i < n->decimals; i++)
-			buf_char(text, '0');
-		buf_append(text, digits + (count > n->decimals ? count - n->decimals : 0),
-			   count > n->decimals ? n->decimals : count);
+			*o++ = '0';
+		memcpy(o, digits + whole, count - whole);
+		o += count - whole;
 	}
+	buf_append(text, out, (size_t)(o - out));
 }
 
 static bool is_zero(const struct number *n)
@@ -197,15 +198,29 @@ static int read_digits(const struct layout *layout, const struct field *field, s
 	return 0;
 }
 
+/* Digits alone, or with the sign where the layout has it: what most numbers are, and the encoder writes. */
 static bool is_plain(const struct layout *layout, const struct field *field, struct span bytes, struct number *n)
 {
-	if (field->sign != SIGN_NONE || field->point || field->pad != '0')
+	bool sign = field->sign != SIGN_NONE;
+
+	if (field->point || field->pad != '0' || bytes.len <= sign)
 		return false;
+	if (sign) {
+		size_t at = field->sign == SIGN_LEADING ? 0 : bytes.len - 1;
+		char c = (char)layout->set.ascii[(unsigned char)bytes.data[at]];
+
+		if (c != '+' && c != '-')
+			return false;
+		n->negative = c == '-';
+		bytes = span_make(bytes.data + (field->sign == SIGN_LEADING), bytes.len - 1);
+	}
 	for (size_t i = 0; i < bytes.len; i++) {
 		char c = (char)layout->set.ascii[(unsigned char)bytes.data[i]];
 
-		if (c < '0' || c > '9')
+		if (c < '0' || c > '9') {
+			n->negative = false;
 			return false;
+		}
 		n->digits[i] = c;
 	}
 	n->count = bytes.len;
@@ -250,7 +265,9 @@ int fixed_number_read(const struct layout *layout, const struct field *field, st
 	put_number(&n, text);
 	if (field->digits && n.count - strspn(n.digits, "0") > field->digits)
 		*unusual = true; /* its bytes have room for more than its picture says */
-	if (field->type == FIELD_NUMBER && !plain)
+	if (plain)
+		*unusual = n.negative && is_zero(&n);
+	else if (field->type == FIELD_NUMBER)
 		*unusual = differs(layout, field, bytes, text, from);
 	return 0;
 }

@@ -41,16 +41,41 @@ static void put_escaped(struct buf *json, const char *utf8)
 		buf_text(json, utf8);
 }
 
+/* None of the eight bytes at p is a control character, a quote, a backslash or beyond ASCII; may err on the safe side.
+ */
+static inline bool are_plain(uint64_t x)
+{
+	const uint64_t ones = 0x0101010101010101u, high = 0x8080808080808080u;
+
+	return !(((x - ones * 0x20) | ((x ^ ones * '"') - ones) | ((x ^ ones * '\\') - ones) | x) & high);
+}
+
+/* In UTF-8 most text is copied as it stands. How many bytes were. */
+static size_t copy_plain(struct span bytes, char *to)
+{
+	size_t at = 0;
+
+	for (uint64_t eight; bytes.len - at >= sizeof eight; at += sizeof eight) {
+		memcpy(&eight, bytes.data + at, sizeof eight);
+		if (!are_plain(eight))
+			break;
+		memcpy(to + at, &eight, sizeof eight);
+	}
+	return at;
+}
+
 static int put_text(const struct layout *layout, struct span bytes, struct buf *json, struct error *error)
 {
 	const struct text_set *set = &layout->set;
-	size_t from = json->len;
+	size_t from = json->len, start;
 	char *o = buf_room(json, bytes.len + 1);
 	bool high = false;
 
 	if (!o)
 		return error_set(error, ERROR_REJECT, "fixed-width.limit", "the record is too large");
-	for (size_t i = 0; i < bytes.len; i++) {
+	start = set->utf8 ? copy_plain(bytes, o) : 0;
+	o += start;
+	for (size_t i = start; i < bytes.len; i++) {
 		unsigned char byte = (unsigned char)bytes.data[i], c = set->ascii[byte];
 
 		if (c >= 0x20 && c != '"' && c != '\\') {
@@ -110,12 +135,12 @@ static int read_text(const struct layout *layout, const struct field *field, str
 int fixed_value_read(const struct layout *layout, const struct field *field, struct span bytes, struct buf *json,
 		     bool *unusual, struct error *error)
 {
-	unsigned char blank = layout->set.byte_of[' '];
-	bool blanks = fixed_is_all(bytes, blank), date = field->type == FIELD_DATE;
+	bool blanks, date = field->type == FIELD_DATE;
 
 	*unusual = false;
 	if (field->type == FIELD_TEXT)
 		return read_text(layout, field, bytes, json, unusual, error);
+	blanks = fixed_is_all(bytes, layout->set.byte_of[' ']);
 	if (field->type != FIELD_BINARY && (blanks || fixed_is_all(bytes, 0) || fixed_is_all(bytes, 0xff) ||
 					    (date && fixed_is_all(bytes, layout->set.byte_of['0'])))) {
 		*unusual = !blanks || field->type == FIELD_PACKED || field->type == FIELD_ZONED;
