@@ -12,7 +12,8 @@
 # theirs, any other the seller's (91, VP). Units of UN/ECE Recommendation 20 become those of X12, where the table below has them. A credit note
 # is CR and has no minus, a correction has BIG08 05. TDS is the total with taxes; where something was paid before, or
 # rounded, AMT BAP is what is still to pay, and a rounding is not told from what was paid. SAC has amounts of two decimals: one with more is refused, and so is a number
-# or unit that has no room. Texts are cut between words; a note is an NTE for each 80 characters.
+# or unit that has no room, and a line whose amount is not quantity times price, less its discount, with its charge, since
+# IT1 states none. In a currency without decimals a line that was rounded may not agree with TDS as grammars reckon it. Texts are cut between words; a note is an NTE for each 80 characters.
 # Lost: tax categories but by their rate, why there is none, payment means, further numbers of parties, other
 # externalReferences than bill-of-lading, despatch-advice and packing-list, reasons of charges as codes but freight (FC),
 # handling (HD) and discount (95), `extension`. Otherwise x12-810-to-invoice.jq makes the same invoice of it again.
@@ -24,6 +25,10 @@ def places: (split(".")[1] // "") | length;
 def units($scale): decimal | places as $places | ltrimstr("+") | split(".") | join("") | tonumber * pow(10; $scale - $places);
 def amount($scale): (if . < 0 then "-" else "" end) as $sign | (fabs | tostring)
   | "0" * ([$scale + 1 - length, 0] | max) + . | if $scale > 0 then "\($sign)\(.[:-$scale]).\(.[-$scale:])" else "\($sign)\(.)" end;
+# A product, rounded to so many places.
+def times($other; $scale): (places + ($other | places)) as $places | units(places) * ($other | units($other | places))
+  | if fabs > 9000000000000000 then error("an amount is too large to be counted exactly") else . end
+  | if $places > $scale then . / pow(10; $places - $scale) | round else . * pow(10; $scale - $places) end;
 # N2: with two decimals that are implied.
 def implied: . as $text | if places > 2 then sub("(?<a>[.][0-9]{2})0+$"; .a) else . end | if places > 2 then error("X12 has two decimals for `\($text)`") else units(2) | tostring end;
 
@@ -42,6 +47,11 @@ def gtin: {"8": "EO", "12": "UP", "13": "EN", "14": "UK"}[length | tostring] // 
 def whose($invoice): if .system == "gs1" or .system == "duns" then .system elif .system == $invoice.system then "seller"
   elif .system == $invoice.customer.system or .system == $invoice.orderReference.system? then "buyer" else "seller" end;
 def reference($qualifier): if . == null then empty else ["REF", $qualifier, (.id | room(30; "the reference"))] end;
+# A line of X12 has no amount of its own.
+def agrees: {"JPY": 0, "KRW": 0, "CLP": 0, "VND": 0, "ISK": 0, "XAF": 0, "XOF": 0, "PYG": 0, "UGX": 0}[.price.currency] as $minor | ($minor // 2) as $scale
+  | .price.amount as $price | ((.invoicedQuantity.amount | times($price; $scale)) - (.allowance.amount? // "0" | times("1"; $scale)) + (.charge.amount? // "0" | times("1"; $scale))) as $comes
+  | if $comes == (.lineExtensionAmount.amount | times("1"; $scale)) then . else
+      error("line \(.id): quantity times price, with its discount and charge, is \($comes | amount($scale)) and not \(.lineExtensionAmount.amount), and a line of X12 states no amount") end;
 def charge($indicator; $code): ["SAC", $indicator, $code, "", "", (.amount | implied)];
 
 . as $invoice
@@ -76,7 +86,7 @@ if [.legalMonetaryTotal[], (.invoiceLine[] | .lineExtensionAmount, .price), .tax
       | ["ITD", (if $net != "" or $terms == "" then "01" else "14" end), (if $net != "" then "3" else "" end), "", "", "", (.dueDate // "" | date), $net, "", "", "", "",
           (if $net == "" then $terms | clean | .[:80] else "" end)]),
     (.taxPointDate | select(.) | ["DTM", "011", date]),
-    (.invoiceLine[]
+    (.invoiceLine[] | agrees
       | (["IT1", (.id | room(20; "the line's number")), (.invoicedQuantity.amount | decimal), (.invoicedQuantity.unit | unit), (.price.amount | decimal), ""] + products),
         (.percent | select(.) | ["TXI", $tax, "", .]),
         (.item.name | select(.) | ["PID", "F", "", "", "", (pieces(80)[0])]),

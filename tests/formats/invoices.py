@@ -155,6 +155,10 @@ def round_trips():
         point("%s keeps three decimals, and a correction" % name, said or "\n".join(differences(body, got)))
     text, said = x12().write(invoice("dinar.json", "nordwind", "acme"))
     point("X12 has no three decimals, and refuses them", text or ("two decimals" not in said and said))
+    body = invoice("invoice.json", "nordwind", "acme")
+    body["invoiceLine"][0]["price"]["amount"] = "18.41"
+    text, said = x12().write(body)
+    point("a line of X12 states no amount, so it must be what the others make", text or ("states no amount" not in said and said))
     body = invoice("invoice.json", *GLN)
     body["invoiceLine"][1]["price"]["currency"] = "USD"
     for way in (edifact(), ubl(), x12()):
@@ -280,20 +284,32 @@ subscribe: document.made.v1
 to: {file: 'out/$($envelope.name)'}
 effect: rename
 """
-ENCODE = {"edifact": "{format: edifact, envelope: '{interchange: {sender: \"14:1\", receiver: \"14:2\", control: $envelope.id[:14]}}'}",
-          "x12": "{format: x12, envelope: '{interchange: {sender: \"ZZ:A\", receiver: \"ZZ:B\", control: \"417\"}, group: {control: \"417\"}}'}", "xml": "xml"}
+TEST = """test: the document goes out
+flow: invoices-out
+input: {json: %s, name: INV-1.json}
+published:
+  - topic: document.made.v1
+    file: tests/document
+"""
 
 
 def in_a_site():
     for way in (edifact(), x12(), ubl()):
         with tempfile.TemporaryDirectory(prefix="ferrule-invoices-") as site:
-            for folder in ("flows", "in", "out"):
+            for folder in ("flows", "in", "out", "tests"):
                 os.mkdir(os.path.join(site, folder))
-            for path, text in (("site.yaml", SITE), ("flows/all.yaml", FLOW % (way.out, ENCODE[way.encode[0]]))):
-                with open(os.path.join(site, path), "w", encoding="utf-8") as file:
+            encode = way.encode[0] if len(way.encode) == 1 else "{format: %s, envelope: '%s'}" % (way.encode[0], way.encode[2].split("=", 1)[1])
+            body = invoice("invoice.json", *way.parties, extension={"edifact": {"release": "01B"}})
+            document, _ = way.write(body)  # by hand it is 1970, in a test 2026
+            document = document.replace("19700101", "20260101").replace("700101:", "260101:").replace("*700101*", "*260101*")
+            for path, text in (("site.yaml", SITE), ("flows/all.yaml", FLOW % (way.out, encode)), ("tests/document", document),
+                               ("tests/all.yaml", TEST % json.dumps(body))):
+                with open(os.path.join(site, path), "w", encoding="utf-8", errors="surrogateescape") as file:
                     file.write(text)
             out, said = ferrule("", "check", site)
             point("a site may name %s without having it" % way.out, "no errors" not in out or ("warning" in out + said and out + said))
+            out, said = ferrule("", "test", site)
+            point("and a flow of it makes what is made by hand", ("1 ok, 0 failed" not in out and out + said) or said)
 
 
 def samples():
