@@ -253,8 +253,7 @@ static int put_packed(struct vault *vault, struct span content, struct vault_ent
 	vault->pack_dirty = true;
 	id_hex(&entry->digest, hex);
 	snprintf(entry->ref, sizeof entry->ref, "p:%s:%llu:%zu:%s", vault->pack_name, (unsigned long long)at,
-		 content.len,
-		 hex);
+		 content.len, hex);
 	FAULT("vault.put");
 	if (vault->unwritten.len >= UNWRITTEN_MAX && vault_write(vault))
 		return vault_error(error, "disk.write", "writing a pack");
@@ -342,12 +341,14 @@ struct incoming {
 	struct span first;
 	struct reader *reader;
 	uint64_t offset;
-	int fd;
+	vault_read_fn *read;
+	void *arg;
 	uint64_t limit;
 };
 
-static ssize_t read_some(int fd, void *into, size_t len, struct error *error)
+static ssize_t read_some(void *arg, void *into, size_t len, struct error *error)
 {
+	int fd = *(const int *)arg;
 	ssize_t n;
 
 	do
@@ -367,7 +368,7 @@ static ssize_t next(struct incoming *in, char *into, size_t len, struct error *e
 		return (ssize_t)n;
 	}
 	if (!in->reader)
-		return read_some(in->fd, into, len, error);
+		return in->read(in->arg, into, len, error);
 	got = reader_read(in->reader, in->offset, into, len, error);
 	if (got > 0)
 		in->offset += (uint64_t)got;
@@ -428,8 +429,8 @@ static const struct vault_pending *find_pending(const struct vault *vault, const
 
 static void remember(struct vault *vault, const struct vault_pending *pending)
 {
-	vault->pending = mem_grow(vault->pending, &vault->pending_capacity, vault->pending_count + 1,
-				  sizeof *vault->pending);
+	vault->pending =
+		mem_grow(vault->pending, &vault->pending_capacity, vault->pending_count + 1, sizeof *vault->pending);
 	vault->pending[vault->pending_count++] = *pending;
 }
 
@@ -472,7 +473,7 @@ void vault_progress(struct vault *vault, void (*tell)(void *), void *arg)
 /* ---- both -------------------------------------------------------------------------------------------------------- */
 int vault_put(struct vault *vault, struct reader *reader, struct vault_entry *entry, struct error *error)
 {
-	struct incoming in = {.reader = reader, .fd = -1, .limit = UINT64_MAX};
+	struct incoming in = {.reader = reader, .limit = UINT64_MAX};
 	struct span content;
 
 	if (reader_size(reader) > VAULT_PACK_LIMIT)
@@ -484,13 +485,19 @@ int vault_put(struct vault *vault, struct reader *reader, struct vault_entry *en
 
 int vault_put_fd(struct vault *vault, int fd, uint64_t limit, struct vault_entry *entry, struct error *error)
 {
+	return vault_put_stream(vault, read_some, &fd, limit, entry, error);
+}
+
+int vault_put_stream(struct vault *vault, vault_read_fn *more, void *arg, uint64_t limit, struct vault_entry *entry,
+		     struct error *error)
+{
 	size_t room = VAULT_PACK_LIMIT + 1, used = 0;
 	char *first = mem_alloc(room);
-	struct incoming in = {.fd = fd, .limit = limit};
+	struct incoming in = {.read = more, .arg = arg, .limit = limit};
 	ssize_t n = 1;
 	int result;
 
-	while (used < room && (n = read_some(fd, first + used, room - used, error)) > 0)
+	while (used < room && (n = more(arg, first + used, room - used, error)) > 0)
 		used += (size_t)n;
 	if (n < 0)
 		result = -1;

@@ -36,6 +36,9 @@ void vault_progress(struct vault *, void (*tell)(void *arg), void *arg);
 int vault_put(struct vault *, struct reader *, struct vault_entry *, struct error *);
 /* The same from a descriptor read to its end, at most `limit` bytes (REJECT `document.too-large` past it). */
 int vault_put_fd(struct vault *, int fd, uint64_t limit, struct vault_entry *, struct error *);
+/* The same from a function that gives the next bytes: how many, 0 at the end, -1 an error, which is handed on. */
+typedef ssize_t vault_read_fn(void *arg, void *into, size_t len, struct error *);
+int vault_put_stream(struct vault *, vault_read_fn *, void *arg, uint64_t limit, struct vault_entry *, struct error *);
 /* Makes everything put so far durable. RETRY (`disk.full`, `disk.sync`; scope SITE): nothing that was put since the
  * last sync counts, and all of it must be put again. That is also so after a put that failed in the middle of a
  * batch. */

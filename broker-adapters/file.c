@@ -4,14 +4,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/fault.h"
 #include "base/mem.h"
-#include "base/utf8.h"
 
 int file_fail(struct error *error, const char *doing, const char *path)
 {
@@ -46,31 +43,6 @@ int file_fail(struct error *error, const char *doing, const char *path)
 	if (error)
 		error->scope = SCOPE_ENDPOINT;
 	return -1;
-}
-
-void file_show(char out[FILE_SHOWN], struct span name)
-{
-	size_t used = 0;
-
-	for (size_t at = 0; at < name.len;) {
-		size_t n = utf8_character(span_make(name.data + at, name.len - at));
-		unsigned char c = (unsigned char)name.data[at];
-
-		if (used + 8 > FILE_SHOWN) {
-			memcpy(out + used, "...", 3);
-			used += 3;
-			break;
-		}
-		if (n && c >= ' ' && c != 0x7f && !(n == 2 && c == 0xc2 && (unsigned char)name.data[at + 1] < 0xa0)) {
-			memcpy(out + used, name.data + at, n);
-			used += n;
-		} else {
-			n = 1;
-			used += (size_t)snprintf(out + used, 5, "\\x%02x", c);
-		}
-		at += n;
-	}
-	out[used] = '\0';
 }
 
 /* One step down a path, made if it is missing; its name is durable in `base` before anything is put inside. */
@@ -142,32 +114,4 @@ int file_rename_new(int from, const char *name, int to, const char *target)
 	}
 	FAULT("file.linked");
 	return unlinkat(from, name, 0);
-}
-
-/* Cuts to at most `room` bytes without cutting a character in two. */
-static size_t clip(const char *name, size_t len, size_t room)
-{
-	if (len <= room)
-		return len;
-	while (room && ((unsigned char)name[room] & 0xc0) == 0x80)
-		room--;
-	return room;
-}
-
-void file_numbered(char out[256], const char *name, unsigned n, const char *suffix)
-{
-	const char *dot = strrchr(name, '.');
-	char number[16] = "";
-	size_t stem, tail;
-
-	if (n > 1)
-		snprintf(number, sizeof number, ".%u", n);
-	if (!dot || dot == name || strlen(dot) > 32 || suffix[0])
-		dot = name + strlen(name);
-	tail = strlen(dot) + strlen(suffix) + strlen(number);
-	stem = clip(name, (size_t)(dot - name), NAME_MAX - tail);
-	if (suffix[0])
-		snprintf(out, 256, "%.*s%s%s", (int)stem, name, suffix, number);
-	else
-		snprintf(out, 256, "%.*s%s%s", (int)stem, name, number, dot);
 }

@@ -1,5 +1,5 @@
-/* What the two ends of the file adapter share: opening directories, renaming without overwriting, names, and what an
- * errno means. Private to file_source.c, file_settle.c and file_sink.c.
+/* What the two ends of the file adapter share: opening directories, renaming without overwriting, and what an errno
+ * means. Private to file_source.c, file_settle.c and file_sink.c.
  *
  * All calls block on the file system: a dead network mount hangs the process that polls or delivers there, which is why
  * each file endpoint has a process of its own. A FIFO, socket or device in place of a file or a folder never hangs
@@ -11,15 +11,11 @@
 
 #include "base/error.h"
 #include "base/span.h"
-
-#define FILE_SHOWN 240 /* a name as it stands in a text for people */
+#include "broker-adapters/names.h"
 
 /* Fills the error from errno: RETRY of the whole endpoint with a stable code (file.full, file.permission,
  * file.read-only, file.directory, file.io). Returns -1. */
 int file_fail(struct error *, const char *doing, const char *path);
-
-/* Names come from strangers: control characters and what is not UTF-8 become \xNN, and a long name loses its end. */
-void file_show(char out[FILE_SHOWN], struct span name);
 
 /* Opens a directory, relative to `base` (a descriptor, or AT_FDCWD). With create, missing ones are made with that mode,
  * each durable in its parent. With nofollow no part of the path may be a symbolic link. -1 with errno. */
@@ -32,10 +28,6 @@ char *file_path(const char *root, const char *path);
 int file_rename_new(int from, const char *name, int to, const char *target);
 /* renameat2(RENAME_NOREPLACE) and nothing else; errno EOPNOTSUPP where that does not exist. */
 int file_rename_exclusive(int from, const char *name, int to, const char *target);
-
-/* The n-th name to try: n 1 is the name itself, then "orders.2.edi". A suffix goes to the very end. Always fits
- * NAME_MAX. */
-void file_numbered(char out[256], const char *name, unsigned n, const char *suffix);
 
 static inline int64_t file_ns(struct timespec t)
 {

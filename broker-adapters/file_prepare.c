@@ -48,7 +48,7 @@ struct pending *pending_new(struct attempt *attempt, bool create, struct error *
 	whole = mem_span_dup(path);
 	slash = strrchr(whole, '/');
 	if (strlen(slash ? slash + 1 : whole) > NAME_MAX) {
-		file_refuse_path(path, "has a name of more than 255 bytes", error);
+		name_refuse_path(path, "has a name of more than 255 bytes", error);
 		free(whole);
 		return NULL;
 	}

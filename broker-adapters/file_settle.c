@@ -29,11 +29,11 @@ struct place_to {
 	const char *suffix;
 };
 
-static void show_place(char out[FILE_SHOWN], const char *directory, const char *name)
+static void show_place(char out[NAME_SHOWN], const char *directory, const char *name)
 {
 	char *path = mem_printf("%s/%s", directory, name);
 
-	file_show(out, span_of(path));
+	name_show(out, span_of(path));
 	free(path);
 }
 
@@ -243,7 +243,7 @@ static int place_file(const struct file_source *source, const struct held *held,
 		      const struct place_to *to, char placed[256], struct error *error)
 {
 	for (unsigned n = 1; n <= NUMBERED_MAX; n++) {
-		file_numbered(placed, held->name, n, to->suffix);
+		name_numbered(placed, held->name, n, to->suffix);
 		if (!file_rename_new(from, name, to->directory, placed))
 			return 0;
 		if (errno == EXDEV)
@@ -281,11 +281,11 @@ static int place_copy(const struct file_source *source, const struct held *held,
 	int result;
 
 	/* Did an earlier try get that far? */
-	file_numbered(placed, held->name, 1, to->suffix);
+	name_numbered(placed, held->name, 1, to->suffix);
 	for (unsigned n = 1; n <= NUMBERED_MAX && !faccessat(to->directory, placed, F_OK, AT_SYMLINK_NOFOLLOW); n++) {
 		if (is_ours(source, held, to->directory, placed))
 			return 1;
-		file_numbered(placed, held->name, n + 1, to->suffix);
+		name_numbered(placed, held->name, n + 1, to->suffix);
 	}
 	if (make_copy(source, held, to, error))
 		return -1;
@@ -313,7 +313,7 @@ static int put_back(const struct file_source *source, const struct held *held, c
 static int put_away(const struct file_source *source, const struct held *held, const struct place_to *to,
 		    struct error *error)
 {
-	char placed[256], shown[FILE_SHOWN], copy[80];
+	char placed[256], shown[NAME_SHOWN], copy[80];
 	int result = place_file(source, held, source->directory, held->name, to, placed, error), renamed = result == 0;
 
 	if (result == 2)

@@ -78,9 +78,9 @@ static const struct option options[] = {
 
 static int refuse_existing(struct pending *pending, const char *what, struct error *error)
 {
-	char shown[FILE_SHOWN];
+	char shown[NAME_SHOWN];
 
-	file_show(shown, span_of(pending->name));
+	name_show(shown, span_of(pending->name));
 	return error_set(error, ERROR_REJECT, "file.exists", "%s/%s %s", pending->folder, shown, what);
 }
 
@@ -96,7 +96,7 @@ static int check_target(struct pending *pending, struct error *error)
 		if (errno == ENOENT)
 			return 0;
 		if (errno == ENAMETOOLONG)
-			return file_refuse_path(span_of(pending->name),
+			return name_refuse_path(span_of(pending->name),
 						"has a name that is too long for its file system", error);
 		return file_fail(error, "cannot look into", pending->folder);
 	}
@@ -159,11 +159,11 @@ static int publish(struct pending *pending)
 
 	if (settings->exists == EXISTS_REPLACE) {
 		hidden_name(tmp, &pending->attempt->key, HIDDEN_TMP);
-		file_numbered(pending->placed, pending->name, 1, "");
+		name_numbered(pending->placed, pending->name, 1, "");
 		return renameat(pending->directory, tmp, pending->directory, pending->placed);
 	}
 	for (unsigned n = 1; n <= NUMBERED_MAX; n++) {
-		file_numbered(pending->placed, pending->name, n, "");
+		name_numbered(pending->placed, pending->name, n, "");
 		if (!publish_new(pending, pending->placed))
 			return 0;
 		if (errno != EEXIST || settings->exists == EXISTS_REFUSE)
@@ -190,7 +190,7 @@ static int not_published(struct pending *pending, struct error *error)
 		return refuse_existing(
 			pending, "exists already; take it away and replay the message, or set `exists: number`", error);
 	case ENAMETOOLONG:
-		return file_refuse_path(span_of(pending->name), "has a name that is too long for its file system",
+		return name_refuse_path(span_of(pending->name), "has a name that is too long for its file system",
 					error);
 	case EOPNOTSUPP:
 		error_set(error, ERROR_RETRY, "file.rename",
@@ -241,14 +241,14 @@ static void write_receipt(struct pending *pending, const char *name, bool resolv
 	const struct message *message = attempt->message;
 	struct span path = message_attr_find(message, "path");
 	size_t folder = path.len;
-	char shown[FILE_SHOWN], hex[ID_TEXT];
+	char shown[NAME_SHOWN], hex[ID_TEXT];
 	uint8_t digest[32];
 	json_t *receipt = json_object();
 	char *text;
 
 	while (folder && path.data[folder - 1] != '/')
 		folder--;
-	file_show(shown, span_of(name));
+	name_show(shown, span_of(name));
 	text = mem_printf("%.*s%s", (int)folder, path.data, utf8_is_clean(span_of(name)) ? name : shown);
 	json_object_set_new(receipt, "path", json_string(text));
 	free(text);
@@ -437,9 +437,9 @@ static int file_sink_judge(const struct attempt *attempt, const struct sink_answ
 		int number;
 	} failures[] = {{"full", ENOSPC}, {"denied", EACCES}, {"missing", ENOENT}};
 	struct span path = message_attr_find(attempt->message, "path");
-	char shown[FILE_SHOWN];
+	char shown[NAME_SHOWN];
 
-	file_show(shown, path);
+	name_show(shown, path);
 	if (answer->fails && !strcmp(answer->fails, "exists")) {
 		error_set(verdict, ERROR_REJECT, "file.exists", "%s exists already", shown);
 		return 0;

@@ -11,9 +11,6 @@ enum stage {
 	STAGE_READY /* .tmp and .mark are there */,
 	STAGE_WENT /* .mark alone: an earlier try renamed it */
 };
-enum hidden { HIDDEN_TMP, HIDDEN_MARK, HIDDEN_LINK, HIDDEN_PART };
-
-#define HIDDEN_NAME 112
 
 struct file_sink_settings {
 	struct template *file;
@@ -38,9 +35,6 @@ struct pending {
 
 /* file_name.c: the path of a message, and the hidden names of an effect */
 int file_sink_address(const struct endpoint *, const struct expression_input *, struct message *, struct error *);
-size_t file_fixed_length(const struct template *); /* of the directory in front of whatever a value has a hand in */
-int file_refuse_path(struct span path, const char *why, struct error *);
-void hidden_name(char out[HIDDEN_NAME], const struct id *key, enum hidden);
 bool hidden_is_there(int directory, const struct id *key, enum hidden, struct stat *);
 int hidden_unlink(int directory, const struct id *key, enum hidden); /* fine when it is not there */
 int file_sink_sweep(void *, const struct endpoint *, int64_t older_than_ms, bool (*needed)(void *, const struct id *),

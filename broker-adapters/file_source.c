@@ -10,7 +10,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <fnmatch.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,9 +21,6 @@
 #include "base/utf8.h"
 
 #define LISTING_MS 60000    /* an older listing is not handed out any more */
-
-static const char *const ignored[] = {"*.tmp", "*.part", "*.partial", "*.filepart", "*.crdownload",
-				      ".*",    "~*",	 "*~",	      NULL};
 
 static const struct option options[] = {
 	{.name = "file",
@@ -82,29 +78,6 @@ static const struct option options[] = {
 };
 
 /* ---- listing the folder --------------------------------------------------------------------------------------- */
-
-static bool has_suffix(const char *name, const char *suffix)
-{
-	size_t n = strlen(name), m = strlen(suffix);
-
-	return n >= m && !strcmp(name + n - m, suffix);
-}
-
-static bool is_wanted(const struct file_source *source, const char *name)
-{
-	const struct file_source_settings *settings = source->settings;
-	const char *const *patterns = settings->ignore.count ? settings->ignore.items : (const char **)ignored;
-	size_t n = settings->ignore.count ? settings->ignore.count : sizeof ignored / sizeof *ignored - 1;
-
-	if (!strcmp(name, ".") || !strcmp(name, "..") || !strncmp(name, ".ferrule-", 9))
-		return false;
-	if (settings->marker && has_suffix(name, settings->marker))
-		return false;
-	for (size_t i = 0; i < n; i++)
-		if (!fnmatch(patterns[i], name, 0))
-			return false;
-	return !fnmatch(source->pattern, name, 0);
-}
 
 static bool is_held(const struct file_source *source, const char *name)
 {
@@ -171,7 +144,9 @@ static int read_folder(struct file_source *source, DIR *folder, const struct ent
 	struct stat st;
 
 	while (errno = 0, (found = readdir(folder))) {
-		if (!is_wanted(source, found->d_name) || is_held(source, found->d_name))
+		if (!name_is_wanted(found->d_name, source->pattern, &source->settings->ignore,
+				    source->settings->marker) ||
+		    is_held(source, found->d_name))
 			continue;
 		if (fstatat(source->directory, found->d_name, &st, AT_SYMLINK_NOFOLLOW))
 			continue; /* gone again */
@@ -257,7 +232,7 @@ static struct document *hold(struct file_source *source, const struct entry *ent
 	struct held *held = mem_alloc(sizeof *held + len);
 
 	memcpy(held->name, entry->name, len);
-	file_show(held->shown, span_of(held->name));
+	name_show(held->shown, span_of(held->name));
 	held->stamp = entry->stamp;
 	held->document.adapter = held;
 	/* The envelope is JSON: a name that is not UTF-8 is shown there, the identity keeps its bytes. */

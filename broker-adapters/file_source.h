@@ -3,6 +3,7 @@
 #define FERRULE_ADAPTERS_FILE_SOURCE_H
 
 #include "base/adapter.h"
+#include "broker-adapters/entries.h"
 #include "broker-adapters/file.h"
 
 enum after { AFTER_ARCHIVE, AFTER_MOVE, AFTER_DELETE };
@@ -18,26 +19,6 @@ struct file_source_settings {
 	uint64_t max_size;
 };
 
-/* One version of a file: the same stamp means that nothing was written meanwhile. */
-struct stamp {
-	uint64_t device, inode, size;
-	int64_t mtime_ns, ctime_ns;
-};
-
-/* A file in the folder, as the last listing saw it. */
-struct entry {
-	struct stamp stamp;
-	mode_t type;
-	int64_t since;  /* by the monotonic clock: unchanged at least since then */
-	bool reported;  /* that it cannot be taken */
-	char name[];
-};
-
-struct entries {
-	struct entry **list;
-	size_t count, capacity, next;
-};
-
 /* A document in the role's hands. */
 struct held {
 	struct document document;
@@ -46,7 +27,7 @@ struct held {
 	bool has_marker;
 	struct attr attrs[3];
 	char size_text[24], time_text[40];
-	char shown[FILE_SHOWN];
+	char shown[NAME_SHOWN];
 	char name[];
 };
 
@@ -61,20 +42,6 @@ struct file_source {
 	bool waiting;
 	struct held *held;
 };
-
-struct stamp stamp_of(const struct stat *);
-bool stamp_same(const struct stamp *, const struct stamp *);
-
-/* ---- entries (file_entries.c) */
-typedef int entry_order(const void *, const void *); /* qsort's, of struct entry * */
-entry_order entry_by_name, entry_by_time;
-
-struct entry *entry_new(const char *name, const struct stat *);
-void entries_sort(struct entries *, entry_order *);
-void entries_cut(struct entries *, entry_order *); /* sorts; the first of them stay */
-void entries_add(struct entries *, struct entry *, entry_order *);
-void entries_free(struct entries *); /* those that were not handed out */
-struct entry *entries_find(const struct entries *by_name, const struct entry *like); /* NULL: not there */
 
 int file_source_settle(void *, struct document *, enum settlement, struct error *);
 /* Is it a directory that settle puts files into? */

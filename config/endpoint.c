@@ -83,7 +83,7 @@ static const struct sink_ops *sink_named(const struct registry *registry, const 
 /* ---- kinds ----------------------------------------------------------------------------------------------- */
 static const char *wanted_kinds(bool from)
 {
-	return from ? "file or webhook" : "file, webhook or operation";
+	return from ? "file, sftp or webhook" : "file, sftp, webhook or operation";
 }
 
 static void no_kind(struct load *load, const struct node *node, bool from)

@@ -138,7 +138,7 @@ int main(void)
 #endif
 	static const struct sink_fixture fixture = {"file sink", &file_sink_ops, set_up,  tear_down, endpoint,
 						    address,	 effects,	 content, leftovers, unreachable,
-						    faults,	 always,	 doubtful};
+						    faults,	 always,	 doubtful, false};
 
 	return sink_suite(&fixture);
 }

@@ -151,7 +151,7 @@ int main(void)
 	static const char *const doubtful[] = {NULL};
 	static const struct sink_fixture fixture = {
 		"http sink", &http_sink_ops, set_up,      tear_down, endpoint, address, effects,
-		content,     leftovers,      unreachable, faults,    "",       doubtful};
+		content,     leftovers,      unreachable, faults,    "",       doubtful, false};
 
 	return sink_suite(&fixture);
 }

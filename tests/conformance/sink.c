@@ -469,6 +469,11 @@ static void die_twice(struct world *world, const char *first, const char *second
 		fail_msg("%u left behind after %s and %s", fixture->leftovers(world->place), first, second);
 }
 
+static bool is_short(void)
+{
+	return fixture->slow && !getenv("FERRULE_LONG");
+}
+
 static void die_everywhere(struct world *world, bool reader)
 {
 	const char *faults[64];
@@ -482,7 +487,8 @@ static void die_everywhere(struct world *world, bool reader)
 		skip();
 	for (size_t i = 0; i < n; i++)
 		for (size_t j = 0; j < n; j++)
-			die_twice(world, faults[i], faults[j], round++, reader);
+			if (!is_short() || j == (i * 7 + (reader ? 5 : 2)) % n)
+				die_twice(world, faults[i], faults[j], round++, reader);
 }
 
 static void two_crashes_anywhere_end_in_one_effect(void **state)
@@ -516,7 +522,7 @@ static void several_live_workers_make_one_effect(void **state)
 	struct world *world = *state;
 	char name[32];
 
-	for (int round = 0; round < 60; round++) {
+	for (int round = 0; round < (is_short() ? 8 : 60); round++) {
 		char *faults = round % 2 ? slow_faults((unsigned)round) : mem_strdup(fixture->always);
 		pid_t child[3];
 		int status;

@@ -22,6 +22,8 @@ struct sink_fixture {
 	const char *const *faults;
 	const char *always;               /* fault settings for every process, or "" */
 	const char *const *doubtful;      /* of the faults, those after which it may honestly not know; ended by NULL */
+	/* each process takes long to connect: fewer pairs of crashes and fewer rounds, unless FERRULE_LONG is set */
+	bool slow;
 };
 
 int sink_suite(const struct sink_fixture *); /* for the end of main */

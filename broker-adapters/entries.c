@@ -1,18 +1,19 @@
-/* What the file source found in its folder: files in order, as many as one listing holds. See file_source.h. */
+/* What a source found in its folder: files in order, as many as one listing holds. See entries.h. */
 #include "config.h"
-#include "broker-adapters/file_source.h"
+#include "broker-adapters/entries.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/mem.h"
 
 #define LISTED_MAX 100000 /* files of one listing; the first in order are kept, the others come with the next */
 
 struct stamp stamp_of(const struct stat *st)
 {
-	return (struct stamp){st->st_dev, st->st_ino, (uint64_t)st->st_size, file_ns(st->st_mtim),
-			      file_ns(st->st_ctim)};
+	return (struct stamp){st->st_dev, st->st_ino, (uint64_t)st->st_size, entry_ns(st->st_mtim),
+			      entry_ns(st->st_ctim)};
 }
 
 bool stamp_same(const struct stamp *a, const struct stamp *b)

@@ -1,0 +1,23 @@
+# tests of sftp: the suites of sources and sinks on two servers that share no code, and its own
+SFTP_SUPPORT = tests/support/sftp_lab.c tests/support/sftp_lab.h
+SFTP_TESTS = \
+  tests/conformance/sftp_source_openssh tests/conformance/sftp_source_proftpd \
+  tests/conformance/sftp_sink_openssh tests/conformance/sftp_sink_proftpd
+check_PROGRAMS += $(SFTP_TESTS)
+TESTS += $(SFTP_TESTS)
+EXTRA_DIST += tests/lab/sftp-openssh.sh tests/lab/sftp-proftpd.sh
+
+tests_conformance_sftp_source_openssh_SOURCES = tests/conformance/sftp_source.c tests/conformance/source.c tests/conformance/source.h \
+  $(SFTP_SUPPORT)
+tests_conformance_sftp_source_openssh_CPPFLAGS = $(AM_CPPFLAGS) -DSFTP_LAB='"openssh"'
+tests_conformance_sftp_source_openssh_LDADD = $(CHECK_LIBS)
+tests_conformance_sftp_source_proftpd_SOURCES = $(tests_conformance_sftp_source_openssh_SOURCES)
+tests_conformance_sftp_source_proftpd_CPPFLAGS = $(AM_CPPFLAGS) -DSFTP_LAB='"proftpd"'
+tests_conformance_sftp_source_proftpd_LDADD = $(CHECK_LIBS)
+tests_conformance_sftp_sink_openssh_SOURCES = tests/conformance/sftp_sink.c tests/conformance/sink.c tests/conformance/sink.h \
+  $(SFTP_SUPPORT)
+tests_conformance_sftp_sink_openssh_CPPFLAGS = $(AM_CPPFLAGS) -DSFTP_LAB='"openssh"'
+tests_conformance_sftp_sink_openssh_LDADD = $(CHECK_LIBS)
+tests_conformance_sftp_sink_proftpd_SOURCES = $(tests_conformance_sftp_sink_openssh_SOURCES)
+tests_conformance_sftp_sink_proftpd_CPPFLAGS = $(AM_CPPFLAGS) -DSFTP_LAB='"proftpd"'
+tests_conformance_sftp_sink_proftpd_LDADD = $(CHECK_LIBS)
