@@ -48,6 +48,13 @@ static bool find_raw(const struct writing *w, const char *path, struct buf *into
 	return hex != NULL;
 }
 
+/* They fill the field, or are a text that the end of the record cuts off. */
+static bool is_whole(const struct writing *w, const struct field *field, size_t n)
+{
+	return n == field->length ||
+	       (field->type == FIELD_TEXT && !field->right && n && n < field->length && w->length == position(w) + n);
+}
+
 /* Whether those bytes say the same as the value. */
 static bool says_same(const struct writing *w, const struct field *field, struct span bytes, const json_t *value)
 {
@@ -56,7 +63,8 @@ static bool says_same(const struct writing *w, const struct field *field, struct
 	bool unusual, same;
 
 	buf_init(&text, 8 * LAYOUT_RECORD_MAX);
-	same = bytes.len == field->length && !fixed_value_read(w->state->layout, field, bytes, &text, &unusual, NULL);
+	same = is_whole(w, field, bytes.len) &&
+	       !fixed_value_read(w->state->layout, field, bytes, &text, &unusual, NULL);
 	other = same ? json_loadb(text.data, text.len, JSON_DECODE_ANY, NULL) : NULL;
 	same = other && json_equal(other, value ? value : null);
 	json_decref(other);
