@@ -104,6 +104,7 @@ const struct finding_code finding_codes[] = {
 	{"grammar.segment", E, "A grammar names a segment that its dictionary does not have"},
 	{"grammar.size", E, "The size of a data element is not MIN..MAX"},
 	{"grammar.type", E, "The type of a data element is none of X12's and EDIFACT's"},
+	{"grammar.unit", E, "What names a business unit of an EDI document is no element of its grammar"},
 	{"grammar.use", E, "A segment, element or loop does not say how it is used, or how often"},
 	{"grammar.what", E, "A grammar is for another format or version than its dictionary, base or step"},
 	{"hold.keys", E, "Too many expressions make the key of a durable step"},

@@ -24,6 +24,7 @@ CASES = [
     ("x12-guide", "999", [ALL, "grammars=[guide.yaml]"]),
     ("x12-guide", "997", [ALL, "grammars=[guide.yaml]"]),
     ("edifact-mixed", "contrl", [ALL]), ("edifact-mixed", "contrl-receipt", ["receipt=true"]),
+    ("x12-empty", "997", []), ("edifact-empty", "contrl", []),
     ("edifact-groups", "contrl", [ALL]), ("edifact-cut", "contrl", []), ("edifact-contrl", "contrl", [])]
 
 

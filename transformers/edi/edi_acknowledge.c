@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/tree.h"
+#include "base/utf8.h"
 #include "transformers/edi/edi_judge.h"
 
 #define SEGMENTS_MAX ((size_t)128 << 20)
@@ -120,7 +121,7 @@ static void finish(struct edi_acknowledge *a)
 
 static json_t *facts_new(struct span text)
 {
-	json_t *facts = json_loadb(text.data, text.len, 0, NULL);
+	json_t *facts = json_loadb(text.data ? text.data : "", text.len, 0, NULL);
 
 	return facts ? facts : json_object();
 }
@@ -179,16 +180,51 @@ static void take_group(void *arg, struct span facts, const struct edi_group_faul
 		edi_answer_edifact_group(a, fault);
 }
 
-static void take_transaction(void *arg, const struct edi_transaction_facts *facts)
+/* What an opening segment says may be text in another character set, which `told` has right, or in none, and is
+ * answered all the same. */
+static const char *clean(const char *text, const char *told, char into[EDI_CONTROL_MAX])
+{
+	size_t n = strnlen(text, EDI_CONTROL_MAX - 1);
+
+	if (*told)
+		return told;
+	for (size_t i = 0; i < n; i++)
+		into[i] = text[i] >= ' ' && text[i] <= '~' ? text[i] : '.';
+	into[n] = '\0';
+	return into;
+}
+
+static void take_transaction(void *arg, const struct edi_transaction_facts *as_told)
+{
+	struct edi_acknowledge *a = arg;
+	struct edi_transaction_facts facts = *as_told;
+	char type[EDI_CONTROL_MAX], control[EDI_CONTROL_MAX];
+	json_t *told;
+
+	if (!a->interchange)
+		return;
+	told = facts_new(facts.facts);
+	if (!utf8_is_clean(span_of(facts.type)))
+		facts.type = clean(as_told->type, edi_answer_text(told, "type"), type);
+	if (!utf8_is_clean(span_of(facts.control)))
+		facts.control = clean(as_told->control, edi_answer_text(told, "control"), control);
+	if (a->dialect == &edi_x12)
+		edi_answer_x12_transaction(a, &facts);
+	else
+		edi_answer_edifact_transaction(a, &facts);
+	json_decref(told);
+}
+
+static void take_empty(void *arg)
 {
 	struct edi_acknowledge *a = arg;
 
 	if (!a->interchange)
 		return;
 	if (a->dialect == &edi_x12)
-		edi_answer_x12_transaction(a, facts);
+		edi_answer_x12_empty(a);
 	else
-		edi_answer_edifact_transaction(a, facts);
+		a->received++; /* it came, and nothing of it is refused */
 }
 
 void edi_acknowledge_begin(struct edi_acknowledge *a, enum edi_answer answer, int64_t time_ms, uint64_t control,
@@ -200,7 +236,7 @@ void edi_acknowledge_begin(struct edi_acknowledge *a, enum edi_answer answer, in
 
 struct edi_observer edi_acknowledge_observer(struct edi_acknowledge *a)
 {
-	return (struct edi_observer){a, take_interchange, take_group, take_transaction};
+	return (struct edi_observer){a, take_interchange, take_group, take_transaction, take_empty};
 }
 
 void edi_acknowledge_end(struct edi_acknowledge *a)

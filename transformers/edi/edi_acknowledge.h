@@ -58,6 +58,7 @@ const char *edi_answer_text(const json_t *facts, const char *name);         /* "
 const char *edi_answer_element(const json_t *facts, size_t n, size_t part); /* of `header`; part from 1 */
 
 void edi_answer_x12_interchange(struct edi_acknowledge *, const struct error *why);
+void edi_answer_x12_empty(struct edi_acknowledge *);
 void edi_answer_x12_group(struct edi_acknowledge *, const struct edi_group_fault *);
 void edi_answer_x12_group_end(struct edi_acknowledge *);
 void edi_answer_x12_transaction(struct edi_acknowledge *, const struct edi_transaction_facts *);

@@ -87,7 +87,7 @@ void edi_answer_edifact_interchange(struct edi_acknowledge *a, const struct erro
 	write_answer(a, uci);
 }
 
-/* An interchange of acknowledgements, or an empty one, is not answered. */
+/* An interchange of acknowledgements is not answered; an empty one is. */
 void edi_answer_edifact_end(struct edi_acknowledge *a)
 {
 	if (a->answered || !a->received)

@@ -104,7 +104,7 @@ void edi_answer_x12_interchange(struct edi_acknowledge *a, const struct error *w
 		put_ta1(a, "R", note ? note : "024");
 }
 
-/* It has a group, so it is no answer itself. */
+/* It has a group, or nothing at all, so it is no answer itself. */
 static void answer_interchange(struct edi_acknowledge *a)
 {
 	bool fixed = !json_is_false(json_object_get(a->interchange, "fixed"));
@@ -112,6 +112,11 @@ static void answer_interchange(struct edi_acknowledge *a)
 	if (a->answered || (a->answer != EDI_ANSWER_TA1 && strcmp(edi_answer_element(a->interchange, 14, 1), "1")))
 		return;
 	put_ta1(a, fixed ? "A" : "E", fixed ? "000" : "022");
+}
+
+void edi_answer_x12_empty(struct edi_acknowledge *a)
+{
+	answer_interchange(a);
 }
 
 /* ---- AK1 to AK9 */
@@ -242,23 +247,29 @@ static const char *element_code(const struct edi_acknowledge *a, const struct ed
 	return is_999(a) ? kind->ik403 : kind->ak403;
 }
 
-/* A copy of what stood there, unless it would break the answer. */
-static const char *copy_of(const struct edi_acknowledge *a, const struct edi_finding *finding)
+/* It can stand in the answer. */
+static bool is_safe(const struct edi_acknowledge *a, const char *value)
 {
 	const json_t *separators = json_object_get(a->ours, "separators");
-	const char *name, *value = finding->value;
+	const char *name;
 	json_t *each;
 
 	for (const char *p = value; *p; p++)
 		if (*p < ' ' || *p > '~')
-			return "";
+			return false;
 	json_object_foreach((json_t *)(uintptr_t)separators, name, each) {
 		const char *separator = json_string_value(each);
 
 		if (separator && *separator && strchr(value, *separator))
-			return "";
+			return false;
 	}
-	return strspn(value, " ") == strlen(value) ? "" : value;
+	return strspn(value, " ") != strlen(value);
+}
+
+/* A copy of what stood there, unless it would break the answer. */
+static const char *copy_of(const struct edi_acknowledge *a, const struct edi_finding *finding)
+{
+	return is_safe(a, finding->value) ? finding->value : "";
 }
 
 static json_t *position_new(const struct edi_acknowledge *a, const struct edi_finding *finding)
@@ -275,21 +286,44 @@ static json_t *position_new(const struct edi_acknowledge *a, const struct edi_fi
 	return position;
 }
 
+/* Of a data element of the standard. */
+static bool is_number(const char *reference)
+{
+	size_t n = strlen(reference);
+
+	return n && n < 5 && strspn(reference, "0123456789") == n && atoi(reference) < NUMBERS_OURS;
+}
+
 static void put_element(struct edi_acknowledge *a, const struct edi_finding *finding)
 {
-	size_t n = strlen(finding->reference);
-	bool number =
-		n && n < 5 && strspn(finding->reference, "0123456789") == n && atoi(finding->reference) < NUMBERS_OURS;
+	edi_answer_put_take(a, json_pack("[s,o,s,s,s]", is_999(a) ? "IK4" : "AK4", position_new(a, finding),
+					 is_number(finding->reference) ? finding->reference : "",
+					 element_code(a, finding), copy_of(a, finding)));
+}
 
-	edi_answer_put_take(a,
-			    json_pack("[s,o,s,s,s]", is_999(a) ? "IK4" : "AK4", position_new(a, finding),
-				      number ? finding->reference : "", element_code(a, finding), copy_of(a, finding)));
+/* CTX of 999: the business unit that the error lies in. */
+static void put_unit(struct edi_acknowledge *a, const struct edi_finding *finding)
+{
+	if (is_999(a) && *finding->unit && is_safe(a, finding->unit_value))
+		edi_answer_put_take(a, json_pack("[s,[s,s]]", "CTX", finding->unit, finding->unit_value));
+}
+
+/* CTX of 999: the element that asks for this one, or excludes it. */
+static void put_trigger(struct edi_acknowledge *a, const struct edi_finding *finding)
+{
+	if (is_999(a) && finding->trigger)
+		edi_answer_put_take(a,
+				    json_pack("[s,s,s,o,s,o,s]", "CTX", "SITUATIONAL TRIGGER", finding->tag,
+					      json_sprintf("%u", finding->segment), finding->loop_tag,
+					      json_sprintf("%u", finding->trigger),
+					      is_number(finding->trigger_reference) ? finding->trigger_reference : ""));
 }
 
 static void put_segment(struct edi_acknowledge *a, const struct edi_finding *finding, const char *code)
 {
 	edi_answer_put_take(a, json_pack("[s,s,o,s,s]", is_999(a) ? "IK3" : "AK3", finding->tag,
 					 json_sprintf("%u", finding->segment), finding->loop_tag, code));
+	put_unit(a, finding);
 }
 
 /* Errors of one segment as a whole are a segment of the answer each; those of its elements stand below one. */
@@ -309,6 +343,7 @@ static size_t put_one(struct edi_acknowledge *a, const struct edi_finding *const
 		if (!(notes++ % NOTES_MAX))
 			put_segment(a, list[i], "8");
 		put_element(a, list[i]);
+		put_trigger(a, list[i]);
 	}
 	return n;
 }

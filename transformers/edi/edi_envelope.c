@@ -202,7 +202,8 @@ int edi_open_interchange(struct edi_encoder *encoder, json_t *facts, struct span
 	const char *level = edi_fact(facts, "syntax");
 
 	set_separators(encoder, facts);
-	snprintf(encoder->level, sizeof encoder->level, "%s", level ? level : "UNOC");
+	/* A header without one says nothing of its characters. */
+	snprintf(encoder->level, sizeof encoder->level, "%s", level ? level : edi_has_header(facts) ? "" : "UNOC");
 	if (charset.len >= sizeof encoder->charset)
 		charset = SPAN_NONE;
 	snprintf(encoder->charset, sizeof encoder->charset, "%.*s", (int)charset.len, charset.data ? charset.data : "");

@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 
+#define EDI_UNIT_MAX 35      /* bytes of what names a business unit */
 #define EDI_FINDINGS_MAX 100 /* kept of a transaction; what comes after them is counted */
 
 enum edi_check_level { /* what is judged; a bit of `check` each but for syntax, which always is */
@@ -100,10 +101,14 @@ struct edi_finding {
 	uint16_t element;    /* from 1; 0: not in one */
 	uint16_t component;  /* from 1; 0: the element as a whole */
 	uint32_t repetition; /* of the element, from 1 */
-	char reference[8];   /* the number of data element, "353", where the grammar knows it */
-	uint64_t offset;     /* bytes into the file: of the segment */
-	char value[100];     /* what stands there, cut; UTF-8; empty: nothing does */
-	char text[240];      /* a sentence without the place */
+	uint16_t trigger;    /* the element of the same segment that made the rule apply, from 1; 0: none */
+	char trigger_reference[8];
+	char unit[8]; /* the element that names the business unit it lies in, "PO101"; empty: none */
+	char unit_value[EDI_UNIT_MAX + 1];
+	char reference[8]; /* the number of data element, "353", where the grammar knows it */
+	uint64_t offset;   /* bytes into the file: of the segment */
+	char value[100];   /* what stands there, cut; UTF-8; empty: nothing does */
+	char text[240];    /* a sentence without the place */
 };
 
 struct edi_findings {

@@ -15,6 +15,7 @@
 #define EDI_GRAMMARS_MAX 100 /* files that one step names */
 #define EDI_BALANCES_MAX 20
 #define EDI_TERMS_MAX 20
+#define EDI_UNITS_MAX 8
 #define EDI_MAYBE_MAX 8 /* parts of a sum that a sender may count, or not */
 
 /* ---- what the data elements are */
@@ -120,6 +121,7 @@ struct edi_node {
 	const char *name;      /* its key in the nested form */
 	struct edi_label by_name, by_position;
 	bool terms; /* balances look at it */
+	bool unit;  /* an element of it names a business unit */
 };
 
 /* What must agree: the sum, or number, of some elements or segments and what an element says. */
@@ -146,6 +148,13 @@ struct edi_balance {
 	const char *is_says;
 };
 
+/* What names the business unit that a loop, or the document, is about: what a 999 tells beside an error in it. */
+struct edi_unit {
+	const struct edi_node *node;
+	uint8_t element, component;
+	char says[8]; /* "PO101" */
+};
+
 struct edi_dictionary;
 
 struct edi_grammar {
@@ -157,6 +166,8 @@ struct edi_grammar {
 	size_t nodes;
 	struct edi_balance *balances;
 	size_t balances_count;
+	struct edi_unit units[EDI_UNITS_MAX]; /* those of inner loops behind those of outer ones */
+	size_t units_count;
 	struct edi_dictionary *dictionary;
 };
 

@@ -480,17 +480,60 @@ static int build_grammar(struct edi_library *library, struct edi_grammar *gramma
 	return 0;
 }
 
+static void read_unit(struct edi_library *library, struct edi_grammar *grammar, const struct node *item)
+{
+	struct span path = item->type == NODE_SCALAR ? item->text : SPAN_NONE;
+	unsigned element = 0, component = 0;
+	struct edi_node *node = edi_element_find(&grammar->root, path, &element, &component);
+	struct edi_unit *unit = &grammar->units[grammar->units_count];
+
+	if (!node || node->loop || !element || component) {
+		EDI_COMPLAIN(library, item, "grammar.unit",
+			     "`%.*s` is no element of a segment of this grammar, as lines/PO101 is one",
+			     SPAN_ARGS(path));
+		return;
+	}
+	if (grammar->units_count == EDI_UNITS_MAX) {
+		EDI_COMPLAIN(library, item, "grammar.limit", "there are more than %d units", EDI_UNITS_MAX);
+		return;
+	}
+	node->unit = true;
+	*unit = (struct edi_unit){.node = node, .element = (uint8_t)element};
+	snprintf(unit->says, sizeof unit->says, "%.3s%02u", node->form->tag, element % 100);
+	/* Those of inner loops go behind those of outer ones. */
+	for (; unit > grammar->units && unit[-1].node->depth > unit->node->depth; unit--) {
+		struct edi_unit other = unit[-1];
+
+		unit[-1] = *unit;
+		*unit = other;
+	}
+	grammar->units_count++;
+}
+
+/* `units: [BEG03, lines/PO101]`; an overlay's go in place of those that it extends. */
+static void read_units(struct edi_library *library, struct edi_grammar *grammar, const struct node *list)
+{
+	if (list->type != NODE_LIST || !list->count) {
+		EDI_COMPLAIN(library, list, "grammar.form",
+			     "`units` is a list of elements, as in [BEG03, lines/PO101]");
+		return;
+	}
+	grammar->units_count = 0;
+	for (size_t i = 0; i < list->count; i++)
+		read_unit(library, grammar, list->items[i]);
+}
+
 static int build(struct edi_library *library, struct edi_grammar *grammar, struct edi_source *source)
 {
 	const struct node *extends = node_find(source->root, "extends"), *balance = node_find(source->root, "balance");
 	size_t errors = library->findings->errors;
 	int failed;
 
-	edi_check_keys(
-		library, source->root,
-		extends ? "grammar|title|source|left-out|extends|change|balance|segments|composites|elements|codes"
-			: "grammar|title|source|left-out|dictionary|structure|balance|segments|composites|"
-			  "elements|codes");
+	edi_check_keys(library, source->root,
+		       extends ? "grammar|title|source|left-out|extends|change|balance|units|segments|composites|"
+				 "elements|codes"
+			       : "grammar|title|source|left-out|dictionary|structure|balance|units|segments|composites|"
+				 "elements|codes");
 	source->open = true;
 	failed = extends ? build_overlay(library, grammar, source, extends) : build_grammar(library, grammar, source);
 	source->open = false;
@@ -498,6 +541,8 @@ static int build(struct edi_library *library, struct edi_grammar *grammar, struc
 	/* What they name may not be there for another reason. */
 	if (!failed && balance && library->findings->errors == errors)
 		edi_balances_read(library, grammar, balance);
+	if (!failed && node_find(source->root, "units") && library->findings->errors == errors)
+		read_units(library, grammar, node_find(source->root, "units"));
 	return failed;
 }
 

@@ -45,6 +45,36 @@ struct edi_findings *edi_judge_findings(struct edi_judge *j)
 	return &j->findings;
 }
 
+/* ---- business units */
+static void take_units(struct edi_judge *j)
+{
+	for (size_t i = 0; i < j->grammar->units_count; i++) {
+		const struct edi_unit *unit = &j->grammar->units[i];
+		const struct edi_cell *cell;
+
+		if (unit->node != j->node)
+			continue;
+		cell = edi_cell_find(&j->cells, unit->element, unit->component);
+		if (cell)
+			edi_cell_text(j->syntax, cell, j->units[i], sizeof j->units[i]);
+	}
+}
+
+/* Of the innermost open loop that has one. */
+static void name_unit(const struct edi_judge *j, struct edi_finding *finding)
+{
+	for (size_t i = j->grammar ? j->grammar->units_count : 0; i-- > 0;) {
+		const struct edi_unit *unit = &j->grammar->units[i];
+
+		for (unsigned depth = 0; depth <= j->depth && *j->units[i]; depth++)
+			if (j->frames[depth].loop == unit->node->parent) {
+				memcpy(finding->unit, unit->says, sizeof finding->unit);
+				memcpy(finding->unit_value, j->units[i], sizeof finding->unit_value);
+				return;
+			}
+	}
+}
+
 struct edi_finding *edi_blame(struct edi_judge *j, enum edi_kind kind, bool guide, const char *format, ...)
 {
 	struct edi_finding *finding = edi_finding_add(&j->findings, kind);
@@ -54,6 +84,7 @@ struct edi_finding *edi_blame(struct edi_judge *j, enum edi_kind kind, bool guid
 	if (!finding)
 		return NULL;
 	finding->guide = guide;
+	name_unit(j, finding);
 	finding->segment = j->number;
 	finding->offset = j->offset;
 	memcpy(finding->tag, j->tag, sizeof finding->tag);
@@ -88,6 +119,7 @@ int edi_judge_begin(struct edi_judge *j, const struct edi_syntax *syntax, struct
 		return -1;
 	}
 	memset(j->totals, 0, j->grammar->balances_count * sizeof *j->totals);
+	memset(j->units, 0, sizeof j->units);
 	edi_walk_begin(j);
 	if (j->write) {
 		buf_text(line, ",\"form\":\"nested\",\"grammar\":");
@@ -131,6 +163,8 @@ static bool take(struct edi_judge *j, uint32_t number, uint64_t offset, uint32_t
 	j->drops = false;
 	j->node = edi_walk_to(j, key);
 	if (j->node) {
+		if (j->node->unit)
+			take_units(j);
 		edi_values(j, j->node->form);
 		if (j->node->terms && (j->check & EDI_CHECK_BALANCE))
 			edi_balance_add(j, j->node);

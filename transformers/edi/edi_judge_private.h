@@ -85,6 +85,7 @@ struct edi_judge {
 		uint64_t seen;
 	} kept[EDI_KEPT];
 	struct edi_total totals[EDI_BALANCES_MAX];
+	char units[EDI_UNITS_MAX][EDI_UNIT_MAX + 1]; /* of the loops that are open; empty: not known */
 	struct edi_cells cells;
 };
 

@@ -25,6 +25,8 @@ struct edi_observer {
 	 * for what stands outside groups. */
 	void (*group)(void *arg, struct span facts, const struct edi_group_fault *fault);
 	void (*transaction)(void *arg, const struct edi_transaction_facts *);
+	/* The interchange that was told last is sound and holds nothing at all, not even service segments. */
+	void (*empty)(void *arg);
 };
 
 #endif

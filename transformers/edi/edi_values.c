@@ -180,6 +180,7 @@ static void judge_rule(struct edi_judge *j, const struct edi_form *form, const s
 {
 	uint64_t here = seen & rule->bits, others = rule->bits & ~rule->first, bad = 0;
 	enum edi_kind kind = EDI_KIND_ELEMENT_CONDITION;
+	struct edi_finding *finding;
 	const char *why = "";
 	unsigned i;
 
@@ -209,9 +210,17 @@ static void judge_rule(struct edi_judge *j, const struct edi_form *form, const s
 	if (!bad)
 		return;
 	i = (unsigned)__builtin_ctzll(bad);
-	edi_blame_at(j, kind, false, (struct edi_at){(uint16_t)(i + 1), 0, 0}, &form->slots[i], NULL,
-		     "%s: %s (condition %c of %02d and %02d%s)", form->slots[i].name, why, rule->kind, rule->at[0],
-		     rule->at[1], rule->count > 2 ? " …" : "");
+	finding = edi_blame_at(j, kind, false, (struct edi_at){(uint16_t)(i + 1), 0, 0}, &form->slots[i], NULL,
+			       "%s: %s (condition %c of %02d and %02d%s)", form->slots[i].name, why, rule->kind,
+			       rule->at[0], rule->at[1], rule->count > 2 ? " …" : "");
+	/* What made the condition apply: one of the others that are there. */
+	here &= ~((uint64_t)1 << i);
+	if (!finding || !here)
+		return;
+	i = (unsigned)__builtin_ctzll(here & rule->first ? rule->first : here);
+	finding->trigger = (uint16_t)(i + 1);
+	snprintf(finding->trigger_reference, sizeof finding->trigger_reference, "%.7s",
+		 form->slots[i].parts ? form->slots[i].composite : form->slots[i].data.number);
 }
 
 static void judge_form(struct edi_judge *j, const struct edi_form *form, uint64_t seen)

@@ -216,6 +216,9 @@ static const struct edi_node *enter(struct edi_judge *j, const struct edi_node *
 {
 	const struct edi_node *first = loop->children[0];
 
+	for (size_t i = 0; i < j->grammar->units_count; i++)
+		if (j->grammar->units[i].node->parent == loop)
+			j->units[i][0] = '\0';
 	if (loop->terms && (j->check & EDI_CHECK_BALANCE))
 		edi_balance_add(j, loop);
 	j->depth++;
