@@ -152,6 +152,23 @@ static const struct span *file_of(void *site, const char *folder, const char *na
 	return site_file(site, folder, name);
 }
 
+/* A file that steps could name, though perhaps none does yet. */
+static void check_file(const struct registry *registry, const struct transformer_context *context, const char *path,
+		       struct findings *findings)
+{
+	static const char *const named[] = {"edi", "layouts"};
+
+	for (size_t i = 0; i < sizeof named / sizeof *named; i++) {
+		size_t n = strlen(named[i]);
+
+		if (!path_below(path, named[i]) || strchr(path + n + 1, '/') || !yaml_is_file(path))
+			continue;
+		for (const struct transformer_ops *const *ops = registry->transformers; *ops; ops++)
+			if ((*ops)->check_file)
+				(*ops)->check_file(context, named[i], path + n + 1, findings);
+	}
+}
+
 static void check_steps(const struct load *load, struct findings *findings)
 {
 	struct transformer_context context = {
@@ -163,6 +180,9 @@ static void check_steps(const struct load *load, struct findings *findings)
 		if (step->ops->check)
 			step->ops->check(step->settings, &context, step->place, findings);
 	}
+	for (size_t i = 0; i < load->bundle->count; i++)
+		if (!load->bundle->files[i].shipped)
+			check_file(load->registry, &context, load->bundle->files[i].path, findings);
 }
 
 static void check_mappings(const struct load *load, struct findings *findings)

@@ -87,6 +87,7 @@ const struct transformer_ops decode_transformer = {
 	.takes = FORM_BYTES,
 	.gives = FORM_TREE,
 	.check = check,
+	.check_file = edi_file_check,
 	.open = open_decode,
 	.close = close_decode,
 	.run = run,

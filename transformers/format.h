@@ -17,6 +17,9 @@ struct decode_format {
 	int (*run)(void *self, struct item *, struct out *, struct error *);
 };
 
+/* A dictionary, grammar or overlay in edi/ (transformers/edi/edi_grammar_set.c). */
+void edi_file_check(const struct transformer_context *, const char *folder, const char *name, struct findings *);
+
 extern const struct decode_format decode_x12, decode_edifact, decode_tradacoms, decode_json, decode_json_lines,
 	decode_csv, decode_xml, decode_fixed_width, decode_idoc, decode_mt940, decode_bai2, decode_nacha;
 

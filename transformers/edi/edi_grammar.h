@@ -190,6 +190,9 @@ struct edi_library { /* what one step reads */
 
 /* A grammar or overlay by the name of its file. `asked`: who names it. */
 struct edi_grammar *edi_grammar_read(struct edi_library *, const char *name, struct place asked);
+/* Whatever it is: a dictionary, too. */
+void edi_file_read(struct edi_library *, const char *name);
+
 static inline size_t edi_code_slot(uint64_t head, size_t len)
 {
 	return (size_t)(((head ^ (uint64_t)len << 56) * 0x9e3779b97f4a7c15u) >> 32);

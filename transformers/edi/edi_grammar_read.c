@@ -557,3 +557,16 @@ struct edi_grammar *edi_grammar_read(struct edi_library *library, const char *na
 	finish(library, &grammar->root, source->root);
 	return library->findings->errors == errors ? grammar : NULL;
 }
+
+void edi_file_read(struct edi_library *library, const char *name)
+{
+	struct place place = {arena_printf(library->arena, "edi/%s", name), 1, 1};
+	struct edi_source *source = edi_source_get(library, name, place);
+
+	if (!source || !source->root)
+		return;
+	if (node_find(source->root, "dictionary") && !node_find(source->root, "grammar"))
+		edi_dictionary_get(library, name, place);
+	else
+		edi_grammar_read(library, name, place);
+}

@@ -1,6 +1,7 @@
 /* The grammars that a decoder goes by, and which one a transaction falls under. See edi_grammar.h. */
 #include "config.h"
 #include "transformers/edi/edi_grammar.h"
+#include "transformers/format.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -48,6 +49,17 @@ int edi_grammars_check(const struct text_list *names, const char *format, const 
 	read_all(set, &library, names, place);
 	edi_grammars_free(set);
 	return findings->errors > errors ? -1 : 0;
+}
+
+void edi_file_check(const struct transformer_context *context, const char *folder, const char *name,
+		    struct findings *findings)
+{
+	struct arena *arena = arena_new();
+	struct edi_library library = {.arena = arena, .findings = findings, .context = context};
+
+	if (!strcmp(folder, "edi"))
+		edi_file_read(&library, name);
+	arena_free(arena);
 }
 
 static int first_of(const struct findings *findings, const char *format, struct error *error)
