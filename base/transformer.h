@@ -133,9 +133,9 @@ struct transformer_ops {
 	bool (*gathers)(const void *settings);
 	/* Checks what the option table cannot, offline. NULL: nothing to check. */
 	int (*check)(const void *settings, const struct transformer_context *, struct place, struct findings *);
-	/* Checks a file of the site that settings could name (`edi/NAME`), whether or not any do. NULL: nothing to check.
-	 */
-	void (*check_file)(const struct transformer_context *, const char *folder, const char *name, struct findings *);
+	/* Checks a file of the site that settings could name (`edi/NAME`), whether or not any do. NULL: nothing. */
+	void (*check_file)(const struct transformer_context *, const char *folder, const char *name,
+			   struct findings *);
 	/* The step's branches, in order: calls each with its node, a map with `publish` and perhaps `steps`, which
 	 * config reads. `shared`: the same item may take several. NULL: none. */
 	void (*branches)(const void *settings, branch_fn *each, void *arg);
