@@ -46,3 +46,11 @@ tests_unit_edi_nested_SOURCES = tests/unit/edi_nested.c $(EDI_HAND)
 tests_unit_edi_nested_LDADD = $(CHECK_LIBS)
 tests_unit_edi_nested_samples_SOURCES = tests/unit/edi_nested_samples.c $(EDI_HAND)
 tests_unit_edi_nested_samples_LDADD = $(CHECK_LIBS)
+
+# acknowledgements, and that each code has a test
+check_PROGRAMS += tests/unit/edi_acknowledge tests/unit/edi_codes
+TESTS += tests/unit/edi_acknowledge tests/unit/edi_codes
+tests_unit_edi_codes_SOURCES = tests/unit/edi_codes.c $(EDI_HAND)
+tests_unit_edi_codes_LDADD = $(CHECK_LIBS)
+tests_unit_edi_acknowledge_SOURCES = tests/unit/edi_acknowledge.c $(EDI_HAND)
+tests_unit_edi_acknowledge_LDADD = $(CHECK_LIBS)

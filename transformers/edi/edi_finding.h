@@ -34,7 +34,6 @@ enum edi_kind {
 	EDI_KIND_JUNK,
 	EDI_KIND_CHARSET,
 	EDI_KIND_ENCODING,
-	EDI_KIND_INTERACTIVE,
 	EDI_KIND_EMPTY,
 	/* of what is encoded, where nothing is acknowledged */
 	EDI_KIND_DOCUMENT, /* a nested document is none of its grammar */

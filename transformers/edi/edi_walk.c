@@ -83,8 +83,12 @@ static void miss(struct edi_judge *j, const struct edi_node *loop, const struct 
 		if (finding)
 			memcpy(finding->tag, child->form->tag, sizeof finding->tag);
 	}
-	if (finding)
-		blame_path(finding, loop);
+	if (!finding)
+		return;
+	blame_path(finding, loop);
+	/* Acknowledgements name the loop that a segment is in, and this one begins one. */
+	if (child->loop)
+		memcpy(finding->loop_tag, child->children[0]->form->tag, sizeof finding->loop_tag);
 }
 
 /* The children from the one in hand up to `to` will not come any more. */
@@ -208,8 +212,11 @@ static void judge_place(struct edi_judge *j, const struct edi_node *child, const
 		finding = edi_blame(j, EDI_KIND_SEGMENT_UNUSED, child->guide, "%s is never used here", child->name);
 	else
 		return;
-	if (finding)
-		blame_path(finding, child->parent);
+	if (!finding)
+		return;
+	blame_path(finding, child->parent);
+	if (child->loop)
+		memcpy(finding->loop_tag, child->children[0]->form->tag, sizeof finding->loop_tag);
 }
 
 static const struct edi_node *enter(struct edi_judge *j, const struct edi_node *loop)
