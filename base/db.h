@@ -51,6 +51,9 @@ struct db_ops {
 	/* The same for reading only, beside a running site; nothing is created. FATAL `db.missing` when there is no
 	 * database yet. */
 	void *(*open_reader)(const void *settings, const char *path, struct span password, struct error *);
+	/* A file database as it stands at one moment, into a new file (mode 0600), beside a running site; not synced
+	 * yet. NULL: it is no file. */
+	int (*copy)(const char *path, const char *to, struct error *);
 	void (*close)(void *);
 	/* Runs one statement. each may be NULL. changed (may be NULL) gets the number of rows changed. On PostgreSQL a
 	 * statement without `each` and `changed` may be pipelined: its error then comes from db_commit. */

@@ -22,5 +22,8 @@ enum resolved { RESOLVED_HAPPENED, RESOLVED_NOT, RESOLVED_UNKNOWN };
 
 /* SHA-256 over endpoint, message id and generation; the revision is left out on purpose. */
 struct id effect_key(const char *endpoint, const struct message *);
+/* The generation of what a person delivers anew now, later than any before; and when that was. */
+uint32_t effect_generation(int64_t now_ms);
+int64_t effect_generation_ms(uint32_t generation);
 
 #endif

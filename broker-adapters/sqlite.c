@@ -415,6 +415,30 @@ static void *sqlite_open_reader(const void *settings, const char *path, struct s
 			   "PRAGMA query_only=ON; PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF", error);
 }
 
+/* In one step, so within one reading transaction: writers go on beside it. */
+static int sqlite_copy(const char *path, const char *to, struct error *error)
+{
+	struct sqlite *from = sqlite_open_reader(NULL, path, SPAN_NONE, error), *into = NULL;
+	sqlite3_backup *copy = NULL;
+	int rc = SQLITE_ERROR;
+
+	if (from && !file_secure(to, error))
+		into = handle_open(to, SQLITE_OPEN_CREATE, NULL, "PRAGMA synchronous=OFF", error);
+	if (into)
+		copy = sqlite3_backup_init(into->handle, "main", from->handle, "main");
+	if (copy) {
+		rc = sqlite3_backup_step(copy, -1);
+		sqlite3_backup_finish(copy);
+	}
+	if (into && rc != SQLITE_DONE)
+		fail(into, copy ? rc : sqlite3_errcode(into->handle), error);
+	if (into)
+		sqlite_close_db(into);
+	if (from)
+		sqlite_close_db(from);
+	return rc == SQLITE_DONE ? 0 : -1;
+}
+
 static const struct option options[] = {
 	{.name = "cache",
 	 .type = OPTION_SIZE,
@@ -432,6 +456,7 @@ const struct db_ops sqlite_ops = {
 	.settings_size = sizeof(struct settings),
 	.open = sqlite_open,
 	.open_reader = sqlite_open_reader,
+	.copy = sqlite_copy,
 	.close = sqlite_close_db,
 	.run = sqlite_run,
 	.script = sqlite_script,

@@ -14,6 +14,7 @@ ferrule_SOURCES += %D%/verbs.c
 
 # a file a verb
 ferrule_SOURCES += %D%/audit.c
+ferrule_SOURCES += %D%/backup.c
 ferrule_SOURCES += %D%/check.c
 ferrule_SOURCES += %D%/check_against.c %D%/check_against.h
 ferrule_SOURCES += %D%/contract.c %D%/contract.h

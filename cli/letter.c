@@ -9,7 +9,6 @@
 #include "base/wire.h"
 #include "cli/site.h"
 
-#define GENERATIONS_SINCE_MS 1750000000000 /* June 2025; tenths of a second since then fit until 2039 */
 #define ENVELOPE_MAX (64u << 10)
 
 static int decode(const json_t *letter, const char *key, struct buf *into, struct error *error)
@@ -64,7 +63,7 @@ void letter_refresh(struct session *session, struct message *message, bool again
 	message_set(message, &message->revision, span_of(site->revision));
 	message->flags |= MESSAGE_REPLAY;
 	if (again) /* later than any before, however often it is done */
-		message->generation = (uint32_t)((clock_now_ms() - GENERATIONS_SINCE_MS) / 100);
+		message->generation = effect_generation(clock_now_ms());
 	message->attempt = 0;
 	message->first_failed_ms = 0;
 	message->expires_ms = site->queue_lifetime_ms ? clock_now_ms() + site->queue_lifetime_ms : 0;

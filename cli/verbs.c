@@ -3,6 +3,7 @@
 #include "cli/verb.h"
 
 extern const struct verb verb_audit;
+extern const struct verb verb_backup;
 extern const struct verb verb_check;
 extern const struct verb verb_collect;
 extern const struct verb verb_config;
@@ -21,6 +22,7 @@ extern const struct verb verb_init;
 extern const struct verb verb_log;
 extern const struct verb verb_map;
 extern const struct verb verb_replay;
+extern const struct verb verb_restore;
 extern const struct verb verb_resume;
 extern const struct verb verb_run;
 extern const struct verb verb_schema;
@@ -53,6 +55,8 @@ const struct verb *const verbs[] = {
 	&verb_collect,
 	&verb_replay,
 	&verb_audit,
+	&verb_backup,
+	&verb_restore,
 	&verb_table,
 	&verb_decode,
 	&verb_encode,

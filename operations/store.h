@@ -13,7 +13,7 @@
 #include "base/queue.h"
 #include "operations/audit.h"
 
-#define STORE_SCHEMA 7 /* the newest migration */
+#define STORE_SCHEMA 8 /* the newest migration */
 
 struct store;
 /* Brings the schema forward, one migration a transaction (several machines may start at once); FATAL `store.newer` when
@@ -45,6 +45,12 @@ struct store_intent {
  * one session: two copies. */
 int store_intend(struct store *, const struct store_intent *, store_alive_fn *, void *arg, struct intention *,
 		 struct error *);
+/* In a store that was put back from a backup nobody knows what was delivered since: an effect that it has no row of,
+ * of a message that was accepted or made (its time) before the restore, is answered with DOUBT at its first attempt,
+ * and first_ms is the message's time. What a person delivered again after the restore (a generation) is not. */
+int store_restored_put(struct store *, int64_t now, struct error *);
+/* Of a copy: it counts as restored at the moment when it is first opened as a store. */
+int store_restored_later(struct db *, struct error *);
 /* DELIVERED: receipt and digests stay, envelope and body go. NOT_DONE: the row goes, unless attempts matter: first_ms
  * and attempts stay. DOUBT: waits for a person. */
 int store_effect(struct store *, const struct id *key, enum outcome, const struct message *, const char *endpoint,

@@ -36,7 +36,17 @@ static int take_row(void *arg, const struct value *row, size_t columns)
 	return 1;
 }
 
-static int row_insert(struct store *store, const struct store_intent *in, int64_t *changed, struct error *error)
+/* Was this message there before the store was put back? Then its effect may have happened since. */
+static bool is_older_than_restore(const struct store *store, const struct message *message)
+{
+	int64_t since = message->generation ? effect_generation_ms(message->generation) : 0;
+
+	return store->restored_ms && since < store->restored_ms &&
+	       (message->accepted_ms < store->restored_ms || message->time_ms < store->restored_ms);
+}
+
+static int row_insert(struct store *store, const struct store_intent *in, int64_t first_ms, int64_t *changed,
+		      struct error *error)
 {
 	const struct message *m = in->message;
 	struct value values[] = {
@@ -44,6 +54,7 @@ static int row_insert(struct store *store, const struct store_intent *in, int64_
 		store_blob(in->session), STORE_ID(in->request),    VALUE_OF_INT(m->generation),
 		VALUE_OF_INT(in->now),   store_text(m->revision),  store_text(m->origin.ref),
 		store_text(m->body_ref), store_blob(in->envelope), VALUE_OF_BLOB(in->body),
+		VALUE_OF_INT(first_ms),
 	};
 
 	return db_change(
@@ -51,7 +62,7 @@ static int row_insert(struct store *store, const struct store_intent *in, int64_
 		"INSERT INTO effects (key, message, endpoint, state, session, request, generation, attempts, first_ms, "
 		"last_ms,"
 		" revision, origin_ref, body_ref, envelope, body)"
-		" VALUES ($1, $2, $3, 0, $4, $5, $6, 1, $7, $7, $8, $9, $10, $11, $12) ON CONFLICT (key) DO NOTHING",
+		" VALUES ($1, $2, $3, 0, $4, $5, $6, 1, $13, $7, $8, $9, $10, $11, $12) ON CONFLICT (key) DO NOTHING",
 		values, STORE_COUNT(values), changed, error);
 }
 
@@ -122,16 +133,19 @@ static int meet(struct store *store, const struct store_intent *in, const struct
 int store_intend(struct store *store, const struct store_intent *in, store_alive_fn *alive, void *arg,
 		 struct intention *out, struct error *error)
 {
+	bool old = is_older_than_restore(store, in->message);
+	int64_t first_ms = old && in->message->accepted_ms < in->now ? in->message->accepted_ms : in->now;
+
 	for (int i = 0; i < MEETINGS_MAX; i++) {
 		struct effect_row row = {.request = in->request};
 		struct value key = STORE_ID(in->key);
 		int64_t changed;
 		int met;
 
-		if (row_insert(store, in, &changed, error))
+		if (row_insert(store, in, first_ms, &changed, error))
 			return -1;
 		if (changed) {
-			*out = (struct intention){INTENT_GO, true, in->now, 1};
+			*out = (struct intention){old ? INTENT_DOUBT : INTENT_GO, true, first_ms, 1};
 			FAULT("store.intended");
 			return 0;
 		}

@@ -8,6 +8,7 @@ struct store {
 	struct db *db;
 	store_wanted_fn *wanted;
 	void *wanted_arg;
+	int64_t restored_ms; /* the last restore; 0: none */
 };
 
 #define STORE_COUNT(values) (sizeof(values) / sizeof *(values))

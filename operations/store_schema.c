@@ -120,4 +120,7 @@ static const char expectations[] =
 	"CREATE TABLE events (number {serial}, id {blob} NOT NULL UNIQUE, topic {text} NOT NULL,"
 	" subject {text} NOT NULL, key {text} NOT NULL, body {text} NOT NULL, at_ms {int} NOT NULL);";
 
-const char *const store_migrations[STORE_SCHEMA] = {first, second, held, waiting, used, audit, expectations};
+/* When this store was put back from a backup: what happened after the backup is not in it. */
+static const char restores[] = "CREATE TABLE restores (at_ms {int} PRIMARY KEY);";
+
+const char *const store_migrations[STORE_SCHEMA] = {first, second, held, waiting, used, audit, expectations, restores};

@@ -165,10 +165,16 @@ static void go_on(struct job *job, const struct intention *intention, const stru
 		job_busy(job, BUSY_PARK_MS);
 		break;
 	case INTENT_DOUBT:
-		error_set(&why, ERROR_DOUBT, "effect.interrupted",
-			  "the delivery was interrupted after it had begun, and %s cannot be asked whether it took "
-			  "effect",
-			  job->target->endpoint->name);
+		if (intention->attempts == 1)
+			error_set(&why, ERROR_DOUBT, "effect.restored",
+				  "the site was put back from a backup, and %s cannot be asked whether it got this "
+				  "after the backup was made",
+				  job->target->endpoint->name);
+		else
+			error_set(&why, ERROR_DOUBT, "effect.interrupted",
+				  "the delivery was interrupted after it had begun, and %s cannot be asked whether it "
+				  "took effect",
+				  job->target->endpoint->name);
 		find_out(job, &why, true);
 		break;
 	}
