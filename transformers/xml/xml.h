@@ -15,7 +15,7 @@ struct xml_path {
 	size_t count;
 	struct xml_path_step {
 		struct span prefix, local; /* prefix.data NULL: any; local.len 0: any name */
-	} *steps;
+	} * steps;
 };
 
 struct xml_path_place {             /* an element that is open */
@@ -62,7 +62,7 @@ struct xml_part {
 /* ---- reading */
 struct xml_settings {
 	const char *each;
-	struct text_list arrays;
+	struct text_list header, arrays;
 	int form, names;
 	bool space;
 	int64_t depth, attributes;
@@ -75,6 +75,8 @@ struct xml_format { /* decode's settings, ready */
 	const struct xml_settings *settings;
 	struct arena *arena;
 	struct xml_path *each; /* or NULL */
+	struct xml_path *headers;
+	size_t headers_count;
 	struct xml_path *arrays;
 	size_t arrays_count;
 };
@@ -82,6 +84,8 @@ struct xml_format { /* decode's settings, ready */
 struct xml_item {
 	struct xml_part *first;  /* of the document, or the one element */
 	uint64_t number;         /* from 1; 0: the whole document */
+	uint64_t serial;         /* of items and headers together */
+	bool header;             /* it is none, but goes along with those that follow */
 	uint64_t offset, length; /* length 0: not known */
 	int line;
 	const char *root, *space;  /* the document's outermost element and its namespace, or NULL */

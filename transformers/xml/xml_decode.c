@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/tree.h"
 #include "transformers/format.h"
 
 static const struct option options[] = {
@@ -14,6 +15,11 @@ static const struct option options[] = {
 	 .offset = offsetof(struct xml_settings, each),
 	 .help = "an item for each element at this path (/Orders/Order), in place of one for the document; //Order: "
 		 "wherever it stands"},
+	{.name = "header",
+	 .type = OPTION_TEXTS,
+	 .offset = offsetof(struct xml_settings, header),
+	 .help = "with each: elements at these paths, in front of the items, go along with each as "
+		 "$envelope.xml.header"},
 	{.name = "form",
 	 .type = OPTION_ENUM,
 	 .offset = offsetof(struct xml_settings, form),
@@ -72,6 +78,15 @@ static int read_settings(struct xml_format *format, const struct xml_settings *s
 		format->each = arena_alloc(format->arena, sizeof *format->each);
 		failed |= make_path(format->arena, settings->each, format->each, place, findings);
 	}
+	format->headers = arena_alloc(format->arena, (settings->header.count + 1) * sizeof *format->headers);
+	for (size_t i = 0; i < settings->header.count; i++)
+		failed |= make_path(format->arena, settings->header.items[i], &format->headers[format->headers_count++],
+				    place, findings);
+	if (settings->header.count && (!settings->each || settings->form == XML_FORM_EXACT)) {
+		finding_add(findings, place, SEVERITY_ERROR, "decode.header",
+			    "`header` goes with `each`, and with the plain form");
+		failed = -1;
+	}
 	format->arrays = arena_alloc(format->arena, settings->arrays.count * sizeof *format->arrays);
 	for (size_t i = 0; i < settings->arrays.count; i++)
 		failed |= make_path(format->arena, settings->arrays.items[i], &format->arrays[format->arrays_count++],
@@ -120,7 +135,11 @@ static void close_xml(void *self)
 }
 
 /* ---- running */
+#define HEADER_MAX ((size_t)1 << 20) /* bytes of JSON, of one */
+#define HEADERS_MAX 50
+
 struct run {
+	json_t *header; /* what came so far; never changed, since items share it */
 	const struct xml_format *format;
 	struct item *whole;
 	struct out *out;
@@ -133,7 +152,34 @@ static json_t *facts_of(const struct run *run, const struct xml_item *from)
 
 	json_object_set_new(facts, "xml",
 			    json_pack("{s:s, s:s*}", "root", from->root ? from->root : "", "namespace", from->space));
+	if (run->header)
+		json_object_set(json_object_get(facts, "xml"), "header", run->header);
 	return facts;
+}
+
+static int keep_header(struct run *run, const struct xml_item *from, struct error *error)
+{
+	json_t *all = run->header ? json_copy(run->header) : json_object(), *header = NULL;
+	struct buf json;
+	int failed = -1;
+
+	buf_init(&json, HEADER_MAX);
+	if (from->fault)
+		*error = *from->fault;
+	else if (xml_write_json(run->format, from, &json) || json_object_size(all) >= HEADERS_MAX)
+		error_set(error, ERROR_REJECT, "xml.too-large",
+			  "line %d: what `header` names passes 1 MiB, or there are more than 50 of them", from->line);
+	else
+		header = tree_parse_new(buf_view(&json), error);
+	buf_free(&json);
+	if (header) {
+		failed = json_object_update(all, header);
+		json_decref(run->header);
+		run->header = json_incref(all);
+	}
+	json_decref(header);
+	json_decref(all);
+	return failed;
 }
 
 /* One level down, with its place, when the document is taken apart. */
@@ -169,10 +215,13 @@ static void place_item(struct run *run, struct item *item, const struct xml_item
 static int on_item(void *arg, const struct xml_item *from, struct error *error)
 {
 	struct run *run = arg;
-	struct item *item = item_of(run, from->number);
+	struct item *item;
 	struct error why;
 	struct buf json;
 
+	if (from->header)
+		return keep_header(run, from, error);
+	item = item_of(run, from->number);
 	place_item(run, item, from);
 	if (from->fault)
 		return out_reject(run->out, item, from->fault, error);
@@ -212,8 +261,10 @@ static int run_xml(void *self, struct item *item, struct out *out, struct error 
 	struct xml_events events = {on_item, &run};
 	struct error why = {0};
 	uint64_t rest;
+	int failed = xml_read(self, item->bytes, out, &events, &rest, &why);
 
-	if (!xml_read(self, item->bytes, out, &events, &rest, &why))
+	json_decref(run.header);
+	if (!failed)
 		return 0;
 	if (why.class == ERROR_REJECT && run.number && rest != UINT64_MAX)
 		return reject_rest(&run, rest, &why, error);

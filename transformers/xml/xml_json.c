@@ -347,7 +347,7 @@ int xml_write_json(const struct xml_format *format, const struct xml_item *item,
 	const struct xml_part *root = root_of(item);
 
 	/* Stamps of another item must not count. */
-	writer.stamp = item->number << 32;
+	writer.stamp = item->serial << 32;
 	buf_char(out, '{');
 	if (format->settings->form == XML_FORM_EXACT) {
 		buf_text(out, "\"#document\":");

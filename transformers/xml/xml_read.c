@@ -71,7 +71,7 @@ static uint64_t start_of_tag(const struct xml_reading *read)
 	return byte_of(read) - (uint64_t)(input->cur - tag);
 }
 
-static void begin_item(struct xml_reading *read)
+static void begin_item(struct xml_reading *read, bool header)
 {
 	uint64_t offset = start_of_tag(read);
 
@@ -80,7 +80,9 @@ static void begin_item(struct xml_reading *read)
 	read->item_depth = read->depth;
 	read->held = read->nodes = 0;
 	arena_reset(read->arena);
-	read->item = (struct xml_item){.number = read->item.number + 1,
+	read->item = (struct xml_item){.number = read->item.number + !header,
+				       .serial = read->item.serial + 1,
+				       .header = header,
 				       .offset = offset == UINT64_MAX ? 0 : offset,
 				       .line = line_of(read),
 				       .length = offset == UINT64_MAX ? 0 : 1};
@@ -134,6 +136,20 @@ static void declare(struct xml_reading *read, const xmlChar **namespaces, int co
 			namespaces[2 * i + 1] ? (const char *)namespaces[2 * i + 1] : "", read->depth};
 }
 
+static void look_for_item(struct xml_reading *read)
+{
+	bool is_item = xml_path_matches(read->format->each, read->places, read->depth), is_header = false;
+
+	if (is_item && read->in_item) {
+		xml_give_up(read, "xml.each", "what `each` looks for stands in an element that `header` names");
+		return;
+	}
+	for (size_t i = 0; i < read->format->headers_count && !is_item && !read->in_item; i++)
+		is_header |= xml_path_matches(&read->format->headers[i], read->places, read->depth);
+	if (is_item || is_header)
+		begin_item(read, is_header);
+}
+
 static void on_start(void *arg, const xmlChar *local, const xmlChar *prefix, const xmlChar *uri, int namespaces_count,
 		     const xmlChar **namespaces, int attributes_count, int defaulted, const xmlChar **attributes)
 {
@@ -151,8 +167,8 @@ static void on_start(void *arg, const xmlChar *local, const xmlChar *prefix, con
 		read->root = mem_strdup((const char *)local);
 		read->root_space = mem_strdup((const char *)uri);
 	}
-	if (!read->in_item && read->format->each && xml_path_matches(read->format->each, read->places, read->depth))
-		begin_item(read);
+	if (read->format->each && (!read->in_item || read->item.header))
+		look_for_item(read);
 	if (read->in_item && read->depth > (size_t)read->format->settings->depth)
 		xml_spoil(read, "xml.depth", "elements are nested deeper than `depth` allows");
 	if (attributes_count + namespaces_count > read->format->settings->attributes)

@@ -1,0 +1,1 @@
+{order: .Order, head: $envelope.xml.header}
