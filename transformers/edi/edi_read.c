@@ -118,10 +118,10 @@ static int run_service(struct edi_read *x, struct error *error)
 			x->bad |= BAD_LINE;
 	}
 	buf_char(&x->line, ']');
-	if (x->high && !utf8_is_clean(buf_view(&x->line)))
-		x->bad |= BAD_LINE;
 	if (more < 0 || edi_take_trailers(x, error) < 0)
 		return -1;
+	if (x->high && !utf8_is_clean(buf_view(&x->line)))
+		x->bad |= BAD_LINE;
 	if (x->observer && !group && !n)
 		x->observer->empty(x->observer->arg);
 	return emit_service(x, group, error);
