@@ -43,6 +43,10 @@ const struct option expect_options[] = {
 	 .type = OPTION_TEXTS,
 	 AT(days),
 	 .help = "the days of the week: mon-fri, or a list of them; every day by default"},
+	{.name = "calendar",
+	 .type = OPTION_TEXT,
+	 AT(calendar_name),
+	 .help = "a calendar of calendars/: only on its working days"},
 	{.name = "zone",
 	 .type = OPTION_TEXT,
 	 AT(zone),
@@ -130,13 +134,15 @@ static void read_times(struct load *load, struct expectation *e, struct place pl
 		load_error(load, place, "expect.time", "between `since` and `by` there is no time at all");
 	if (e->zone && !zone_is_there(e->zone))
 		load_error(load, place, "expect.zone", "there is no time zone `%.80s`, such as Europe/Berlin", e->zone);
+	if (e->calendar_name)
+		e->calendar = load_calendar_find(load, e->calendar_name, place);
 	read_days(load, e, place);
 }
 
 /* What each kind can do without. */
 static void check_fit(struct load *load, const struct expectation *e, const struct node *node)
 {
-	static const char *const of_days[] = {"since", "count", "days", "zone"};
+	static const char *const of_days[] = {"since", "count", "days", "zone", "calendar"};
 
 	if (!e->event == !e->file) {
 		load_error(load, node->place, "expect.what", "`expect` names an event or a file, one of them");
@@ -155,7 +161,7 @@ static void check_fit(struct load *load, const struct expectation *e, const stru
 	if (e->key && !e->within_ms)
 		load_error(load, node->place, "expect.key",
 			   "`key` goes with `within`: it says which event answers which message");
-	for (size_t i = 0; e->within_ms && i < 4; i++)
+	for (size_t i = 0; e->within_ms && i < sizeof of_days / sizeof *of_days; i++)
 		if (node_find(node, of_days[i]))
 			load_error(load, node_find(node, of_days[i])->place,
 				   i == 1   ? "expect.count"

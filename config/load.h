@@ -184,6 +184,8 @@ void load_flow(struct load *, const struct node *);
 /* The same of a transfer; the keys named in `also` are the caller's. */
 void load_flow_of(struct load *, const struct node *, const char *const *also, const struct transfer *);
 void load_calendar(struct load *, const struct node *);
+/* NULL, with a finding, when there is none of that name. */
+const struct calendar_spec *load_calendar_find(struct load *, const char *name, struct place);
 void load_transfer(struct load *, const struct node *); /* after the calendars, in front of the flows */
 /* `from: {transfer: NAME}`: the topic of what it receives, "" with findings where it is none; NULL: another `from`. */
 const char *transfer_topic(struct load *, const struct node *from);

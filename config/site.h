@@ -107,6 +107,8 @@ struct expectation {
 	int by_minute, since_minute; /* of the day in its zone; by at most 1440. since after by: of the day before */
 	struct text_list days;     /* as written */
 	unsigned days_mask;        /* bit 0: Monday */
+	const struct calendar_spec *calendar; /* NULL: every day is a working day */
+	const char *calendar_name;
 	const char *zone;          /* an IANA name; NULL: the machine's */
 	const char *runbook;
 	struct place place;

@@ -43,7 +43,7 @@ void load_calendar(struct load *load, const struct node *node)
 	load->calendars = calendar;
 }
 
-static const struct calendar_spec *find_calendar(struct load *load, const char *name, struct place place)
+const struct calendar_spec *load_calendar_find(struct load *load, const char *name, struct place place)
 {
 	const char *names[CHOICES_MAX], *near;
 	size_t n = 0;
@@ -192,7 +192,7 @@ static void fill_schedule(struct load *load, const struct transfer_settings *set
 				   "`schedule` says when: '30 7 * * mon-fri' or {every: 15m}");
 	}
 	if (fill_part(load, settings->calendar, calendar_use_options, &calendar)) {
-		spec->calendar = find_calendar(load, calendar.use, settings->calendar->place);
+		spec->calendar = load_calendar_find(load, calendar.use, settings->calendar->place);
 		spec->cut_off = calendar.cut_off;
 		transfer->scheduled = true;
 	}

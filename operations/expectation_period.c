@@ -7,6 +7,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "mft/calendar.h"
+#include "mft/date.h"
+
 #define DAYS_MOST 370
 
 /* ---- a clock on the wall there. A worker has one thread, so its zone may change for a moment. */
@@ -34,6 +37,13 @@ static void zone_leave(const char *zone, struct zone_kept *kept)
 	tzset();
 }
 
+/* Days as they are counted from the one on which somebody asks. */
+struct wall {
+	const struct expectation *e;
+	struct calendar *calendar; /* NULL: every day works */
+	struct tm today;
+};
+
 static int64_t instant(struct tm day, int days, int minute)
 {
 	struct tm tm = {.tm_year = day.tm_year,
@@ -46,52 +56,44 @@ static int64_t instant(struct tm day, int days, int minute)
 	return (int64_t)mktime(&tm) * 1000;
 }
 
-static bool counts(const struct expectation *e, struct tm day, int days)
+static bool counts(const struct wall *wall, int days)
 {
-	struct tm tm = {.tm_year = day.tm_year,
-			.tm_mon = day.tm_mon,
-			.tm_mday = day.tm_mday + days,
-			.tm_hour = 12,
-			.tm_isdst = -1};
+	struct date today = {wall->today.tm_year + 1900, wall->today.tm_mon + 1, wall->today.tm_mday};
+	int64_t day = date_days(today) + days;
 
-	mktime(&tm);
-	return e->days_mask >> ((tm.tm_wday + 6) % 7) & 1;
+	return wall->e->days_mask >> ((date_weekday(day) + 6) % 7) & 1 &&
+	       (!wall->calendar || calendar_works(wall->calendar, day));
 }
 
-static int64_t start_of(const struct expectation *e, struct tm today, int days)
+static int64_t start_of(const struct wall *wall, int days)
 {
-	return instant(today, days - (e->since_minute > e->by_minute), e->since_minute);
+	const struct expectation *e = wall->e;
+
+	return instant(wall->today, days - (e->since_minute > e->by_minute), e->since_minute);
 }
 
-static void fill(const struct expectation *e, struct tm today, int days, struct expectation_period *period)
+static void fill(const struct wall *wall, int days, struct expectation_period *period)
 {
-	struct tm noon = {.tm_year = today.tm_year,
-			  .tm_mon = today.tm_mon,
-			  .tm_mday = today.tm_mday + days,
-			  .tm_hour = 12,
-			  .tm_isdst = -1};
+	struct date today = {wall->today.tm_year + 1900, wall->today.tm_mon + 1, wall->today.tm_mday};
+	struct date day = date_of(date_days(today) + days);
 
-	mktime(&noon);
-	strftime(period->day, sizeof period->day, "%Y-%m-%d", &noon);
-	period->start_ms = start_of(e, today, days);
-	period->due_ms = instant(today, days, e->by_minute);
+	snprintf(period->day, sizeof period->day, "%04u-%02u-%02u", (unsigned)day.year % 10000,
+		 (unsigned)day.month % 100, (unsigned)day.day % 100);
+	period->start_ms = start_of(wall, days);
+	period->due_ms = instant(wall->today, days, wall->e->by_minute);
 	period->end_ms = INT64_MAX;
 	for (int next = days + 1; next < days + DAYS_MOST; next++)
-		if (counts(e, today, next)) {
-			period->end_ms = start_of(e, today, next);
+		if (counts(wall, next)) {
+			period->end_ms = start_of(wall, next);
 			return;
 		}
 }
 
-static int find(const struct expectation *e, int64_t at_ms, struct expectation_period *period)
+static int find(const struct wall *wall, int64_t at_ms, struct expectation_period *period)
 {
-	time_t at = (time_t)(at_ms / 1000);
-	struct tm today;
-
-	localtime_r(&at, &today);
 	for (int days = 1; days > -DAYS_MOST; days--)
-		if (counts(e, today, days) && start_of(e, today, days) <= at_ms) {
-			fill(e, today, days, period);
+		if (counts(wall, days) && start_of(wall, days) <= at_ms) {
+			fill(wall, days, period);
 			return 0;
 		}
 	return -1;
@@ -99,12 +101,16 @@ static int find(const struct expectation *e, int64_t at_ms, struct expectation_p
 
 int expectation_period_at(const struct expectation *e, int64_t at_ms, struct expectation_period *period)
 {
+	struct wall wall = {.e = e, .calendar = e->calendar ? calendar_new(e->calendar, NULL) : NULL};
+	time_t at = (time_t)(at_ms / 1000);
 	struct zone_kept kept;
 	int result;
 
 	zone_enter(e->zone, &kept);
-	result = find(e, at_ms, period);
+	localtime_r(&at, &wall.today);
+	result = find(&wall, at_ms, period);
 	zone_leave(e->zone, &kept);
+	calendar_free(wall.calendar);
 	return result;
 }
 

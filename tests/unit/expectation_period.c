@@ -60,6 +60,19 @@ static void the_days_on_which_clocks_change_have_their_hours_too(void **state)
 	is(&day, "2026-10-25", "2026-10-24T22:00:00Z", "2026-10-25T23:00:00Z", "2026-10-25T23:00:00Z");
 }
 
+static void a_holiday_is_no_day_of_it(void **state)
+{
+	const char *holidays[] = {"12-25", "12-26"};
+	struct calendar_spec spec = {.name = "de", .holidays = {holidays, 2}};
+	struct expectation e = {
+		.by_minute = 7 * 60 + 30, .days_mask = 0x7f, .zone = "Europe/Berlin", .calendar = &spec};
+	struct expectation_period day, next;
+
+	assert_int_equal(expectation_period_at(&e, at("2026-12-24T12:00:00Z"), &day), 0); /* a Thursday */
+	assert_int_equal(expectation_period_next(&e, &day, &next), 0);
+	assert_string_equal(next.day, "2026-12-28");
+}
+
 static void a_year_of_days_follows_one_after_the_other(void **state)
 {
 	struct expectation e = {.by_minute = 7 * 60 + 30, .days_mask = 0x1f, .zone = "America/New_York"};
@@ -82,6 +95,7 @@ int main(void)
 		cmocka_unit_test(a_working_day_lasts_until_the_next_one_begins),
 		cmocka_unit_test(an_evening_before_counts_for_the_day_of_its_morning),
 		cmocka_unit_test(the_days_on_which_clocks_change_have_their_hours_too),
+		cmocka_unit_test(a_holiday_is_no_day_of_it),
 		cmocka_unit_test(a_year_of_days_follows_one_after_the_other),
 	};
 
