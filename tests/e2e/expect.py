@@ -3,8 +3,9 @@
 import json
 import os
 import time
+import urllib.request
 
-from bed import Skip, check, equal, has_faults, main, read, test, wait
+from bed import Skip, check, equal, free_port, has_faults, main, read, test, wait
 
 ORDERS = """
 flow: orders
@@ -65,7 +66,9 @@ def expectations(site, *options):
 
 @test("an answer in time meets it and nobody hears of it; the counts say so")
 def in_time(site):
+    port = free_port()
     orders(site, "1h")
+    site.write("site.yaml", f"name: e2e\nlisten: {{http: {{port: {port}}}}}\nlimits: {{disk-reserve: 1MiB}}\n")
     site.start()
     for n in range(3):
         site.drop(f"in/{n}.json", {"number": f"PO-{n}"})
@@ -85,6 +88,12 @@ def in_time(site):
     kpi = site.status()["expectations"]
     equal([(k["name"], k["open"], k["missed"], k["met"]) for k in kpi], [("orders-to-erp", 2, 0, 1)], "the counts")
     equal(site.status()["problems"], [], "problems")
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+        metrics = answer.read().decode()
+    labels = '{expectation="orders-to-erp",flow="orders-to-erp"}'
+    for name, value in (("open", 2), ("missed", 0), ("met_total", 1), ("missed_total", 0), ("late_total", 0), ("success_ratio", 1)):
+        check(f"ferrule_expectation_{name}{labels} {value}\n" in metrics, name, metrics[-2000:])
+    check(f"ferrule_expectation_lag_seconds{labels} -" in metrics, "the lag")
 
 
 @test("a miss is told once, is a problem with owner, runbook and next command, and what comes late closes it")
