@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "cli/parts.h"
 #include "cli/site.h"
+#include "operations/expectation_period.h"
 
 static const struct verb_option options[] = {
 	{"open", NULL, "list: only those that are waited for"},
@@ -97,8 +98,38 @@ static void print_list(const struct arguments *arguments, const struct site *sit
 		       json_text(about, "next"), next);
 	}
 	if (missed)
-		printf("\nWhat comes late closes it. When nothing will come: ferrule expect close N --reason WHY%s\n",
+		printf("\nWhat comes late closes it. When nothing will come: ferrule "
+		       "expect close N --reason WHY%s\n",
 		       next);
+}
+
+/* Of a day that is over nothing is waited for until the next begins. */
+static void print_next(const struct site *site)
+{
+	static const char *const titles[] = {"expectation", "what", "next due", NULL};
+	struct table *table;
+	size_t n = 0;
+
+	for (size_t i = 0; i < site->flows_count; i++)
+		n += site->flows[i].expect_count;
+	puts(n ? "Nothing is waited for now. The site expects:\n" : "Nothing is waited for: no flow says `expect`.");
+	if (!n)
+		return;
+	table = table_new(titles);
+	for (size_t i = 0; i < site->flows_count; i++)
+		for (size_t k = 0; k < site->flows[i].expect_count; k++) {
+			const struct expectation *e = &site->flows[i].expect[k];
+			struct expectation_period day;
+			bool known = e->by && !expectation_period_at(e, clock_now_ms(), &day) &&
+				     (day.due_ms > clock_now_ms() || !expectation_period_next(e, &day, &day));
+
+			table_add(table, e->name);
+			table_add(table, show_what(SHOWN_HERE, site, e->name));
+			table_add(table, known   ? show_time(SHOWN_HERE, day.due_ms)
+					 : e->by ? "none within a year"
+						 : "with the next message");
+		}
+	table_print_take(table, "");
 }
 
 static int ask_state(const struct arguments *arguments, struct session *session, const char *state, int64_t first,
@@ -148,8 +179,10 @@ static int list(const struct arguments *arguments, struct session *session)
 			print_list(arguments, session_site(session), json_object_get(answer, "expectations"));
 		else if (name && !find(session_site(session), name))
 			code = verb_usage(arguments, "no flow has an expectation %s", name);
+		else if (argument_given(arguments, "missed"))
+			puts("Nothing was missed.");
 		else
-			puts(argument_given(arguments, "missed") ? "Nothing was missed." : "Nothing is waited for.");
+			print_next(session_site(session));
 		if (!arguments->json && json_is_true(json_object_get(answer, "more")))
 			puts("… and more: --first N shows more of them");
 	}
@@ -200,10 +233,13 @@ const struct verb verb_expect = {
 	.text = "  ferrule expect list\n"
 		"  ferrule expect list --missed\n"
 		"  ferrule expect close 7 --reason 'the bank has a holiday'\n"
-		"\nWhat comes late closes what was missed. close is for what will not come any more.\n",
-	.json = "list: {expectations: [{number, name, flow, state: open | missed | met | late | closed, label, "
+		"\nWhat comes late closes what was missed. close is for what will "
+		"not come any more.\n",
+	.json = "list: {expectations: [{number, name, flow, state: open | missed | "
+		"met | late | closed, label, "
 		"message,\n"
-		"  needed, came, start_ms, due_ms, opened_ms, met_ms, closed_ms, about: {owner, runbook, what, next}, "
+		"  needed, came, start_ms, due_ms, opened_ms, met_ms, closed_ms, "
+		"about: {owner, runbook, what, next}, "
 		"why}], more?}\n"
 		"  close: {number, done: closed}",
 	.options = options,
