@@ -38,6 +38,7 @@ ferrule_SOURCES += %D%/run.c
 ferrule_SOURCES += %D%/schema.c %D%/schema.h
 ferrule_SOURCES += %D%/send.c
 ferrule_SOURCES += %D%/step.c
+ferrule_SOURCES += %D%/key.c
 ferrule_SOURCES += %D%/status.c
 ferrule_SOURCES += %D%/test.c %D%/test.h
 ferrule_SOURCES += %D%/test_record.c %D%/test_record.h %D%/test_record_then.c

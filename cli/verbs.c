@@ -14,6 +14,7 @@ extern const struct verb verb_decode;
 extern const struct verb verb_doubt;
 extern const struct verb verb_edi;
 extern const struct verb verb_encode;
+extern const struct verb verb_key;
 extern const struct verb verb_step;
 extern const struct verb verb_expect;
 extern const struct verb verb_hold;
@@ -61,6 +62,7 @@ const struct verb *const verbs[] = {
 	&verb_decode,
 	&verb_encode,
 	&verb_step,
+	&verb_key,
 	&verb_map,
 	&verb_validate,
 	&verb_edi,

@@ -12,6 +12,7 @@ static const struct {
 	const char *name, *version;
 } libraries[] = {
 	{"jansson", VERSION_JANSSON},
+	{"gpgme", VERSION_GPGME},
 	{"libarchive", VERSION_ARCHIVE},
 	{"libcrypto", VERSION_CRYPTO},
 	{"libcurl", VERSION_CURL},

@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/secret.h"
 #include "config/trial.h"
 
@@ -54,6 +55,20 @@ static void add_path(struct facts *facts, const char *path)
 	free(full);
 }
 
+/* Which keys there are, and which expire soon, is another day's question each day. */
+static void add_keyring(struct facts *facts)
+{
+	char *path = mem_printf("%s/pubring.kbx", facts->site->keys_path);
+	struct stat status;
+
+	add_path(facts, facts->site->keys_path);
+	if (!stat(path, &status))
+		buf_printf(&facts->text, "keys %lld %lld %ld on day %lld\n", (long long)status.st_size,
+			   (long long)status.st_mtim.tv_sec, status.st_mtim.tv_nsec,
+			   (long long)(clock_now_ms() / 86400000));
+	free(path);
+}
+
 /* A program that was built again is another one, whatever its version says. */
 static void add_program(struct facts *facts)
 {
@@ -77,6 +92,7 @@ static void key_of(const struct site *site, const struct trials_checked *trials,
 	buf_printf(&facts.text, "%zu %s\n", findings->errors, site->directory);
 	filled_each(site->load, add_secret, &facts);
 	add_path(&facts, site->secrets_path);
+	add_keyring(&facts);
 	if (site->listen && site->listen_settings && site->listen->listen_file)
 		add_path(&facts, site->listen->listen_file(site->listen_settings));
 	for (size_t i = 0; i < site->flows_count; i++) {

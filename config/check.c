@@ -172,7 +172,8 @@ static void check_file(const struct registry *registry, const struct transformer
 static void check_steps(const struct load *load, struct findings *findings)
 {
 	struct transformer_context context = {
-		.site = load->site, .contract = contract_schema, .table = table_of, .file = file_of};
+		.site = load->site, .contract = contract_schema, .table = table_of, .file = file_of,
+		.secrets = load->site->secrets_path, .keys = load->site->keys_path};
 
 	for (size_t i = 0; i < load->steps_count; i++) {
 		const struct checked_step *step = &load->steps[i];

@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "services/site_lock.h"
 #include "services/worker.h"
+#include "transformers/files/pgp.h"
 
 #define TICK_MS 100
 #define LOCK_WAIT_MS 15000
@@ -408,6 +409,7 @@ int supervisor_run(const struct supervisor_config *config, struct error *error)
 	supervisor_start_seats(&supervisor);
 	loop_run(supervisor.loop);
 	end_all(&supervisor);
+	pgp_end_agent(supervisor.generation->site->keys_path);
 	result = 0;
 	if (supervisor.failure.class != ERROR_NONE) {
 		*error = supervisor.failure;

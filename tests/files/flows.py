@@ -56,7 +56,7 @@ def names(site):
     equal(listed(site, "drop/out"), ["a.csv.gz", "größe.csv.gz", "large.csv.gz"], "delivered")
     equal(gzip.decompress(read(site.at("drop/out/a.csv.gz"))), b"a;1\n", "content")
     equal(gzip.decompress(read(site.at("drop/out/large.csv.gz"))), large, "large content")
-    equal(site.ask("dead", "list").get("causes", []), [], "nothing is dead")
+    equal(site.dead(), [], "nothing is dead")
 
 
 @test("an archive that means harm is one dead letter, and the file is told of")

@@ -86,7 +86,7 @@ class Bed:
             os.mkdir(directory)
             command += ["--to", directory]
         for key, value in keys.items():
-            command += ["--set", f"{key.replace('_', '-')}={value}"]
+            command += ["--set", f"{key.removeprefix('set_').replace('_', '-')}={value}"]
         return Result(self.run(*command, ok=False, env=env), directory)
 
     def refused(self, code, name, document, /, **keys):

@@ -1,0 +1,161 @@
+/* ferrule key: the site's OpenPGP keyring. What is beyond importing and listing is GnuPG's own: gpg --homedir keys. */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "cli/hand.h"
+#include "cli/site.h"
+#include "services/registry.h"
+#include "transformers/files/pgp.h"
+
+#define SOON_MS (INT64_C(30) * 86400000)
+#define IMPORT_MAX (16u << 20)
+
+static const struct verb_option options[] = {
+	SITE_OPTIONS,
+	{NULL, NULL, NULL},
+};
+
+/* The site need not run, nor be right in all it says. The caller frees it. */
+static char *keyring_of(const struct arguments *arguments, struct error *error)
+{
+	const char *given = argument(arguments, "site");
+	char *directory = realpath(given ? given : ".", NULL), *path = NULL;
+	struct bundle *bundle =
+		directory ? bundle_read_new(directory, argument(arguments, "env"), error) : NULL;
+	struct findings findings;
+	struct site *site;
+
+	findings_init(&findings);
+	site = bundle ? site_load_new(bundle, registry_get(), directory, &findings) : NULL;
+	if (site)
+		path = mem_strdup(site->keys_path);
+	else if (bundle)
+		error_set(error, ERROR_REJECT, "site.invalid", "the configuration has mistakes: ferrule check %s",
+			  given ? given : ".");
+	else if (!directory)
+		error_errno(error, ERROR_FATAL, "site.missing", "%s", given ? given : ".");
+	site_free(site);
+	bundle_free(bundle);
+	findings_free(&findings);
+	free(directory);
+	return path;
+}
+
+static const char *state_of(const struct pgp_key *key, int64_t now)
+{
+	if (key->revoked)
+		return "revoked";
+	if (key->expired)
+		return "expired";
+	if (key->disabled)
+		return "disabled";
+	return key->expires_ms && key->expires_ms - now < SOON_MS ? "expires soon" : "good";
+}
+
+static const char *use_of(const struct pgp_key *key)
+{
+	return key->encrypts && key->signs ? "encrypt, sign" : key->encrypts ? "encrypt" : key->signs ? "sign" : "none";
+}
+
+static void add(void *arg, const struct pgp_key *key, const char *what)
+{
+	char expires[CLOCK_TEXT] = "";
+	json_t *one;
+
+	if (key->expires_ms)
+		clock_format(key->expires_ms, expires);
+	one = json_pack("{s:s s:s s:s s:s s:s s:s s:s}", "fingerprint", key->fingerprint, "kind",
+			key->secret ? "secret" : "public", "user", key->user, "use", use_of(key), "state",
+			state_of(key, clock_now_ms()), "expires", expires, "what", what);
+	json_array_append_new(arg, one ? one : json_object());
+}
+
+static void print(const json_t *keys, bool imported)
+{
+	static const char *const titles[] = {"fingerprint", "kind", "user", "for", "expires", "state", NULL};
+	struct table *table = table_new(titles);
+	const json_t *key;
+	size_t i;
+
+	json_array_foreach(keys, i, key) {
+		char expires[11];
+
+		snprintf(expires, sizeof expires, "%.10s", json_text(key, "expires"));
+		table_add(table, json_text(key, "fingerprint"));
+		table_add(table, json_text(key, "kind"));
+		table_add(table, json_text(key, "user"));
+		table_add(table, json_text(key, "use"));
+		table_add(table, *expires ? expires : "never");
+		table_add(table, json_text(key, imported ? "what" : "state"));
+	}
+	table_print_take(table, "");
+}
+
+static int list(const char *keyring, json_t *keys, struct error *error)
+{
+	struct pgp *pgp = pgp_new(keyring, error);
+	int result = pgp ? pgp_each(pgp, add, keys, error) : -1;
+
+	pgp_free(pgp);
+	return result;
+}
+
+static int import(const char *keyring, const char *file, json_t *keys, struct error *error)
+{
+	struct buf text;
+	int result;
+
+	buf_init(&text, IMPORT_MAX);
+	result = hand_text(file, &text, error) || pgp_import(keyring, buf_view(&text), add, keys, error) ? -1 : 0;
+	buf_free(&text);
+	return result;
+}
+
+static int key(const struct arguments *arguments)
+{
+	const char *what = argument_word(arguments, 0, "list");
+	bool imports = !strcmp(what, "import");
+	struct error error = {0};
+	json_t *keys;
+	char *keyring;
+	int failed;
+
+	if (!imports && strcmp(what, "list"))
+		return verb_usage(arguments, "it is `key list`, or `key import FILE`");
+	if (imports != (arguments->count == 2))
+		return verb_usage(arguments, imports ? "which file? `key import FILE`; - is standard input"
+						     : "`key list` takes no more words");
+	keyring = keyring_of(arguments, &error);
+	keys = json_array();
+	failed = !keyring || (imports ? import(keyring, arguments->words[1], keys, &error)
+				      : list(keyring, keys, &error));
+	if (!failed && arguments->json)
+		verb_print_json(keys);
+	else if (!failed)
+		print(keys, imports);
+	json_decref(keys);
+	free(keyring);
+	return failed ? verb_failed(arguments, &error) : EXIT_DONE;
+}
+
+const struct verb verb_key = {
+	.name = "key",
+	.words = "list | import FILE",
+	.words_max = 2,
+	.summary = "The site's OpenPGP keys: take new ones, and see which there are and when they expire",
+	.text = "list tells all keys of the site's own keyring (`keys` in site.yaml). import takes those of an\n"
+		"export, armored or not, and makes the keyring when it is missing. A key is used where a step names\n"
+		"its fingerprint, and only there: compare it with its owner first, over another way than it came by.\n"
+		"\n"
+		"  ferrule key import acme.asc\n"
+		"  ferrule key list\n\n"
+		"A key pair of the site's own is made by GnuPG itself:\n\n"
+		"  gpg --homedir keys --quick-generate-key 'Example EDI <edi@example.com>' rsa3072 default 2y\n",
+	.json = "[{fingerprint, kind, user, use, state, expires, what}]; kind: public or secret; what, of an import:\n"
+		"  new, changed or known",
+	.options = options,
+	.run = key,
+};

@@ -1,0 +1,25 @@
+/* What the files around gpgme share; nobody else includes it. */
+#ifndef FERRULE_TRANSFORMERS_PGP_PRIVATE_H
+#define FERRULE_TRANSFORMERS_PGP_PRIVATE_H
+
+#include <gpgme.h>
+
+#include "transformers/files/pgp.h"
+
+struct pgp {
+	gpgme_ctx_t context;
+	char *home;
+	struct secret *passphrase;
+	bool asked;      /* for a passphrase, and there was none */
+	bool agent_used;  /* one may run … */
+	bool agent_there; /* … and did before, for another, who ends it */
+};
+
+/* What gpgme said, as ours: `what` says what was done. */
+int pgp_fault(const struct pgp *, gpgme_error_t, const char *what, struct error *);
+/* A new reference to a key that can be used: in the keyring, not expired, revoked or disabled, and of that ability. */
+enum pgp_ability { PGP_ANY, PGP_CAN_ENCRYPT, PGP_CAN_SIGN };
+gpgme_key_t pgp_key_for(struct pgp *, const char *fingerprint, enum pgp_ability, struct error *);
+void pgp_key_tell(gpgme_key_t, struct pgp_key *);
+
+#endif
