@@ -1,5 +1,5 @@
 # tests of the steps over whole files
-FILES_TESTS = tests/files/archives.py tests/files/flows.py tests/files/openpgp.py tests/files/openpgp_flows.py
+FILES_TESTS = tests/files/archives.py tests/files/flows.py tests/files/openpgp.py tests/files/openpgp_flows.py tests/files/scan.py
 dist_check_SCRIPTS += $(FILES_TESTS)
 TESTS += $(FILES_TESTS)
 EXTRA_DIST += tests/files/steps.py
