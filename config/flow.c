@@ -344,7 +344,7 @@ void load_flow_of(struct load *load, const struct node *node, const char *const 
 	flow.owner = settings.owner;
 	load_owner(load, settings.owner, node);
 	flow.summary = settings.summary;
-	flow.audit = settings.audit;
+	flow.audit = settings.audit || transfer;
 	flow.runbook = settings.runbook;
 	flow.runbook_place = settings.runbook ? node_find(node, "runbook")->place : node->place;
 	flow.queue = arena_printf(load->arena, "in.%s", flow.name);

@@ -78,6 +78,23 @@ def export(site):
     check("audit.key-unknown" in verify(site, "--json", "--key", "A" * 43 + "=", code=1), "another key")
 
 
+@test("what a transfer receives and delivers is in the trail without further words")
+def transfer(site):
+    site.write("transfers/nightly.yaml", """
+transfer: nightly
+owner: tests
+from: {file: 'in/*.txt', after: archive, age: 0s, interval: 100ms}
+to: {file: 'out/copy.txt', exists: refuse, create: yes}
+effect: rename
+""")
+    site.write("in/one.txt", "one")
+    code, _, err = site.type("run", "--until-idle")
+    equal(code, 0, err)
+    records = [record for record in show(site) if record["what"] in ("received", "delivered")]
+    equal([(record["what"], record["facts"]["flow"], record["facts"]["size"]) for record in records],
+          [("received", "nightly", 3), ("delivered", "nightly", 3)], "records")
+
+
 @test("a record that was changed in the store is found")
 def changed(site):
     site_of(site)
