@@ -87,7 +87,8 @@ const struct option flow_options[] = {
 	{.name = "audit",
 	 .type = OPTION_BOOL,
 	 AT(audit),
-	 .help = "each document received and each delivery made leaves a record in the audit trail"},
+	 .help = "each document received and each delivery made leaves a record in the audit trail; of "
+		 "transfers always"},
 	OPTION_END,
 };
 

@@ -172,7 +172,7 @@ class Guide:
         """A site with what the guide's has (but its flows), these documents, and the other ends of their topics."""
         base = self.site or self.directory
         site = "name: example\n"
-        for folder in ("systems", "mappings", "canonical", "snippets", "environments", "tables", "runbooks"):
+        for folder in ("systems", "mappings", "canonical", "snippets", "environments", "tables", "runbooks", "calendars", "transfers"):
             if os.path.isdir(os.path.join(base, folder)):
                 shutil.copytree(os.path.join(base, folder), os.path.join(directory, folder))
         if os.path.exists(os.path.join(base, "site.yaml")):
@@ -219,7 +219,7 @@ class Guide:
         # a mapping or a secret of the guide's site that this part does not use is no mistake of the part's
         said = [line for line in said.splitlines() if any(line.startswith(name) for name in names + ["site.yaml"]) and
                 "no flow uses this snippet" not in line and
-                not re.search(r"the runbook \S+ is not there|no flow uses the system", line)]
+                not re.search(r"the runbook \S+ is not there|no flow uses the system|no transfer uses the calendar|no flow subscribes to transfer", line)]
         if said or code:
             raise Failure("\n".join(said) or f"check ended with {code}: {type_once('check', directory)[1]}")
 
