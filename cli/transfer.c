@@ -115,7 +115,7 @@ static json_t *schedule_json(const struct schedule_spec *spec)
 /* One source of a transfer, as --json has it; source NULL: it has none, it delivers what is published. */
 static json_t *describe(const struct known *known, const struct flow *flow, const struct endpoint *source)
 {
-	static const char *const copied[] = {"result", "taken", "missed", "error"};
+	static const char *const copied[] = {"result", "taken", "missed", "error", "lacks"};
 	const json_t *runs = source ? json_object_get(known->entries, source->name) : NULL, *hold, *value;
 	json_t *it = json_pack("{s:s s:s s:s s:o}", "name", flow->name, "source", source ? source->name : "", "owner",
 			       flow->owner ? flow->owner : "", "schedule", schedule_json(&flow->transfer->schedule));
@@ -276,6 +276,8 @@ static void print_one(const json_t *it)
 		printf("  because   %s (%s)\n", json_text(error, "text"), json_text(error, "code"));
 	if (json_number(it, "missed"))
 		printf("  missed    %s so far\n", show_count(SHOWN_HERE, json_number(it, "missed"), "run"));
+	if (*json_text(it, "lacks"))
+		printf("  lacks     %s of its sequence\n", json_text(it, "lacks"));
 	if (*json_text(it, "file"))
 		printf("  last file %s, %s\n", json_text(it, "file"), show_age(SHOWN_HERE, json_number(it, "file_ms")));
 	if (hold)
@@ -321,7 +323,7 @@ static int show(const struct arguments *arguments, struct session *session)
 }
 
 /* ---- run, hold, release ---- */
-static int run(const struct arguments *arguments, struct session *session)
+static int wish(const struct arguments *arguments, struct session *session, bool skip)
 {
 	const struct flow *flow;
 	json_t *report;
@@ -336,13 +338,17 @@ static int run(const struct arguments *arguments, struct session *session)
 				    "%s has no source that could be asked: it delivers what is published", flow->name);
 	key = mem_printf("%s%s", TURNS_ASKED, flow->name);
 	code = site_change(arguments, session, "table.put",
-			   json_pack("{s:s s:s s:{s:I s:s} s:s}", "table", TURNS_TABLE, "key", key, "value", "at",
-				     (json_int_t)clock_now_ms(), "by", site_person(), "by", site_person()));
+			   json_pack("{s:s s:s s:{s:I s:s s:b} s:s}", "table", TURNS_TABLE, "key", key, "value", "at",
+				     (json_int_t)clock_now_ms(), "by", site_person(), "skip", skip, "by",
+				     site_person()));
 	free(key);
 	if (code)
 		return code;
 	if (!arguments->json) {
-		printf("%s runs within seconds, or when the site runs again. ferrule transfer show %s%s tells of it.\n",
+		printf(skip ? "%s forgets within seconds what its sequence lacks, or when the site runs again. ferrule "
+			      "transfer show %s%s tells of it.\n"
+			    : "%s runs within seconds, or when the site runs again. ferrule transfer show %s%s tells "
+			      "of it.\n",
 		       flow->name, flow->name, show_site(SHOWN_HERE, arguments));
 		return EXIT_DONE;
 	}
@@ -350,6 +356,16 @@ static int run(const struct arguments *arguments, struct session *session)
 	verb_print_json(report);
 	json_decref(report);
 	return EXIT_DONE;
+}
+
+static int run(const struct arguments *arguments, struct session *session)
+{
+	return wish(arguments, session, false);
+}
+
+static int skip(const struct arguments *arguments, struct session *session)
+{
+	return wish(arguments, session, true);
 }
 
 static int hold(const struct arguments *arguments, struct session *session)
@@ -374,6 +390,7 @@ static const struct part parts[] = {
 	{"list", 0, 0, "", list},
 	{"show", 1, 1, "which transfer?", show},
 	{"run", 1, 1, "which transfer?", run},
+	{"skip", 1, 1, "which transfer?", skip},
 	{"hold", 1, 1, "which transfer?", hold},
 	{"release", 1, 1, "which transfer?", release},
 	{NULL, 0, 0, NULL, NULL},
@@ -391,7 +408,7 @@ static int transfer(const struct arguments *arguments)
 
 const struct verb verb_transfer = {
 	.name = "transfer",
-	.words = "list|show|run|hold|release|account [FLOW|add] [PARTNER]",
+	.words = "list|show|run|skip|hold|release|account [FLOW|add] [PARTNER]",
 	.words_max = 3,
 	.summary = "Transfers: when they ran and run next; run or hold one; accounts for partners",
 	.text = "  ferrule transfer list\n"
@@ -400,7 +417,8 @@ const struct verb verb_transfer = {
 		"  ferrule transfer hold nightly --until 06:00 --reason 'the bank changes its server'\n"
 		"  ferrule transfer release nightly\n"
 		"  ferrule transfer account add acme --key acme.pub\n"
-		"\nrun asks for a run now, beside the schedule; the next one keeps its time. A transfer that is held "
+		"\nskip: what a partner's sequence lacks will not come. run asks for a run now, beside the schedule; "
+		"the next one keeps its time. A transfer that is held "
 		"neither\n"
 		"asks its source nor delivers. account add prints what makes an account for a partner in OpenSSH's own "
 		"SFTP\n"

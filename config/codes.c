@@ -207,6 +207,7 @@ const struct finding_code finding_codes[] = {
 	{"topic.publisher", E, "No flow publishes to a topic that a flow subscribes to"},
 	{"topic.subscriber", W, "No flow subscribes to a topic that a flow publishes to"},
 	{"transfer.delivers", E, "A flow takes what a transfer receives that delivers it by itself"},
+	{"transfer.sequence", E, "A sequence ends in front of its beginning"},
 	{"transfer.source", E, "A transfer has a schedule, and no source that is asked"},
 	{"transfer.unknown", E, "There is no transfer of this name"},
 	{"trial.answer", E, "An answer in a test needs a status, or how the delivery fails"},

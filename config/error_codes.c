@@ -338,6 +338,7 @@ const struct error_code error_codes[] = {
 	{"secret.missing", F, "A secret is not there, empty or too large"},
 	{"secret.mode", F, "Others may read the directory of secrets"},
 	{"secret.unreadable", F, "A secret, or their directory, cannot be read"},
+	{"sequence.number", D, "The number that a partner gave a file is none"},
 	{"session.fork", V, "The queue process cannot be started"},
 	{"session.gone", A, "The worker that began a delivery has ended"},
 	{"session.pipe", V, "The queue process cannot be started"},

@@ -77,7 +77,7 @@ struct window_settings {
 };
 struct transfer_settings {
 	const char *name, *zone;
-	const struct node *schedule, *calendar, *window;
+	const struct node *schedule, *calendar, *window, *sequence;
 };
 
 #define AT(field) .offset = offsetof(struct schedule_settings, field)
@@ -138,6 +138,42 @@ static const struct option window_options[] = {
 	OPTION_END,
 };
 
+#define AT(field) .offset = offsetof(struct sequence_spec, field)
+static const struct option sequence_options[] = {
+	{.name = "check",
+	 .type = OPTION_EXPRESSION,
+	 AT(check),
+	 .help = "jq over the envelope: the number that the partner gave a file; gaps are told. Else numbers are "
+		 "given, as "
+		 "$envelope.headers.sequence"},
+	{.name = "from",
+	 .type = OPTION_INT,
+	 AT(first),
+	 .fallback = "1",
+	 .range = "0..1000000000",
+	 .help = "the first number"},
+	{.name = "to",
+	 .type = OPTION_INT,
+	 AT(last),
+	 .fallback = "999999999999",
+	 .range = "1..999999999999",
+	 .help = "the last one; the first comes behind it"},
+	{.name = "digits",
+	 .type = OPTION_INT,
+	 AT(digits),
+	 .fallback = "1",
+	 .range = "1..18",
+	 .help = "at least so many, with zeros in front"},
+	{.name = "resets",
+	 .type = OPTION_ENUM,
+	 AT(resets),
+	 .range = "never|day|year",
+	 .fallback = "never",
+	 .help = "when numbers that are given begin anew, by the working day"},
+	OPTION_END,
+};
+#undef AT
+
 #define AT(field) .offset = offsetof(struct transfer_settings, field)
 const struct option transfer_options[] = {
 	{.name = "transfer", .type = OPTION_TEXT, AT(name), .flags = OPTION_REQUIRED, .help = "its name"},
@@ -163,6 +199,11 @@ const struct option transfer_options[] = {
 	 AT(window),
 	 .table = window_options,
 	 .help = "the only hours in which its source is asked"},
+	{.name = "sequence",
+	 .type = OPTION_NODE,
+	 AT(sequence),
+	 .table = sequence_options,
+	 .help = "numbers that it gives to what it takes, or that a partner gives"},
 	OPTION_END,
 };
 #undef AT
@@ -201,6 +242,16 @@ static void fill_schedule(struct load *load, const struct transfer_settings *set
 		spec->window_to = window.to;
 		transfer->scheduled = true;
 	}
+}
+
+static void fill_sequence(struct load *load, const struct transfer_settings *settings, struct transfer *transfer)
+{
+	if (node_null(settings->sequence))
+		return;
+	transfer->sequence = load_fill(load, settings->sequence, sequence_options, NULL, sizeof *transfer->sequence);
+	if (transfer->sequence && transfer->sequence->last <= transfer->sequence->first)
+		load_error(load, settings->sequence->place, "transfer.sequence",
+			   "a sequence ends behind its beginning");
 }
 
 static struct place place_of(const struct node *map, const char *key, struct place otherwise)
@@ -260,6 +311,7 @@ void load_transfer(struct load *load, const struct node *node)
 	transfer->place = node->place;
 	transfer->schedule.zone = settings.zone ? settings.zone : "UTC";
 	fill_schedule(load, &settings, transfer);
+	fill_sequence(load, &settings, transfer);
 	entry->schedule = place_of(node, "schedule", node->place);
 	entry->zone = place_of(node, "zone", entry->schedule);
 	entry->times = place_of(node, "window", place_of(node, "calendar", entry->schedule));
@@ -321,6 +373,9 @@ static void check_transfer(const struct load *load, const struct site_transfer *
 		finding_add(findings, entry->schedule, SEVERITY_ERROR, "transfer.source",
 			    "nothing is asked for by schedule, calendar or window here: they go with a source that is "
 			    "asked, such as `from: {file: …}`");
+	if (transfer->sequence && !polled)
+		finding_add(findings, entry->schedule, SEVERITY_ERROR, "transfer.source",
+			    "a sequence goes with a source that is asked, such as `from: {file: …}`");
 	if (load->registry->check_schedule && load->registry->check_schedule(&transfer->schedule, &error) &&
 	    !span_starts(span_of(error.code), "calendar."))
 		told(&error,

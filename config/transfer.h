@@ -33,7 +33,7 @@ struct schedule_spec {
 /* Which numbers a transfer gives to what it takes in, or looks for in what a partner sends. */
 struct sequence_spec {
 	int64_t first, last;      /* behind `last` comes `first` again */
-	int digits;               /* at least so many, with zeros in front; 0: as many as it needs */
+	int64_t digits;           /* at least so many, with zeros in front; 0: as many as it needs */
 	struct expression *check; /* jq over the envelope: the partner's number; NULL: numbers are given */
 	int resets;               /* 0: never, 1: each day, 2: each year */
 };
@@ -43,8 +43,7 @@ struct transfer {
 	struct place place;
 	bool scheduled; /* it has a schedule, a calendar or a window */
 	struct schedule_spec schedule;
-	struct sequence_spec *sequence; /* NULL: none */
-	uint64_t bandwidth;             /* bytes a second; 0: as fast as it goes */
+	const struct sequence_spec *sequence; /* NULL: none */
 };
 
 #endif

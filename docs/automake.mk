@@ -1,8 +1,9 @@
 EXTRA_DIST += CONTRIBUTING.md .ci/run .clang-format
+EXTRA_DIST += docs/transfers.md
 EXTRA_DIST += docs/ARCHITECTURE.md docs/adapters-file.md docs/adapters-http.md docs/alerts.md docs/checking.md docs/contracts.md docs/decisions.md docs/editor.md docs/flows.md docs/getting-started.md docs/mappings.md docs/formats.md docs/grammars.md docs/operating.md docs/performance.md docs/steps.md docs/testing.md
 
 EXTRA_DIST += docs/runbooks/README.md docs/runbooks/bank-file-missing.md docs/runbooks/broker-minority.md docs/runbooks/disk-full.md \
-  docs/runbooks/erp-down.md docs/runbooks/failed-upgrade.md docs/runbooks/poison-message.md docs/runbooks/restore.md docs/transfers.md
+  docs/runbooks/erp-down.md docs/runbooks/failed-upgrade.md docs/runbooks/poison-message.md docs/runbooks/restore.md
 
 # The reference is kept, so that it can be read without building: `make docs` writes it anew, the lint compares it.
 REFERENCE = docs/reference/cli.md docs/reference/errors.md docs/reference/findings.md docs/reference/site.md docs/reference/steps.md

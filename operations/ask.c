@@ -63,6 +63,7 @@ static const struct {
 	{"expect.judge", ask_expect_judge, false},
 	{"expect.close", ask_expect_close, true},
 	{"event.told", ask_event_told, false},
+	{"event.tell", ask_event_tell, false},
 };
 
 int ask_question(struct ask_context *context, const char *name, json_t *request, json_t **answer, struct error *error)

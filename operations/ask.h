@@ -81,6 +81,7 @@
  *   expect.judge {number, about?}           the steward's: missed, unless it was met
  *   expect.close {number, reason}           it is not waited for any longer
  *   event.told {number}                     the steward's: it is published
+ *   event.tell {topic, subject, body}      an event of Ferrule's own, once for the same three
  *   held.skip {number}                      the sequence goes on with the lowest number that waits
  *   audit.note {what, by?, facts?, once?}   a record of the audit trail; once: the same again is none
  *   audit.checkpoint {}                     signs what is behind the last check point
@@ -91,6 +92,9 @@
 #include <jansson.h>
 
 #include "operations/store.h"
+
+/* The table in which sources remember their runs (services/turns.h); what its entries say in `lacks` is a problem. */
+#define ASK_SCHEDULES "ferrule-schedules"
 
 struct ask_context {
 	struct store *store;

@@ -198,6 +198,29 @@ static int problem_doubt_keys(struct ask_context *context, json_t *answer, struc
 	return status;
 }
 
+/* What a partner's sequence lacks. */
+static int put_lack(void *arg, const struct value *row, size_t columns)
+{
+	json_t *value = json_loadb(row[0].bytes.data, row[0].bytes.len, 0, NULL);
+	const char *lacks = json_string_value(json_object_get(value, "lacks")),
+		   *transfer = json_string_value(json_object_get(value, "transfer"));
+
+	if (lacks && *lacks && transfer)
+		problem_new(arg, json_sprintf("the sequence of transfer %s lacks %s", transfer, lacks),
+			    json_integer_value(json_object_get(value, "lacks_ms")),
+			    json_sprintf("ferrule transfer skip %s", transfer), "flow", transfer);
+	json_decref(value);
+	return 0;
+}
+
+static int lack_problems(struct ask_context *context, json_t *answer, struct error *error)
+{
+	struct value table = STORE_TEXT(ASK_SCHEDULES);
+
+	return db_run(store_db(context->store), "SELECT value FROM entries WHERE name = $1 ORDER BY key LIMIT 1000",
+		      &table, 1, put_lack, answer, error);
+}
+
 static int stored_problems(struct ask_context *context, json_t *answer, struct error *error)
 {
 	struct value never = VALUE_OF_INT(INT64_MAX);
@@ -232,7 +255,7 @@ int ask_status(struct ask_context *context, json_t *request, json_t *answer, str
 	    count(context, "SELECT count(*) FROM dead WHERE state = 0", answer, "dead", error) ||
 	    count(context, "SELECT count(*) FROM effects WHERE state = 2", answer, "doubt", error) ||
 	    count(context, "SELECT count(*) FROM parks", answer, "parked", error) ||
-	    stored_problems(context, answer, error) ||
+	    stored_problems(context, answer, error) || lack_problems(context, answer, error) ||
 	    ask_expectations(context, json_object_get(answer, "expectations"), json_object_get(answer, "problems"),
 			     error))
 		return -1;

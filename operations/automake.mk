@@ -4,6 +4,7 @@ operations_liboperations_a_SOURCES = \
   %D%/ask_audit.c \
   %D%/ask_dead.c \
   %D%/ask_doubt.c \
+  %D%/ask_event.c \
   %D%/ask_expect.c \
   %D%/ask_held.c \
   %D%/ask_status.c \

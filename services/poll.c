@@ -182,6 +182,18 @@ static int settle_all(struct worker *worker, struct poll *poll, struct reception
 	return 0;
 }
 
+/* A sequence counts what is new, in the order in which it lies there. */
+static int number_all(struct poll *poll, struct reception *receptions, size_t n, struct error *error)
+{
+	struct message *messages[BATCH];
+	size_t count = 0;
+
+	for (size_t i = 0; poll->turns && i < n; i++)
+		if (receptions[i].seen == SEEN_NEW && !receptions[i].conflict)
+			messages[count++] = receptions[i].message;
+	return poll->turns ? turns_number(poll->turns, messages, count, clock_now_ms(), error) : 0;
+}
+
 static int accept_batch(struct worker *worker, struct poll *poll, struct document **documents, size_t n,
 			struct error *error)
 {
@@ -195,9 +207,12 @@ static int accept_batch(struct worker *worker, struct poll *poll, struct documen
 	n = prepare_all(worker, poll, receptions, documents, n);
 	if (n == 0)
 		return 0;
-	if (receive_recognise(worker->queue, receptions, n, error) || commit_all(worker, poll, receptions, n, error))
+	if (receive_recognise(worker->queue, receptions, n, error) || number_all(poll, receptions, n, error) ||
+	    commit_all(worker, poll, receptions, n, error))
 		goto done;
 	FAULT("receive.committed");
+	if (poll->turns)
+		turns_accepted(poll->turns);
 	for (size_t i = 0; poll->turns && i < n; i++)
 		if (settlement_of(&receptions[i]) == SETTLE_ACCEPTED)
 			turns_took(poll->turns, receptions[i].document, clock_now_ms());

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "mft/date.h"
 #include "mft/schedule.h"
+#include "services/turns_sequence.h"
 
 #define ASK_MS 5000
 #define REQUESTS_MS 1000 /* between two looks for a person's wish */
@@ -27,7 +28,7 @@ struct turns {
 	/* the run under way; due 0: none */
 	int64_t due, until;
 	int64_t taken;
-	bool wished;
+	bool wished, skips;
 };
 
 /* ---- the store ---- */
@@ -172,12 +173,25 @@ static bool is_wished(struct turns *turns)
 		return false; /* the store is away: later */
 	wish = mem_printf("%s%s", TURNS_ASKED, turns->transfer->name);
 	at = number_of(json_object_get(values, wish), "at");
+	turns->skips = json_is_true(json_object_get(json_object_get(values, wish), "skip"));
 	free(wish);
 	json_decref(values);
 	if (at <= turns->asked)
 		return false;
 	turns->asked = at;
 	put_number(turns, "asked", at);
+	return true;
+}
+
+/* The wish was only to forget what the sequence lacks. */
+static bool skipped(struct turns *turns)
+{
+	if (!turns->skips)
+		return false;
+	json_object_del(json_object_get(turns->state, "sequence"), "missing");
+	json_object_del(turns->state, "lacks");
+	turns->changed = true;
+	save_or_tell(turns);
 	return true;
 }
 
@@ -206,7 +220,7 @@ bool turns_due(struct turns *turns, int64_t now_ms, int64_t *next_ms)
 {
 	if (turns->changed && !turns->due)
 		save_or_tell(turns);
-	if (!turns->due && is_wished(turns)) {
+	if (!turns->due && is_wished(turns) && !skipped(turns)) {
 		begin(turns, now_ms, now_ms, true);
 		return true;
 	}
@@ -270,4 +284,81 @@ void turns_carry(struct message *message, const struct message *from)
 		if (value.len)
 			message_attr(message, span_of(names[i]), value, NULL);
 	}
+}
+
+/* ---- sequences ---- */
+static const char *period_of(const struct turns *turns, int64_t now, char text[SCHEDULE_TEXT])
+{
+	struct date day = date_of(schedule_working_day(turns->schedule, now));
+
+	*text = 0;
+	if (turns->transfer->sequence->resets == 1)
+		snprintf(text, SCHEDULE_TEXT, "%04d-%02d-%02d", day.year, day.month, day.day);
+	else if (turns->transfer->sequence->resets == 2)
+		snprintf(text, SCHEDULE_TEXT, "%04d", day.year);
+	return text;
+}
+
+static json_t *sequence_of(struct turns *turns)
+{
+	if (!json_is_object(json_object_get(turns->state, "sequence")))
+		json_object_set_new(turns->state, "sequence", json_object());
+	turns->changed = true;
+	return json_object_get(turns->state, "sequence");
+}
+
+/* What is missing now, behind all that came together; told where there is more than before. */
+static int tell_lacks(struct turns *turns, json_t *state, int64_t now, struct error *error)
+{
+	const char *before = json_string_value(json_object_get(turns->state, "lacks"));
+	struct unit *unit;
+	char lacks[200];
+
+	sequence_missing(state, lacks, sizeof lacks);
+	if (!strcmp(lacks, before ? before : ""))
+		return 0;
+	json_object_set_new(turns->state, "lacks", json_string(lacks));
+	put_number(turns, "lacks_ms", now);
+	if (!*lacks)
+		return 0;
+	log_warn("turns", SPAN_NONE, "sequence has gaps transfer=%s missing=\"%s\"", turns->transfer->name, lacks);
+	unit = unit_new(turns->queue);
+	unit_change(unit, "event.tell",
+		    json_pack("{s:s s:s s:{s:s s:s s:s s:I}}", "topic", "ferrule.sequence-gap.v1", "subject",
+			      turns->transfer->name, "body", "transfer", turns->transfer->name, "source", turns->source,
+			      "missing", lacks, "next", (json_int_t)number_of(state, "next")));
+	return unit_commit_within(unit, ASK_MS, error);
+}
+
+int turns_number(struct turns *turns, struct message *const *messages, size_t n, int64_t now_ms, struct error *error)
+{
+	const struct sequence_spec *spec = turns->transfer->sequence;
+	json_t *state = spec && n > 0 ? sequence_of(turns) : NULL;
+	char period[SCHEDULE_TEXT];
+	bool changed = false, one;
+
+	if (!state)
+		return 0;
+	period_of(turns, now_ms, period);
+	for (size_t i = 0; i < n; i++) {
+		struct error trouble = {0};
+
+		if (!spec->check)
+			sequence_give(spec, state, period, messages[i]);
+		else if (sequence_check(spec, state, messages[i], &one, &trouble))
+			log_warn("turns", SPAN_NONE, "not in sequence transfer=%s code=%s error=\"%s\"",
+				 turns->transfer->name, trouble.code, trouble.text);
+		else
+			changed = changed || one;
+	}
+	if (changed && tell_lacks(turns, state, now_ms, error))
+		return -1;
+	FAULT("turns.numbered");
+	return save(turns, error);
+}
+
+void turns_accepted(struct turns *turns)
+{
+	if (turns->transfer->sequence && !turns->transfer->sequence->check)
+		sequence_accepted(sequence_of(turns));
 }

@@ -4,8 +4,9 @@
  * A run begins at its time and ends when the source was looked through and gave something, or nothing and `for` is
  * over; while the source fails it is tried again until then, or else until the next run. What is remembered stands in
  * the table TURNS_TABLE of the store, under the source's name: {transfer, last (the run's time, ms), began, ended,
- * result, taken, name (the last file), taken_ms, missed, error?, asked}. `ferrule transfer run` asks for a run by an
- * entry of its own, TURNS_ASKED and the transfer's name: {at}. */
+ * result, taken, name (the last file), taken_ms, missed, error?, asked, sequence?, lacks?, lacks_ms?}.
+ * `ferrule transfer run` asks for a run by an entry of its own, TURNS_ASKED and the transfer's name: {at}; with `skip`
+ * it only forgets what a sequence lacks. */
 #ifndef FERRULE_SERVICES_TURNS_H
 #define FERRULE_SERVICES_TURNS_H
 
@@ -13,8 +14,9 @@
 #include "base/message.h"
 #include "base/queue.h"
 #include "config/site.h"
+#include "operations/ask.h"
 
-#define TURNS_TABLE "ferrule-schedules"
+#define TURNS_TABLE ASK_SCHEDULES
 #define TURNS_ASKED "run:"
 
 struct turns;
@@ -26,6 +28,9 @@ bool turns_due(struct turns *, int64_t now_ms, int64_t *next_ms);
 /* What a message gets of its transfer: attributes `arrived` and, with a calendar, `day`. */
 void turns_mark(const struct turns *, struct message *);
 void turns_carry(struct message *, const struct message *from); /* … which goes with what is made of it */
+/* Numbers for a new document, in front of its publication: what is given is in the store when this returns. */
+int turns_number(struct turns *, struct message *const *, size_t n, int64_t now_ms, struct error *);
+void turns_accepted(struct turns *); /* they are published */
 void turns_took(struct turns *, const struct document *, int64_t now_ms);
 /* The source was looked through without a mistake; busy: there is more, or something not ready yet. `once`: nobody
  * waits for what may still come. */

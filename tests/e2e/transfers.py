@@ -172,6 +172,47 @@ def verbs(site):
     check(code == 2 and "nightly" in err, "a slip", code, err)
 
 
+@test("files get numbers in sequence, which go on over a restart and a crash in the middle")
+def numbers(site):
+    transfer(site, "out", "sequence: {from: 8, to: 10, digits: 3}\n",
+             FILES.replace("out/$($envelope.name)", "out/F$($envelope.headers.sequence).$($envelope.name)"))
+    faults = {"FERRULE_FAULTS": "turns.numbered:1=kill", "FERRULE_FAULT_MARKS": site.work} if has_faults() else {}
+    site.drop("in/a.sta", "a")
+    site.start(env=faults, ready=False)
+    site.wait_files("out", 1, 15)
+    check(not faults or os.path.exists(os.path.join(site.work, "turns.numbered.struck")), "nothing was killed")
+    for name in "bcd":
+        site.drop(f"in/{name}.sta", name)
+        site.wait_files("out", "abcd".index(name) + 1, 10)
+        if name == "b":
+            site.stop()
+            site.start()
+    equal(site.files("out"), ["F008.a.sta", "F008.d.sta", "F009.b.sta", "F010.c.sta"], "the names")
+
+
+@test("a gap in a partner's sequence is an event and a problem until the number comes, or somebody says that it will not")
+def gaps(site):
+    transfer(site, "bank", "sequence: {check: '.name | capture(\"-(?<n>[0-9]+)\").n'}\n")
+    site.flow("flow: alarm\nowner: tests\nsubscribe: ferrule.sequence-gap.v1\n"
+              "to: {file: 'alarms/$(.missing)', create: yes, exists: number}\neffect: rename\n")
+    site.start()
+    for n in (5, 6):
+        site.drop(f"in/s-{n:03}.sta", str(n))
+        site.wait_files("out", n - 4, 5)
+    site.drop("in/s-010.sta", "10")
+    site.wait_files("alarms", 1, 10)
+    equal(site.files("alarms"), ["7-9"], "the event")
+    problem = [p for p in site.status()["problems"] if "bank" in p["what"]]
+    equal((problem[0]["what"], problem[0]["next"]), ("the sequence of transfer bank lacks 7-9", "ferrule transfer skip bank"), "the problem")
+    site.drop("in/s-008.sta", "8")
+    wait(lambda: site.ask("transfer", "list")["transfers"][0]["lacks"] == "7, 9", 5, "the one that came late")
+    site.do("transfer", "skip", "bank", "--site", site.path)
+    wait(lambda: not [p for p in site.status()["problems"] if "bank" in p["what"]], 5, "the problem to go")
+    site.drop("in/s-011.sta", "11")
+    site.wait_files("out", 5, 5)
+    check(not [p for p in site.status()["problems"] if "bank" in p["what"]], "a problem after the next number")
+
+
 @test("account add prints what sets up a partner, which sshd takes as it is")
 def account(site):
     key = os.path.join(site.work, "acme")
