@@ -1,5 +1,5 @@
 /* A document in any character set as UTF-8, through a sliding window: never more of it than the part in hand. The fence
- * around iconv for formats of lines. UTF-8 passes through unconverted and unchecked. */
+ * around iconv. UTF-8 passes through unconverted and unchecked. */
 #ifndef FERRULE_TRANSFORMERS_TEXT_H
 #define FERRULE_TRANSFORMERS_TEXT_H
 

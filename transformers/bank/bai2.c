@@ -11,8 +11,8 @@
 
 #define FIELDS_MAX 4000
 #define RECORD_MAX ((size_t)1 << 20)
-#define JOINED                                                                                                         \
-	'\x1e' /* stands where a slash ended a field and a record 88 goes on: a comma, but in a text a line end */
+/* Stands where a slash ended a field and a record 88 goes on: a comma, but in a text a line end. */
+#define JOINED '\x1e'
 
 struct bai2_settings {
 	int totals;
@@ -29,10 +29,7 @@ static const struct option options[] = {
 	 .fallback = "reject",
 	 .help = "accounts whose control totals or counts, or those of their group or file, are not what stands there: "
 		 "refused, or passed on with `balanced: false`"},
-	{.name = "charset",
-	 .type = OPTION_TEXT,
-	 .offset = offsetof(struct bai2_settings, charset),
-	 .help = "the character set; without it UTF-8 where the document is valid UTF-8, else CP1252"},
+	BANK_CHARSET_OPTION(struct bai2_settings),
 	OPTION_END,
 };
 
@@ -41,11 +38,7 @@ static int check(const void *of, const struct transformer_context *context, stru
 {
 	const struct bai2_settings *settings = of;
 
-	if (!settings->charset || text_charset_known(settings->charset))
-		return 0;
-	finding_add(findings, place, SEVERITY_ERROR, "decode.charset", "`%s` is no character set that is known here",
-		    settings->charset);
-	return -1;
+	return bank_check_charset(settings->charset, place, findings);
 }
 
 /* What a level has in hand, to be held against its trailer. */

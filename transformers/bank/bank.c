@@ -8,6 +8,15 @@
 
 #define CENTURY_FROM 70
 
+int bank_check_charset(const char *charset, struct place place, struct findings *findings)
+{
+	if (!charset || text_charset_known(charset))
+		return 0;
+	finding_add(findings, place, SEVERITY_ERROR, "decode.charset", "`%s` is no character set that is known here",
+		    charset);
+	return -1;
+}
+
 /* ---- lines */
 int bank_begin(struct bank_reader *r, const char *limit, const char *charset, struct item *item, struct out *out,
 	       struct error *error)

@@ -21,6 +21,13 @@ struct bank_reader {
 	bool bad;            /* it had others: they became U+FFFD, or blanks */
 };
 
+#define BANK_CHARSET_OPTION(settings)                                                                                  \
+	{                                                                                                              \
+		.name = "charset", .type = OPTION_TEXT, .offset = offsetof(settings, charset),                         \
+		.help = "the character set; without it UTF-8 where the document is valid UTF-8, else CP1252"           \
+	}
+int bank_check_charset(const char *charset, struct place, struct findings *); /* NULL: none was named */
+
 /* `charset` NULL: as text_begin and text_settle find it. */
 int bank_begin(struct bank_reader *, const char *limit, const char *charset, struct item *, struct out *,
 	       struct error *);

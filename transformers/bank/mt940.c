@@ -16,10 +16,7 @@ static const struct option options[] = {
 	 .fallback = "reject",
 	 .help = "a statement whose movements do not lead from the opening to the closing balance, or to its totals: "
 		 "refused, or passed on with `balanced: false`"},
-	{.name = "charset",
-	 .type = OPTION_TEXT,
-	 .offset = offsetof(struct mt940_settings, charset),
-	 .help = "the character set; without it UTF-8 where the document is valid UTF-8, else CP1252"},
+	BANK_CHARSET_OPTION(struct mt940_settings),
 	OPTION_END,
 };
 
@@ -28,11 +25,7 @@ static int check(const void *of, const struct transformer_context *context, stru
 {
 	const struct mt940_settings *settings = of;
 
-	if (!settings->charset || text_charset_known(settings->charset))
-		return 0;
-	finding_add(findings, place, SEVERITY_ERROR, "decode.charset", "`%s` is no character set that is known here",
-		    settings->charset);
-	return -1;
+	return bank_check_charset(settings->charset, place, findings);
 }
 
 /* ---- messages */
