@@ -16,10 +16,14 @@ struct hand {
 
 static int write_reader(const struct chain_hand *hand, struct reader *body, struct error *error)
 {
-	char *chunk = mem_alloc(CHUNK);
+	struct span whole;
 	uint64_t at = 0;
+	char *chunk;
 	ssize_t n;
 
+	if (reader_size(body) <= CHUNK)
+		return reader_view(body, &whole, error) || hand->write(hand->arg, whole, error) ? -1 : 0;
+	chunk = mem_alloc(CHUNK);
 	while ((n = reader_read(body, at, chunk, CHUNK, error)) > 0) {
 		at += (uint64_t)n;
 		if (hand->write(hand->arg, span_make(chunk, (size_t)n), error))
