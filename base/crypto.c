@@ -61,6 +61,50 @@ void sha256_free(struct sha256 *s)
 	free(s);
 }
 
+/* ---- of any kind */
+struct digest {
+	EVP_MD_CTX *context;
+};
+
+static const EVP_MD *algorithm(enum digest_kind kind)
+{
+	return kind == DIGEST_MD5      ? EVP_md5()
+	       : kind == DIGEST_SHA1   ? EVP_sha1()
+	       : kind == DIGEST_SHA256 ? EVP_sha256()
+				       : EVP_sha512();
+}
+
+size_t digest_size(enum digest_kind kind)
+{
+	return kind == DIGEST_MD5 ? 16 : kind == DIGEST_SHA1 ? 20 : kind == DIGEST_SHA256 ? 32 : 64;
+}
+
+struct digest *digest_new(enum digest_kind kind)
+{
+	struct digest *digest = mem_alloc(sizeof *digest);
+
+	digest->context = EVP_MD_CTX_new();
+	require(digest->context != NULL, "digest context");
+	if (EVP_DigestInit_ex(digest->context, algorithm(kind), NULL) == 1)
+		return digest;
+	EVP_MD_CTX_free(digest->context);
+	free(digest);
+	return NULL;
+}
+
+void digest_add(struct digest *digest, const void *data, size_t len)
+{
+	if (len)
+		require(EVP_DigestUpdate(digest->context, data, len), "digest");
+}
+
+void digest_end_take(struct digest *digest, uint8_t out[DIGEST_MAX])
+{
+	require(EVP_DigestFinal_ex(digest->context, out, NULL), "digest");
+	EVP_MD_CTX_free(digest->context);
+	free(digest);
+}
+
 void hmac_sha256(struct span key, struct span data, uint8_t out[SHA256_SIZE])
 {
 	unsigned len = SHA256_SIZE;

@@ -18,6 +18,15 @@ void sha256_add(struct sha256 *, const void *data, size_t len);
 void sha256_end(struct sha256 *, uint8_t out[SHA256_SIZE]); /* and starts over */
 void sha256_free(struct sha256 *);
 
+/* Digests that others still use, for comparing and telling: never for identity, nor for trust. */
+enum digest_kind { DIGEST_MD5, DIGEST_SHA1, DIGEST_SHA256, DIGEST_SHA512 };
+#define DIGEST_MAX 64
+struct digest;
+size_t digest_size(enum digest_kind);
+struct digest *digest_new(enum digest_kind); /* NULL: this machine does not allow it */
+void digest_add(struct digest *, const void *data, size_t len);
+void digest_end_take(struct digest *, uint8_t out[DIGEST_MAX]); /* frees it */
+
 void hmac_sha256(struct span key, struct span data, uint8_t out[SHA256_SIZE]);
 /* Signatures: Ed25519 (RFC 8032). The seed is the private key. */
 #define SIGN_KEY_SIZE  32

@@ -153,7 +153,7 @@ const struct verb verb_key = {
 		"  ferrule key import acme.asc\n"
 		"  ferrule key list\n\n"
 		"A key pair of the site's own is made by GnuPG itself:\n\n"
-		"  gpg --homedir keys --quick-generate-key 'Example EDI <edi@example.com>' rsa3072 default 2y\n",
+		"  gpg --homedir keys --quick-generate-key 'Example EDI <edi@example.com>' default default 2y\n",
 	.json = "[{fingerprint, kind, user, use, state, expires, what}]; kind: public or secret; what, of an import:\n"
 		"  new, changed or known",
 	.options = options,

@@ -25,7 +25,8 @@ static const struct transformer_ops *const transformers[] = {
 	&xsd_transformer, &schematron_transformer, &xslt_transformer,
 	&collect_transformer, &resequence_transformer, &dedupe_transformer,
 	&gunzip_transformer, &gzip_transformer, &unzip_transformer, &zip_transformer,
-	&decrypt_transformer, &encrypt_transformer, &sign_transformer, &verify_transformer, &scan_transformer, NULL};
+	&decrypt_transformer, &encrypt_transformer, &sign_transformer, &verify_transformer, &scan_transformer,
+	&checksum_transformer, NULL};
 
 static const struct registry registry = {brokers, stores, sources, servers, sinks, transformers, schema_each_fault,
 					  calendar_check, schedule_check};

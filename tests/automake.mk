@@ -30,9 +30,9 @@ include tests/bench.mk
 include tests/lint.mk
 include tests/xml.mk
 include tests/mft.mk
+include tests/files.mk
 include tests/fuzz.mk
 include tests/formats.mk
-include tests/files.mk
 
 # Folders of examples that programs are built in, too: what was built is not part of a release.
 dist-hook:

@@ -16,7 +16,7 @@ extern const struct transformer_ops decode_transformer, encode_transformer, enri
 /* over whole files */
 extern const struct transformer_ops gunzip_transformer, gzip_transformer, unzip_transformer, zip_transformer;
 extern const struct transformer_ops decrypt_transformer, encrypt_transformer, sign_transformer, verify_transformer;
-extern const struct transformer_ops scan_transformer;
+extern const struct transformer_ops scan_transformer, checksum_transformer;
 /* of no flow, but by hand: `ferrule edi acknowledge` */
 extern const struct transformer_ops edi_acknowledge_transformer;
 /* durable */
