@@ -269,9 +269,11 @@ static bool set_occurrence(struct report *report, struct span key, struct span v
 		report->groups[depth].optional = !span_is(value, "MANDATORY");
 	else if (span_is(key, "STATUS"))
 		segment->min = span_is(value, "MANDATORY") && segment->min;
-	else if (read_number(value, &n) && !segment)
+	else if (!read_number(value, &n) || !n)
+		report->broken = true;
+	else if (!segment)
 		report->groups[depth].max = n;
-	else if (n && segment->max != SIZE_MAX)
+	else if (segment->max < SIZE_MAX / n) /* else as often as it likes */
 		segment->max = segment->max ? segment->max * n : n;
 	return true;
 }
