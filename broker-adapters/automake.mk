@@ -29,3 +29,5 @@ broker_adapters_libadapters_a_SOURCES += %D%/names.c %D%/names.h %D%/entries.c %
 broker_adapters_libadapters_a_SOURCES += %D%/sftp.c %D%/sftp.h %D%/sftp_source.c %D%/sftp_source.h %D%/sftp_settle.c %D%/sftp_sink.c %D%/sftp_sink.h %D%/sftp_prepare.c \
   %D%/sftp_link.c %D%/sftp_link.h %D%/sftp_key.c %D%/sftp_login.c %D%/sftp_dial.c \
   %D%/sftp_dial.h %D%/sftp_wire.c %D%/sftp_wire.h %D%/sftp_client.c %D%/sftp_bulk.c
+
+broker_adapters_libadapters_a_SOURCES += %D%/mail.h %D%/mail_address.c %D%/mail_content.c %D%/mail_reply.c %D%/mail_sink.c

@@ -123,6 +123,7 @@ const struct finding_code finding_codes[] = {
 	{"layout.report", E, "A report of a parser, as WE60 exports it, is none"},
 	{"listen.address", E, "The listener's address is no IP address"},
 	{"listen.certificate", W, "The listener's certificate is not on this machine"},
+	{"mail.settings", E, "What is said of a mail server or a sender cannot be"},
 	{"map.program", E, "A map has neither a mapping nor a program, or both"},
 	{"mapping.unused", W, "No flow uses this mapping"},
 	{"name.form", E, "A name has characters that names do not have"},

@@ -86,7 +86,7 @@ void describe_each(const struct registry *registry, describe_fn *each, void *arg
 	     &(struct described){"system", "",
 				 "systems/*.yaml: how to reach a system, and its operations; beside these keys, and in "
 				 "each operation, the settings of `to: webhook`, `effect` and `retry`; under `sftp` "
-				 "those of endpoints of that kind that say `system: NAME`",
+				 "and `mail` those of endpoints of that kind that say `system: NAME`",
 				 system_options});
 	each(arg, &(struct described){"snippet", "", "snippets/*.yaml: steps with parameters, for several flows",
 				      snippet_options});

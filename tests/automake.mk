@@ -20,6 +20,7 @@ include tests/store.mk
 include tests/amqp.mk
 include tests/file.mk
 include tests/sftp.mk
+include tests/mail.mk
 include tests/http.mk
 include tests/services.mk
 include tests/cli.mk
