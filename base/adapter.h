@@ -7,6 +7,16 @@
 #include "base/endpoint.h"
 #include "base/vault.h"
 
+/* The key by which another machine is known, as it shows it now. */
+struct peer_key {
+	char type[40], fingerprint[64], host[280];
+	char known[200];  /* fingerprints that are pinned for it; "" none */
+	bool trusted;     /* it is one of them */
+	bool configured;  /* they stand in the site's files: nothing is to be recorded */
+	char file[4096];  /* where `line` is recorded, a file in the form of OpenSSH's known_hosts */
+	char line[4096];
+};
+
 /* ---- sources -------------------------------------------------------------------------------------------------- */
 /* A document as a source found it. Made by the adapter, freed with its ops' `forget`. */
 struct document {
@@ -49,6 +59,8 @@ struct source_ops {
 	/* What the option table cannot tell of the settings, offline: the error that opening would end with. May be
 	 * NULL. */
 	int (*check)(const struct endpoint *, struct error *);
+	/* The key of the other machine, without logging in there; blocks. NULL: it has none. */
+	int (*look)(const struct endpoint *, struct peer_key *, struct error *);
 };
 
 /* ---- a listener: documents that are pushed (the gateway drives it) ---------------------------------------------- */
@@ -177,6 +189,7 @@ struct sink_ops {
 	/* What an unclear outcome comes to without looking at the target: as resolve. NULL: UNKNOWN. */
 	enum resolved (*presume)(const struct attempt *);
 	int (*check)(const struct endpoint *, struct error *); /* as a source's */
+	int (*look)(const struct endpoint *, struct peer_key *, struct error *); /* as a source's */
 };
 
 #endif

@@ -8,7 +8,7 @@
 
 #include <stddef.h>
 
-#include "base/endpoint.h"
+#include "base/adapter.h"
 #include "base/reader.h"
 
 #define SFTP_PATH_MAX 4096
@@ -95,14 +95,8 @@ int sftp_link_send(struct sftp_link *, struct span, struct error *);
 /* At least one byte. */
 ssize_t sftp_link_receive(struct sftp_link *, void *into, size_t len, struct error *);
 
-/* A server's key as it shows it now, without logging in. */
-struct sftp_shown_key {
-	char type[40], fingerprint[64], host[280];
-	char known[200]; /* fingerprints that are pinned for it; "" none */
-	bool trusted;
-	char line[4096]; /* for known_hosts */
-};
-int sftp_look_at_key(const struct sftp_settings *, const struct endpoint *, struct sftp_shown_key *, struct error *);
+/* The server's key as it shows it now, without logging in: the `look` of both ends. */
+int sftp_look(const struct sftp_settings *, const struct endpoint *, struct peer_key *, struct error *);
 
 /* ---- single requests (sftp_client.c) --------------------------------------------------------------------------- */
 

@@ -24,7 +24,7 @@ static void fingerprint_of(struct span key, char out[64])
 	buf_free(&text);
 }
 
-static void add_known(struct sftp_shown_key *key, const char *fingerprint)
+static void add_known(struct peer_key *key, const char *fingerprint)
 {
 	size_t used = strlen(key->known);
 
@@ -32,7 +32,7 @@ static void add_known(struct sftp_shown_key *key, const char *fingerprint)
 		snprintf(key->known + used, sizeof key->known - used, "%s%s", used ? ", " : "", fingerprint);
 }
 
-static void read_shown(struct sftp_link *link, struct sftp_shown_key *key, struct span *bytes)
+static void read_shown(struct sftp_link *link, struct peer_key *key, struct span *bytes)
 {
 	size_t len = 0;
 	int type = 0;
@@ -40,7 +40,7 @@ static void read_shown(struct sftp_link *link, struct sftp_shown_key *key, struc
 	const char *name = libssh2_session_methods(link->session, LIBSSH2_METHOD_HOSTKEY);
 	struct buf text;
 
-	*key = (struct sftp_shown_key){.known = ""};
+	*key = (struct peer_key){.known = ""};
 	*bytes = span_make(data, data ? len : 0);
 	snprintf(key->type, sizeof key->type, "%s", name ? name : "unknown");
 	fingerprint_of(*bytes, key->fingerprint);
@@ -54,7 +54,7 @@ static void read_shown(struct sftp_link *link, struct sftp_shown_key *key, struc
 	buf_free(&text);
 }
 
-static bool is_pinned(const struct text_list *pinned, struct sftp_shown_key *key)
+static bool is_pinned(const struct text_list *pinned, struct peer_key *key)
 {
 	bool found = false;
 
@@ -74,7 +74,7 @@ static bool is_pinned(const struct text_list *pinned, struct sftp_shown_key *key
 }
 
 /* Base64 of the key in the file → its fingerprint. */
-static void add_known_entry(struct sftp_shown_key *key, const struct libssh2_knownhost *entry)
+static void add_known_entry(struct peer_key *key, const struct libssh2_knownhost *entry)
 {
 	char fingerprint[64];
 	struct buf bytes;
@@ -88,7 +88,7 @@ static void add_known_entry(struct sftp_shown_key *key, const struct libssh2_kno
 }
 
 /* 0 known, 1 not; what the file has for this host goes into key->known. */
-static int look_into_file(struct sftp_link *link, const char *path, struct span bytes, struct sftp_shown_key *key,
+static int look_into_file(struct sftp_link *link, const char *path, struct span bytes, struct peer_key *key,
 			  struct error *error)
 {
 	LIBSSH2_KNOWNHOSTS *hosts;
@@ -113,7 +113,7 @@ static int look_into_file(struct sftp_link *link, const char *path, struct span 
 	return found != LIBSSH2_KNOWNHOST_CHECK_MATCH;
 }
 
-static int refuse(struct sftp_link *link, const struct sftp_shown_key *key, struct error *error)
+static int refuse(struct sftp_link *link, const struct peer_key *key, struct error *error)
 {
 	const char *system =
 		link->settings->system && link->settings->system[0] ? link->settings->system : link->endpoint->name;
@@ -135,7 +135,7 @@ static int refuse(struct sftp_link *link, const struct sftp_shown_key *key, stru
 	return 1;
 }
 
-int sftp_key_check(struct sftp_link *link, struct sftp_shown_key *key, struct error *error)
+int sftp_key_check(struct sftp_link *link, struct peer_key *key, struct error *error)
 {
 	const char *file = link->settings->known_hosts;
 	struct span bytes;
@@ -145,11 +145,13 @@ int sftp_key_check(struct sftp_link *link, struct sftp_shown_key *key, struct er
 	read_shown(link, key, &bytes);
 	if (!bytes.len)
 		return sftp_link_fail(link, "sftp.connect", "no key from", error);
-	if (link->server.host_keys->count) {
+	key->configured = link->server.host_keys->count > 0;
+	if (key->configured) {
 		key->trusted = is_pinned(link->server.host_keys, key);
 		return key->trusted ? 0 : refuse(link, key, error);
 	}
 	path = file[0] == '/' ? mem_strdup(file) : mem_printf("%s/%s", link->endpoint->root, file);
+	snprintf(key->file, sizeof key->file, "%s", path);
 	state = look_into_file(link, path, bytes, key, error);
 	free(path);
 	key->trusted = state == 0;

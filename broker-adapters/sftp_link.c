@@ -227,13 +227,16 @@ static struct sftp_link *open_outer(const struct sftp_link *link, struct error *
 				     .host_keys = &settings->jump.host_keys,
 				     .agent = settings->agent};
 	struct sftp_link *outer = NULL;
-	struct sftp_shown_key key;
+	struct peer_key key;
+	struct error later;
 	int state = 1;
 
-	for (const char *const *order = key_orders; *order && state == 1; order++) {
+	for (size_t i = 0; key_orders[i] && state == 1; i++) {
+		struct error *told = i ? &later : error; /* it may have no key of another kind */
+
 		sftp_link_close(outer);
 		outer = link_new(settings, link->endpoint, &server);
-		state = reach(outer, *order, error) ? -1 : sftp_key_check(outer, &key, error);
+		state = reach(outer, key_orders[i], told) ? -1 : sftp_key_check(outer, &key, told);
 	}
 	if (state || sftp_login(outer, error) || open_channel(outer, link->server.host, link->server.port, error)) {
 		sftp_link_close(outer);
@@ -269,10 +272,10 @@ static struct sftp_server server_of(const struct sftp_settings *settings)
 /* Connected and asked for its key, in the order in which one may be known. 0 it is known; 1 it is not: of the first
  * that was shown; -1. */
 static int reach_known(const struct sftp_settings *settings, const struct endpoint *endpoint, struct sftp_link **into,
-		       struct sftp_shown_key *key, struct error *error)
+		       struct peer_key *key, struct error *error)
 {
 	struct sftp_server server = server_of(settings);
-	struct sftp_shown_key other;
+	struct peer_key other;
 	struct error later;
 	int state = 1;
 
@@ -297,7 +300,7 @@ static int reach_known(const struct sftp_settings *settings, const struct endpoi
 struct sftp_link *sftp_link_open(const struct sftp_settings *settings, const struct endpoint *endpoint,
 				 struct error *error)
 {
-	struct sftp_shown_key key;
+	struct peer_key key;
 	struct sftp_link *link = NULL;
 	int64_t silent_since = 0;
 	int result;
@@ -320,7 +323,7 @@ failed:
 	return NULL;
 }
 
-int sftp_look_at_key(const struct sftp_settings *settings, const struct endpoint *endpoint, struct sftp_shown_key *key,
+int sftp_look(const struct sftp_settings *settings, const struct endpoint *endpoint, struct peer_key *key,
 		     struct error *error)
 {
 	struct sftp_link *link = NULL;

@@ -36,6 +36,6 @@ int sftp_link_fail(struct sftp_link *, const char *code, const char *doing, stru
 int sftp_login(struct sftp_link *, struct error *);
 
 /* Is it a key that is pinned? 0 it is; 1 it is not, *error says what is wrong; -1 the file cannot be read. */
-int sftp_key_check(struct sftp_link *, struct sftp_shown_key *, struct error *);
+int sftp_key_check(struct sftp_link *, struct peer_key *, struct error *);
 
 #endif

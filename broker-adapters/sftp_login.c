@@ -17,13 +17,21 @@ static char *with_newline(struct span bytes)
 	return text;
 }
 
+/* The server refused it, or it never got that far: the key could not be read, or not be signed with. */
+static bool is_refused(struct sftp_link *link)
+{
+	char *text = NULL;
+	int number = libssh2_session_last_error(link->session, &text, NULL, 0);
+
+	return (number == LIBSSH2_ERROR_AUTHENTICATION_FAILED || number == LIBSSH2_ERROR_PUBLICKEY_UNVERIFIED) &&
+	       !(text && strstr(text, "Callback"));
+}
+
 static int auth_failed(struct sftp_link *link, const char *what, struct error *error)
 {
-	int number = libssh2_session_last_errno(link->session);
 	const char *user = link->server.user;
 
-	if (number == LIBSSH2_ERROR_FILE || number == LIBSSH2_ERROR_METHOD_NONE || number == LIBSSH2_ERROR_INVAL ||
-	    number == LIBSSH2_ERROR_KEYFILE_AUTH_FAILED) {
+	if (!is_refused(link)) {
 		error_set(error, ERROR_RETRY, "sftp.key",
 			  "the private key for %s@%s cannot be used: it is no key of a known form, or the passphrase "
 			  "does not open it",

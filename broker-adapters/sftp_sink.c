@@ -279,20 +279,16 @@ static int sftp_sink_reap(void *arg, struct attempt **into, size_t max, size_t *
 
 /* ---- resolve, abandon ------------------------------------------------------------------------------------------ */
 
-/* .tmp is there: was the rename left half done? Its name is then that of a file with the same bytes. */
-static int look_for_second_name(struct sftp_sink *sink, struct sftp_pending *pending, uint64_t size,
-				enum resolved *answer, struct error *error)
+/* Does the final name lead to these bytes? 1, 0, -1. */
+static int has_content(struct sftp_sink *sink, struct sftp_pending *pending, struct error *error)
 {
-	const struct sftp_sink_settings *settings = pending->attempt->endpoint->settings;
 	struct reader *body = pending->attempt->message->body;
+	uint64_t size = body ? reader_size(body) : 0;
 	struct sftp_attrs there;
 	char *target;
 	int64_t same = -1;
 	int status;
 
-	*answer = RESOLVED_NOT;
-	if (settings->exists == SFTP_OVER) /* doing it again is doing it once */
-		return 0;
 	target = target_of(pending, pending->name);
 	status = sftp_lstat(sink->sftp, target, &there, error);
 	if (status == SFTP_OK && there.size == size)
@@ -300,8 +296,22 @@ static int look_for_second_name(struct sftp_sink *sink, struct sftp_pending *pen
 	free(target);
 	if (status < 0 || sftp_is_lost(sink->sftp))
 		return -1;
-	if (same < 0 || (uint64_t)same != size)
+	return same >= 0 && (uint64_t)same == size;
+}
+
+/* .tmp is there: was the rename left half done? Its name is then that of a file with the same bytes. */
+static int look_for_second_name(struct sftp_sink *sink, struct sftp_pending *pending, enum resolved *answer,
+				struct error *error)
+{
+	const struct sftp_sink_settings *settings = pending->attempt->endpoint->settings;
+	int there;
+
+	*answer = RESOLVED_NOT;
+	if (settings->exists == SFTP_OVER) /* doing it again is doing it once */
 		return 0;
+	there = has_content(sink, pending, error);
+	if (there <= 0)
+		return there;
 	/* with numbers, an equal one of before may bear the name */
 	*answer = settings->exists == SFTP_NUMBER ? RESOLVED_UNKNOWN : RESOLVED_HAPPENED;
 	if (*answer == RESOLVED_HAPPENED && sftp_remove(sink->sftp, pending->tmp, error) < 0)
@@ -332,11 +342,12 @@ static int look(struct sftp_sink *sink, struct sftp_pending *pending, enum resol
 	/* Ours and new, and the intent is of before: what its own attempt had left is gone. */
 	if (prepared && prepared->made && prepared->stage == SFTP_READY && !prepared->started)
 		return 0;
-	return look_for_second_name(sink, pending, tmp.size, answer, error);
+	return look_for_second_name(sink, pending, answer, error);
 }
 
 static int sftp_sink_resolve(void *arg, struct attempt *attempt, enum resolved *answer, struct error *error)
 {
+	const struct sftp_sink_settings *settings = attempt->endpoint->settings;
 	struct sftp_sink *sink = arg;
 	struct sftp_pending *pending = sftp_pending_new(attempt, error);
 	int result;
@@ -344,6 +355,12 @@ static int sftp_sink_resolve(void *arg, struct attempt *attempt, enum resolved *
 	if (!pending)
 		return -1;
 	result = look(sink, pending, answer, error);
+	/* Whoever put it there, and with no witness left: these bytes under this name are the effect. */
+	if (!result && *answer == RESOLVED_UNKNOWN && settings->exists != SFTP_NUMBER) {
+		result = has_content(sink, pending, error);
+		*answer = result > 0 ? RESOLVED_HAPPENED : RESOLVED_UNKNOWN;
+		result = result < 0 ? -1 : 0;
+	}
 	FAULT("sftp.resolved");
 	if (!result && *answer == RESOLVED_HAPPENED)
 		write_receipt(pending, pending->name, true);
@@ -467,6 +484,13 @@ static unsigned sftp_sink_parallel(const struct endpoint *endpoint)
 	return 64;
 }
 
+static int sftp_sink_look(const struct endpoint *endpoint, struct peer_key *key, struct error *error)
+{
+	const struct sftp_sink_settings *settings = endpoint->settings;
+
+	return sftp_sink_check(endpoint, error) ? -1 : sftp_look(&settings->connection, endpoint, key, error);
+}
+
 const struct sink_ops sftp_sink_ops = {
 	.name = "sftp",
 	.help = "Puts each message as a file onto an SFTP server, complete or not at all",
@@ -488,4 +512,5 @@ const struct sink_ops sftp_sink_ops = {
 	.sweep = sftp_sink_sweep,
 	.judge = sftp_sink_judge,
 	.check = sftp_sink_check,
+	.look = sftp_sink_look,
 };

@@ -554,6 +554,13 @@ static bool sftp_source_pending(void *arg)
 	return ((const struct sftp_source *)arg)->waiting;
 }
 
+static int sftp_source_look(const struct endpoint *endpoint, struct peer_key *key, struct error *error)
+{
+	const struct sftp_source_settings *settings = endpoint->settings;
+
+	return sftp_source_check(endpoint, error) ? -1 : sftp_look(&settings->connection, endpoint, key, error);
+}
+
 const struct source_ops sftp_source_ops = {
 	.name = "sftp",
 	.help = "Takes files that lie on an SFTP server",
@@ -568,4 +575,5 @@ const struct source_ops sftp_source_ops = {
 	.interval_ms = sftp_source_interval_ms,
 	.pending = sftp_source_pending,
 	.check = sftp_source_check,
+	.look = sftp_source_look,
 };

@@ -22,6 +22,7 @@ static const struct verb_option options[] = {
 	{"root", "DIR", "account add: where the partners' folders are (/srv/sftp)"},
 	{"user", "NAME", "account add: the user that Ferrule runs as (ferrule)"},
 	{"apply", NULL, "account add: do it, as root, in place of printing it"},
+	{"fingerprint", "SHA256:…", "trust: the key to be trusted, as the partner says it"},
 	SITE_OPTIONS,
 	{NULL, NULL, NULL},
 };
@@ -402,13 +403,15 @@ static int transfer(const struct arguments *arguments)
 
 	if (arguments->count > 0 && !strcmp(arguments->words[0], "account"))
 		return transfer_account(arguments);
+	if (arguments->count > 0 && !strcmp(arguments->words[0], "trust"))
+		return transfer_trust(arguments);
 	part = part_find(arguments, parts);
 	return part ? part_run(arguments, part) : EXIT_USAGE;
 }
 
 const struct verb verb_transfer = {
 	.name = "transfer",
-	.words = "list|show|run|skip|hold|release|account [FLOW|add] [PARTNER]",
+	.words = "list|show|run|skip|hold|release|trust|account [FLOW|SYSTEM|add] [PARTNER]",
 	.words_max = 3,
 	.summary = "Transfers: when they ran and run next; run or hold one; accounts for partners",
 	.text = "  ferrule transfer list\n"
@@ -417,12 +420,16 @@ const struct verb verb_transfer = {
 		"  ferrule transfer hold nightly --until 06:00 --reason 'the bank changes its server'\n"
 		"  ferrule transfer release nightly\n"
 		"  ferrule transfer account add acme --key acme.pub\n"
+		"  ferrule transfer trust acme\n"
+		"  ferrule transfer trust acme --fingerprint SHA256:…\n"
 		"\nskip: what a partner's sequence lacks will not come. run asks for a run now, beside the schedule; "
 		"the next one keeps its time. A transfer that is held "
 		"neither\n"
 		"asks its source nor delivers. account add prints what makes an account for a partner in OpenSSH's own "
 		"SFTP\n"
-		"server, which sees nothing but its folders; --apply does it, as root.\n",
+		"server, which sees nothing but its folders; --apply does it, as root. trust shows the key of a "
+		"system's\n"
+		"server and what is pinned for it; with the fingerprint that the partner told you it is pinned.\n",
 	.json = "list, show: {transfers: [{name, source, owner, schedule, state, began_ms?, ended_ms?, result?, "
 		"taken?,\n"
 		"    file?, file_ms?, missed?, next_ms?, error?, hold?, next?}]}; state: waiting | running | failing | "
@@ -430,7 +437,8 @@ const struct verb verb_transfer = {
 		"| held\n"
 		"  run: {result: asked, name}\n"
 		"  hold, release: as ferrule hold and ferrule resume\n"
-		"  account add: {partner, script, applied}",
+		"  account add: {partner, script, applied}\n"
+		"  trust: {system, host, type, fingerprint, known, trusted, recorded}",
 	.options = options,
 	.run = transfer,
 };

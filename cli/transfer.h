@@ -6,5 +6,7 @@
 
 /* account add PARTNER: needs no site. */
 int transfer_account(const struct arguments *);
+/* trust SYSTEM: asks the other machine alone, and writes its key where it is pinned. The site need not run. */
+int transfer_trust(const struct arguments *);
 
 #endif

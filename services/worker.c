@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/progress.h"
 
 #define CONNECT_WAIT_MS 10000
 
@@ -42,6 +43,12 @@ void worker_fail(struct worker *worker, const struct error *error)
 void worker_blame(struct worker *worker, const struct error *error)
 {
 	end_with(worker, error, EXIT_BLAME);
+}
+
+/* Within one long call of an adapter, a large file on its way: it does not hang. */
+static void on_progress(void *arg, uint64_t done, uint64_t total)
+{
+	board_tick(arg);
 }
 
 static void on_signal(void *arg, unsigned events)
@@ -147,6 +154,7 @@ int worker_run(struct worker *worker)
 	worker->wait_ms = 1000;
 	if (connect_all(worker, &error) || worker->role->start(worker, &error))
 		worker_fail(worker, &error);
+	progress_listen(on_progress, worker->slot);
 	atomic_store(&worker->slot->ready, 1);
 	rounds(worker);
 	if (worker->role->stop)

@@ -2,7 +2,8 @@
 SFTP_SUPPORT = tests/support/sftp_lab.c tests/support/sftp_lab.h
 SFTP_TESTS = \
   tests/conformance/sftp_source_openssh tests/conformance/sftp_source_proftpd \
-  tests/conformance/sftp_sink_openssh tests/conformance/sftp_sink_proftpd
+  tests/conformance/sftp_sink_openssh tests/conformance/sftp_sink_proftpd \
+  tests/unit/sftp_trouble_openssh tests/unit/sftp_trouble_proftpd
 check_PROGRAMS += $(SFTP_TESTS)
 TESTS += $(SFTP_TESTS)
 EXTRA_DIST += tests/lab/sftp-openssh.sh tests/lab/sftp-proftpd.sh
@@ -21,3 +22,9 @@ tests_conformance_sftp_sink_openssh_LDADD = $(CHECK_LIBS)
 tests_conformance_sftp_sink_proftpd_SOURCES = $(tests_conformance_sftp_sink_openssh_SOURCES)
 tests_conformance_sftp_sink_proftpd_CPPFLAGS = $(AM_CPPFLAGS) -DSFTP_LAB='"proftpd"'
 tests_conformance_sftp_sink_proftpd_LDADD = $(CHECK_LIBS)
+tests_unit_sftp_trouble_openssh_SOURCES = tests/unit/sftp_trouble.c $(SFTP_SUPPORT)
+tests_unit_sftp_trouble_openssh_CPPFLAGS = $(AM_CPPFLAGS) -DSFTP_LAB='"openssh"'
+tests_unit_sftp_trouble_openssh_LDADD = $(CHECK_LIBS)
+tests_unit_sftp_trouble_proftpd_SOURCES = $(tests_unit_sftp_trouble_openssh_SOURCES)
+tests_unit_sftp_trouble_proftpd_CPPFLAGS = $(AM_CPPFLAGS) -DSFTP_LAB='"proftpd"'
+tests_unit_sftp_trouble_proftpd_LDADD = $(CHECK_LIBS)

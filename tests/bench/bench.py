@@ -435,6 +435,25 @@ def bench_one_machine(root):
         site.close()
 
 
+def bench_sftp(root):
+    """Against OpenSSH on this machine, beside OpenSSH's own client."""
+    script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lab/sftp-openssh.sh")
+    if os.geteuid() != 0 or not os.path.exists("/usr/sbin/sshd"):
+        say("sftp", skipped="an SFTP server with accounts of its own needs root")
+        return
+    folder = os.path.join(root, "lab")
+    with tempfile.TemporaryFile("w+") as out:
+        subprocess.run([script, "up", folder, "--while", str(os.getpid())], check=True, stdin=subprocess.DEVNULL, stdout=out, timeout=60)
+        out.seek(0)
+        server = dict(line.strip().split("=", 1) for line in out)
+    try:
+        shutil.copy(os.path.join(server["SFTP_KEYS"], "acme"), os.path.join(server["SFTP_KEYS"], "key"))
+        bench_program("sftp", server["SFTP_HOST"], server["SFTP_PORT"], "acme", server["SFTP_KEYS"], server["SFTP_KNOWN_HOSTS"],
+                      "inbox/bench", *(("4", "1") if SMOKE else ("512", "3")))
+    finally:
+        subprocess.run([script, "down", folder], check=False, stdin=subprocess.DEVNULL, timeout=60)
+
+
 def bench_several(root):
     """With RabbitMQ and PostgreSQL."""
     try:
@@ -467,7 +486,7 @@ def main():
         bench_edi(root)
         bench_lines(root)
         bench_xml(root)
-        for part in (bench_one_machine, bench_several):
+        for part in (bench_sftp, bench_one_machine, bench_several):
             os.mkdir(os.path.join(root, part.__name__))
             part(os.path.join(root, part.__name__))
     except (lab.Failure, subprocess.SubprocessError, OSError) as error:

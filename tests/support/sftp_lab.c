@@ -101,6 +101,28 @@ static void add(struct arena *arena, struct node *map, const char *key, const ch
 	pair->value->text = span_of(value);
 }
 
+/* The server's keys, at another port if a line is in between. */
+static const char *known_hosts_for(struct arena *arena, const char *root, struct span port)
+{
+	const char *path = arena_printf(arena, "%s/known_hosts.%.*s", root, SPAN_ARGS(port)), *at;
+	char *keys = support_read(lab.known_hosts, NULL), *line, *rest;
+	struct buf text;
+
+	if (span_is(port, lab.port)) {
+		free(keys);
+		return lab.known_hosts;
+	}
+	buf_init(&text, 65536);
+	for (line = strtok_r(keys, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+		at = strchr(line, ' ');
+		buf_printf(&text, "[127.0.0.1]:%.*s%s\n", SPAN_ARGS(port), at);
+	}
+	support_write(path, buf_view(&text));
+	buf_free(&text);
+	free(keys);
+	return path;
+}
+
 struct endpoint *sftp_lab_endpoint(struct arena *arena, const char *root, const struct option *options,
 				   size_t settings_size, const char *path, ...)
 {
@@ -126,7 +148,7 @@ struct endpoint *sftp_lab_endpoint(struct arena *arena, const char *root, const 
 	if (!node_find(map, "port"))
 		add(arena, map, "port", lab.port);
 	if (!node_find(map, "known-hosts"))
-		add(arena, map, "known-hosts", lab.known_hosts);
+		add(arena, map, "known-hosts", known_hosts_for(arena, root, node_find(map, "port")->text));
 	findings_init(&findings);
 	if (option_fill(&context, map, options, NULL, settings)) {
 		for (size_t i = 0; i < findings.count; i++)

@@ -1,0 +1,168 @@
+/* ferrule transfer trust: shows the key of a system's server, and pins it once somebody has compared it. */
+#include "config.h"
+#include "cli/transfer.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "config/site.h"
+#include "services/registry.h"
+
+#define FILE_LIMIT (4u << 20)
+
+typedef int look_fn(const struct endpoint *, struct peer_key *, struct error *);
+
+static const struct endpoint *endpoint_of(const struct site *site, const char *system, look_fn **look)
+{
+	for (size_t i = 0; i < site->flows_count; i++) {
+		const struct flow *flow = &site->flows[i];
+
+		for (size_t j = 0; j < flow->sources_count; j++) {
+			const struct source *source = &flow->sources[j];
+
+			*look = source->poll ? source->poll->look : NULL;
+			if (*look &&
+			    (!strcmp(source->endpoint.system, system) || !strcmp(source->endpoint.name, system)))
+				return &source->endpoint;
+		}
+		*look = flow->sink ? flow->sink_ops->look : NULL;
+		if (*look && (!strcmp(flow->sink->system, system) || !strcmp(flow->sink->name, system)))
+			return flow->sink;
+	}
+	return NULL;
+}
+
+/* The lines of the file but those of this host, and the new one. */
+static int merge(const struct peer_key *key, struct buf *into)
+{
+	size_t host = strlen(key->host), n;
+	FILE *file = fopen(key->file, "re");
+	char line[8192];
+
+	while (file && fgets(line, sizeof line, file)) {
+		if (strncmp(line, key->host, host) || line[host] != ' ')
+			buf_text(into, line);
+	}
+	if (file)
+		fclose(file);
+	n = into->len;
+	if (n && into->data[n - 1] != '\n')
+		buf_char(into, '\n');
+	return buf_text(into, key->line) || buf_char(into, '\n') || into->full ? -1 : 0;
+}
+
+/* Whole or not at all: workers read it at any time. */
+static int record(const struct peer_key *key)
+{
+	char *other = mem_printf("%s.%d", key->file, (int)getpid());
+	struct buf text;
+	FILE *file = NULL;
+	int result = -1;
+
+	buf_init(&text, FILE_LIMIT);
+	if (merge(key, &text))
+		goto done;
+	file = fopen(other, "we");
+	if (!file || fwrite(text.data, 1, text.len, file) != text.len || fflush(file) || fsync(fileno(file)))
+		goto done;
+	result = rename(other, key->file);
+done:
+	if (file)
+		fclose(file);
+	if (result)
+		unlink(other);
+	buf_free(&text);
+	free(other);
+	return result;
+}
+
+static void tell(const struct arguments *arguments, const char *system, const struct peer_key *key, bool recorded)
+{
+	json_t *report;
+
+	if (arguments->json) {
+		report = json_pack("{s:s s:s s:s s:s s:s s:b s:b}", "system", system, "host", key->host, "type",
+				   key->type, "fingerprint", key->fingerprint, "known", key->known, "trusted",
+				   key->trusted, "recorded", recorded);
+		verb_print_json(report);
+		json_decref(report);
+		return;
+	}
+	printf("%s shows:  %s %s\n", key->host, key->type, key->fingerprint);
+	printf("pinned:  %s\n", key->known[0] ? key->known : key->trusted ? key->fingerprint : "nothing");
+	if (recorded)
+		printf("It is pinned now, in %s.\n", key->file);
+	else if (key->trusted)
+		printf("It is the pinned one; nothing is to be done.\n");
+	else if (key->configured)
+		printf("The site pins fingerprints by `host-key:`. If the partner confirms the new one, write it "
+		       "there.\n");
+	else
+		printf("Compare with what the partner tells you by another way than this line, then:\n"
+		       "  ferrule transfer trust %s --fingerprint %s\n",
+		       system, key->fingerprint);
+}
+
+static int trust(const struct arguments *arguments, const char *system, const struct site *site)
+{
+	const char *wanted = argument(arguments, "fingerprint");
+	struct peer_key *key = mem_alloc(sizeof *key);
+	look_fn *look = NULL;
+	const struct endpoint *endpoint = endpoint_of(site, system, &look);
+	struct error error = {0};
+	bool recorded = false;
+	int code = EXIT_DONE;
+
+	if (!endpoint) {
+		code = verb_refused(arguments, EXIT_FINDINGS, "trust.system",
+				    "no flow reaches a system `%s` by a key that could be pinned", system);
+	} else if (look(endpoint, key, &error)) {
+		code = verb_failed(arguments, &error);
+	} else if (wanted && strcmp(wanted, key->fingerprint)) {
+		code = verb_refused(arguments, EXIT_FINDINGS, "trust.other", "%s shows %s, not %s; nothing was pinned",
+				    key->host, key->fingerprint, wanted);
+	} else if (wanted && !key->trusted && !key->configured && record(key)) {
+		code = verb_refused(arguments, EXIT_FINDINGS, "trust.file", "cannot write %s: %s", key->file,
+				    strerror(errno));
+	} else {
+		recorded = wanted && !key->trusted && !key->configured;
+		tell(arguments, system, key, recorded);
+		code = key->trusted || recorded ? EXIT_DONE : EXIT_FINDINGS;
+	}
+	free(key);
+	return code;
+}
+
+int transfer_trust(const struct arguments *arguments)
+{
+	const char *directory = argument_given(arguments, "site") ? argument(arguments, "site") : ".",
+		   *environment = argument_given(arguments, "env") ? argument(arguments, "env") : "";
+	struct error error = {0};
+	struct findings findings;
+	struct bundle *bundle;
+	struct site *site;
+	char *absolute;
+	int code;
+
+	if (arguments->count != 2)
+		return verb_usage(arguments, "which system's key?");
+	bundle = bundle_read_new(directory, environment, &error);
+	if (!bundle)
+		return verb_failed(arguments, &error);
+	absolute = realpath(directory, NULL);
+	findings_init(&findings);
+	site = site_load_new(bundle, registry_get(), absolute ? absolute : directory, &findings);
+	code = site ? trust(arguments, arguments->words[1], site)
+		    : verb_refused(arguments, EXIT_FINDINGS, "trust.site",
+				   "the site has mistakes; ferrule check tells them");
+	site_free(site);
+	findings_free(&findings);
+	bundle_free(bundle);
+	free(absolute);
+	return code;
+}
