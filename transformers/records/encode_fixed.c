@@ -30,7 +30,7 @@ static int write_line(const struct layout *layout, struct fixed_state *state, co
 	if (layout->framing == FRAMING_LINES)
 		buf_append(out, bytes,
 			   fixed_line_end(layout,
-					  end && strlen(end) <= 2 && !end[strspn(end, "\r\n\xc2\x85")]
+					  end && strlen(end) <= 3 && !end[strspn(end, "\r\n\xc2\x85")]
 						  ? end
 						  : layout->line_end,
 					  bytes));
