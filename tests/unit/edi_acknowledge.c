@@ -149,8 +149,7 @@ static void elements_have_the_codes_of_ak403(void **state)
 	transaction(AS_997, "BEG*00*PO-1*20260230~PO1*1~CTT*1~",
 		    "AK2*850*0001~AK3*BEG*2**8~AK4*3*373*8*20260230~" R997);
 	transaction(AS_997, "BEG*00*PO-1**2560~PO1*1~CTT*1~", "AK2*850*0001~AK3*BEG*2**8~AK4*4*337*9*2560~" R997);
-	transaction(AS_997, "BEG*00*PO-1~REF*CO*AB*text~PO1*1~CTT*1~",
-		    "AK2*850*0001~AK3*REF*3**8~AK4*3*352*10~" R997);
+	transaction(AS_997, "BEG*00*PO-1~REF*CO*AB*text~PO1*1~CTT*1~", "AK2*850*0001~AK3*REF*3**8~AK4*3*352*10~" R997);
 	transaction(AS_997, "BEG*00*PO-1~REF*CO*AB^CD^EF~PO1*1~CTT*1~",
 		    "AK2*850*0001~AK3*REF*3**8~AK4*2::3*127*12*EF~" R997);
 	/* a component: its place within the element */
@@ -247,6 +246,7 @@ static void interchanges_have_the_notes_of_ta105(void **state)
 
 #define UNB "UNB+UNOC:3+ACME:14+HQ:14+260101:1200+REF1'"
 #define UNH "UNH+1+ORDERS:D:96A:UN'"
+#define PACKAGES "UNB+UNOC:4+ACME:14+HQ:14+20260101:1200+REF1'UNO+P1+AAA:Doc1+13:text/plain+3'a'b"
 #define UCI "UCI+REF1+ACME:14+HQ:14+"
 #define UCM "UCM+1+ORDERS:D:96A:UN+4"
 
@@ -293,6 +293,16 @@ static void contrl_has_the_codes_of_0085(void **state)
 			cases[i].document, "UCI+", "'UNT+", wanted);
 		free(wanted);
 	}
+	/* packages, which are of syntax version 4 */
+	answers("{format: edifact}", PACKAGES "UNP+3+P1'UNZ+1+REF1'", "UCI+", "'UNT+", UCI "7");
+	answers("{format: edifact}", PACKAGES "UNP+4+P1'UNZ+1+REF1'", "UCI+", "'UNT+",
+		UCI "7'UCM+++4+29+UNP+2+P1+AAA:Doc1");
+	answers("{format: edifact}", PACKAGES "UNP+3+P2'UNZ+1+REF1'", "UCI+", "'UNT+",
+		UCI "7'UCM+++4+28+UNP+3+P1+AAA:Doc1");
+	answers("{format: edifact}", PACKAGES "xUNP+3+P1'UNZ+1+REF1'", "UCI+", "'UNT+",
+		UCI "7'UCM+++4+13+UNP++P1+AAA:Doc1");
+	answers("{format: edifact}", PACKAGES "UNP+3+P1'UNZ+2+REF1'", "UCI+", "'UNT+", UCI "4+29+UNZ+2");
+	answers("{format: edifact}", PACKAGES "UNX'UNZ+1+REF1'", "UCI+", "'UNT+", UCI "4+13+UNZ");
 	answers("{format: edifact, receipt: true}", UNB UNH "BGM+1'UNT+9+1'UNZ+1+REF1'", "UCI+", "'UNT+", UCI "8");
 }
 

@@ -165,9 +165,10 @@ struct edi_dialect {
 	uint8_t control[3]; /* the element of the opening segment that holds the control number */
 	uint8_t close_count, close_control; /* elements of closing segments: how many, and the number again (0: not) */
 	bool close_loose;                   /* both may be left out there */
-	bool numeric_control; /* those of groups and interchanges are numbers: leading zeros mean nothing */
-	bool groups_needed;   /* no transaction stands outside a group */
-	bool count_groups;    /* the interchange's trailer counts groups where there are any */
+	bool numeric_control;   /* those of groups and interchanges are numbers: leading zeros mean nothing */
+	const char *package[2]; /* EDIFACT's UNO and UNP (edi_package.h); or NULL */
+	bool groups_needed;     /* no transaction stands outside a group */
+	bool count_groups;      /* the interchange's trailer counts groups where there are any */
 	bool binary;
 	bool una;                /* EDIFACT's service string may stand in front of it, and it names its characters */
 	bool fixed_header;       /* the interchange's header has places, and the separators themselves in it */

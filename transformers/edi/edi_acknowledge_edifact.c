@@ -166,6 +166,22 @@ static void put_message(struct edi_acknowledge *a, const struct edi_transaction_
 	json_decref(transaction);
 }
 
+/* The same for a package (UCM of syntax version 4): its reference and what it refers to stand behind the error. */
+static void put_package(struct edi_acknowledge *a, const struct edi_transaction_facts *facts)
+{
+	json_t *package = json_loadb(facts->facts.data ? facts->facts.data : "", facts->facts.len, 0, NULL),
+	       *ucm = json_pack("[s,s,s,s]", "UCM", "", "", REFUSED);
+
+	if (facts->own)
+		add_envelope_error(ucm, facts->own->kind, "UNO", "UNP");
+	while (json_array_size(ucm) < 7)
+		json_array_append_new(ucm, json_string(""));
+	json_array_append_new(ucm, json_string(facts->control));
+	json_array_append_new(ucm, header_element_new(package, 2));
+	edi_answer_put_take(a, ucm);
+	json_decref(package);
+}
+
 /* A missing segment is told by the last one in front of it. */
 static uint32_t position_of(const struct edi_finding *finding)
 {
@@ -219,6 +235,10 @@ void edi_answer_edifact_transaction(struct edi_acknowledge *a, const struct edi_
 	if (a->group && !a->group_told)
 		edi_answer_put_take(a, ucf_new(a, ACKNOWLEDGED));
 	a->group_told = true;
+	if (facts->package) {
+		put_package(a, facts);
+		return;
+	}
 	list = edi_answer_findings_new(facts, &count);
 	put_message(a, facts, list, count);
 	for (size_t i = 0; i < count;)

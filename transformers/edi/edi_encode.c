@@ -6,7 +6,8 @@
 struct line {
 	struct span before, charset, interchange, group, transaction, segments, ends, layout;
 	struct span grammar, document, unplaced; /* of the nested form */
-	bool written;                            /* its segments are out */
+	struct span package, object, object_base64;
+	bool written; /* its segments are out */
 	uint64_t segments_count;
 	char control[EDI_CONTROL_MAX];
 	size_t run; /* where its own bytes begin */
@@ -246,6 +247,15 @@ static int put_nested(struct edi_encoder *encoder, struct line *line, struct err
 	return 0;
 }
 
+static int put_package(struct edi_encoder *encoder, const struct line *line, struct error *error)
+{
+	struct edi_package_line package = {line->package, line->object, line->object_base64, line->ends};
+
+	encoder->interchange.state.all++;
+	encoder->group.state.count++;
+	return edi_put_package(encoder, &package, error);
+}
+
 /* ---- the layout (edi_layout.h) */
 static int rank_of(const struct edi_syntax *syntax, char c)
 {
@@ -375,6 +385,12 @@ static struct span *member_of(struct line *line, struct span name)
 		return &line->unplaced;
 	if (span_is(name, "grammar"))
 		return &line->grammar;
+	if (span_is(name, "package"))
+		return &line->package;
+	if (span_is(name, "object"))
+		return &line->object;
+	if (span_is(name, "object_base64"))
+		return &line->object_base64;
 	return span_is(name, "before") ? &line->before : NULL;
 }
 
@@ -469,6 +485,8 @@ static int read_line(struct edi_encoder *encoder, struct line *line, struct span
 	}
 	if (p >= end || edi_json_space(p + 1, end) != end)
 		return broken(encoder, error, "the line is no JSON object, or goes on behind it");
+	if (line->package.len && (line->transaction.len || line->segments.len || line->document.len || line->written))
+		return broken(encoder, error, "the line has a `package` and a `transaction`, or its segments");
 	if (line->written && line->document.len)
 		return edi_fault(error, encoder->dialect, "document", "the line has `segments` and a `document`");
 	if (line->written)
@@ -477,6 +495,8 @@ static int read_line(struct edi_encoder *encoder, struct line *line, struct span
 		return -1;
 	if (line->document.len)
 		return put_nested(encoder, line, error);
+	if (line->package.len)
+		return put_package(encoder, line, error);
 	if (line->segments.len &&
 	    !put_segments(encoder, line, line->segments.data, line->segments.data + line->segments.len, error))
 		return -1;
@@ -489,6 +509,7 @@ struct kept {
 	struct edi_state interchange, group;
 	struct edi_sink sink;
 	const struct edi_dialect *dialect;
+	bool packages;
 	char level[8], charset[40];
 };
 
@@ -498,7 +519,8 @@ static struct kept keep(const struct edi_encoder *encoder)
 			    .interchange = encoder->interchange.state,
 			    .group = encoder->group.state,
 			    .sink = encoder->sink,
-			    .dialect = encoder->dialect};
+			    .dialect = encoder->dialect,
+			    .packages = encoder->packages};
 
 	memcpy(kept.level, encoder->level, sizeof kept.level);
 	memcpy(kept.charset, encoder->charset, sizeof kept.charset);
@@ -522,6 +544,7 @@ static void restore(struct edi_encoder *encoder, const struct kept *kept)
 	encoder->out->full = false;
 	encoder->sink = kept->sink;
 	encoder->dialect = kept->dialect;
+	encoder->packages = kept->packages;
 	memcpy(encoder->level, kept->level, sizeof kept->level);
 	memcpy(encoder->charset, kept->charset, sizeof kept->charset);
 	restore_open(&encoder->interchange, &kept->interchange);

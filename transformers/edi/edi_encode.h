@@ -56,6 +56,7 @@ struct edi_encoder {
 		} state;
 		struct buf text, previous; /* the object as it stood in the line, and the one before */
 	} interchange, group;
+	bool packages;                 /* the interchange may have some: syntax version 4 */
 	char level[8];                 /* UNOA … of the interchange */
 	char charset[40];              /* of the lines in hand, as JSON; empty: as the interchange says */
 	char sender[40], receiver[40]; /* ids of the interchange, which a group takes over */
@@ -83,6 +84,13 @@ const char *edi_put_segments(struct edi_sink *, const char *p, const char *end, 
 void edi_put_end(struct edi_sink *); /* terminator and line ends */
 /* ASCII that stands for a character, or NULL. */
 const char *edi_transliterate(uint32_t character);
+
+/* ---- packages (edi_package_encode.c): members of a line as they stand in it; all of UNO, object and UNP is appended
+ */
+struct edi_package_line {
+	struct span package, object, object_base64, ends;
+};
+int edi_put_package(struct edi_encoder *, const struct edi_package_line *, struct error *);
 
 /* ---- JSON text (edi_cursor.c) */
 const char *edi_json_space(const char *p, const char *end);

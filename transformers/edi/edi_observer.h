@@ -14,6 +14,7 @@ struct edi_transaction_facts {
 	struct span facts;             /* the plain form's `transaction`, JSON; may be no UTF-8 where it is not sound */
 	const struct edi_finding *own; /* what stopped the reader; or NULL */
 	const struct edi_findings *more; /* by grammar; or NULL */
+	bool package;                    /* it is one: no type, and facts are the plain form's `package` */
 };
 
 struct edi_observer {

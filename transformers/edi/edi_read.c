@@ -11,6 +11,7 @@
 #include <strings.h>
 
 #include "base/utf8.h"
+#include "transformers/edi/edi_package.h"
 
 /* ---- a stretch that is rejected as a whole */
 static struct item *item_of(struct edi_read *x, const char *path, const char *what, uint64_t offset, uint64_t length)
@@ -203,6 +204,8 @@ static int run_named(struct edi_read *x, struct edi_segment *segment, struct spa
 {
 	if (edi_opens(x, segment->text, EDI_TRANSACTION))
 		return edi_run_transaction(x, segment, raw, survey->end, error);
+	if (edi_opens_package(&x->scan, segment->text))
+		return edi_run_package(x, segment, raw, error);
 	if (edi_opens(x, segment->text, EDI_GROUP)) {
 		segment->text = raw;
 		return enter_group(x, segment, survey, skip, error);
@@ -217,6 +220,15 @@ static int run_named(struct edi_read *x, struct edi_segment *segment, struct spa
 		return run_service(x, error);
 	}
 	return 0;
+}
+
+/* Of a group that was rejected: its object is none of our segments. */
+static int pass_package(struct edi_read *x, const struct edi_segment *uno, struct error *error)
+{
+	struct edi_package package;
+
+	x->counted++;
+	return edi_package_find(&x->scan, uno, &package, error) < 0 ? -1 : 0;
 }
 
 static int run_segment(struct edi_read *x, struct edi_segment *segment, const struct edi_survey *survey, bool *skip,
@@ -238,6 +250,8 @@ static int run_segment(struct edi_read *x, struct edi_segment *segment, const st
 		segment->text = raw;
 		return enter_group(x, segment, survey, skip, error);
 	}
+	if (edi_opens_package(&x->scan, segment->text))
+		return pass_package(x, segment, error);
 	x->counted += edi_opens(x, segment->text, EDI_TRANSACTION);
 	if (edi_closes(x, segment->text, EDI_GROUP)) {
 		*skip = false;

@@ -71,5 +71,7 @@ const struct edi_charset *edi_fallback(struct edi_read *);
 /* From its opening segment on, which was read; `raw`: with its line ends. Leaves off behind its end, or in front of
  * what must not come before it. */
 int edi_run_transaction(struct edi_read *, struct edi_segment *open, struct span raw, uint64_t until, struct error *);
+/* The same for a package, from UNO to UNP (edi_package_read.c). The survey saw that it has an end. */
+int edi_run_package(struct edi_read *, struct edi_segment *open, struct span raw, struct error *);
 
 #endif

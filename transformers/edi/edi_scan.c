@@ -65,6 +65,7 @@ void edi_scan_speak(struct edi_scan *scan, const struct edi_dialect *dialect)
 		note_name(scan, 2 * level, dialect->open[level]);
 		note_name(scan, 2 * level + 1, dialect->close[level]);
 	}
+	note_name(scan, 2 * EDI_TRANSACTION, dialect->package[0]);
 }
 
 void edi_scan_begin(struct edi_scan *scan, const struct edi_dialect *dialect, struct reader *reader, struct out *out)

@@ -1,10 +1,17 @@
 /* The envelope of an interchange, judged before anything of it goes on. See edi.h. */
 #include "config.h"
-#include "transformers/edi/edi.h"
+#include "transformers/edi/edi_package.h"
 
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+enum looked {
+	LOOKED_ON,
+	LOOKED_TO_END,  /* the interchange ends here */
+	LOOKED_TO_LOSS, /* nothing behind this can be cut */
+	LOOKED_IN_VAIN, /* as window_get says */
+};
 
 struct survey {
 	struct edi_scan *scan;
@@ -16,6 +23,7 @@ struct survey {
 	uint64_t group_offset, group_transactions;
 	char group_control[40], group_claimed[16];
 	struct error group_why;
+	uint64_t packages_from, packages_to; /* from the first to behind the last; from = UINT64_MAX: there is none */
 };
 
 static struct span significant(struct span number)
@@ -136,6 +144,12 @@ static void enter_group(struct survey *survey, const struct edi_segment *segment
 		error_wrap(&survey->group_why, "group %u", survey->groups);
 }
 
+/* What is counted besides groups. */
+static const char *counted(const struct survey *survey)
+{
+	return survey->packages_from < UINT64_MAX ? "messages and package" : survey->dialect->transaction;
+}
+
 static void end_group(struct survey *survey, const struct edi_segment *segment)
 {
 	const struct edi_dialect *dialect = survey->dialect;
@@ -163,7 +177,7 @@ static void end_group(struct survey *survey, const struct edi_segment *segment)
 		edi_fault(&survey->group_why, dialect, "count",
 			  "group %u (control %s): %s01 says \"%.*s\" %ss, there are %llu", survey->groups,
 			  survey->group_control, dialect->close[EDI_GROUP], SPAN_ARGS(edi_shown(count)),
-			  dialect->transaction, (unsigned long long)survey->group_transactions);
+			  counted(survey), (unsigned long long)survey->group_transactions);
 	leave_group(survey, segment->end);
 }
 
@@ -174,7 +188,7 @@ static bool count_agrees(const struct survey *survey, struct span count, uint64_
 	bool groups = dialect->groups_needed || (dialect->count_groups && survey->groups);
 
 	*there = groups ? survey->groups : survey->result->transactions;
-	*what = groups ? "group" : dialect->transaction;
+	*what = groups ? "group" : counted(survey);
 	if (edi_count_agrees(dialect, count, *there))
 		return true;
 	/* Some count their TA1 as a group. */
@@ -221,7 +235,7 @@ static void enter_transaction(struct survey *survey)
 }
 
 /* A segment that belongs to no transaction. */
-static int look_outside(struct survey *survey, struct edi_segment *segment)
+static enum looked look_outside(struct survey *survey, struct edi_segment *segment)
 {
 	const struct edi_dialect *dialect = survey->dialect;
 	char text[80];
@@ -231,22 +245,60 @@ static int look_outside(struct survey *survey, struct edi_segment *segment)
 			edi_fault(&survey->group_why, dialect, "structure",
 				  "group %u has a segment outside any %s at byte %llu", survey->groups,
 				  dialect->transaction, (unsigned long long)segment->offset);
-		return 0;
+		return LOOKED_ON;
 	}
 	edi_unwrap(survey->scan, segment);
 	if (!dialect->service(&survey->scan->syntax, segment->text)) {
 		snprintf(text, sizeof text, "there is a segment outside any %s, at byte %llu",
 			 dialect->groups_needed ? "group" : "message", (unsigned long long)segment->offset);
 		spoil(survey, "structure",
-		      dialect->una && edi_is(&survey->scan->syntax, segment->text, "UNO")
-			      ? "there is a package of an object (UNO), which is not read"
+		      edi_opens_package(survey->scan, segment->text)
+			      ? "there is a package of an object (UNO), which is of syntax version 4"
 			      : text);
 	}
-	return 0;
+	return LOOKED_ON;
 }
 
-/* 1: the interchange ends here. */
-static int look(struct survey *survey, struct edi_segment *segment)
+static bool has_packages(const struct survey *survey)
+{
+	const struct edi_syntax *syntax = &survey->scan->syntax;
+	struct span version = edi_component(syntax, edi_element(syntax, survey->start->header, 1), 2);
+
+	return version.len && *version.data >= '4';
+}
+
+/* Over the object, whose bytes may look like anything, and UNP. What is wrong with it is its own affair, as long as its
+ * end is found. */
+static enum looked look_at_package(struct survey *survey, const struct edi_segment *uno, struct error *error)
+{
+	struct edi_package package;
+	struct edi_segment closing;
+	uint64_t from = uno->offset;
+	char text[160];
+	int found;
+
+	survey->in_transaction = false;
+	enter_transaction(survey);
+	survey->in_transaction = false;
+	if (from < survey->packages_from)
+		survey->packages_from = from;
+	found = edi_package_find(survey->scan, uno, &package, error);
+	if (found > 0)
+		found = edi_next(survey->scan, &closing, error);
+	if (found < 0)
+		return LOOKED_IN_VAIN;
+	survey->packages_to = survey->scan->offset;
+	if (found)
+		return LOOKED_ON;
+	snprintf(text, sizeof text,
+		 "the package at byte %llu has no UNP: neither where its length says, nor behind that",
+		 (unsigned long long)from);
+	error_clear(&survey->result->why);
+	spoil(survey, "truncated", text);
+	return LOOKED_TO_LOSS;
+}
+
+static enum looked look(struct survey *survey, struct edi_segment *segment, struct error *error)
 {
 	const struct edi_dialect *dialect = survey->dialect;
 	const struct edi_syntax *syntax = &survey->scan->syntax;
@@ -257,26 +309,28 @@ static int look(struct survey *survey, struct edi_segment *segment)
 			bool was = survey->in_transaction;
 
 			survey->in_transaction = false;
-			return was ? 0 : look_outside(survey, segment);
+			return was ? LOOKED_ON : look_outside(survey, segment);
 		}
+		if (edi_opens_package(survey->scan, segment->text) && has_packages(survey))
+			return look_at_package(survey, segment, error);
 		if (edi_is(syntax, segment->text, dialect->open[EDI_TRANSACTION])) {
 			enter_transaction(survey);
-			return 0;
+			return LOOKED_ON;
 		}
 		if (edi_is(syntax, segment->text, dialect->close[EDI_INTERCHANGE]))
-			return 1;
+			return LOOKED_TO_END;
 		if (dialect->open[EDI_GROUP] && edi_is(syntax, segment->text, dialect->open[EDI_GROUP])) {
 			survey->in_transaction = false;
 			enter_group(survey, segment);
-			return 0;
+			return LOOKED_ON;
 		}
 		if (dialect->open[EDI_GROUP] && edi_is(syntax, segment->text, dialect->close[EDI_GROUP])) {
 			survey->in_transaction = false;
 			end_group(survey, segment);
-			return 0;
+			return LOOKED_ON;
 		}
 	}
-	return survey->in_transaction ? 0 : look_outside(survey, segment);
+	return survey->in_transaction ? LOOKED_ON : look_outside(survey, segment);
 }
 
 int edi_find(struct edi_scan *scan, uint64_t from, uint64_t to, uint64_t *found, struct error *error)
@@ -310,6 +364,19 @@ int edi_find(struct edi_scan *scan, uint64_t from, uint64_t to, uint64_t *found,
 	return is < 0 ? -1 : 0;
 }
 
+/* The start of another one in it, but not in what lies from its first package to behind its last: that may be an
+ * interchange itself, and is not the sender's. */
+static int find_next(struct survey *survey, uint64_t *next, struct error *error)
+{
+	uint64_t end = survey->result->end, until = survey->packages_from < end ? survey->packages_from : end;
+
+	if (edi_find(survey->scan, survey->start->end, until, next, error))
+		return -1;
+	if (*next < until || until == end)
+		return 0;
+	return edi_find(survey->scan, survey->packages_to < end ? survey->packages_to : end, end, next, error);
+}
+
 /* A document that was cut, with the next interchange right behind the cut: that one shall not be lost with it. */
 static int save_next(struct survey *survey, struct error *error)
 {
@@ -320,7 +387,7 @@ static int save_next(struct survey *survey, struct error *error)
 	result->looked_to = result->end;
 	if (result->why.class == ERROR_NONE)
 		return 0;
-	if (edi_find(survey->scan, survey->start->end, result->end, &next, error))
+	if (find_next(survey, &next, error))
 		return -1;
 	if (next < result->end) {
 		result->end = next;
@@ -342,6 +409,7 @@ static void begin(struct survey *survey, struct edi_scan *scan, const struct edi
 	survey->dialect = scan->dialect;
 	survey->start = start;
 	survey->result = result;
+	survey->packages_from = UINT64_MAX;
 	edi_seek(scan, start->end);
 }
 
@@ -357,8 +425,16 @@ int edi_survey(struct edi_scan *scan, const struct edi_start *start, struct edi_
 		if (segment.text.len && segment.text.data[0] == dialect->open[EDI_INTERCHANGE][0] &&
 		    edi_is(&scan->syntax, segment.text, dialect->open[EDI_INTERCHANGE]))
 			break;
-		if (look(&survey, &segment)) {
+		switch (look(&survey, &segment, error)) {
+		case LOOKED_ON:
+			continue;
+		case LOOKED_IN_VAIN:
+			return -1;
+		case LOOKED_TO_END:
 			end_interchange(&survey, &segment);
+			return save_next(&survey, error);
+		case LOOKED_TO_LOSS:
+			result->end = scan->window.size;
 			return save_next(&survey, error);
 		}
 	}

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/utf8.h"
+#include "transformers/edi/edi_package.h"
 
 #define SEGMENTS_MAX 1000000
 
@@ -394,7 +395,7 @@ static int put_out(struct edi_read *x, struct transaction *t, bool group, struct
 static bool ends_without_close(const struct edi_read *x, struct span text)
 {
 	return edi_opens(x, text, EDI_TRANSACTION) || edi_opens(x, text, EDI_GROUP) || edi_closes(x, text, EDI_GROUP) ||
-	       edi_closes(x, text, EDI_INTERCHANGE);
+	       edi_closes(x, text, EDI_INTERCHANGE) || edi_opens_package(&x->scan, text);
 }
 
 /* One that lies within the bytes in hand, written and judged; what follows it, or NULL, and nothing was done. */

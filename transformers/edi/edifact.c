@@ -1,5 +1,5 @@
 /* EDIFACT (ISO 9735, syntax versions 1 to 4): UNA, UNB, UNG, UNH, UNT, UNE, UNZ. Interactive interchanges
- * are in edifact_interactive.c; packages of objects (UNO) are told and not read. See edi.h. */
+ * are in edifact_interactive.c, packages of objects (UNO) in edi_package.h. See edi.h. */
 #include "config.h"
 #include "transformers/edi/edifact.h"
 
@@ -281,6 +281,7 @@ const struct edi_dialect edi_edifact = {
 	.name = "edifact",
 	.open = {"UNB", "UNG", "UNH"},
 	.close = {"UNZ", "UNE", "UNT"},
+	.package = {"UNO", "UNP"},
 	.type = 2,
 	.control = {5, 5, 1},
 	.close_count = 1,

@@ -133,6 +133,7 @@ int edifact_put_open(struct edi_encoder *encoder, enum edi_level level, json_t *
 	if (level == EDI_INTERCHANGE) {
 		edifact_put_una(encoder, facts);
 		failed = fill_unb(encoder, header, facts, error);
+		encoder->packages = *edi_header_text(header, 1, 2) >= '4';
 		snprintf(encoder->sender, sizeof encoder->sender, "%.39s", edi_header_text(header, 2, 1));
 		snprintf(encoder->receiver, sizeof encoder->receiver, "%.39s", edi_header_text(header, 3, 1));
 	} else {
