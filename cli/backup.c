@@ -189,9 +189,9 @@ const struct verb verb_backup = {
 	.words_min = 1,
 	.words_max = 1,
 	.summary = "Copy a site's data as one consistent whole, while it runs",
-	.text = "  ferrule backup /backups/monday\n"
-		"  ferrule backup /backups/tuesday --previous /backups/monday\n"
-		"  ferrule backup --verify /backups/tuesday\n"
+	.text = "  ferrule backup ../monday\n"
+		"  ferrule backup ../tuesday --previous ../monday\n"
+		"  ferrule backup --verify ../tuesday\n"
 		"\nTO is a new directory: messages under way, receipts, dead letters, originals, traces and the audit "
 		"trail.\n"
 		"Configuration and secrets are not in it. Its SHA256SUMS is read by `sha256sum -c`, too.\n",
@@ -205,7 +205,7 @@ const struct verb verb_restore = {
 	.words = "[FROM]",
 	.words_max = 1,
 	.summary = "Put a site's data back from a backup",
-	.text = "  ferrule restore /backups/tuesday\n"
+	.text = "  ferrule restore ../tuesday\n"
 		"  ferrule restore --mark\n"
 		"\nThe site must not run, and have no data: move what is left of them away. What was delivered after "
 		"the "
