@@ -265,14 +265,17 @@ def edi_850(number):
 
 def edi_810(number):
     segments = [f"BIG*20260302*INV{edi_number(7)}*20260228*PO{edi_number(8)}***DI", "CUR*SE*USD", f"N1*RE*ACME DISTRIBUTION INC*92*{edi_number(6):02}", "N3*1200 HARBOR AVENUE", "N4*PORTLAND*OR*97201*US"]
+    total = 0
     for at in range(1, (lines := DICE.randint(14, 26)) + 1):
-        segments.append(f"IT1*{at}*{edi_number(3)}*EA*{edi_number(3)}.{DICE.randint(10, 99)}**UP*{edi_number(12)}*VN*V-{edi_number(5)}*BP*{edi_number(7)}")
+        quantity, price = edi_number(3), edi_number(3) * 100 + DICE.randint(10, 99)
+        total += quantity * price
+        segments.append(f"IT1*{at}*{quantity}*EA*{price // 100}.{price % 100}**UP*{edi_number(12)}*VN*V-{edi_number(5)}*BP*{edi_number(7)}")
         if DICE.random() < 0.5:
             segments.append(f"CTP*RS*RTL*{edi_number(3)}.{DICE.randint(10, 99)}")
         segments.append(f"PID*F****{DICE.choice(GOODS)}")
         if DICE.random() < 0.3:
             segments.append(f"SAC*A*C310***{edi_number(4)}********ALLOWANCE")
-    return [*segments, f"TDS*{edi_number(8)}", f"CTT*{lines}"]
+    return [*segments, f"TDS*{total}", f"CTT*{lines}"]
 
 
 def edi_orders(number):

@@ -38,6 +38,15 @@ EXEMPT = {
     "steward.judging": "only where something is expected, or an event is wanted; tests/e2e/expect.py",
     "steward.telling": "only where something is expected, or an event is wanted; tests/e2e/expect.py",
     "steward.told": "only where something is expected, or an event is wanted; tests/e2e/expect.py",
+    "openpgp.encrypted": "only where something is encrypted; tests/files/openpgp_flows.py",
+    "spill.full": "only of what a step makes larger than memory holds; tests/files/openpgp_flows.py",
+    "turns.ended": "only of a source with a schedule; tests/e2e/transfers.py",
+    "turns.numbered": "only of a source with a schedule; tests/e2e/transfers.py",
+    "turns.saving": "only of a source with a schedule; tests/e2e/transfers.py",
+    **{f"sftp.{name}": "only with an SFTP server; tests/conformance/sftp-source and sftp-sink" for name in (
+        "archived", "broken", "fetched", "marked", "mkdir", "opened", "read", "reaped", "removed", "renamed", "renaming",
+        "resolved", "settled", "synced", "unmarked", "written")},
+    **{f"mail.{name}": "only with a mail server; nothing is killed there yet" for name in ("answered", "content", "sent", "start")},
 }
 SPOOL = ("db.run.full", "db.commit.full", "queue.early")  # passed only without a broker
 BATCH = 8
