@@ -149,9 +149,11 @@ const struct edi_charset *edi_fallback(struct edi_read *x)
 /* A header with bytes that are no UTF-8: all that it heads is read as ISO 8859-1. */
 void edi_check_header(struct edi_read *x, struct span header)
 {
-	if (x->start.charset || x->scan.syntax.charset || utf8_is_clean(header))
+	if (x->scan.syntax.charset || utf8_is_clean(header))
 		return;
-	if (x->in_group && is_high(&x->interchange_json))
+	if (x->start.charset) /* it says that it is UTF-8 */
+		x->bad |= x->in_group ? BAD_GROUP : BAD_INTERCHANGE;
+	else if (x->in_group && is_high(&x->interchange_json))
 		x->bad |= BAD_GROUP; /* both cannot be told apart again */
 	else
 		edi_read_as(x, edi_fallback(x));

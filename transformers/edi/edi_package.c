@@ -23,15 +23,30 @@ bool edi_octets(struct span digits, uint64_t *octets)
 	return digits.len != 0;
 }
 
-/* UNP+ stands there. 1, 0, -1. */
-static int is_closing(struct edi_scan *scan, uint64_t at, struct span *got, struct error *error)
+static bool begins_closing(const struct edi_scan *scan, struct span got)
 {
 	const char *name = scan->dialect->package[1];
 	size_t n = strlen(name);
 
-	if (window_get(&scan->window, at, CLOSING_MAX, got, error))
-		return -1;
-	return got->len > n && !memcmp(got->data, name, n) && got->data[n] == scan->syntax.element;
+	return span_starts(got, name) && got.len > n && got.data[n] == scan->syntax.element;
+}
+
+/* UNP+ stands there. 1, 0, -1. The window stays where it is: lengths that are wrong shall not move it to and fro. */
+static int is_closing(struct edi_scan *scan, uint64_t at, struct error *error)
+{
+	char bytes[4];
+	size_t n = 0;
+
+	while (n < sizeof bytes) {
+		ssize_t more = reader_read(scan->window.reader, at + n, bytes + n, sizeof bytes - n, error);
+
+		if (more < 0)
+			return -1;
+		if (!more)
+			break;
+		n += (size_t)more;
+	}
+	return begins_closing(scan, span_make(bytes, n));
 }
 
 /* It is a whole UNP with this reference. */
@@ -51,7 +66,6 @@ static int search(struct edi_scan *scan, uint64_t from, const char *reference, u
 
 	while (from < scan->window.size) {
 		const char *at;
-		int is;
 
 		if (window_get(&scan->window, from, CLOSING_MAX, &got, error))
 			return -1;
@@ -61,10 +75,9 @@ static int search(struct edi_scan *scan, uint64_t from, const char *reference, u
 			continue;
 		}
 		from += (uint64_t)(at - got.data);
-		is = is_closing(scan, from, &got, error);
-		if (is < 0)
+		if (window_get(&scan->window, from, CLOSING_MAX, &got, error))
 			return -1;
-		if (is && closes(scan, got, reference)) {
+		if (begins_closing(scan, got) && closes(scan, got, reference)) {
 			*found = from;
 			return 1;
 		}
@@ -93,7 +106,7 @@ static int measure(const struct edi_scan *scan, const struct edi_segment *uno, s
 int edi_package_find(struct edi_scan *scan, const struct edi_segment *uno, struct edi_package *package,
 		     struct error *error)
 {
-	struct span reference = edi_element(&scan->syntax, uno->text, EDI_UNO_REFERENCE), got;
+	struct span reference = edi_element(&scan->syntax, uno->text, EDI_UNO_REFERENCE);
 	char copy[EDI_CONTROL_MAX];
 	uint64_t size = scan->window.size;
 	int is = 0;
@@ -105,7 +118,7 @@ int edi_package_find(struct edi_scan *scan, const struct edi_segment *uno, struc
 	if (!measure(scan, uno, package)) {
 		package->closing = package->from + package->length;
 		if (package->from < size && package->length < size - package->from)
-			is = is_closing(scan, package->closing, &got, error);
+			is = is_closing(scan, package->closing, error);
 		if (!is)
 			edi_fault(&package->why, scan->dialect, "truncated",
 				  "there is no UNP behind the %llu octets that UNO04 says",

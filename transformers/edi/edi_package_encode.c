@@ -85,6 +85,8 @@ static int put_uno(struct edi_encoder *encoder, const json_t *facts, uint64_t le
 	put_qualified(uno, EDI_UNO_TYPE, facts, "type");
 	put_length(uno, EDI_UNO_STATUS, length);
 	snprintf(control, EDI_CONTROL_MAX, "%s", edi_header_text(uno, EDI_UNO_REFERENCE, 1));
+	if (json_is_array(json_array_get(uno, EDI_UNO_REFERENCE)))
+		edi_header_set(uno, EDI_UNO_REFERENCE, json_string(control));
 	if (!edi_has_header(facts) && (!edi_fact(facts, "reference") || !edi_fact(facts, "type")))
 		failed = edi_fault(error, encoder->dialect, "control",
 				   "a package needs a `reference` and a `type`, each as qualifier:id");

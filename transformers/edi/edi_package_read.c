@@ -73,7 +73,8 @@ static void begin(struct edi_read *x, struct package *p, const struct edi_segmen
 	}
 	buf_char(&x->line, '}');
 	p->facts_to = x->line.len;
-	if (!reference.len || reference.len > EDI_UNO_REFERENCE_MAX) {
+	if (!reference.len || reference.len >= sizeof p->control ||
+	    edi_component(syntax, reference, 1).len != reference.len) {
 		edi_fault(&why, x->dialect, "control", "UNO has no reference number of 1 to 35 characters");
 		fault(p, &why, open->offset);
 	}
