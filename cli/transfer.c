@@ -290,7 +290,7 @@ static void print_one(const json_t *it)
 
 static int show(const struct arguments *arguments, struct session *session)
 {
-	json_t *all = json_array(), *it, *report;
+	json_t *all, *it, *report;
 	const struct flow *flow;
 	struct known known;
 	int64_t from, count;
@@ -304,6 +304,7 @@ static int show(const struct arguments *arguments, struct session *session)
 	flow = transfer_named(arguments, session, &code);
 	if (!flow)
 		return code;
+	all = json_array();
 	code = learn(arguments, session, &known);
 	if (!code)
 		describe_all(&known, flow, all);

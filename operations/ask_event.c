@@ -11,7 +11,7 @@ int ask_event_tell(struct ask_context *context, json_t *request, struct error *e
 	struct store_event event = {.at = context->now};
 	struct span parts[3];
 	char *text;
-	bool put;
+	bool put = false;
 	int result;
 
 	if (ask_text(request, "topic", NULL, &event.topic, error) ||

@@ -22,7 +22,7 @@ static int write_reader(const struct chain_hand *hand, struct reader *body, stru
 	ssize_t n;
 
 	if (reader_size(body) <= CHUNK)
-		return reader_view(body, &whole, error) || hand->write(hand->arg, whole, error) ? -1 : 0;
+		return reader_view(body, &whole, error) || (whole.len && hand->write(hand->arg, whole, error)) ? -1 : 0;
 	chunk = mem_alloc(CHUNK);
 	while ((n = reader_read(body, at, chunk, CHUNK, error)) > 0) {
 		at += (uint64_t)n;
