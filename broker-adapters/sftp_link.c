@@ -71,6 +71,8 @@ int sftp_link_wait(struct sftp_link *link, int64_t *silent_since, const char *do
 		       : 0;
 }
 
+#define CLOSE_TRIES 100
+
 /* Repeats a call of libssh2 until it does not say "again". */
 #define AGAIN(link, result, call, doing, error)                                                                        \
 	do {                                                                                                           \
@@ -126,7 +128,7 @@ ssize_t sftp_link_receive(struct sftp_link *link, void *into, size_t len, struct
 static ssize_t inner_send(libssh2_socket_t fd, const void *bytes, size_t len, int flags, void **abstract)
 {
 	struct sftp_link *link = *abstract;
-	ssize_t n = libssh2_channel_write(link->outer->channel, bytes, len);
+	ssize_t n = link->closing ? -1 : libssh2_channel_write(link->outer->channel, bytes, len);
 
 	return n == LIBSSH2_ERROR_EAGAIN ? -EAGAIN : n < 0 ? -ECONNRESET : n;
 }
@@ -134,7 +136,7 @@ static ssize_t inner_send(libssh2_socket_t fd, const void *bytes, size_t len, in
 static ssize_t inner_receive(libssh2_socket_t fd, void *bytes, size_t len, int flags, void **abstract)
 {
 	struct sftp_link *link = *abstract;
-	ssize_t n = libssh2_channel_read(link->outer->channel, bytes, len);
+	ssize_t n = link->closing ? -1 : libssh2_channel_read(link->outer->channel, bytes, len);
 
 	return n == LIBSSH2_ERROR_EAGAIN ? -EAGAIN : n < 0 ? -ECONNRESET : n;
 }
@@ -149,7 +151,12 @@ void sftp_link_close(struct sftp_link *link)
 		if (link->channel)
 			libssh2_channel_free(link->channel);
 		libssh2_session_disconnect(link->session, "done");
-		libssh2_session_free(link->session);
+		/* A session that waits for its peer is not freed: let nothing wait any more. */
+		link->closing = true;
+		if (link->fd >= 0 && !link->outer)
+			shutdown(link->fd, SHUT_RDWR);
+		for (int i = 0; i < CLOSE_TRIES && libssh2_session_free(link->session) == LIBSSH2_ERROR_EAGAIN; i++)
+			continue;
 	}
 	if (link->fd >= 0 && !link->outer)
 		close(link->fd);

@@ -75,6 +75,16 @@ static int connect_to_lab(void)
 	return connect(fd, (struct sockaddr *)&at, sizeof at) ? -1 : fd;
 }
 
+/* Lasts as long as the next three. */
+static const char *below(const char *name)
+{
+	static char paths[4][512];
+	static unsigned n;
+
+	snprintf(paths[++n % 4], sizeof paths[0], "%s/%s", root, name);
+	return paths[n % 4];
+}
+
 static void pump(int client, int server, long limit)
 {
 	struct pollfd both[2] = {{.fd = client, .events = POLLIN}, {.fd = server, .events = POLLIN}};
@@ -227,7 +237,7 @@ static void keys_of_each_kind_let_us_in(void **state)
 	works(endpoint);
 	sftp_lab_secret(root, "key", "acme.locked");
 	fails_with(endpoint, "sftp.key");
-	support_write(mem_printf("%s/words", root), SPAN_LITERAL("open sesame"));
+	support_write(below("words"), SPAN_LITERAL("open sesame"));
 	settings_of(endpoint)->passphrase = "words";
 	works(endpoint);
 	sftp_lab_secret(root, "key", "brix");
@@ -249,9 +259,9 @@ static void a_password_lets_us_in_where_the_server_takes_one(void **state)
 		support_skip("this server takes none");
 	settings_of(endpoint)->key = NULL;
 	settings_of(endpoint)->password = "password";
-	support_write(mem_printf("%s/password", root), span_of(sftp_lab_need()->password));
+	support_write(below("password"), span_of(sftp_lab_need()->password));
 	works(endpoint);
-	support_write(mem_printf("%s/password", root), SPAN_LITERAL("another"));
+	support_write(below("password"), SPAN_LITERAL("another"));
 	fails_with(endpoint, "sftp.auth");
 }
 
@@ -297,7 +307,7 @@ static void reading_goes_on_where_a_line_broke(void **state)
 	char *bytes = random_bytes(size), port[8];
 	struct id digest = id_digest(span_make(bytes, size));
 	struct error error = {0};
-	struct vault *vault = vault_open(mem_printf("%s/vault", root), &error);
+	struct vault *vault = vault_open(below("vault"), &error);
 	struct document *document;
 	size_t found = 0;
 	void *source;
@@ -511,7 +521,7 @@ static void a_folder_that_is_missing_or_forbidden_pauses_the_endpoint(void **sta
 static void a_file_that_changes_while_it_is_read_is_left(void **state)
 {
 	struct error error = {0};
-	struct vault *vault = vault_open(mem_printf("%s/vault", root), &error);
+	struct vault *vault = vault_open(below("vault"), &error);
 	struct document *document;
 	size_t found = 0;
 	void *source = sftp_source_ops.open(source_at(sftp_lab_need()->port, "interval", "1m"), &error);
