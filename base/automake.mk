@@ -36,6 +36,7 @@ base_libbase_a_SOURCES = \
   %D%/queue_ask.c %D%/queue_unit.c %D%/queue_private.h \
   %D%/reader.c %D%/reader.h \
   %D%/secret.c %D%/secret.h \
+  %D%/sidecar.c %D%/sidecar.h \
   %D%/span.h \
   %D%/spill.c %D%/spill.h \
   %D%/template.c \

@@ -1,4 +1,4 @@
-/* What the queue process asks of a message broker. broker-adapters/spool.c and amqp.c implement it; only the queue
+/* What the queue process asks of a message broker. broker-adapters/queues/ implements it; only the queue
  * process uses it. The engine above (services/queue/) does sessions, credit, units, hand-over, order, parks and holds,
  * the same for every broker; a broker moves messages and says what is durable.
  *

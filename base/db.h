@@ -1,5 +1,5 @@
 /* A connection to a relational database: the few calls that the store and the spool need, so that their SQL is
- * written once. broker-adapters/sqlite.c and postgresql.c implement it.
+ * written once. broker-adapters/databases/ implements it.
  *
  * SQL is common to both: parameters are $1, $2 …, each of them used; `ON CONFLICT DO NOTHING`, `RETURNING` and `LIMIT`
  * are fine. In schema text `{int}` stands for a 64-bit integer, `{blob}` for bytes, `{text}` for text, `{serial}` for a

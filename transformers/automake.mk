@@ -66,4 +66,4 @@ transformers_libtransformers_a_SOURCES += \
 transformers_libtransformers_a_SOURCES += \
   %D%/files/document.c %D%/files/document.h %D%/files/gzip.c %D%/files/pgp.c %D%/files/pgp.h %D%/files/pgp_keys.c \
   %D%/files/pgp_private.h %D%/files/pgp_steps.c %D%/files/scan.c %D%/files/checksum.c \
-  %D%/files/sidecar.c %D%/files/sidecar.h %D%/files/zip.c %D%/files/zip_name.c %D%/files/zip_name.h
+  %D%/files/zip.c %D%/files/zip_name.c %D%/files/zip_name.h

@@ -17,8 +17,8 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "broker-adapters/amqp.h"
-#include "broker-adapters/postgresql.h"
+#include "broker-adapters/queues/amqp.h"
+#include "broker-adapters/databases/postgresql.h"
 #include "tests/bench/bench.h"
 
 #define PREFETCH 256 /* what the queue process comes to */

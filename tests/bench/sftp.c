@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "broker-adapters/sftp.h"
+#include "broker-adapters/sftp/sftp.h"
 #include "tests/bench/bench.h"
 
 #define LIMIT_S 300

@@ -7,7 +7,7 @@
 #include "tests/support/support.h"
 
 #include "base/broker.h"
-#include "broker-adapters/amqp.h"
+#include "broker-adapters/queues/amqp.h"
 
 #define TEST_IS_AMQP (!strcmp(TEST_BROKER, "amqp"))
 #define SOON 60000 /* ms; the machine may be busy */

@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "broker-adapters/amqp_wire.h"
+#include "broker-adapters/queues/amqp_wire.h"
 
 /* ---- several clients, other programs ------------------------------------------------------------------------- */
 

@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "broker-adapters/sftp_sink.h"
+#include "broker-adapters/sftp/sftp_sink.h"
 #include "tests/conformance/sink.h"
 #include "tests/support/sftp_lab.h"
 #include "tests/support/support.h"

@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "broker-adapters/sftp_source.h"
+#include "broker-adapters/sftp/sftp_source.h"
 #include "tests/conformance/source.h"
 #include "tests/support/sftp_lab.h"
 #include "tests/support/support.h"

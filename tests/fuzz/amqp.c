@@ -1,7 +1,7 @@
 /* Fuzz target: a message of another program, as a broker hands it over: lines `name: value` with headers and (in
  * capitals) properties, then its body. An envelope that is made of it can be read. */
 #include "config.h"
-#include "broker-adapters/amqp_header.h"
+#include "broker-adapters/queues/amqp_header.h"
 
 #include <stdlib.h>
 

@@ -1,7 +1,7 @@
 /* Fuzz target: the lines that a request or an answer brings, then its body: signatures, keys, media types, statuses.
  * Nothing that was not signed with our key is believed. */
 #include "config.h"
-#include "broker-adapters/http.h"
+#include "broker-adapters/http/http.h"
 
 #include <stdlib.h>
 

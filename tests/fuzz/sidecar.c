@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "transformers/files/sidecar.h"
+#include "base/sidecar.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -2,7 +2,7 @@
 #ifndef FERRULE_TESTS_LAB_HTTP_LAB_H
 #define FERRULE_TESTS_LAB_HTTP_LAB_H
 
-#include "broker-adapters/http.h"
+#include "broker-adapters/http/http.h"
 
 /* Fills a module's struct from its option table, as a site's YAML would; ends the test on any finding. In the arena. */
 void *lab_settings(struct arena *, const struct option *table, size_t size, const char *json);

@@ -14,7 +14,7 @@
 #include "base/clock.h"
 #include "base/id.h"
 #include "base/mem.h"
-#include "broker-adapters/http.h"
+#include "broker-adapters/http/http.h"
 
 struct poster {
 	const char *url, *id;

@@ -5,7 +5,7 @@
 
 #include "base/endpoint.h"
 #include "base/mem.h"
-#include "broker-adapters/sftp.h"
+#include "broker-adapters/sftp/sftp.h"
 
 struct sftp_lab {
 	char *host, *port, *keys, *known_hosts, *home, *password; /* password: NULL where there is none */

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "broker-adapters/amqp_header.h"
-#include "broker-adapters/amqp_plan.h"
-#include "broker-adapters/amqp_window.h"
+#include "broker-adapters/queues/amqp_header.h"
+#include "broker-adapters/queues/amqp_plan.h"
+#include "broker-adapters/queues/amqp_window.h"
 
 struct seen {
 	struct window *window;

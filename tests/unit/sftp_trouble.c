@@ -17,8 +17,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "broker-adapters/sftp_sink.h"
-#include "broker-adapters/sftp_source.h"
+#include "broker-adapters/sftp/sftp_sink.h"
+#include "broker-adapters/sftp/sftp_source.h"
 #include "tests/support/sftp_lab.h"
 #include "tests/support/support.h"
 

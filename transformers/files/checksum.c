@@ -3,7 +3,7 @@
 #include "transformers/transformers.h"
 
 #include "transformers/files/document.h"
-#include "transformers/files/sidecar.h"
+#include "base/sidecar.h"
 
 enum { MAKE_NONE, MAKE_SHA256, MAKE_SHA512, MAKE_SHA1, MAKE_MD5 };
 

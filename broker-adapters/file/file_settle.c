@@ -1,0 +1,401 @@
+/* Putting a file away once its document is safe: archived by day, moved, deleted or set aside as refused. Nothing is
+ * overwritten, a file that changed since it was read stays, and doing it twice is doing it once.
+ *
+ * A rename leaves the file either in the folder or in its new place. Between file systems it is a copy: written under a
+ * hidden name, synced, given its name, and only then is the original removed; met again after a crash, the copy is
+ * known by its time and bytes. */
+#include "config.h"
+#include "broker-adapters/file/file_source.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/log.h"
+
+#define NUMBERED_MAX 10000
+#define CHUNK (256u * 1024)
+#define FOLDER_MODE 0775
+
+/* Where to and under which name. */
+struct place_to {
+	char *path;          /* of the directory, for texts */
+	int directory;
+	const char *suffix;
+};
+
+static void show_place(char out[NAME_SHOWN], const char *directory, const char *name)
+{
+	char *path = mem_printf("%s/%s", directory, name);
+
+	name_show(out, span_of(path));
+	free(path);
+}
+
+/* ---- where to ------------------------------------------------------------------------------------------------- */
+
+/* A directory of the settings may lie behind links that its owner made; what lies in the folder was perhaps put there
+ * by a partner. */
+static int open_place(const struct file_source *source, const char *configured, const char *usual, bool by_day,
+		      struct place_to *to, struct error *error)
+{
+	char day[CLOCK_TEXT];
+	int base, fd;
+
+	clock_format(clock_now_ms(), day);
+	day[10] = '\0';
+	if (configured) {
+		char *path = file_path(source->root, configured);
+
+		base = file_directory(AT_FDCWD, path, true, FOLDER_MODE, false);
+		to->path = by_day ? mem_printf("%s/%s", path, day) : mem_strdup(path);
+		free(path);
+	} else {
+		base = file_directory(source->directory, usual, true, FOLDER_MODE, true);
+		to->path = mem_printf("%s/%s%s%s", source->folder, usual, by_day ? "/" : "", by_day ? day : "");
+	}
+	if (base < 0)
+		return file_fail(error, "cannot open the directory", to->path);
+	to->directory = base;
+	if (!by_day)
+		return 0;
+	fd = file_directory(base, day, true, FOLDER_MODE, true);
+	if (fd < 0)
+		file_fail(error, "cannot open the directory", to->path);
+	close(base);
+	to->directory = fd;
+	return fd < 0 ? -1 : 0;
+}
+
+static bool is_same_directory(const struct file_source *source, const char *configured, const struct stat *st)
+{
+	struct stat other;
+	char *path;
+	int failed;
+
+	if (!configured)
+		return false; /* known by its name */
+	path = file_path(source->root, configured);
+	failed = stat(path, &other);
+	free(path);
+	return !failed && other.st_dev == st->st_dev && other.st_ino == st->st_ino;
+}
+
+bool file_source_own_directory(const struct file_source *source, const char *name)
+{
+	const struct file_source_settings *settings = source->settings;
+	struct stat st;
+
+	if ((!settings->to && !strcmp(name, "archive")) || (!settings->rejected && !strcmp(name, "rejected")))
+		return true;
+	if (fstatat(source->directory, name, &st, AT_SYMLINK_NOFOLLOW))
+		return true; /* gone again */
+	return is_same_directory(source, settings->to, &st) ||
+	       is_same_directory(source, settings->rejected, &st);
+}
+
+/* ---- between file systems ------------------------------------------------------------------------------------- */
+
+static int copy_bytes(int from, int to)
+{
+	char *chunk = mem_alloc(CHUNK);
+	ssize_t n;
+	int result = -1;
+
+	while ((n = read(from, chunk, CHUNK)) != 0) {
+		ssize_t done = 0, m = 0;
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			goto done;
+		while (done < n && ((m = write(to, chunk + done, (size_t)(n - done))) > 0 || errno == EINTR))
+			done += m > 0 ? m : 0;
+		if (done < n)
+			goto done;
+	}
+	result = 0;
+done:
+	free(chunk);
+	return result;
+}
+
+/* Do both descriptors give the same bytes from their start? */
+static bool same_bytes(int a, int b)
+{
+	char *x = mem_alloc(CHUNK), *y = mem_alloc(CHUNK);
+	off_t at = 0;
+	ssize_t n, m;
+	bool same = false;
+
+	for (;; at += n) {
+		n = pread(a, x, CHUNK, at);
+		m = pread(b, y, CHUNK, at);
+		if (n != m || n < 0 || memcmp(x, y, (size_t)n))
+			break;
+		if (!n) {
+			same = true;
+			break;
+		}
+	}
+	free(x);
+	free(y);
+	return same;
+}
+
+static int open_source_file(const struct file_source *source, const struct held *held)
+{
+	return openat(source->directory, held->name, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+}
+
+/* Was that put there by an earlier try for this very file? By link: the same file. By copy: the same time, to the
+ * nanosecond, and bytes. */
+static bool is_ours(const struct file_source *source, const struct held *held, int directory, const char *name)
+{
+	struct stat st;
+	int a, b;
+	bool same;
+
+	if (fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) || !S_ISREG(st.st_mode))
+		return false;
+	if (st.st_dev == held->stamp.device)
+		return st.st_ino == held->stamp.inode;
+	if (file_ns(st.st_mtim) != held->stamp.mtime_ns || (uint64_t)st.st_size != held->stamp.size)
+		return false;
+	a = open_source_file(source, held);
+	b = openat(directory, name, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+	same = a >= 0 && b >= 0 && same_bytes(a, b);
+	if (a >= 0)
+		close(a);
+	if (b >= 0)
+		close(b);
+	return same;
+}
+
+static void copy_name(char out[80], const struct held *held)
+{
+	snprintf(out, 80, ".ferrule-%llx-%llx.copy", (unsigned long long)held->stamp.device,
+		 (unsigned long long)held->stamp.inode);
+}
+
+/* A complete, synced copy under a hidden name; made anew when an earlier one was left. */
+static int make_copy(const struct file_source *source, const struct held *held, const struct place_to *to,
+		     struct error *error)
+{
+	struct timespec times[2];
+	struct stat st;
+	char name[80];
+	int from = -1, copy = -1, result = -1;
+
+	copy_name(name, held);
+	unlinkat(to->directory, name, 0);
+	from = open_source_file(source, held);
+	if (from < 0 || fstat(from, &st))
+		goto failed;
+	copy = openat(to->directory, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, st.st_mode & 0777);
+	if (copy < 0 || copy_bytes(from, copy))
+		goto failed;
+	times[0] = st.st_atim;
+	times[1] = st.st_mtim;
+	if (futimens(copy, times) || fsync(copy))
+		goto failed;
+	FAULT("file.copied");
+	result = 0;
+	goto done;
+failed:
+	file_fail(error, "cannot copy a file into", to->path);
+	unlinkat(to->directory, name, 0);
+done:
+	if (from >= 0)
+		close(from);
+	if (copy >= 0)
+		close(copy);
+	return result;
+}
+
+/* ---- putting away --------------------------------------------------------------------------------------------- */
+
+/* As it was when it was read? 0 it is, 1 gone or another by now. The time of the inode is left out: a backup may touch
+ * that. */
+static int still_there(const struct file_source *source, const struct held *held, struct error *error)
+{
+	struct stat st;
+	struct stamp now;
+
+	if (fstatat(source->directory, held->name, &st, AT_SYMLINK_NOFOLLOW))
+		return errno == ENOENT ? 1 : file_fail(error, "cannot look into", source->folder);
+	now = stamp_of(&st);
+	if (now.device == held->stamp.device && now.inode == held->stamp.inode && now.size == held->stamp.size &&
+	    now.mtime_ns == held->stamp.mtime_ns)
+		return 0;
+	log_warn("file", SPAN_NONE, "changed after it was taken, left for the next look flow=%s file=\"%s/%s\"",
+		 source->flow, source->folder, held->shown);
+	return 1;
+}
+
+/* Gives `name` in directory `from` the first free name. 1: it is there already, from an earlier try. */
+static int place_file(const struct file_source *source, const struct held *held, int from, const char *name,
+		      const struct place_to *to, char placed[256], struct error *error)
+{
+	for (unsigned n = 1; n <= NUMBERED_MAX; n++) {
+		name_numbered(placed, held->name, n, to->suffix);
+		if (!file_rename_new(from, name, to->directory, placed))
+			return 0;
+		if (errno == EXDEV)
+			return 2;
+		if (errno == ENOENT && from == source->directory)
+			return 1; /* taken away a moment ago */
+		if (errno != EEXIST)
+			return file_fail(error, "cannot put a file into", to->path);
+		if (is_ours(source, held, to->directory, placed))
+			return 1;
+	}
+	error_set(error, ERROR_RETRY, "file.names", "%s holds more than %d files named like %s; clear it up", to->path,
+		  NUMBERED_MAX, held->shown);
+	if (error)
+		error->scope = SCOPE_ENDPOINT;
+	return -1;
+}
+
+static int remove_original(const struct file_source *source, const struct held *held, struct error *error)
+{
+	int state = still_there(source, held, error);
+
+	if (state)
+		return state < 0 ? -1 : 0;
+	if (unlinkat(source->directory, held->name, 0) && errno != ENOENT)
+		return file_fail(error, "cannot remove a file from", source->folder);
+	FAULT("file.removed");
+	return 0;
+}
+
+static int place_copy(const struct file_source *source, const struct held *held, const struct place_to *to,
+		      char placed[256], struct error *error)
+{
+	char name[80];
+	int result;
+
+	/* Did an earlier try get that far? */
+	name_numbered(placed, held->name, 1, to->suffix);
+	for (unsigned n = 1; n <= NUMBERED_MAX && !faccessat(to->directory, placed, F_OK, AT_SYMLINK_NOFOLLOW); n++) {
+		if (is_ours(source, held, to->directory, placed))
+			return 1;
+		name_numbered(placed, held->name, n + 1, to->suffix);
+	}
+	if (make_copy(source, held, to, error))
+		return -1;
+	copy_name(name, held);
+	result = place_file(source, held, to->directory, name, to, placed, error);
+	if (result)
+		unlinkat(to->directory, name, 0);
+	return result;
+}
+
+/* Somebody may have put another file under the name between the look and the rename: that one was never read, so it
+ * goes back. */
+static int put_back(const struct file_source *source, const struct held *held, const struct place_to *to,
+		    const char *placed, struct error *error)
+{
+	struct stat st;
+
+	if (fstatat(to->directory, placed, &st, AT_SYMLINK_NOFOLLOW) || st.st_ino == held->stamp.inode)
+		return 0;
+	if (file_rename_new(to->directory, placed, source->directory, held->name))
+		return file_fail(error, "cannot put back a file that came meanwhile into", source->folder);
+	return 0;
+}
+
+static int put_away(const struct file_source *source, const struct held *held, const struct place_to *to,
+		    struct error *error)
+{
+	char placed[256], shown[NAME_SHOWN], copy[80];
+	int result = place_file(source, held, source->directory, held->name, to, placed, error), renamed = result == 0;
+
+	if (result == 2)
+		result = place_copy(source, held, to, placed, error);
+	if (result < 0)
+		return -1;
+	FAULT("file.archived");
+	if (renamed && put_back(source, held, to, placed, error))
+		return -1;
+	copy_name(copy, held);
+	if (!renamed && result == 1) /* an earlier try that gave the name by link may have left the hidden one */
+		unlinkat(to->directory, copy, 0);
+	if (fsync(to->directory))
+		return file_fail(error, "cannot sync", to->path);
+	FAULT("file.archive-synced");
+	if (!renamed && remove_original(source, held, error))
+		return -1;
+	show_place(shown, to->path, placed);
+	log_debug("file", SPAN_NONE, "put away flow=%s file=\"%s/%s\" to=\"%s\"", source->flow, source->folder,
+		  held->shown, shown);
+	return 0;
+}
+
+/* Only the marker that came with the file: one that was put there anew belongs to the next. */
+static int remove_marker(const struct file_source *source, const struct held *held, struct error *error)
+{
+	char name[NAME_MAX + 1];
+	struct stat st;
+
+	if (!held->has_marker ||
+	    (size_t)snprintf(name, sizeof name, "%s%s", held->name, source->settings->marker) >= sizeof name)
+		return 0;
+	if (fstatat(source->directory, name, &st, AT_SYMLINK_NOFOLLOW) || st.st_ino != held->marker.inode ||
+	    file_ns(st.st_ctim) != held->marker.ctime_ns)
+		return 0;
+	if (unlinkat(source->directory, name, 0) && errno != ENOENT)
+		return file_fail(error, "cannot remove a marker from", source->folder);
+	FAULT("file.unmarked");
+	return 0;
+}
+
+static int sync_folder(const struct file_source *source, struct error *error)
+{
+	return fsync(source->directory) ? file_fail(error, "cannot sync", source->folder) : 0;
+}
+
+static const char *suffix_of(enum settlement how)
+{
+	return how == SETTLE_DUPLICATE ? ".duplicate" : how == SETTLE_DUPLICATE_OF_DEAD ? ".duplicate-of-dead" : "";
+}
+
+int file_source_settle(void *arg, struct document *document, enum settlement how, struct error *error)
+{
+	const struct file_source *source = arg;
+	const struct file_source_settings *settings = source->settings;
+	const struct held *held = document->adapter;
+	/* What died is kept in sight even where the rest is deleted. */
+	bool refused = how == SETTLE_REFUSED || (how == SETTLE_DUPLICATE_OF_DEAD && settings->after == AFTER_DELETE);
+	struct place_to to = {NULL, -1, suffix_of(how)};
+	int state = still_there(source, held, error), result = -1;
+
+	if (state < 0)
+		return -1;
+	if (state == 0 && settings->after == AFTER_DELETE && !refused) {
+		if (how == SETTLE_DUPLICATE)
+			log_info("file", SPAN_NONE, "deleted a duplicate flow=%s file=\"%s/%s\"", source->flow,
+				 source->folder, held->shown);
+		if (remove_original(source, held, error))
+			return -1;
+	} else if (state == 0) {
+		if (refused ? open_place(source, settings->rejected, "rejected", false, &to, error)
+			    : open_place(source, settings->to, "archive", settings->after == AFTER_ARCHIVE, &to, error))
+			goto done;
+		if (put_away(source, held, &to, error))
+			goto done;
+	}
+	result = remove_marker(source, held, error) || sync_folder(source, error) ? -1 : 0;
+	if (result == 0)
+		FAULT("file.settled");
+done:
+	if (to.directory >= 0)
+		close(to.directory);
+	free(to.path);
+	return result;
+}

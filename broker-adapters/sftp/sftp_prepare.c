@@ -1,0 +1,314 @@
+/* Preparing a delivery by SFTP: the content under a hidden name and the mark that says so, there before there is an
+ * intent. What an interrupted try left of the content is read back, and only what is right of it is built upon. */
+#include "config.h"
+#include "broker-adapters/sftp/sftp_sink.h"
+
+#include <limits.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/log.h"
+
+#define COMPARE (256u * 1024)
+
+/* ---- names ----------------------------------------------------------------------------------------------------- */
+
+void sftp_pending_free(struct sftp_pending *pending)
+{
+	if (!pending)
+		return;
+	free(pending->folder);
+	free(pending->name);
+	free(pending->tmp);
+	free(pending->mark);
+	free(pending);
+}
+
+struct sftp_pending *sftp_pending_new(struct attempt *attempt, struct error *error)
+{
+	struct span path = message_attr_find(attempt->message, "path");
+	struct sftp_pending *pending;
+	char *whole, *slash, hidden[HIDDEN_NAME];
+
+	if (!path.len || memchr(path.data, '\0', path.len) || path.data[path.len - 1] == '/') {
+		error_set(error, ERROR_REJECT, "file.name", "the message has no path to deliver to (attribute `path`)");
+		return NULL;
+	}
+	whole = mem_span_dup(path);
+	slash = strrchr(whole, '/');
+	if (strlen(slash ? slash + 1 : whole) > NAME_MAX) {
+		name_refuse_path(path, "has a name of more than 255 bytes", error);
+		free(whole);
+		return NULL;
+	}
+	pending = mem_alloc(sizeof *pending);
+	pending->attempt = attempt;
+	pending->name = mem_strdup(slash ? slash + 1 : whole);
+	if (slash)
+		slash[slash == whole] = '\0';
+	pending->folder = mem_strdup(slash ? whole : ".");
+	free(whole);
+	hidden_name(hidden, &attempt->key, HIDDEN_TMP);
+	pending->tmp = mem_printf("%s/%s", pending->folder, hidden);
+	hidden_name(hidden, &attempt->key, HIDDEN_MARK);
+	pending->mark = mem_printf("%s/%s", pending->folder, hidden);
+	return pending;
+}
+
+/* ---- content --------------------------------------------------------------------------------------------------- */
+
+int64_t sftp_same_bytes(struct sftp *sftp, const char *path, uint64_t size, struct reader *body, struct error *error)
+{
+	char *theirs = mem_alloc(2 * (size_t)COMPARE), *ours = theirs + COMPARE;
+	struct sftp_download *download;
+	int64_t same = -1;
+	uint64_t at = 0;
+	int status;
+
+	download = sftp_download_new(sftp, path, 0, size, &status, error);
+	if (!download) {
+		same = status > 0 ? 0 : -1;
+		goto done;
+	}
+	for (;;) {
+		ssize_t n = sftp_download_read(download, theirs, COMPARE, error), i = 0, m;
+
+		if (n < 0)
+			goto done;
+		m = n && body ? reader_read(body, at, ours, (size_t)n, error) : 0;
+		if (m < 0)
+			goto done;
+		while (i < n && i < m && theirs[i] == ours[i])
+			i++;
+		at += (uint64_t)i;
+		if (n == 0 || i < n)
+			break;
+	}
+	same = (int64_t)at;
+done:
+	sftp_download_free(download);
+	free(theirs);
+	return same;
+}
+
+static int make_folders(struct sftp_sink *sink, const char *path, struct error *error)
+{
+	char *copy = mem_strdup(path);
+	struct sftp_attrs attrs;
+	int status = 0;
+
+	for (char *slash = copy; status >= 0 && slash;) {
+		slash = strchr(slash + 1, '/');
+		if (slash)
+			*slash = '\0';
+		status = sftp_lstat(sink->sftp, copy, &attrs, error);
+		if (status == SFTP_NO_SUCH_FILE)
+			status = sftp_mkdir(sink->sftp, copy, error);
+		if (slash)
+			*slash = '/';
+	}
+	free(copy);
+	return status > 0 ? sftp_fail(sink->sftp, status, "cannot make the directory", path, error) : status;
+}
+
+/* A part that an interrupted try left: as much of it as is right stays. */
+static int keep_part(struct sftp_sink *sink, struct sftp_pending *pending, struct sftp_upload *upload,
+		     uint64_t old_size, struct error *error)
+{
+	uint64_t size = upload->body ? reader_size(upload->body) : 0;
+	int64_t same = sftp_same_bytes(sink->sftp, pending->tmp, old_size, upload->body, error);
+	int status;
+
+	if (same < 0)
+		return -1;
+	upload->offset = (uint64_t)same;
+	if ((uint64_t)same > 0 && (uint64_t)same < size)
+		log_info("sftp", SPAN_NONE, "writing goes on after a break endpoint=%s at=%lld",
+			 pending->attempt->endpoint->name, (long long)same);
+	if (old_size <= size)
+		return 0;
+	upload->offset = 0; /* it is longer than ours: nothing but removing it makes it shorter everywhere */
+	upload->fresh = true;
+	status = sftp_remove(sink->sftp, pending->tmp, error);
+	return status > 0 ? sftp_fail(sink->sftp, status, "cannot remove", pending->tmp, error) : status;
+}
+
+static int upload_failed(struct sftp_sink *sink, const struct sftp_pending *pending, const struct sftp_upload *upload,
+			 int status, struct error *error)
+{
+	const struct sftp_sink_settings *settings = pending->attempt->endpoint->settings;
+	struct sftp_attrs tmp;
+
+	sftp_fail(sink->sftp, status, "cannot write into", pending->folder, error);
+	if (upload->opened) {
+		/* what is full or forbidden must not hold a part of it; what has another's mark is another's */
+		if (pending->made)
+			sftp_remove(sink->sftp, pending->mark, NULL);
+		if (upload->mark && upload->fresh)
+			sftp_remove(sink->sftp, pending->tmp, NULL);
+	} else if (status == SFTP_NO_SUCH_FILE && upload->fresh && !settings->create) {
+		error_wrap(error, "`create: true` would make it");
+	} else if (status != SFTP_DENIED &&
+		   (!upload->fresh || sftp_lstat(sink->sftp, pending->tmp, &tmp, NULL) == SFTP_OK)) {
+		error_set(error, ERROR_RETRY, "file.busy", "another worker is writing the same message into %s",
+			  pending->folder);
+	}
+	return -1;
+}
+
+static int verify(struct sftp_sink *sink, const struct sftp_pending *pending, const struct sftp_upload *upload,
+		  struct error *error)
+{
+	const struct sftp_sink_settings *settings = pending->attempt->endpoint->settings;
+	uint64_t size = upload->body ? reader_size(upload->body) : 0;
+	int64_t same = (int64_t)size;
+
+	if (settings->verify == SFTP_VERIFY_CONTENT && upload->size == size) {
+		same = sftp_same_bytes(sink->sftp, pending->tmp, size + 1, upload->body, error);
+		if (same < 0)
+			return -1;
+	}
+	if (upload->size == size && (uint64_t)same == size)
+		return 0;
+	error_set(error, ERROR_RETRY, "sftp.damaged",
+		  "%s arrived with %llu bytes of %llu right; it is not given its name, and is written again",
+		  pending->tmp, (unsigned long long)(upload->size == size ? (uint64_t)same : upload->size),
+		  (unsigned long long)size);
+	error->scope = SCOPE_ENDPOINT;
+	return -1;
+}
+
+/* .tmp with these bytes and .mark. Two workers with one message are kept apart by who finds what. */
+int sftp_make_ready(struct sftp_sink *sink, struct sftp_pending *pending, bool marked, bool old, uint64_t old_size,
+		    struct error *error)
+{
+	const struct sftp_sink_settings *settings = pending->attempt->endpoint->settings;
+	struct sftp_upload upload = {.path = pending->tmp,
+				     .body = pending->attempt->message->body,
+				     .fresh = !old,
+				     .mark = marked ? NULL : pending->mark};
+	int status;
+
+	if (old && keep_part(sink, pending, &upload, old_size, error))
+		return -1;
+	status = sftp_upload(sink->sftp, &upload, error);
+	if (status == SFTP_NO_SUCH_FILE && settings->create) {
+		if (make_folders(sink, pending->folder, error))
+			return -1;
+		status = sftp_upload(sink->sftp, &upload, error);
+	}
+	if (status < 0)
+		return -1;
+	pending->made = upload.opened && upload.mark && !upload.mark_status;
+	FAULT("sftp.marked");
+	if (!status && upload.mark_status && upload.mark_status != SFTP_FAILURE && upload.mark_status != SFTP_EXISTS)
+		status = upload.mark_status;
+	if (status)
+		return upload_failed(sink, pending, &upload, status, error);
+	if (verify(sink, pending, &upload, error)) {
+		if (pending->made)
+			sftp_remove(sink->sftp, pending->mark, NULL);
+		return -1;
+	}
+	/* another made its mark and renamed, all since we looked: ours was a new file */
+	if (upload.mark && upload.mark_status && upload.fresh && upload.marked_before) {
+		sftp_remove(sink->sftp, pending->tmp, NULL);
+		pending->stage = SFTP_WENT;
+		return 0;
+	}
+	pending->stage = SFTP_READY;
+	return 0;
+}
+
+static int prepare_once(struct sftp_sink *sink, struct sftp_pending *pending, struct error *error)
+{
+	struct sftp_attrs tmp, mark;
+	int has_tmp, has_mark;
+
+	if (sftp_sink_connect(sink, pending->attempt->endpoint, error) ||
+	    sftp_lstat_two(sink->sftp, pending->tmp, &has_tmp, &tmp, pending->mark, &has_mark, &mark, error))
+		return -1;
+	if (has_tmp && has_tmp != SFTP_NO_SUCH_FILE)
+		return sftp_fail(sink->sftp, has_tmp, "cannot look into", pending->folder, error);
+	if (has_mark && has_mark != SFTP_NO_SUCH_FILE)
+		return sftp_fail(sink->sftp, has_mark, "cannot look into", pending->folder, error);
+	if (has_mark == SFTP_OK && has_tmp != SFTP_OK) {
+		pending->stage = SFTP_WENT;
+		return 0;
+	}
+	return sftp_make_ready(sink, pending, has_mark == SFTP_OK, has_tmp == SFTP_OK,
+			       has_tmp == SFTP_OK ? tmp.size : 0, error);
+}
+
+int sftp_sink_prepare(void *arg, struct attempt *attempt, struct error *error)
+{
+	struct sftp_sink *sink = arg;
+	struct sftp_pending *pending = sftp_pending_new(attempt, error);
+	int result;
+
+	if (!pending)
+		return -1;
+	result = prepare_once(sink, pending, error);
+	for (int tries = 0; result && sink->sftp && sftp_is_lost(sink->sftp) && tries < 3; tries++) {
+		error_clear(error); /* it broke: what is there of the content is gone on with */
+		result = prepare_once(sink, pending, error);
+	}
+	if (result) {
+		sftp_pending_free(pending);
+		return -1;
+	}
+	attempt->adapter = pending;
+	attempt->prepared = true;
+	return 0;
+}
+
+/* ---- sweep ----------------------------------------------------------------------------------------------------- */
+
+struct sweep {
+	const char *folder;
+	int64_t before;
+	bool (*needed)(void *, const struct id *);
+	void *arg;
+	char **paths; /* to be removed, once the listing is over */
+	size_t count, capacity;
+};
+
+static bool sweep_name(void *arg, const char *name, const struct sftp_attrs *attrs)
+{
+	struct sweep *sweep = arg;
+	struct id key;
+
+	if (hidden_key(name, &key) && attrs->mtime < sweep->before && !sweep->needed(sweep->arg, &key)) {
+		sweep->paths = mem_grow(sweep->paths, &sweep->capacity, sweep->count + 1, sizeof *sweep->paths);
+		sweep->paths[sweep->count++] = mem_printf("%s/%s", sweep->folder, name);
+	}
+	return sweep->count < 10000;
+}
+
+/* Of the folder that the site itself names; folders whose names come from messages are left. */
+int sftp_sink_sweep(void *arg, const struct endpoint *endpoint, int64_t older_than_ms,
+		    bool (*needed)(void *, const struct id *), void *needed_arg, unsigned *removed, struct error *error)
+{
+	struct sftp_sink *sink = arg;
+	const struct sftp_sink_settings *settings = endpoint->settings;
+	struct span source = template_source(settings->path);
+	size_t fixed = name_fixed_length(settings->path);
+	char *folder = fixed > 1 ? mem_span_dup(span_make(source.data, fixed - 1)) : mem_strdup(fixed ? "/" : ".");
+	int64_t before = older_than_ms ? (clock_now_ms() - older_than_ms) / 1000 : INT64_MAX;
+	struct sweep sweep = {folder, before, needed, needed_arg, NULL, 0, 0};
+	int result = -1;
+
+	*removed = 0;
+	if (sftp_sink_connect(sink, endpoint, error) || sftp_list(sink->sftp, folder, sweep_name, &sweep, error) < 0)
+		goto done;
+	for (size_t i = 0; i < sweep.count; i++)
+		*removed += sftp_remove(sink->sftp, sweep.paths[i], NULL) == SFTP_OK;
+	result = 0; /* a missing folder is for prepare to tell */
+done:
+	for (size_t i = 0; i < sweep.count; i++)
+		free(sweep.paths[i]);
+	free(sweep.paths);
+	free(folder);
+	return result;
+}
