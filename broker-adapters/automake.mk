@@ -26,12 +26,16 @@ broker_adapters_libadapters_a_SOURCES += \
   %D%/http/http_listen.h %D%/http/http_peer.c %D%/http/http_peer.h %D%/http/http_problem.c %D%/http/http_request.c \
   %D%/http/http_sink.c %D%/http/http_source.c %D%/http/http_target.c %D%/http/http_webhook.c
 
+# folders of other machines, whatever is spoken
+broker_adapters_libadapters_a_SOURCES += \
+  %D%/remote/remote.h %D%/remote/remote_calls.h %D%/remote/remote_prepare.c %D%/remote/remote_settle.c \
+  %D%/remote/remote_sink.c %D%/remote/remote_sink.h %D%/remote/remote_source.c %D%/remote/remote_source.h
+
 # folders of an SFTP server
 broker_adapters_libadapters_a_SOURCES += \
   %D%/sftp/sftp.c %D%/sftp/sftp.h %D%/sftp/sftp_bulk.c %D%/sftp/sftp_client.c %D%/sftp/sftp_dial.c %D%/sftp/sftp_dial.h \
-  %D%/sftp/sftp_key.c %D%/sftp/sftp_link.c %D%/sftp/sftp_link.h %D%/sftp/sftp_login.c %D%/sftp/sftp_prepare.c \
-  %D%/sftp/sftp_settle.c %D%/sftp/sftp_sink.c %D%/sftp/sftp_sink.h %D%/sftp/sftp_source.c %D%/sftp/sftp_source.h \
-  %D%/sftp/sftp_wire.c %D%/sftp/sftp_wire.h
+  %D%/sftp/sftp_ends.c %D%/sftp/sftp_files.c %D%/sftp/sftp_files.h %D%/sftp/sftp_key.c %D%/sftp/sftp_link.c %D%/sftp/sftp_link.h \
+  %D%/sftp/sftp_login.c %D%/sftp/sftp_wire.c %D%/sftp/sftp_wire.h
 
 # mail, sent
 broker_adapters_libadapters_a_SOURCES += \

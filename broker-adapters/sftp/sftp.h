@@ -10,6 +10,7 @@
 
 #include "base/adapter.h"
 #include "base/reader.h"
+#include "broker-adapters/remote/remote.h"
 
 #define SFTP_PATH_MAX 4096
 
@@ -112,13 +113,6 @@ enum sftp_status {
 	SFTP_QUOTA = 15,
 };
 
-struct sftp_attrs {
-	uint64_t size;
-	int64_t mtime; /* seconds */
-	uint32_t mode;
-	bool has_size, has_mode, has_mtime;
-};
-
 struct sftp;
 
 struct sftp *sftp_open(const struct sftp_settings *, const struct endpoint *, struct error *);
@@ -128,7 +122,7 @@ int64_t sftp_idle_ms(const struct sftp *);  /* since its last answer */
 bool sftp_can_replace(const struct sftp *); /* rename over an existing file, at once (posix-rename@openssh.com) */
 
 /* Each returns SFTP_OK, the server's status (> 0), or -1 when the connection is lost: RETRY of the endpoint. */
-int sftp_lstat(struct sftp *, const char *path, struct sftp_attrs *, struct error *);
+int sftp_lstat(struct sftp *, const char *path, struct remote_attrs *, struct error *);
 int sftp_rename(struct sftp *, const char *from, const char *to, struct error *); /* fails where `to` exists */
 int sftp_replace(struct sftp *, const char *from, const char *to, struct error *);
 int sftp_remove(struct sftp *, const char *path, struct error *);
@@ -137,11 +131,9 @@ int sftp_touch(struct sftp *, const char *path, struct error *); /* an empty fil
 /* Whether it worked is not asked. */
 int sftp_remove_later(struct sftp *, const char *path, struct error *);
 /* Both at once. */
-int sftp_lstat_two(struct sftp *, const char *a, int *status_a, struct sftp_attrs *, const char *b, int *status_b,
-		   struct sftp_attrs *, struct error *);
-/* Every name but . and .., those that a file cannot have left out. `each` returns false to end it. */
-typedef bool sftp_each_fn(void *arg, const char *name, const struct sftp_attrs *);
-int sftp_list(struct sftp *, const char *path, sftp_each_fn *, void *arg, struct error *);
+int sftp_lstat_two(struct sftp *, const char *a, int *status_a, struct remote_attrs *, const char *b, int *status_b,
+		   struct remote_attrs *, struct error *);
+int sftp_list(struct sftp *, const char *path, remote_each_fn *, void *arg, struct error *);
 
 /* What a status means: RETRY of the endpoint with a stable code (sftp.permission, sftp.missing, sftp.full,
  * sftp.failure). Returns -1. A lost connection's error is left as it is. */
@@ -157,19 +149,6 @@ struct sftp_download *sftp_download_new(struct sftp *, const char *path, uint64_
 ssize_t sftp_download_read(struct sftp_download *, void *into, size_t len, struct error *);
 void sftp_download_free(struct sftp_download *); /* closes the file there, if the connection is still good */
 
-/* Writes the body from `offset` on into the file, which is there already, or (fresh) must not be; has it synced where
- * the server can, and asks for its size. */
-struct sftp_upload {
-	const char *path;
-	struct reader *body; /* NULL: an empty one */
-	uint64_t offset;
-	bool fresh;
-	const char *mark;   /* an empty file to be made behind it, or NULL; */
-	int mark_status;    /* … and how that went */
-	bool opened;        /* a failure came later than that */
-	bool marked_before; /* fresh: the mark was there when the file was made */
-	uint64_t size;      /* what the server says that it has in the end */
-};
-int sftp_upload(struct sftp *, struct sftp_upload *, struct error *);
+int sftp_upload(struct sftp *, struct remote_upload *, struct error *);
 
 #endif

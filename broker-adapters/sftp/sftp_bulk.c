@@ -269,7 +269,7 @@ static ssize_t put_piece(struct sending *sending, struct reader *body, uint64_t 
 	return n;
 }
 
-static int send_body(struct sending *sending, const struct sftp_upload *upload, struct error *error)
+static int send_body(struct sending *sending, const struct remote_upload *upload, struct error *error)
 {
 	uint64_t at = upload->offset, size = upload->body ? reader_size(upload->body) : 0;
 	unsigned most = WINDOW / sending->chunk;
@@ -290,11 +290,11 @@ static int send_body(struct sending *sending, const struct sftp_upload *upload, 
 
 /* Sync, size and close are asked for at once behind the last bytes, and the mark with them: a mark with half a file
  * behind it means nothing before prepare has said that all is well. */
-static int finish(struct sending *sending, struct sftp_upload *upload, struct error *error)
+static int finish(struct sending *sending, struct remote_upload *upload, struct error *error)
 {
 	struct sftp *sftp = sending->sftp;
 	struct sftp_handle mark;
-	struct sftp_attrs attrs = {0};
+	struct remote_attrs attrs = {0};
 	struct sftp_reply reply;
 	uint32_t sync = 0, stat, closed, marked = 0;
 	size_t start;
@@ -345,7 +345,8 @@ static int finish(struct sending *sending, struct sftp_upload *upload, struct er
 }
 
 /* With it the question whether the mark is there already: both are answered in one round. */
-static int open_to_write(struct sftp *sftp, struct sftp_upload *upload, struct sftp_handle *handle, struct error *error)
+static int open_to_write(struct sftp *sftp, struct remote_upload *upload, struct sftp_handle *handle,
+			 struct error *error)
 {
 	uint32_t flags = OPEN_WRITE | (upload->fresh ? OPEN_CREAT | OPEN_EXCL : 0),
 		 opened = open_file(sftp, upload->path, flags), marked = 0;
@@ -375,7 +376,7 @@ static int open_to_write(struct sftp *sftp, struct sftp_upload *upload, struct s
 	return status;
 }
 
-int sftp_upload(struct sftp *sftp, struct sftp_upload *upload, struct error *error)
+int sftp_upload(struct sftp *sftp, struct remote_upload *upload, struct error *error)
 {
 	struct sending sending = {.sftp = sftp, .chunk = sftp->max_write};
 	int status = open_to_write(sftp, upload, &sending.handle, error);

@@ -23,7 +23,7 @@ struct sftp *sftp_open(const struct sftp_settings *settings, const struct endpoi
 
 void sftp_close(struct sftp *sftp)
 {
-	struct sftp_attrs attrs;
+	struct remote_attrs attrs;
 
 	if (!sftp)
 		return;
@@ -105,7 +105,7 @@ static int status_for(struct sftp *sftp, uint32_t id, struct error *error)
 	return sftp_answer(sftp, id, &reply, error) ? -1 : sftp_status_of(sftp, &reply, error);
 }
 
-static int attrs_of(struct sftp *sftp, struct sftp_reply *reply, struct sftp_attrs *attrs, struct error *error)
+static int attrs_of(struct sftp *sftp, struct sftp_reply *reply, struct remote_attrs *attrs, struct error *error)
 {
 	int status;
 
@@ -115,7 +115,7 @@ static int attrs_of(struct sftp *sftp, struct sftp_reply *reply, struct sftp_att
 	return status == SFTP_OK ? sftp_garbled(sftp, "no attributes", error) : status;
 }
 
-int sftp_lstat(struct sftp *sftp, const char *path, struct sftp_attrs *attrs, struct error *error)
+int sftp_lstat(struct sftp *sftp, const char *path, struct remote_attrs *attrs, struct error *error)
 {
 	struct sftp_reply reply;
 	uint32_t id = ask(sftp, FXP_LSTAT, path);
@@ -123,8 +123,8 @@ int sftp_lstat(struct sftp *sftp, const char *path, struct sftp_attrs *attrs, st
 	return sftp_answer(sftp, id, &reply, error) ? -1 : attrs_of(sftp, &reply, attrs, error);
 }
 
-int sftp_lstat_two(struct sftp *sftp, const char *a, int *status_a, struct sftp_attrs *attrs_a, const char *b,
-		   int *status_b, struct sftp_attrs *attrs_b, struct error *error)
+int sftp_lstat_two(struct sftp *sftp, const char *a, int *status_a, struct remote_attrs *attrs_a, const char *b,
+		   int *status_b, struct remote_attrs *attrs_b, struct error *error)
 {
 	struct sftp_reply reply;
 	uint32_t first = ask(sftp, FXP_LSTAT, a), second = ask(sftp, FXP_LSTAT, b);
@@ -222,10 +222,10 @@ static bool is_name(struct span name)
 	       !memchr(name.data, '\0', name.len) && !span_is(name, ".") && !span_is(name, "..");
 }
 
-static int take_names(struct sftp *sftp, struct span body, unsigned *listed, sftp_each_fn *each, void *arg, bool *ended,
-		      struct error *error)
+static int take_names(struct sftp *sftp, struct span body, unsigned *listed, remote_each_fn *each, void *arg,
+		      bool *ended, struct error *error)
 {
-	struct sftp_attrs attrs;
+	struct remote_attrs attrs;
 	struct span name, longname;
 	char text[NAME_MAX + 1];
 	uint32_t count;
@@ -247,7 +247,7 @@ static int take_names(struct sftp *sftp, struct span body, unsigned *listed, sft
 	return 0;
 }
 
-int sftp_list(struct sftp *sftp, const char *path, sftp_each_fn *each, void *arg, struct error *error)
+int sftp_list(struct sftp *sftp, const char *path, remote_each_fn *each, void *arg, struct error *error)
 {
 	struct sftp_handle handle;
 	struct sftp_reply reply;

@@ -67,12 +67,12 @@ bool sftp_take_text(struct span *in, struct span *text)
 }
 
 /* Section 5. */
-bool sftp_take_attrs(struct span *in, struct sftp_attrs *attrs)
+bool sftp_take_attrs(struct span *in, struct remote_attrs *attrs)
 {
 	uint32_t flags, ignored, mtime;
 	struct span text;
 
-	*attrs = (struct sftp_attrs){0};
+	*attrs = (struct remote_attrs){0};
 	if (!sftp_take_u32(in, &flags))
 		return false;
 	attrs->has_size = flags & 1;

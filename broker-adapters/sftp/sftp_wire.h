@@ -38,6 +38,7 @@ struct sftp_handle {
 };
 
 struct sftp {
+	struct remote remote; /* first */
 	struct sftp_link *link;
 	struct buf out, in; /* requests not sent yet; what came behind the last answer */
 	size_t at, taken;   /* where the last answer begins in `in`, and its length */
@@ -76,7 +77,7 @@ int sftp_status_of(struct sftp *, const struct sftp_reply *, struct error *);
 bool sftp_take_u32(struct span *, uint32_t *);
 bool sftp_take_u64(struct span *, uint64_t *);
 bool sftp_take_text(struct span *, struct span *);
-bool sftp_take_attrs(struct span *, struct sftp_attrs *);
+bool sftp_take_attrs(struct span *, struct remote_attrs *);
 
 int sftp_start(struct sftp *, struct error *); /* INIT and VERSION, and the server's limits */
 int sftp_take_handle(struct sftp *, const struct sftp_reply *, struct sftp_handle *, struct error *);

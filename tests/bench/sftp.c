@@ -48,7 +48,7 @@ static double put(const char *local, const char *remote, uint64_t size)
 	double begun = bench_now();
 	struct error error = {0};
 	struct sftp *sftp = sftp_open(&settings, &endpoint, &error);
-	struct sftp_upload upload = {.path = remote, .fresh = true};
+	struct remote_upload upload = {.path = remote, .fresh = true};
 
 	if (!sftp)
 		bench_die("put", &error);

@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "broker-adapters/sftp/sftp_sink.h"
+#include "broker-adapters/sftp/sftp_files.h"
 #include "tests/conformance/sink.h"
 #include "tests/support/sftp_lab.h"
 #include "tests/support/support.h"
@@ -137,8 +137,8 @@ static void unreachable(void *arg, bool gone)
 int main(void)
 {
 	static const char *const faults[] = {
-		"sftp.opened",  "sftp.written", "sftp.synced",   "sftp.marked",   "sftp.renaming",
-		"sftp.renamed", "sftp.reaped",  "sftp.resolved", "sftp.unmarked", NULL};
+		"sftp.opened",  "sftp.written", "sftp.synced",   "remote.marked",   "remote.renaming",
+		"remote.renamed", "remote.reaped",  "remote.resolved", "remote.unmarked", NULL};
 	static const char *const doubtful[] = {NULL};
 	static const struct sink_fixture fixture = {"sftp sink on " SFTP_LAB,
 						    &sftp_sink_ops,

@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "broker-adapters/sftp/sftp_source.h"
+#include "broker-adapters/sftp/sftp_files.h"
 #include "tests/conformance/source.h"
 #include "tests/support/sftp_lab.h"
 #include "tests/support/support.h"
@@ -100,8 +100,8 @@ static unsigned kept(void *arg)
 
 int main(void)
 {
-	static const char *const faults[] = {"sftp.read",     "sftp.fetched", "test.seen", "sftp.mkdir",
-					     "sftp.archived", "sftp.settled", NULL};
+	static const char *const faults[] = {"sftp.read",     "remote.fetched", "test.seen", "remote.mkdir",
+					     "remote.archived", "remote.settled", NULL};
 	static const char *const awkward[] = {"with space.edi", "new\nline.edi", "Größe.edi", "..edi",
 					      "a..b.edi",       "-rf",           "$(id).edi", "%s%n.edi",
 					      "\xff\xfe.edi",   "'\"`;.edi",     "..."};

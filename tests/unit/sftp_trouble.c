@@ -17,8 +17,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "broker-adapters/sftp/sftp_sink.h"
-#include "broker-adapters/sftp/sftp_source.h"
+#include "broker-adapters/sftp/sftp_files.h"
 #include "tests/support/sftp_lab.h"
 #include "tests/support/support.h"
 
@@ -549,17 +548,17 @@ static void a_file_is_taken_when_it_stood_still_or_has_its_marker(void **state)
 	size_t found = 0;
 	void *source;
 
-	settings->age_ms = 6000; /* not waited for at once */
+	settings->files.age_ms = 6000; /* not waited for at once */
 	source = sftp_source_ops.open(endpoint, &error);
 	support_write(path, SPAN_LITERAL("being written"));
 	assert_int_equal(sftp_source_ops.poll(source, &document, 1, &found, &error), 0);
 	assert_int_equal(found, 0);
 	assert_true(sftp_source_ops.pending(source));
-	settings->age_ms = 50;
+	settings->files.age_ms = 50;
 	assert_int_equal(sftp_source_ops.poll(source, &document, 1, &found, &error), 0);
 	assert_int_equal(found, 1);
 	sftp_source_ops.forget(source, document);
-	settings->marker = ".done";
+	settings->files.marker = ".done";
 	assert_int_equal(sftp_source_ops.poll(source, &document, 1, &found, &error), 0);
 	assert_int_equal(found, 0);
 	put_old("fresh.xml", SPAN_LITERAL("written"));

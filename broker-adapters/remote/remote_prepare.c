@@ -1,7 +1,7 @@
-/* Preparing a delivery by SFTP: the content under a hidden name and the mark that says so, there before there is an
+/* Preparing a delivery: the content under a hidden name and the mark that says so, there before there is an
  * intent. What an interrupted try left of the content is read back, and only what is right of it is built upon. */
 #include "config.h"
-#include "broker-adapters/sftp/sftp_sink.h"
+#include "broker-adapters/remote/remote_sink.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -14,7 +14,7 @@
 
 /* ---- names ----------------------------------------------------------------------------------------------------- */
 
-void sftp_pending_free(struct sftp_pending *pending)
+void remote_pending_free(struct remote_pending *pending)
 {
 	if (!pending)
 		return;
@@ -25,10 +25,10 @@ void sftp_pending_free(struct sftp_pending *pending)
 	free(pending);
 }
 
-struct sftp_pending *sftp_pending_new(struct attempt *attempt, struct error *error)
+struct remote_pending *remote_pending_new(struct attempt *attempt, struct error *error)
 {
 	struct span path = message_attr_find(attempt->message, "path");
-	struct sftp_pending *pending;
+	struct remote_pending *pending;
 	char *whole, *slash, hidden[HIDDEN_NAME];
 
 	if (!path.len || memchr(path.data, '\0', path.len) || path.data[path.len - 1] == '/') {
@@ -58,21 +58,22 @@ struct sftp_pending *sftp_pending_new(struct attempt *attempt, struct error *err
 
 /* ---- content --------------------------------------------------------------------------------------------------- */
 
-int64_t sftp_same_bytes(struct sftp *sftp, const char *path, uint64_t size, struct reader *body, struct error *error)
+int64_t remote_same_bytes(struct remote *remote, const char *path, uint64_t size, struct reader *body,
+			  struct error *error)
 {
 	char *theirs = mem_alloc(2 * (size_t)COMPARE), *ours = theirs + COMPARE;
-	struct sftp_download *download;
+	struct remote_download *download;
 	int64_t same = -1;
 	uint64_t at = 0;
 	int status;
 
-	download = sftp_download_new(sftp, path, 0, size, &status, error);
+	download = remote->ops->download_new(remote, path, 0, size, &status, error);
 	if (!download) {
 		same = status > 0 ? 0 : -1;
 		goto done;
 	}
 	for (;;) {
-		ssize_t n = sftp_download_read(download, theirs, COMPARE, error), i = 0, m;
+		ssize_t n = remote->ops->download_read(download, theirs, COMPARE, error), i = 0, m;
 
 		if (n < 0)
 			goto done;
@@ -87,91 +88,91 @@ int64_t sftp_same_bytes(struct sftp *sftp, const char *path, uint64_t size, stru
 	}
 	same = (int64_t)at;
 done:
-	sftp_download_free(download);
+	remote->ops->download_free(download);
 	free(theirs);
 	return same;
 }
 
-static int make_folders(struct sftp_sink *sink, const char *path, struct error *error)
+static int make_folders(struct remote_sink *sink, const char *path, struct error *error)
 {
 	char *copy = mem_strdup(path);
-	struct sftp_attrs attrs;
+	struct remote_attrs attrs;
 	int status = 0;
 
 	for (char *slash = copy; status >= 0 && slash;) {
 		slash = strchr(slash + 1, '/');
 		if (slash)
 			*slash = '\0';
-		status = sftp_lstat(sink->sftp, copy, &attrs, error);
-		if (status == SFTP_NO_SUCH_FILE)
-			status = sftp_mkdir(sink->sftp, copy, error);
+		status = remote_lstat(sink->remote, copy, &attrs, error);
+		if (status == REMOTE_MISSING)
+			status = remote_mkdir(sink->remote, copy, error);
 		if (slash)
 			*slash = '/';
 	}
 	free(copy);
-	return status > 0 ? sftp_fail(sink->sftp, status, "cannot make the directory", path, error) : status;
+	return status > 0 ? remote_fail(sink->remote, status, "cannot make the directory", path, error) : status;
 }
 
 /* A part that an interrupted try left: as much of it as is right stays. */
-static int keep_part(struct sftp_sink *sink, struct sftp_pending *pending, struct sftp_upload *upload,
+static int keep_part(struct remote_sink *sink, struct remote_pending *pending, struct remote_upload *upload,
 		     uint64_t old_size, struct error *error)
 {
 	uint64_t size = upload->body ? reader_size(upload->body) : 0;
-	int64_t same = sftp_same_bytes(sink->sftp, pending->tmp, old_size, upload->body, error);
+	int64_t same = remote_same_bytes(sink->remote, pending->tmp, old_size, upload->body, error);
 	int status;
 
 	if (same < 0)
 		return -1;
 	upload->offset = (uint64_t)same;
 	if ((uint64_t)same > 0 && (uint64_t)same < size)
-		log_info("sftp", SPAN_NONE, "writing goes on after a break endpoint=%s at=%lld",
+		log_info(sink->ops->name, SPAN_NONE, "writing goes on after a break endpoint=%s at=%lld",
 			 pending->attempt->endpoint->name, (long long)same);
 	if (old_size <= size)
 		return 0;
 	upload->offset = 0; /* it is longer than ours: nothing but removing it makes it shorter everywhere */
 	upload->fresh = true;
-	status = sftp_remove(sink->sftp, pending->tmp, error);
-	return status > 0 ? sftp_fail(sink->sftp, status, "cannot remove", pending->tmp, error) : status;
+	status = remote_remove(sink->remote, pending->tmp, error);
+	return status > 0 ? remote_fail(sink->remote, status, "cannot remove", pending->tmp, error) : status;
 }
 
-static int upload_failed(struct sftp_sink *sink, const struct sftp_pending *pending, const struct sftp_upload *upload,
-			 int status, struct error *error)
+static int upload_failed(struct remote_sink *sink, const struct remote_pending *pending,
+			 const struct remote_upload *upload, int status, struct error *error)
 {
-	const struct sftp_sink_settings *settings = pending->attempt->endpoint->settings;
-	struct sftp_attrs tmp;
+	const struct remote_sink_settings *settings = remote_sink_settings(sink->ops, pending->attempt->endpoint);
+	struct remote_attrs tmp;
 
-	sftp_fail(sink->sftp, status, "cannot write into", pending->folder, error);
+	remote_fail(sink->remote, status, "cannot write into", pending->folder, error);
 	if (upload->opened) {
 		/* what is full or forbidden must not hold a part of it; what has another's mark is another's */
 		if (pending->made)
-			sftp_remove(sink->sftp, pending->mark, NULL);
+			remote_remove(sink->remote, pending->mark, NULL);
 		if (upload->mark && upload->fresh)
-			sftp_remove(sink->sftp, pending->tmp, NULL);
-	} else if (status == SFTP_NO_SUCH_FILE && upload->fresh && !settings->create) {
+			remote_remove(sink->remote, pending->tmp, NULL);
+	} else if (status == REMOTE_MISSING && upload->fresh && !settings->create) {
 		error_wrap(error, "`create: true` would make it");
-	} else if (status != SFTP_DENIED &&
-		   (!upload->fresh || sftp_lstat(sink->sftp, pending->tmp, &tmp, NULL) == SFTP_OK)) {
+	} else if (status != REMOTE_DENIED &&
+		   (!upload->fresh || remote_lstat(sink->remote, pending->tmp, &tmp, NULL) == REMOTE_OK)) {
 		error_set(error, ERROR_RETRY, "file.busy", "another worker is writing the same message into %s",
 			  pending->folder);
 	}
 	return -1;
 }
 
-static int verify(struct sftp_sink *sink, const struct sftp_pending *pending, const struct sftp_upload *upload,
+static int verify(struct remote_sink *sink, const struct remote_pending *pending, const struct remote_upload *upload,
 		  struct error *error)
 {
-	const struct sftp_sink_settings *settings = pending->attempt->endpoint->settings;
+	const struct remote_sink_settings *settings = remote_sink_settings(sink->ops, pending->attempt->endpoint);
 	uint64_t size = upload->body ? reader_size(upload->body) : 0;
 	int64_t same = (int64_t)size;
 
-	if (settings->verify == SFTP_VERIFY_CONTENT && upload->size == size) {
-		same = sftp_same_bytes(sink->sftp, pending->tmp, size + 1, upload->body, error);
+	if (settings->verify == REMOTE_VERIFY_CONTENT && upload->size == size) {
+		same = remote_same_bytes(sink->remote, pending->tmp, size + 1, upload->body, error);
 		if (same < 0)
 			return -1;
 	}
 	if (upload->size == size && (uint64_t)same == size)
 		return 0;
-	error_set(error, ERROR_RETRY, "sftp.damaged",
+	error_set(error, ERROR_RETRY, sink->ops->damaged,
 		  "%s arrived with %llu bytes of %llu right; it is not given its name, and is written again",
 		  pending->tmp, (unsigned long long)(upload->size == size ? (uint64_t)same : upload->size),
 		  (unsigned long long)size);
@@ -180,82 +181,83 @@ static int verify(struct sftp_sink *sink, const struct sftp_pending *pending, co
 }
 
 /* .tmp with these bytes and .mark. Two workers with one message are kept apart by who finds what. */
-int sftp_make_ready(struct sftp_sink *sink, struct sftp_pending *pending, bool marked, bool old, uint64_t old_size,
-		    struct error *error)
+int remote_make_ready(struct remote_sink *sink, struct remote_pending *pending, bool marked, bool old,
+		      uint64_t old_size, struct error *error)
 {
-	const struct sftp_sink_settings *settings = pending->attempt->endpoint->settings;
-	struct sftp_upload upload = {.path = pending->tmp,
-				     .body = pending->attempt->message->body,
-				     .fresh = !old,
-				     .mark = marked ? NULL : pending->mark};
+	const struct remote_sink_settings *settings = remote_sink_settings(sink->ops, pending->attempt->endpoint);
+	struct remote_upload upload = {.path = pending->tmp,
+				       .body = pending->attempt->message->body,
+				       .fresh = !old,
+				       .mark = marked ? NULL : pending->mark};
 	int status;
 
 	if (old && keep_part(sink, pending, &upload, old_size, error))
 		return -1;
-	status = sftp_upload(sink->sftp, &upload, error);
-	if (status == SFTP_NO_SUCH_FILE && settings->create) {
+	status = remote_upload(sink->remote, &upload, error);
+	if (status == REMOTE_MISSING && settings->create) {
 		if (make_folders(sink, pending->folder, error))
 			return -1;
-		status = sftp_upload(sink->sftp, &upload, error);
+		status = remote_upload(sink->remote, &upload, error);
 	}
 	if (status < 0)
 		return -1;
 	pending->made = upload.opened && upload.mark && !upload.mark_status;
-	FAULT("sftp.marked");
-	if (!status && upload.mark_status && upload.mark_status != SFTP_FAILURE && upload.mark_status != SFTP_EXISTS)
+	FAULT("remote.marked");
+	if (!status && upload.mark_status && upload.mark_status != REMOTE_FAILURE &&
+	    upload.mark_status != REMOTE_EXISTS)
 		status = upload.mark_status;
 	if (status)
 		return upload_failed(sink, pending, &upload, status, error);
 	if (verify(sink, pending, &upload, error)) {
 		if (pending->made)
-			sftp_remove(sink->sftp, pending->mark, NULL);
+			remote_remove(sink->remote, pending->mark, NULL);
 		return -1;
 	}
 	/* another made its mark and renamed, all since we looked: ours was a new file */
 	if (upload.mark && upload.mark_status && upload.fresh && upload.marked_before) {
-		sftp_remove(sink->sftp, pending->tmp, NULL);
-		pending->stage = SFTP_WENT;
+		remote_remove(sink->remote, pending->tmp, NULL);
+		pending->stage = REMOTE_WENT;
 		return 0;
 	}
-	pending->stage = SFTP_READY;
+	pending->stage = REMOTE_READY;
 	return 0;
 }
 
-static int prepare_once(struct sftp_sink *sink, struct sftp_pending *pending, struct error *error)
+static int prepare_once(struct remote_sink *sink, struct remote_pending *pending, struct error *error)
 {
-	struct sftp_attrs tmp, mark;
+	struct remote_attrs tmp, mark;
 	int has_tmp, has_mark;
 
-	if (sftp_sink_connect(sink, pending->attempt->endpoint, error) ||
-	    sftp_lstat_two(sink->sftp, pending->tmp, &has_tmp, &tmp, pending->mark, &has_mark, &mark, error))
+	if (remote_sink_connect(sink, pending->attempt->endpoint, error) ||
+	    remote_lstat_two(sink->remote, pending->tmp, &has_tmp, &tmp, pending->mark, &has_mark, &mark, error))
 		return -1;
-	if (has_tmp && has_tmp != SFTP_NO_SUCH_FILE)
-		return sftp_fail(sink->sftp, has_tmp, "cannot look into", pending->folder, error);
-	if (has_mark && has_mark != SFTP_NO_SUCH_FILE)
-		return sftp_fail(sink->sftp, has_mark, "cannot look into", pending->folder, error);
-	if (has_mark == SFTP_OK && has_tmp != SFTP_OK) {
-		pending->stage = SFTP_WENT;
+	if (has_tmp && has_tmp != REMOTE_MISSING)
+		return remote_fail(sink->remote, has_tmp, "cannot look into", pending->folder, error);
+	if (has_mark && has_mark != REMOTE_MISSING)
+		return remote_fail(sink->remote, has_mark, "cannot look into", pending->folder, error);
+	if (has_mark == REMOTE_OK && has_tmp != REMOTE_OK) {
+		pending->stage = REMOTE_WENT;
 		return 0;
 	}
-	return sftp_make_ready(sink, pending, has_mark == SFTP_OK, has_tmp == SFTP_OK,
-			       has_tmp == SFTP_OK ? tmp.size : 0, error);
+	return remote_make_ready(sink, pending, has_mark == REMOTE_OK, has_tmp == REMOTE_OK,
+				 has_tmp == REMOTE_OK ? tmp.size : 0, error);
 }
 
-int sftp_sink_prepare(void *arg, struct attempt *attempt, struct error *error)
+int remote_sink_prepare(void *arg, struct attempt *attempt, struct error *error)
 {
-	struct sftp_sink *sink = arg;
-	struct sftp_pending *pending = sftp_pending_new(attempt, error);
+	struct remote_sink *sink = arg;
+	struct remote_pending *pending = remote_pending_new(attempt, error);
 	int result;
 
 	if (!pending)
 		return -1;
 	result = prepare_once(sink, pending, error);
-	for (int tries = 0; result && sink->sftp && sftp_is_lost(sink->sftp) && tries < 3; tries++) {
+	for (int tries = 0; result && sink->remote && remote_is_lost(sink->remote) && tries < 3; tries++) {
 		error_clear(error); /* it broke: what is there of the content is gone on with */
 		result = prepare_once(sink, pending, error);
 	}
 	if (result) {
-		sftp_pending_free(pending);
+		remote_pending_free(pending);
 		return -1;
 	}
 	attempt->adapter = pending;
@@ -274,7 +276,7 @@ struct sweep {
 	size_t count, capacity;
 };
 
-static bool sweep_name(void *arg, const char *name, const struct sftp_attrs *attrs)
+static bool sweep_name(void *arg, const char *name, const struct remote_attrs *attrs)
 {
 	struct sweep *sweep = arg;
 	struct id key;
@@ -287,11 +289,12 @@ static bool sweep_name(void *arg, const char *name, const struct sftp_attrs *att
 }
 
 /* Of the folder that the site itself names; folders whose names come from messages are left. */
-int sftp_sink_sweep(void *arg, const struct endpoint *endpoint, int64_t older_than_ms,
-		    bool (*needed)(void *, const struct id *), void *needed_arg, unsigned *removed, struct error *error)
+int remote_sink_sweep(void *arg, const struct endpoint *endpoint, int64_t older_than_ms,
+		      bool (*needed)(void *, const struct id *), void *needed_arg, unsigned *removed,
+		      struct error *error)
 {
-	struct sftp_sink *sink = arg;
-	const struct sftp_sink_settings *settings = endpoint->settings;
+	struct remote_sink *sink = arg;
+	const struct remote_sink_settings *settings = remote_sink_settings(sink->ops, endpoint);
 	struct span source = template_source(settings->path);
 	size_t fixed = name_fixed_length(settings->path);
 	char *folder = fixed > 1 ? mem_span_dup(span_make(source.data, fixed - 1)) : mem_strdup(fixed ? "/" : ".");
@@ -300,10 +303,11 @@ int sftp_sink_sweep(void *arg, const struct endpoint *endpoint, int64_t older_th
 	int result = -1;
 
 	*removed = 0;
-	if (sftp_sink_connect(sink, endpoint, error) || sftp_list(sink->sftp, folder, sweep_name, &sweep, error) < 0)
+	if (remote_sink_connect(sink, endpoint, error) ||
+	    remote_list(sink->remote, folder, sweep_name, &sweep, error) < 0)
 		goto done;
 	for (size_t i = 0; i < sweep.count; i++)
-		*removed += sftp_remove(sink->sftp, sweep.paths[i], NULL) == SFTP_OK;
+		*removed += remote_remove(sink->remote, sweep.paths[i], NULL) == REMOTE_OK;
 	result = 0; /* a missing folder is for prepare to tell */
 done:
 	for (size_t i = 0; i < sweep.count; i++)

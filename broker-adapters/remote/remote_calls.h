@@ -1,0 +1,81 @@
+/* The requests of struct remote_ops, as the files of this folder write them. */
+#ifndef FERRULE_ADAPTERS_REMOTE_CALLS_H
+#define FERRULE_ADAPTERS_REMOTE_CALLS_H
+
+#include "broker-adapters/remote/remote.h"
+
+static inline void remote_close(struct remote *remote)
+{
+	if (remote)
+		remote->ops->close(remote);
+}
+
+static inline bool remote_is_lost(const struct remote *remote)
+{
+	return remote->ops->is_lost(remote);
+}
+
+static inline int64_t remote_idle_ms(const struct remote *remote)
+{
+	return remote->ops->idle_ms(remote);
+}
+
+static inline bool remote_can_replace(const struct remote *remote)
+{
+	return remote->ops->can_replace(remote);
+}
+
+static inline int remote_fail(struct remote *remote, int status, const char *doing, const char *path,
+			      struct error *error)
+{
+	return remote->ops->fail(remote, status, doing, path, error);
+}
+
+static inline int remote_lstat(struct remote *remote, const char *path, struct remote_attrs *attrs, struct error *error)
+{
+	return remote->ops->lstat(remote, path, attrs, error);
+}
+
+static inline int remote_lstat_two(struct remote *remote, const char *a, int *status_a, struct remote_attrs *attrs_a,
+				   const char *b, int *status_b, struct remote_attrs *attrs_b, struct error *error)
+{
+	return remote->ops->lstat_two(remote, a, status_a, attrs_a, b, status_b, attrs_b, error);
+}
+
+static inline int remote_rename(struct remote *remote, const char *from, const char *to, struct error *error)
+{
+	return remote->ops->rename(remote, from, to, error);
+}
+
+static inline int remote_replace(struct remote *remote, const char *from, const char *to, struct error *error)
+{
+	return remote->ops->replace(remote, from, to, error);
+}
+
+static inline int remote_remove(struct remote *remote, const char *path, struct error *error)
+{
+	return remote->ops->remove(remote, path, error);
+}
+
+static inline int remote_remove_later(struct remote *remote, const char *path, struct error *error)
+{
+	return remote->ops->remove_later(remote, path, error);
+}
+
+static inline int remote_mkdir(struct remote *remote, const char *path, struct error *error)
+{
+	return remote->ops->mkdir(remote, path, error);
+}
+
+static inline int remote_list(struct remote *remote, const char *path, remote_each_fn *each, void *arg,
+			      struct error *error)
+{
+	return remote->ops->list(remote, path, each, arg, error);
+}
+
+static inline int remote_upload(struct remote *remote, struct remote_upload *upload, struct error *error)
+{
+	return remote->ops->upload(remote, upload, error);
+}
+
+#endif

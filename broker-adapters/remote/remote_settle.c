@@ -1,0 +1,216 @@
+/* Putting a file away on the server once its document is safe: archived by day, moved, deleted or set aside as refused.
+ * Nothing is overwritten, whatever the server's rename does; a file that changed since it was read stays; and doing it
+ * twice is doing it once. A lost answer is found out by looking: the file is there still, or it is not. */
+#include "config.h"
+#include "broker-adapters/remote/remote_source.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/log.h"
+
+#define NUMBERED_MAX 10000
+
+/* 0 as it was when it was read, 1 gone or another by now. */
+static int still_there(struct remote_source *source, const struct remote_held *held, const char *path,
+		       struct error *error)
+{
+	struct remote_attrs attrs;
+	struct stamp now;
+	int status = remote_lstat(source->remote, path, &attrs, error);
+
+	if (status == REMOTE_MISSING)
+		return 1;
+	if (status)
+		return remote_fail(source->remote, status, "cannot look at", path, error);
+	now = remote_stamp(&attrs);
+	if (stamp_same(&now, &held->stamp))
+		return 0;
+	log_warn(source->ops->name, SPAN_NONE,
+		 "changed after it was taken, left for the next look flow=%s file=\"%s/%s\"",
+		 source->endpoint->flow ? source->endpoint->flow : source->endpoint->name, source->folder, held->shown);
+	return 1;
+}
+
+/* Each part of the path that is missing. */
+static int make_folders(struct remote_source *source, const char *path, struct error *error)
+{
+	char *copy = mem_strdup(path);
+	struct remote_attrs attrs;
+	int status = 0;
+
+	for (char *slash = copy; status >= 0 && slash;) {
+		slash = strchr(slash + 1, '/');
+		if (slash)
+			*slash = '\0';
+		status = remote_lstat(source->remote, copy, &attrs, error);
+		if (status == REMOTE_MISSING)
+			status = remote_mkdir(source->remote, copy, error);
+		if (slash)
+			*slash = '/';
+	}
+	free(copy);
+	FAULT("remote.mkdir");
+	return status > 0 ? remote_fail(source->remote, status, "cannot make the directory", path, error) : status;
+}
+
+/* Somebody may have put another file under the name between the look and the rename: that one was never read, so it
+ * goes back. */
+static int put_back(struct remote_source *source, const struct remote_held *held, const char *path, const char *placed,
+		    struct error *error)
+{
+	struct remote_attrs attrs;
+	struct stamp now;
+	int status = remote_lstat(source->remote, placed, &attrs, error);
+
+	if (status < 0)
+		return -1;
+	now = remote_stamp(&attrs);
+	if (status || stamp_same(&now, &held->stamp))
+		return 0;
+	status = remote_rename(source->remote, placed, path, error);
+	return status ? remote_fail(source->remote, status, "cannot put back a file that came meanwhile:", path, error)
+		      : 0;
+}
+
+/* 0 it is there now, 1 the name is taken, -1. */
+static int try_name(struct remote_source *source, const struct remote_held *held, const char *path, const char *folder,
+		    const char *target, struct error *error)
+{
+	struct remote_attrs attrs;
+	int status;
+
+	for (int tries = 0; tries < 2; tries++) {
+		status = remote_lstat(source->remote, target, &attrs, error);
+		if (status == REMOTE_OK)
+			return 1;
+		if (status != REMOTE_MISSING)
+			break;
+		status = remote_rename(source->remote, path, target, error);
+		FAULT("remote.archived");
+		if (status == REMOTE_OK)
+			return put_back(source, held, path, target, error);
+		if (status < 0)
+			return -1;
+		if (remote_lstat(source->remote, target, &attrs, error) == REMOTE_OK)
+			return 1;
+		if (tries == 0 && make_folders(source, folder, error))
+			return -1;
+	}
+	return remote_fail(source->remote, status, "cannot put a file into", folder, error);
+}
+
+static int put_away(struct remote_source *source, const struct remote_held *held, const char *path, const char *folder,
+		    const char *suffix, struct error *error)
+{
+	char name[256];
+
+	for (unsigned n = 1; n <= NUMBERED_MAX; n++) {
+		char *target;
+		int result;
+
+		name_numbered(name, held->name, n, suffix);
+		target = mem_printf("%s/%s", folder, name);
+		result = try_name(source, held, path, folder, target, error);
+		free(target);
+		if (result <= 0)
+			return result;
+	}
+	error_set(error, ERROR_RETRY, "file.names", "%s holds more than %d files named like %s; clear it up", folder,
+		  NUMBERED_MAX, held->shown);
+	error->scope = SCOPE_ENDPOINT;
+	return -1;
+}
+
+static char *folder_for(const struct remote_source *source, bool refused)
+{
+	const struct remote_source_settings *settings = source->settings;
+	const char *configured = refused ? settings->rejected : settings->to;
+	char day[CLOCK_TEXT], *base, *whole;
+
+	base = configured ? mem_strdup(configured) : remote_source_path(source, refused ? "rejected" : "archive", "");
+	if (refused || settings->after != REMOTE_ARCHIVE)
+		return base;
+	clock_format(clock_now_ms(), day);
+	day[10] = '\0';
+	whole = mem_printf("%s/%s", base, day);
+	free(base);
+	return whole;
+}
+
+static const char *suffix_of(enum settlement how)
+{
+	return how == SETTLE_DUPLICATE ? ".duplicate" : how == SETTLE_DUPLICATE_OF_DEAD ? ".duplicate-of-dead" : "";
+}
+
+/* Only the marker that came with the file: one that was put there anew belongs to the next. */
+static int remove_marker(struct remote_source *source, const struct remote_held *held, struct error *error)
+{
+	struct remote_attrs attrs;
+	struct stamp now;
+	char *path;
+	int status;
+
+	if (!held->has_marker)
+		return 0;
+	path = remote_source_path(source, held->name, source->settings->marker);
+	status = remote_lstat(source->remote, path, &attrs, error);
+	now = remote_stamp(&attrs);
+	if (status == REMOTE_OK && stamp_same(&now, &held->marker))
+		status = remote_remove(source->remote, path, error);
+	if (status > 0 && status != REMOTE_MISSING)
+		remote_fail(source->remote, status, "cannot remove the marker", path, error);
+	else if (status > 0)
+		status = 0;
+	free(path);
+	FAULT("remote.unmarked");
+	return status ? -1 : 0;
+}
+
+static int settle_once(struct remote_source *source, const struct remote_held *held, enum settlement how,
+		       const char *path, struct error *error)
+{
+	/* What died is kept in sight even where the rest is deleted. */
+	bool deletes = source->settings->after == REMOTE_DELETE,
+	     refused = how == SETTLE_REFUSED || (how == SETTLE_DUPLICATE_OF_DEAD && deletes);
+	int state = remote_source_connect(source, error) ? -1 : still_there(source, held, path, error), status;
+	char *folder;
+
+	if (state < 0)
+		return -1;
+	if (state == 0 && deletes && !refused) {
+		status = remote_remove(source->remote, path, error);
+		if (status && status != REMOTE_MISSING)
+			return remote_fail(source->remote, status, "cannot remove", path, error);
+		FAULT("remote.removed");
+	} else if (state == 0) {
+		folder = folder_for(source, refused);
+		state = put_away(source, held, path, folder, suffix_of(how), error);
+		free(folder);
+		if (state)
+			return -1;
+	}
+	return remove_marker(source, held, error);
+}
+
+int remote_source_settle(void *arg, struct document *document, enum settlement how, struct error *error)
+{
+	struct remote_source *source = arg;
+	struct remote_held *held = document->adapter;
+	struct error ignored;
+	char *path = remote_source_path(source, held->name, "");
+	int result;
+
+	error = error ? error : &ignored;
+	result = settle_once(source, held, how, path, error);
+	if (result && source->remote && remote_is_lost(source->remote)) { /* what was asked last may have happened */
+		error_clear(error);
+		result = settle_once(source, held, how, path, error);
+	}
+	free(path);
+	if (!result)
+		FAULT("remote.settled");
+	return result;
+}
