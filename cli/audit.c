@@ -334,18 +334,13 @@ const struct verb verb_audit = {
 		"  ferrule audit verify\n"
 		"  ferrule audit export audit.jsonl\n"
 		"  ferrule audit verify audit.jsonl\n"
-		"\nThe trail has what persons did with ferrule, every configuration that ran, and what transfers and "
-		"flows "
-		"with\n"
-		"`audit: yes` received and delivered. Each record carries the hash of the one before; check points are "
-		"signed\n"
-		"with the site's key (data/audit.key). What verify tells at its end, noted elsewhere, is what a later\n"
-		"verification compares with: without it nobody can see that a trail was cut at its end. Exit code 1: "
-		"it\n"
-		"does not hold.\n",
-	.json = "show, a line each: {n, at, what, by, facts, before}; verify: {result: holds, records, hash, "
-		"checkpoints, "
-		"signed, key}",
+		"\nThe trail has what persons did with ferrule, every configuration that ran, and what transfers\n"
+		"and flows with `audit: yes` received and delivered. Each record carries the hash of the one\n"
+		"before; check points are signed with the site's key (data/audit.key). What verify tells at its\n"
+		"end, noted elsewhere, is what a later verification compares with: without it nobody can see that\n"
+		"a trail was cut at its end. Exit code 1: it does not hold.\n",
+	.json = "show, a line each: {n, at, what, by, facts, before}; "
+		"verify: {result: holds, records, hash, checkpoints, signed, key}",
 	.options = options,
 	.run = audit,
 };

@@ -147,8 +147,7 @@ static int put_back(const struct arguments *arguments, const struct site *site)
 	code = tell(arguments, "restored the backup", arguments->words[0], &summary);
 	if (!arguments->json)
 		printf("What was under way is looked for at its target before it is sent; what cannot be known waits "
-		       "in "
-		       "ferrule doubt list%s.\nStart the site: ferrule run\n",
+		       "in ferrule doubt list%s.\nStart the site: ferrule run\n",
 		       show_site(SHOWN_HERE, arguments));
 	return code;
 }
@@ -192,9 +191,9 @@ const struct verb verb_backup = {
 	.text = "  ferrule backup ../monday\n"
 		"  ferrule backup ../tuesday --previous ../monday\n"
 		"  ferrule backup --verify ../tuesday\n"
-		"\nTO is a new directory: messages under way, receipts, dead letters, originals, traces and the audit "
-		"trail.\n"
-		"Configuration and secrets are not in it. Its SHA256SUMS is read by `sha256sum -c`, too.\n",
+		"\nTO is a new directory: messages under way, receipts, dead letters, originals, traces and the\n"
+		"audit trail. Configuration and secrets are not in it. Its SHA256SUMS is read by\n"
+		"`sha256sum -c`, too.\n",
 	.json = "{result, backup, site, revision, made_ms, files, bytes, linked}",
 	.options = backup_options,
 	.run = backup,
@@ -207,15 +206,10 @@ const struct verb verb_restore = {
 	.summary = "Put a site's data back from a backup",
 	.text = "  ferrule restore ../tuesday\n"
 		"  ferrule restore --mark\n"
-		"\nThe site must not run, and have no data: move what is left of them away. What was delivered after "
-		"the "
-		"backup was\n"
-		"made is unknown to it: everything that was under way is first looked for at its target (a file with "
-		"these\n"
-		"bytes, the idempotency key), and is a doubt where that cannot tell. --mark says the same of a "
-		"PostgreSQL "
-		"that\n"
-		"was put back with its own tools.\n",
+		"\nThe site must not run, and have no data: move what is left of them away. What was delivered\n"
+		"after the backup was made is unknown to it: everything that was under way is first looked for at\n"
+		"its target (a file with these bytes, the idempotency key), and is a doubt where that cannot tell.\n"
+		"--mark says the same of a PostgreSQL that was put back with its own tools.\n",
 	.json = "{result, backup, site, revision, made_ms, files, bytes, linked}",
 	.options = restore_options,
 	.run = restore,

@@ -13,10 +13,12 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 
 #define KEY_TEXT 48
 #define SIGNATURE_TEXT 96
-#define FACTS_MAX (AUDIT_LINE_MAX - 1024)
+#define WHO_MAX   256
+#define FACTS_MAX (AUDIT_LINE_MAX - 4096) /* a character of a name may be six in JSON */
 
 /* ---- the key */
 static int key_failed(const char *path, const char *what, struct error *error)
@@ -105,14 +107,17 @@ void audit_record(struct audit_head *head, int64_t at_ms, const char *what, cons
 		  struct buf *line)
 {
 	char at[CLOCK_TEXT], before[2 * SHA256_SIZE + 1], *text;
+	struct buf by;
 	json_t *record;
 
+	buf_init(&by, 4 * WHO_MAX);
+	utf8_clean(&by, span_make(who, strnlen(who, WHO_MAX)));
 	if (at_ms < head->at_ms)
 		at_ms = head->at_ms;
 	clock_format(at_ms, at);
 	hex_encode(before, head->hash, sizeof head->hash);
-	record = json_pack("{s:I s:s s:s s:s s:o s:s}", "n", (json_int_t)(head->number + 1), "at", at, "what", what,
-			   "by", who, "facts", facts_that_fit(facts), "before", before);
+	record = json_pack("{s:I s:s s:s s:s% s:o s:s}", "n", (json_int_t)(head->number + 1), "at", at, "what", what,
+			   "by", by.len ? by.data : "", by.len, "facts", facts_that_fit(facts), "before", before);
 	text = json_dumps(record, JSON_COMPACT);
 	buf_text(line, text);
 	sha256(span_of(text), head->hash);
@@ -120,6 +125,7 @@ void audit_record(struct audit_head *head, int64_t at_ms, const char *what, cons
 	head->at_ms = at_ms;
 	free(text);
 	json_decref(record);
+	buf_free(&by);
 }
 
 static void signed_text(struct buf *text, int64_t number, const char *at, const char *before)

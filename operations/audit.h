@@ -36,8 +36,8 @@ struct audit_key {
 int audit_key_load(struct audit_key *, const char *path, struct error *);
 
 /* The record behind *head as a line, without an end of line; *head becomes it. What would make the line longer than
- * AUDIT_LINE_MAX is left out of the facts and replaced by its digest. A time before the newest record's becomes that
- * one: a clock that was put back makes no gap. Borrows facts (an object, or NULL). */
+ * AUDIT_LINE_MAX is left out of the facts and replaced by its digest; of a name 256 bytes are kept. A time before the
+ * newest record's becomes that one: a clock that was put back makes no gap. Borrows facts (an object, or NULL). */
 void audit_record(struct audit_head *head, int64_t at_ms, const char *what, const char *who, const json_t *facts,
 		  struct buf *line);
 void audit_checkpoint(struct audit_head *head, int64_t at_ms, const struct audit_key *, struct buf *line);

@@ -165,7 +165,6 @@ static int copy_folder(struct backup *backup, const char *from, const char *path
 }
 
 /* ---- the databases */
-/* In a file of its own beside the backup's, so that it is summed as any other. */
 /* Whoever opens this copy knows that it was put back, however that was done. */
 static int mark_copy(const struct backup *backup, const char *path, struct error *error)
 {

@@ -220,6 +220,25 @@ static void facts_that_are_too_large_are_told_by_their_digest(void **state)
 	free(large);
 }
 
+static void a_name_that_is_too_long_does_not_break_the_chain(void **state)
+{
+	char *name = mem_alloc(AUDIT_LINE_MAX + 1);
+	struct audit_head head = {0};
+	struct audit_check check = {0};
+	struct error error = {0};
+	struct buf line;
+
+	memset(name, '\x01', AUDIT_LINE_MAX);
+	memcpy(name + 250, "\xc3\xbc\xc3\xbc\xc3\xbc\xc3", 7); /* cut within a character */
+	name[AUDIT_LINE_MAX] = '\0';
+	buf_init(&line, AUDIT_LINE_MAX);
+	audit_record(&head, 1, "note", name, NULL, &line);
+	assert_false(line.full);
+	assert_int_equal(audit_check_line(&check, buf_view(&line), &error), 0);
+	buf_free(&line);
+	free(name);
+}
+
 static void a_key_is_made_once_and_must_be_private(void **state)
 {
 	char *folder = support_tmpdir(), *path = support_path(folder, "audit.key");
@@ -251,6 +270,7 @@ int main(void)
 		cmocka_unit_test(a_signature_that_does_not_hold_is_refused),
 		cmocka_unit_test(what_is_no_record_is_refused),
 		cmocka_unit_test(facts_that_are_too_large_are_told_by_their_digest),
+		cmocka_unit_test(a_name_that_is_too_long_does_not_break_the_chain),
 		cmocka_unit_test(a_key_is_made_once_and_must_be_private),
 	};
 

@@ -412,7 +412,20 @@ static int run_records(struct flat *flat, struct error *error)
 	return end_idoc(flat, error);
 }
 
-/* Without a line end where the control record ends, records have fixed lengths. */
+/* Without a line end where the control record ends, records have fixed lengths. Its end is counted in characters, as
+ * its fields are. */
+static bool has_fixed_records(struct span text)
+{
+	size_t end = 0;
+
+	for (size_t i = 0; i < IDOC_CONTROL + 2 && end < text.len; i++) {
+		size_t n = utf8_character(span_make(text.data + end, text.len - end));
+
+		end += n ? n : 1;
+	}
+	return text.len >= IDOC_CONTROL + IDOC_HEAD && !memchr(text.data, '\n', end);
+}
+
 static int look(struct flat *flat, bool *xml, struct error *error)
 {
 	struct span got;
@@ -425,7 +438,7 @@ static int look(struct flat *flat, bool *xml, struct error *error)
 	}
 	for (size_t i = 0; i < got.len && strchr(" \t\r\n<", got.data[i]) && got.data[i]; i++)
 		*xml |= got.data[i] == '<';
-	flat->fixed = got.len >= IDOC_CONTROL + IDOC_HEAD && !memchr(got.data, '\n', IDOC_CONTROL + 2);
+	flat->fixed = has_fixed_records(got);
 	return 0;
 }
 
