@@ -42,6 +42,15 @@ bool utf8_is_clean(struct span text)
 	return true;
 }
 
+size_t utf8_cut(struct span text, size_t max)
+{
+	size_t n = text.len < max ? text.len : max;
+
+	while (n && n < text.len && ((unsigned char)text.data[n] & 0xc0) == 0x80)
+		n--;
+	return n;
+}
+
 void utf8_clean(struct buf *out, struct span text)
 {
 	for (size_t at = 0, n; at < text.len; at += n) {

@@ -40,3 +40,8 @@ broker_adapters_libadapters_a_SOURCES += \
 # mail, sent
 broker_adapters_libadapters_a_SOURCES += \
   %D%/mail/mail.h %D%/mail/mail_address.c %D%/mail/mail_content.c %D%/mail/mail_reply.c %D%/mail/mail_sink.c
+
+# lines for syslog
+broker_adapters_libadapters_a_SOURCES += \
+  %D%/syslog/syslog.h %D%/syslog/syslog_line.c %D%/syslog/syslog_link.c %D%/syslog/syslog_settings.c \
+  %D%/syslog/syslog_sink.c

@@ -191,6 +191,7 @@ const struct finding_code finding_codes[] = {
 	{"step.form", E, "A step is not a map, or gets what it cannot work on"},
 	{"step.unknown", E, "There is no such step"},
 	{"step.unreachable", W, "Nothing ever comes to what stands here"},
+	{"syslog.settings", E, "What is said of a syslog receiver cannot be"},
 	{"system.operations", E, "The operations of a system are not a map of settings"},
 	{"system.unused", W, "No flow uses this system"},
 	{"table.columns", E, "The first row of a table does not name each column once"},

@@ -85,8 +85,8 @@ void describe_each(const struct registry *registry, describe_fn *each, void *arg
 	each(arg,
 	     &(struct described){"system", "",
 				 "systems/*.yaml: how to reach a system, and its operations; beside these keys, and in "
-				 "each operation, the settings of `to: webhook`, `effect` and `retry`; under `sftp` "
-				 "and `mail` those of endpoints of that kind that say `system: NAME`",
+				 "each operation, the settings of `to: webhook`, `effect` and `retry`; under "
+				 "`sftp`, `mail` and `syslog` those of endpoints of that kind that say `system: NAME`",
 				 system_options});
 	each(arg, &(struct described){"snippet", "", "snippets/*.yaml: steps with parameters, for several flows",
 				      snippet_options});

@@ -9,7 +9,9 @@
 #define MAIL_RECIPIENTS_MAX 50u
 #define MAIL_ADDRESSES_MAX 4000u /* bytes of all recipients together */
 #define MAIL_SUBJECT_MAX 500u
-#define MAIL_TEXT_MAX 8000u /* travels in the envelope */
+#define MAIL_TEXT_MAX 8000u /* travels in the envelope; what is longer is cut, with a mark */
+#define MAIL_CUT "\n\n[cut: the text is longer than a mail's may be]\n"
+#define MAIL_RENDER_MAX (1u << 20)
 #define MAIL_NAME_MAX 200u  /* of an attachment */
 
 enum mail_tls { MAIL_STARTTLS, MAIL_IMPLICIT, MAIL_NONE };

@@ -195,6 +195,17 @@ static void ignore(void *arg, struct span address)
 }
 
 /* ---- a message ---- */
+/* A text for people is rather cut than a dead letter. */
+static void cut(struct buf *text, size_t max)
+{
+	size_t end = utf8_cut(buf_view(text), max - strlen(MAIL_CUT));
+
+	if (text->len <= max)
+		return;
+	text->len = end;
+	buf_text(text, MAIL_CUT);
+}
+
 static int render(struct template *template, const struct expression_input *input, struct message *message,
 		  const char *name, size_t max, bool line, struct error *error)
 {
@@ -203,13 +214,16 @@ static int render(struct template *template, const struct expression_input *inpu
 
 	if (!template)
 		return 0;
-	buf_init(&text, max);
+	buf_init(&text, line ? max : MAIL_RENDER_MAX);
 	result = template_render(template, input, strcmp(name, "to") ? NULL : escape_address, &text, error);
 	if (result == 0 && text.full)
-		result = error_set(error, ERROR_REJECT, "mail.header", "%s: it is longer than %zu bytes", name, max);
+		result = error_set(error, ERROR_REJECT, "mail.header", "%s: it is longer than %zu bytes", name,
+				   text.max);
 	if (result == 0 && (line ? !is_line(buf_view(&text)) : !utf8_is_clean(buf_view(&text))))
 		result = error_set(error, ERROR_REJECT, "mail.header", "%s: it has %s", name,
 				   line ? "a line break or a control character" : "bytes that are no text");
+	if (result == 0 && !line)
+		cut(&text, max);
 	if (result == 0)
 		result = message_attr(message, span_of(name), buf_view(&text), error);
 	buf_free(&text);

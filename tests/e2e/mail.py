@@ -1,13 +1,10 @@
 #!/usr/bin/env python3
 """Mails, sent to a real server: what arrives, how it is refused, and that nobody knows what happened only where nobody can."""
-import os
-import subprocess
 import time
 
-from bed import Skip, check, equal, lines, main, test, wait
+from bed import check, equal, main, test, wait
+from daemons import MailServer as Server, certificate
 
-PYTHON = "/usr/bin/python3"  # Debian's, which has its packages
-LAB = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lab", "smtp.py")
 
 INTAKE = """
 flow: intake
@@ -18,34 +15,6 @@ steps:
   - split: {by: '.[]', id: [.n]}
 publish: thing.v1
 """
-
-
-class Server:
-    def __init__(self, site, name, *options, port=0):
-        if subprocess.run([PYTHON, "-c", "import aiosmtpd"], stderr=subprocess.DEVNULL).returncode:
-            raise Skip("python3-aiosmtpd is not installed")
-        self.log, port_file = (os.path.join(site.work, f"{name}.{end}") for end in ("jsonl", "port"))
-        if os.path.exists(port_file):
-            os.unlink(port_file)
-        self.process = site.spawn([PYTHON, LAB, "--log", self.log, "--port-file", port_file, "--port", str(port), *options])
-        wait(lambda: os.path.exists(port_file) or self.process.poll() is not None, 20, "the mail server's port")
-        with open(port_file) as file:
-            self.port = int(file.read())
-
-    def mails(self):
-        return lines(self.log) if os.path.exists(self.log) else []
-
-    def stop(self):
-        self.process.terminate()
-        self.process.wait(timeout=10)
-
-
-def certificate(site):
-    paths = [os.path.join(site.work, name) for name in ("cert.pem", "key.pem")]
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj",
-                    "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-out", paths[0], "-keyout", paths[1]],
-                   check=True, stderr=subprocess.DEVNULL)
-    return paths
 
 
 def post(site, port, more="tls: none", name="post"):
@@ -187,6 +156,20 @@ def unclear(site):
     wait(lambda: well.mails(), 20, "the mail to the server that was silent")
     time.sleep(0.5)
     equal(len(well.mails()), 1, "copies")
+
+
+@test("a text that is longer than a mail's may be is cut between two characters, with a mark, and is no dead letter")
+def cut(site):
+    server = Server(site, "smtp")
+    post(site, server.port)
+    site.flow(INTAKE)
+    flow(site, "out", "mail: ops@example.org, subject: long, text: 'x$(.text)'")
+    site.start()
+    site.drop("in/a.json", [{"n": 1, "text": "é" * 9000}])
+    text = wait(lambda: server.mails(), 20, "the mail")[0]["parts"][0]["text"].encode("latin-1").decode().replace("\r\n", "\n")
+    check(text.startswith("xéé") and text.endswith("[cut: the text is longer than a mail's may be]\n"), text[-80:])
+    check(7900 < len(text.encode()) <= 8000, len(text.encode()))
+    equal(site.dead(), [], "dead letters")
 
 
 main()
