@@ -61,6 +61,7 @@ struct source_ops {
 	int (*check)(const struct endpoint *, struct error *);
 	/* The key of the other machine, without logging in there; blocks. NULL: it has none. */
 	int (*look)(const struct endpoint *, struct peer_key *, struct error *);
+	bool paced; /* what it reads over the line goes by base/pace.h */
 };
 
 /* ---- a listener: documents that are pushed (the gateway drives it) ---------------------------------------------- */
@@ -190,6 +191,7 @@ struct sink_ops {
 	enum resolved (*presume)(const struct attempt *);
 	int (*check)(const struct endpoint *, struct error *); /* as a source's */
 	int (*look)(const struct endpoint *, struct peer_key *, struct error *); /* as a source's */
+	bool paced; /* what it sends goes by base/pace.h */
 };
 
 #endif

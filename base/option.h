@@ -11,6 +11,7 @@ enum option_type {                     /* the C type of the field */
 		   OPTION_TEXT,        /* const char * */
 		   OPTION_INT,         /* int64_t; range "1..65535" */
 		   OPTION_SIZE,        /* uint64_t bytes; "64KiB", "10MB", "512"; range as for INT */
+		   OPTION_RATE,        /* uint64_t bytes a second; "2MB/s"; range as for SIZE */
 		   OPTION_DURATION,    /* int64_t milliseconds; "90s", "5d" */
 		   OPTION_BOOL,        /* bool; true, false, yes, no, on, off */
 		   OPTION_ENUM,        /* int, the index in range "first|second|third" */

@@ -94,6 +94,13 @@ static int parse_size(struct span text, int64_t *value)
 	return -1;
 }
 
+static int parse_rate(struct span text, int64_t *value)
+{
+	return text.len > 2 && !memcmp(text.data + text.len - 2, "/s", 2)
+		       ? parse_size(span_make(text.data, text.len - 2), value)
+		       : -1;
+}
+
 static int parse_bool(struct span text, int64_t *value)
 {
 	static const char *const words[] = {"false", "true", "no", "yes", "off", "on"};
@@ -189,6 +196,11 @@ int option_value(struct option_context *context, const struct option *option, co
 		return 0;
 	case OPTION_SIZE:
 		if (number(context, option, node, parse_size, "a size such as 512, 64KiB or 10MB", &value))
+			return -1;
+		*(uint64_t *)field = (uint64_t)value;
+		return 0;
+	case OPTION_RATE:
+		if (number(context, option, node, parse_rate, "bytes a second such as 2MB/s or 512KiB/s", &value))
 			return -1;
 		*(uint64_t *)field = (uint64_t)value;
 		return 0;

@@ -1,7 +1,8 @@
 noinst_LIBRARIES += broker-adapters/libadapters.a
 
 # names and listings of files, of any adapter
-broker_adapters_libadapters_a_SOURCES = %D%/entries.c %D%/entries.h %D%/names.c %D%/names.h
+broker_adapters_libadapters_a_SOURCES = %D%/entries.c %D%/entries.h %D%/names.c %D%/names.h %D%/taking.c \
+  %D%/taking.h
 
 # where queues are kept
 broker_adapters_libadapters_a_SOURCES += \

@@ -228,6 +228,7 @@ void describe_form(const struct option *option, struct buf *out)
 		[OPTION_TEXT] = "text",
 		[OPTION_INT] = "number",
 		[OPTION_SIZE] = "size",
+		[OPTION_RATE] = "rate",
 		[OPTION_DURATION] = "duration",
 		[OPTION_BOOL] = "yes or no",
 		[OPTION_ENUM] = "",

@@ -12,6 +12,7 @@
 #include "config/trial.h"
 
 #define VARIABLE ".*\\$\\{.*"
+#define BYTES "[0-9]+ ?([KMGT]?B|[KMGT]iB)?"
 
 const struct editor_schema_kind editor_schema_kinds[] = {
 	{"site", "site.yaml", "The settings of a Ferrule site"},
@@ -112,6 +113,8 @@ static json_t *value_of(const struct option *option)
 		return of_int(option->range);
 	case OPTION_SIZE:
 		return reference("size");
+	case OPTION_RATE:
+		return reference("rate");
 	case OPTION_DURATION:
 		return reference("duration");
 	case OPTION_BOOL:
@@ -461,15 +464,12 @@ static json_t *definitions(const struct registry *registry)
 	json_object_set_new(all, "variable", json_pack("{s:s,s:s}", "type", "string", "pattern", VARIABLE));
 	json_object_set_new(all, "text", json_pack("{s:[s,s,s]}", "type", "string", "number", "boolean"));
 	json_object_set_new(all, "jq", reference("text"));
-	json_object_set_new(all, "texts",
-			    json_pack("{s:[o,{s:s,s:o}]}", "anyOf", reference("text"), "type", "array", "items",
-				      reference("text")));
+	json_object_set_new(all, "texts", one_or_list(reference("text")));
 	json_object_set_new(all, "expressions", reference("texts"));
-	json_object_set_new(
-		all, "duration",
-		pattern("^([0-9]{1,10}(d|h|m|s|ms))+$|" VARIABLE, "a duration such as 250ms, 90s, 1h30m or 5d"));
-	json_object_set_new(all, "size",
-			    pattern("^[0-9]+ ?([KMGT]?B|[KMGT]iB)?$|" VARIABLE, "a size such as 512, 64KiB or 10MB"));
+	json_object_set_new(all, "duration",
+			    pattern("^([0-9]{1,10}(d|h|m|s|ms))+$|" VARIABLE, "a duration: 250ms, 90s, 1h30m or 5d"));
+	json_object_set_new(all, "rate", pattern("^" BYTES "/s$|" VARIABLE, "bytes a second: 2MB/s or 512KiB/s"));
+	json_object_set_new(all, "size", pattern("^" BYTES "$|" VARIABLE, "a size such as 512, 64KiB or 10MB"));
 	json_object_set_new(all, "switch",
 			    json_pack("{s:[{s:s},{s:[s,s,s,s]},o]}", "anyOf", "type", "boolean", "enum", "yes", "no",
 				      "on", "off", reference("variable")));

@@ -78,6 +78,7 @@ struct window_settings {
 struct transfer_settings {
 	const char *name, *zone;
 	const struct node *schedule, *calendar, *window, *sequence;
+	uint64_t bandwidth;
 };
 
 #define AT(field) .offset = offsetof(struct schedule_settings, field)
@@ -204,6 +205,11 @@ const struct option transfer_options[] = {
 	 AT(sequence),
 	 .table = sequence_options,
 	 .help = "numbers that it gives to what it takes, or that a partner gives"},
+	{.name = "bandwidth",
+	 .type = OPTION_RATE,
+	 AT(bandwidth),
+	 .range = "1KB/s..",
+	 .help = "so many bytes a second at most go over the line to a server, and as many come from one"},
 	OPTION_END,
 };
 #undef AT
@@ -309,12 +315,14 @@ void load_transfer(struct load *load, const struct node *node)
 		return;
 	transfer->name = settings.name;
 	transfer->place = node->place;
+	transfer->bandwidth = settings.bandwidth;
 	transfer->schedule.zone = settings.zone ? settings.zone : "UTC";
 	fill_schedule(load, &settings, transfer);
 	fill_sequence(load, &settings, transfer);
 	entry->schedule = place_of(node, "schedule", node->place);
 	entry->zone = place_of(node, "zone", entry->schedule);
 	entry->times = place_of(node, "window", place_of(node, "calendar", entry->schedule));
+	entry->bandwidth = place_of(node, "bandwidth", node->place);
 	entry->delivers = node_find(node, "to") != NULL;
 	entry->next = load->transfers;
 	load->transfers = entry;
@@ -360,6 +368,15 @@ static void told(const struct error *error, struct place place, struct findings 
 	finding_add(findings, place, SEVERITY_ERROR, error->code, "%s", error->text);
 }
 
+static bool is_paced(const struct flow *flow)
+{
+	bool paced = flow->sink && flow->sink_ops->paced;
+
+	for (size_t i = 0; i < flow->sources_count; i++)
+		paced = paced || (flow->sources[i].poll && flow->sources[i].poll->paced);
+	return paced;
+}
+
 static void check_transfer(const struct load *load, const struct site_transfer *entry, const struct flow *flow,
 			   struct findings *findings)
 {
@@ -376,6 +393,10 @@ static void check_transfer(const struct load *load, const struct site_transfer *
 	if (transfer->sequence && !polled)
 		finding_add(findings, entry->schedule, SEVERITY_ERROR, "transfer.source",
 			    "a sequence goes with a source that is asked, such as `from: {file: …}`");
+	if (transfer->bandwidth && !is_paced(flow))
+		finding_add(findings, entry->bandwidth, SEVERITY_WARNING, "transfer.bandwidth",
+			    "`bandwidth` limits nothing here: it is for what goes over a line, to or from a server "
+			    "for files (`sftp`)");
 	if (load->registry->check_schedule && load->registry->check_schedule(&transfer->schedule, &error) &&
 	    !span_starts(span_of(error.code), "calendar."))
 		told(&error,

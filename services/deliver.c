@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "base/pace.h"
 #include "services/deliver_job.h"
 #include "services/deliver_request.h"
 #include "services/deliver_sweep.h"
@@ -429,6 +430,8 @@ static int deliver_start(struct worker *worker, struct error *error)
 			if (!deliver->sink)
 				return -1;
 		}
+		if (worker->endpoint) /* else it is shared with others */
+			pace_limit(flow->transfer ? flow->transfer->bandwidth : 0);
 		if (add_target(worker, flow->sink, error))
 			return -1;
 	}

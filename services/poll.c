@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "base/pace.h"
 #include "services/backoff.h"
 #include "services/receive.h"
 #include "services/turns.h"
@@ -110,8 +111,9 @@ static size_t fetch(struct worker *worker, struct poll *poll, struct document **
 		}
 		if (error.class == ERROR_RETRY && error.scope == SCOPE_SITE)
 			*trouble = error;
-		log_warn("poll", SPAN_NONE, "left alone name=\"%.*s\" code=%s error=\"%s\"", SPAN_ARGS(document->name),
-			 error.code, error.text);
+		log_warn("poll", SPAN_NONE, "%s name=\"%.*s\" code=%s error=\"%s\"",
+			 !document->failed && error.class == ERROR_REJECT ? "refused" : "left alone",
+			 SPAN_ARGS(document->name), error.code, error.text);
 		if (!document->failed && error.class == ERROR_REJECT)
 			poll->source->poll->settle(poll->adapter, document, SETTLE_REFUSED, NULL);
 		poll->source->poll->forget(poll->adapter, document);
@@ -370,6 +372,7 @@ static int poll_start(struct worker *worker, struct error *error)
 	worker->own = poll;
 	if (find_source(worker, poll, error))
 		return -1;
+	pace_limit(poll->flow->transfer ? poll->flow->transfer->bandwidth : 0);
 	poll->adapter = poll->source->poll->open(&poll->source->endpoint, error);
 	if (!poll->adapter)
 		return -1;

@@ -18,6 +18,7 @@ BASE_TESTS = \
   tests/unit/message \
   tests/unit/node \
   tests/unit/option \
+  tests/unit/pace \
   tests/unit/reader \
   tests/unit/spill \
   tests/unit/secret \
@@ -62,6 +63,8 @@ tests_unit_node_SOURCES = tests/unit/node.c
 tests_unit_node_LDADD = $(CHECK_LIBS)
 tests_unit_option_SOURCES = tests/unit/option.c
 tests_unit_option_LDADD = $(CHECK_LIBS)
+tests_unit_pace_SOURCES = tests/unit/pace.c
+tests_unit_pace_LDADD = $(CHECK_LIBS)
 tests_unit_reader_SOURCES = tests/unit/reader.c
 tests_unit_reader_LDADD = $(CHECK_LIBS)
 tests_unit_spill_SOURCES = tests/unit/spill.c

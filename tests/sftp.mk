@@ -28,3 +28,7 @@ tests_unit_sftp_trouble_openssh_LDADD = $(CHECK_LIBS)
 tests_unit_sftp_trouble_proftpd_SOURCES = $(tests_unit_sftp_trouble_openssh_SOURCES)
 tests_unit_sftp_trouble_proftpd_CPPFLAGS = $(AM_CPPFLAGS) -DSFTP_LAB='"proftpd"'
 tests_unit_sftp_trouble_proftpd_LDADD = $(CHECK_LIBS)
+
+dist_check_SCRIPTS += tests/e2e/sftp_transfers.py
+TESTS += tests/e2e/sftp_transfers.py
+EXTRA_DIST += tests/e2e/sftp_lab.py

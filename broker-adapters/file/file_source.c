@@ -64,11 +64,7 @@ static const struct option options[] = {
 	 .fallback = "time",
 	 .range = "time|name",
 	 .help = "Which file comes first: the oldest, or the first by name"},
-	{.name = "max-size",
-	 .type = OPTION_SIZE,
-	 .offset = offsetof(struct file_source_settings, max_size),
-	 .fallback = "10GiB",
-	 .help = "A larger file is refused"},
+	TAKING_OPTIONS(file_source_settings, taking),
 	{.name = "interval",
 	 .type = OPTION_DURATION,
 	 .offset = offsetof(struct file_source_settings, interval_ms),
@@ -387,12 +383,8 @@ static int file_source_fetch(void *arg, struct document *document, struct vault 
 		return -1;
 	if (is_unchanged(source, held, fd, "before it was read", error))
 		goto done;
-	if (held->stamp.size > source->settings->max_size) {
-		error_set(error, ERROR_REJECT, "document.too-large",
-			  "%s/%s has %" PRIu64 " bytes, more than max-size: %" PRIu64, source->folder, held->shown,
-			  held->stamp.size, source->settings->max_size);
+	if (taking_size(&source->settings->taking, source->folder, held->shown, held->stamp.size, error))
 		goto done;
-	}
 	/* One byte more than it has, so that growth is seen as change and not taken for its end. */
 	if (vault_put_fd(vault, fd, held->stamp.size + 1, &document->stored, error)) {
 		if (error->class == ERROR_REJECT)
@@ -453,7 +445,7 @@ static int check_settings(const struct file_source *source, struct error *error)
 				 "marker: '%s' must be the end of a file name, as in '.done'", settings->marker);
 	if (settings->after == AFTER_MOVE && !settings->to)
 		return error_set(error, ERROR_FATAL, "file.to", "after: move needs a directory; add `to: DIR`");
-	return 0;
+	return taking_check(&settings->taking, error);
 }
 
 static int file_source_check(const struct endpoint *endpoint, struct error *error)

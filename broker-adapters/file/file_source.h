@@ -5,6 +5,7 @@
 #include "base/adapter.h"
 #include "broker-adapters/entries.h"
 #include "broker-adapters/file/file.h"
+#include "broker-adapters/taking.h"
 
 enum after { AFTER_ARCHIVE, AFTER_MOVE, AFTER_DELETE };
 enum file_order { ORDER_TIME, ORDER_NAME };
@@ -16,7 +17,7 @@ struct file_source_settings {
 	int64_t age_ms, interval_ms;
 	struct text_list ignore;
 	const char *marker;       /* suffix, or NULL */
-	uint64_t max_size;
+	struct taking taking;
 };
 
 /* A document in the role's hands. */

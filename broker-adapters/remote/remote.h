@@ -13,6 +13,7 @@
 
 #include "base/adapter.h"
 #include "base/reader.h"
+#include "broker-adapters/taking.h"
 
 /* What a server says to a request; the numbers are those of SFTP. */
 enum remote_status {
@@ -113,7 +114,7 @@ struct remote_source_settings {
 	int64_t age_ms, interval_ms;
 	struct text_list ignore;
 	const char *marker;
-	uint64_t max_size;
+	struct taking taking;
 };
 
 /* Rows of an option table for `struct REMOTE_OF` with the field `files`; the first, and the others. */
@@ -153,10 +154,7 @@ struct remote_source_settings {
 		 .fallback = "time",                                                                                   \
 		 .range = "time|name",                                                                                 \
 		 .help = "Which file comes first: the oldest, or the first by name"},                                  \
-		{.name = "max-size",                                                                                   \
-		 REMOTE_OPTION(OPTION_SIZE, max_size),                                                                 \
-		 .fallback = "10GiB",                                                                                  \
-		 .help = "A larger file is refused"},                                                                  \
+		TAKING_OPTIONS(REMOTE_OF, files.taking), \
 		{.name = "interval",                                                                                   \
 		 REMOTE_OPTION(OPTION_DURATION, interval_ms),                                                          \
 		 .fallback = "1m",                                                                                     \

@@ -409,10 +409,8 @@ int remote_source_fetch(void *arg, struct document *document, struct vault *vaul
 	struct fetching *fetching;
 	int result = -1;
 
-	if (held->stamp.size > source->settings->max_size)
-		return error_set(error, ERROR_REJECT, "document.too-large",
-				 "%s/%s has %" PRIu64 " bytes, more than max-size: %" PRIu64, source->folder,
-				 held->shown, held->stamp.size, source->settings->max_size);
+	if (taking_size(&source->settings->taking, source->folder, held->shown, held->stamp.size, error))
+		return -1;
 	fetching = mem_alloc(sizeof *fetching);
 	fetching->source = source;
 	fetching->held = held;
@@ -486,7 +484,7 @@ int remote_source_check(const struct remote_ops *ops, const struct endpoint *end
 				 "marker: '%s' must be the end of a file name, as in '.done'", settings->marker);
 	if (settings->after == REMOTE_MOVE && !settings->to)
 		return error_set(error, ERROR_FATAL, "file.to", "after: move needs a directory; add `to: DIR`");
-	return 0;
+	return taking_check(&settings->taking, error);
 }
 
 void *remote_source_open(const struct remote_ops *ops, const struct endpoint *endpoint, struct error *error)

@@ -5,10 +5,19 @@
 #include <stdlib.h>
 
 #include "base/fault.h"
+#include "base/pace.h"
 #include "base/progress.h"
 
 #define WINDOW (4u << 20)
 #define SLOTS 128u /* of the smallest chunks: WINDOW in all */
+
+/* How many chunks may be under way. */
+static unsigned window_of(uint32_t chunk)
+{
+	unsigned slots = (unsigned)(pace_window(WINDOW) / chunk);
+
+	return slots < 1 ? 1 : slots < SLOTS ? slots : SLOTS;
+}
 
 static uint32_t open_file(struct sftp *sftp, const char *path, uint32_t flags)
 {
@@ -50,6 +59,7 @@ struct sftp_download {
 	unsigned slots, first, count;
 	uint64_t asked, taken, size; /* offsets in the file; where it ends for us */
 	uint32_t used;               /* of the first piece */
+	uint32_t chunk;
 	bool ended;
 };
 
@@ -71,7 +81,8 @@ struct sftp_download *sftp_download_new(struct sftp *sftp, const char *path, uin
 	download->handle = handle;
 	download->asked = download->taken = offset;
 	download->size = size;
-	download->slots = WINDOW / sftp->max_read < SLOTS ? WINDOW / sftp->max_read : SLOTS;
+	download->chunk = (uint32_t)pace_window(sftp->max_read);
+	download->slots = window_of(download->chunk);
 	return download;
 }
 
@@ -90,7 +101,7 @@ static void ask_piece(struct sftp_download *download, struct piece *piece)
 /* As many as the window allows, up to one byte behind its end, so that growth is seen. */
 static void ask_ahead(struct sftp_download *download)
 {
-	uint32_t chunk = download->sftp->max_read;
+	uint32_t chunk = download->chunk;
 
 	while (download->count < download->slots && download->asked < download->size) {
 		struct piece *piece = &download->pieces[(download->first + download->count++) % download->slots];
@@ -173,6 +184,7 @@ ssize_t sftp_download_read(struct sftp_download *download, void *into, size_t le
 			download->used += (uint32_t)n;
 			download->taken += n;
 			progress_tell(download->taken, download->size);
+			pace_took(n);
 			return (ssize_t)n;
 		}
 		if (sftp_next(download->sftp, &reply, error) || take_answer(download, &reply, error))
@@ -272,7 +284,7 @@ static ssize_t put_piece(struct sending *sending, struct reader *body, uint64_t 
 static int send_body(struct sending *sending, const struct remote_upload *upload, struct error *error)
 {
 	uint64_t at = upload->offset, size = upload->body ? reader_size(upload->body) : 0;
-	unsigned most = WINDOW / sending->chunk;
+	unsigned most = window_of(sending->chunk);
 
 	while (at < size && !sending->status) {
 		ssize_t n = put_piece(sending, upload->body, at, error);
@@ -284,6 +296,7 @@ static int send_body(struct sending *sending, const struct remote_upload *upload
 			if (take_written(sending, error))
 				return -1;
 		progress_tell(at, size);
+		pace_took((uint64_t)n);
 	}
 	return 0;
 }
@@ -378,7 +391,7 @@ static int open_to_write(struct sftp *sftp, struct remote_upload *upload, struct
 
 int sftp_upload(struct sftp *sftp, struct remote_upload *upload, struct error *error)
 {
-	struct sending sending = {.sftp = sftp, .chunk = sftp->max_write};
+	struct sending sending = {.sftp = sftp, .chunk = (uint32_t)pace_window(sftp->max_write)};
 	int status = open_to_write(sftp, upload, &sending.handle, error);
 
 	if (status)

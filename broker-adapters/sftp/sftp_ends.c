@@ -50,6 +50,7 @@ const struct source_ops sftp_source_ops = {
 	.pending = remote_source_pending,
 	.check = sftp_source_check,
 	.look = sftp_source_look,
+	.paced = true,
 };
 
 /* ---- the sink -------------------------------------------------------------------------------------------------- */
@@ -121,4 +122,5 @@ const struct sink_ops sftp_sink_ops = {
 	.judge = sftp_sink_judge,
 	.check = sftp_sink_check,
 	.look = sftp_sink_look,
+	.paced = true,
 };

@@ -278,8 +278,8 @@ fi
 # ---- globals -------------------------------------------------------------------------------------------------------------
 # Asked of the objects, which cannot be misread. Constants with addresses in them are in .data.rel.ro; a call site of the log has its counter.
 globals() {
-	# The log, the clock, progress and fault points belong to a process by nature; a handler called by libjq reaches nothing but file scope.
-	allowed=' base/log.o base/clock.o base/fault.o base/progress.o base/expression.o '
+	# The log, the clock, progress, pace and fault points belong to a process by nature; a handler called by libjq reaches nothing but file scope.
+	allowed=' base/log.o base/clock.o base/fault.o base/pace.o base/progress.o base/expression.o '
 	sed -n 's/\.c$/.o/p' "$work/program" | grep -v '^services/' | while read -r object; do
 		case $allowed in *" $object "*) continue ;; esac
 		[ -f "$build/$object" ] || continue

@@ -1,0 +1,37 @@
+/* Which files a source takes that has files, here or on another machine: what all of them ask of a file beside its
+ * name. Shared by the adapters that read files. */
+#ifndef FERRULE_ADAPTERS_TAKING_H
+#define FERRULE_ADAPTERS_TAKING_H
+
+#include "base/error.h"
+#include "base/option.h"
+
+enum taking_empty { EMPTY_TAKE, EMPTY_REFUSE };
+
+struct taking {
+	uint64_t max_size, min_size;
+	int empty;
+};
+
+/* Rows of the option table of `struct SOURCE`, which has a struct taking as `part`. */
+#define TAKING(source, kind, field) .type = kind, .offset = offsetof(struct source, field)
+#define TAKING_OPTIONS(source, part) \
+	{.name = "max-size", \
+	 TAKING(source, OPTION_SIZE, part.max_size), \
+	 .fallback = "10GiB", \
+	 .help = "A larger file is refused"}, \
+		{.name = "min-size", \
+		 TAKING(source, OPTION_SIZE, part.min_size), \
+		 .fallback = "0", \
+		 .help = "A smaller file is refused; whether an empty one is, `empty` says"}, \
+	{ \
+		.name = "empty", TAKING(source, OPTION_ENUM, part.empty), .fallback = "take", .range = "take|refuse", \
+		.help = "What becomes of files without a byte: partners send some on days without data" \
+	}
+
+/* FATAL: it says both that a file must be larger and that it must be smaller. */
+int taking_check(const struct taking *, struct error *);
+/* REJECT document.too-large, document.too-small, document.empty. */
+int taking_size(const struct taking *, const char *folder, const char *shown, uint64_t size, struct error *);
+
+#endif

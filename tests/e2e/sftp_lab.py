@@ -1,0 +1,90 @@
+"""Real SFTP servers for end-to-end tests: `on_both` runs a test on OpenSSH's and on ProFTPD's mod_sftp, each started once."""
+import atexit
+import os
+import shutil
+import subprocess
+import time
+
+from bed import LAB, Skip, test
+
+servers = {}
+
+
+class Server:
+    """A partner's server with folders inbox, outbox and archive."""
+
+    def __init__(self, kind):
+        if os.geteuid() != 0:
+            raise Skip("an SFTP server with accounts of its own needs root")
+        self.kind, self.script = kind, os.path.join(LAB, f"sftp-{kind}.sh")
+        self.directory = f"/tmp/ferrule-e2e-{kind}-{os.getpid()}"
+        done = subprocess.run([self.script, "up", self.directory, "--while", str(os.getpid())], stdout=subprocess.PIPE, check=True)
+        self.env = dict(line.split("=", 1) for line in done.stdout.decode().splitlines())
+        atexit.register(self.down)
+
+    def down(self):
+        subprocess.run([self.script, "down", self.directory], check=False)
+
+    def at(self, *parts):
+        return os.path.join(self.env["SFTP_HOME"], "acme", *parts)
+
+    def break_lines(self):
+        """Every connection ends; new ones are taken again at once."""
+        for verb in ("stop", "start"):
+            subprocess.run([self.script, verb, self.directory], check=True, stdout=subprocess.DEVNULL)
+
+    def clean(self):
+        for folder in ("inbox", "outbox", "archive"):
+            for name in os.listdir(self.at(folder)):
+                path = self.at(folder, name)
+                if os.path.isdir(path) and not os.path.islink(path):
+                    shutil.rmtree(path)
+                else:
+                    os.unlink(path)
+
+    def put(self, folder, name, content, ago=0):
+        """A file of the partner's, in one piece; `ago` seconds old."""
+        path = self.at(folder, name)
+        owner = os.stat(self.at(folder))
+        aside = os.path.join(self.directory, "aside")
+        with open(aside, "wb") as file:
+            file.write(content if isinstance(content, bytes) else content.encode())
+        os.chown(aside, owner.st_uid, owner.st_gid)
+        stamp = time.time() - ago
+        os.utime(aside, (stamp, stamp))
+        os.rename(aside, path)
+
+    def names(self, folder):
+        """Everything below a folder but folders: paths from there."""
+        top = self.at(folder)
+        return sorted(os.path.relpath(os.path.join(where, name), top) for where, _, names in os.walk(top) for name in names)
+
+    def read(self, *parts):
+        with open(self.at(*parts), "rb") as file:
+            return file.read()
+
+    def describe(self, site, more=""):
+        """systems/acme.yaml of a site."""
+        with open(os.path.join(self.env["SFTP_KEYS"], "acme")) as file:
+            site.secret("acme-key", file.read())
+        site.write("systems/acme.yaml", f"system: acme\nowner: edi\nsftp: {{host: {self.env['SFTP_HOST']}, port: {self.env['SFTP_PORT']}, user: acme, "
+                   f"key: {{secret: acme-key}}, known-hosts: {self.env['SFTP_KNOWN_HOSTS']}{more}}}\n")
+
+
+def server(kind):
+    if kind not in servers:
+        servers[kind] = Server(kind)
+    servers[kind].clean()
+    return servers[kind]
+
+
+def on_both(sentence):
+    """@on_both("…") def f(site, server): on each of the two servers."""
+    def register(function):
+        for kind in ("openssh", "proftpd"):
+            def run(site, kind=kind):
+                function(site, server(kind))
+            run.__name__ = f"{function.__name__}_{kind}"
+            test(f"{sentence} ({kind})")(run)
+        return function
+    return register
