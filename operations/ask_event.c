@@ -26,6 +26,8 @@ int ask_event_tell(struct ask_context *context, json_t *request, struct error *e
 	parts[1] = span_of(event.subject);
 	event.id = id_of(parts, 3);
 	result = store_event_put(context->store, &event, &put, error);
+	if (!result && put && context->held_changed)
+		context->held_changed(context->engine);
 	free(text);
 	return result;
 }

@@ -307,12 +307,14 @@ static json_t *sequence_of(struct turns *turns)
 	return json_object_get(turns->state, "sequence");
 }
 
-/* What is missing now, behind all that came together; told where there is more than before. */
-static int tell_lacks(struct turns *turns, json_t *state, int64_t now, struct error *error)
+/* What is missing now, behind all that came together; told where there is more than before. The document that showed it
+ * makes the same gap of another day another event. */
+static int tell_lacks(struct turns *turns, json_t *state, const struct message *shown_by, int64_t now,
+		      struct error *error)
 {
 	const char *before = json_string_value(json_object_get(turns->state, "lacks"));
 	struct unit *unit;
-	char lacks[200];
+	char lacks[200], id[ID_TEXT];
 
 	sequence_missing(state, lacks, sizeof lacks);
 	if (!strcmp(lacks, before ? before : ""))
@@ -322,11 +324,12 @@ static int tell_lacks(struct turns *turns, json_t *state, int64_t now, struct er
 	if (!*lacks)
 		return 0;
 	log_warn("turns", SPAN_NONE, "sequence has gaps transfer=%s missing=\"%s\"", turns->transfer->name, lacks);
+	id_hex(&shown_by->id, id);
 	unit = unit_new(turns->queue);
 	unit_change(unit, "event.tell",
-		    json_pack("{s:s s:s s:{s:s s:s s:s s:I}}", "topic", "ferrule.sequence-gap.v1", "subject",
+		    json_pack("{s:s s:s s:{s:s s:s s:s s:I s:s}}", "topic", "ferrule.sequence-gap.v1", "subject",
 			      turns->transfer->name, "body", "transfer", turns->transfer->name, "source", turns->source,
-			      "missing", lacks, "next", (json_int_t)number_of(state, "next")));
+			      "missing", lacks, "next", (json_int_t)number_of(state, "next"), "message", id));
 	return unit_commit_within(unit, ASK_MS, error);
 }
 
@@ -334,8 +337,9 @@ int turns_number(struct turns *turns, struct message *const *messages, size_t n,
 {
 	const struct sequence_spec *spec = turns->transfer->sequence;
 	json_t *state = spec && n > 0 ? sequence_of(turns) : NULL;
+	const struct message *changed = NULL;
 	char period[SCHEDULE_TEXT];
-	bool changed = false, one;
+	bool one;
 
 	if (!state)
 		return 0;
@@ -348,10 +352,10 @@ int turns_number(struct turns *turns, struct message *const *messages, size_t n,
 		else if (sequence_check(spec, state, messages[i], &one, &trouble))
 			log_warn("turns", SPAN_NONE, "not in sequence transfer=%s code=%s error=\"%s\"",
 				 turns->transfer->name, trouble.code, trouble.text);
-		else
-			changed = changed || one;
+		else if (one && !changed)
+			changed = messages[i];
 	}
-	if (changed && tell_lacks(turns, state, now_ms, error))
+	if (changed && tell_lacks(turns, state, changed, now_ms, error))
 		return -1;
 	FAULT("turns.numbered");
 	return save(turns, error);

@@ -211,6 +211,16 @@ def gaps(site):
     site.drop("in/s-011.sta", "11")
     site.wait_files("out", 5, 5)
     check(not [p for p in site.status()["problems"] if "bank" in p["what"]], "a problem after the next number")
+    seen = len(site.files("alarms"))
+    for n, count in ((1, 6), (6, 7)):  # it begins anew
+        site.drop(f"in/t-{n:03}.sta", f"anew {n}")
+        site.wait_files("out", count, 5)
+    site.wait_files("alarms", seen + 1, 10)
+    site.do("transfer", "skip", "bank", "--site", site.path)
+    wait(lambda: not [p for p in site.status()["problems"] if "bank" in p["what"]], 5, "the problem to go")
+    site.drop("in/t-010.sta", "anew 10")
+    site.wait_files("alarms", seen + 2, 10)
+    equal(len([name for name in site.files("alarms") if name.startswith("7-9")]), 2, "the same gap of another day")
 
 
 @test("account add prints what sets up a partner, which sshd takes as it is")
