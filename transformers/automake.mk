@@ -34,7 +34,8 @@ transformers_libtransformers_a_SOURCES += \
   %D%/edi/edi_drops.c %D%/edi/edi_line.c %D%/edi/edi_nested.c %D%/edi/edi_nested.h %D%/edi/edi_nested_segment.c \
   %D%/edi/edi_observer.h %D%/edi/edi_package.c %D%/edi/edi_package.h %D%/edi/edi_package_encode.c \
   %D%/edi/edi_package_read.c %D%/edi/edi_pen.h %D%/edi/edi_put.c %D%/edi/edi_read.c \
-  %D%/edi/edi_read.h %D%/edi/edi_scan.c %D%/edi/edi_segments.c %D%/edi/edi_survey.c %D%/edi/edi_transaction.c \
+  %D%/edi/edi_read.h %D%/edi/edi_scan.c %D%/edi/edi_right.h \
+  %D%/edi/edi_segments.c %D%/edi/edi_shape.c %D%/edi/edi_shape.h %D%/edi/edi_steps.c %D%/edi/edi_steps.h %D%/edi/edi_survey.c %D%/edi/edi_transaction.c \
   %D%/edi/edi_transliterate.c %D%/edi/edi_usual.c %D%/edi/edi_value.c %D%/edi/edi_values.c %D%/edi/edi_walk.c \
   %D%/edi/edifact.c %D%/edi/edifact.h %D%/edi/edifact_encode.c %D%/edi/edifact_interactive.c %D%/edi/encode_edi.c \
   %D%/edi/tradacoms.c %D%/edi/x12.c %D%/edi/x12.h %D%/edi/x12_encode.c %D%/edi/x12_isa.c

@@ -18,6 +18,7 @@ struct edi_judge *edi_judge_new(struct edi_grammars *set, bool nested, int keys,
 	j->keys = keys;
 	j->check = check;
 	buf_init(&j->unplaced, UNPLACED_MAX);
+	j->steps.arena = arena_new();
 	return j;
 }
 
@@ -27,6 +28,7 @@ void edi_judge_free(struct edi_judge *j)
 		return;
 	edi_findings_free(&j->findings);
 	buf_free(&j->unplaced);
+	arena_free(j->steps.arena);
 	free(j);
 }
 
@@ -46,18 +48,30 @@ struct edi_findings *edi_judge_findings(struct edi_judge *j)
 }
 
 /* ---- business units */
-static void take_units(struct edi_judge *j)
+void edi_judge_units(struct edi_judge *j)
 {
 	for (size_t i = 0; i < j->grammar->units_count; i++) {
 		const struct edi_unit *unit = &j->grammar->units[i];
 		const struct edi_cell *cell;
 
+		if (j->opened && unit->node->parent == j->opened)
+			j->units[i][0] = '\0';
 		if (unit->node != j->node)
 			continue;
 		cell = edi_cell_find(&j->cells, unit->element, unit->component);
 		if (cell)
 			edi_cell_text(j->syntax, cell, j->units[i], sizeof j->units[i]);
 	}
+}
+
+void edi_judge_balances(struct edi_judge *j)
+{
+	if (!(j->check & EDI_CHECK_BALANCE))
+		return;
+	if (j->opened && j->opened->terms)
+		edi_balance_add(j, j->opened);
+	if (j->node->terms)
+		edi_balance_add(j, j->node);
 }
 
 /* Of the innermost open loop that has one. */
@@ -163,11 +177,9 @@ static bool take(struct edi_judge *j, uint32_t number, uint64_t offset, uint32_t
 	j->drops = false;
 	j->node = edi_walk_to(j, key);
 	if (j->node) {
-		if (j->node->unit)
-			take_units(j);
+		edi_judge_units(j);
 		edi_values(j, j->node->form);
-		if (j->node->terms && (j->check & EDI_CHECK_BALANCE))
-			edi_balance_add(j, j->node);
+		edi_judge_balances(j);
 	}
 	use_room(j);
 	return j->node != NULL;
@@ -183,9 +195,15 @@ const char *edi_judge_usual(struct edi_judge *j, const char *p, const char *limi
 {
 	const struct edi_syntax *syntax = j->syntax;
 	unsigned signs = 0, none = 0;
+	bool fresh = false, placed;
 	const char *end;
-	size_t n = 0;
+	size_t n = 0, was = j->line->len;
 
+	j->number = number;
+	j->offset = offset;
+	end = j->write && j->place ? edi_steps_take(j, p, limit, &fresh) : NULL;
+	if (end)
+		return end + 1;
 	while (n < 4 && ((p[n] >= 'A' && p[n] <= 'Z') || (p[n] >= '0' && p[n] <= '9')))
 		n++;
 	if (n < 2 || n > 3 || p[n] != syntax->tag)
@@ -195,7 +213,12 @@ const char *edi_judge_usual(struct edi_judge *j, const char *p, const char *limi
 	if (!end || end >= limit || end - p > (ptrdiff_t)EDI_SEGMENT_MAX || j->cells.count > USUAL_MAX || !make_room(j))
 		return NULL;
 	*high |= signs;
-	if (!take(j, number, offset, edi_key(p, n)) && j->write) {
+	if (fresh)
+		edi_steps_listen(j);
+	placed = take(j, number, offset, edi_key(p, n));
+	if (fresh)
+		edi_steps_keep(j, edi_key(p, n), j->line->data + was, j->line->data + j->line->len);
+	if (!placed && j->write) {
 		begin_unplaced(j, number);
 		edi_write_usual(&j->unplaced, syntax, false, p, limit, &none, &signs);
 		buf_char(&j->unplaced, ']');

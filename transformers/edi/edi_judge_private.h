@@ -4,6 +4,7 @@
 
 #include "transformers/edi/edi_chunk.h"
 #include "transformers/edi/edi_judge.h"
+#include "transformers/edi/edi_steps.h"
 
 #define EDI_CELLS_MAX 4096 /* components of a segment */
 #define EDI_KEPT 64
@@ -75,6 +76,8 @@ struct edi_judge {
 	uint32_t number; /* of the segment in hand */
 	uint64_t offset;
 	const struct edi_node *node; /* it stands for; NULL: it has no place */
+	const struct edi_node *place;  /* that of the last segment that had one; NULL: none came */
+	const struct edi_node *opened; /* the loop that begins with the segment in hand; or NULL */
 	const struct edi_form *form;
 	char tag[4];
 	struct span nesting; /* components behind the tag (EDIFACT, explicit indication of nesting), without the first
@@ -86,6 +89,7 @@ struct edi_judge {
 	} kept[EDI_KEPT];
 	struct edi_total totals[EDI_BALANCES_MAX];
 	char units[EDI_UNITS_MAX][EDI_UNIT_MAX + 1]; /* of the loops that are open; empty: not known */
+	struct edi_steps steps;
 	struct edi_cells cells;
 };
 
@@ -109,6 +113,10 @@ static inline char *edi_label_put(char *o, const struct edi_label *label)
 {
 	return edi_copy(o, label->text, label->len);
 }
+
+/* What stands beside its text: the units that loops are about, and what adds up. The cells are cut. */
+void edi_judge_units(struct edi_judge *);
+void edi_judge_balances(struct edi_judge *);
 
 /* ---- findings, at the segment in hand */
 struct edi_finding *edi_blame(struct edi_judge *, enum edi_kind, bool guide, const char *format, ...)

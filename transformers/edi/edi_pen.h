@@ -50,34 +50,31 @@ static inline void put_odd(struct pen *pen, const struct edi_judge *j, const str
 	}
 }
 
-/* Behind a label, the name of a member whose value is a string. */
-static inline void put_value(struct pen *pen, const struct edi_judge *j, const struct edi_label *label,
-			     const struct edi_cell *cell)
+static inline void put_cell(struct pen *pen, const struct edi_judge *j, const struct edi_cell *cell)
 {
-	pen->o = edi_copy(pen->o, label->text, label->len + 1);
 	if (cell->odd)
 		put_odd(pen, j, cell);
 	else
 		copy(pen, cell->p, cell->len);
-	memcpy(pen->o, "\",", 2);
-	pen->o += 2;
 }
 
 static inline void put_string(struct pen *pen, const struct edi_judge *j, const struct edi_cell *cell)
 {
 	put_char(pen, '"');
-	if (cell->odd)
-		put_odd(pen, j, cell);
-	else
-		copy(pen, cell->p, cell->len);
+	put_cell(pen, j, cell);
 	put_char(pen, '"');
+}
+
+static inline void put_bytes(struct pen *pen, const char *text, size_t len)
+{
+	memcpy(pen->o, text, len);
+	pen->o += len;
 }
 
 static inline void put_text(struct pen *pen, const char *text, size_t len)
 {
 	put_char(pen, '"');
-	memcpy(pen->o, text, len);
-	pen->o += len;
+	put_bytes(pen, text, len);
 	put_char(pen, '"');
 }
 

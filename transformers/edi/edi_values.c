@@ -1,87 +1,82 @@
 /* The elements of a segment against its form, and as members of an object. See edi_judge.h. */
 #include "config.h"
 #include "transformers/edi/edi_pen.h"
+#include "transformers/edi/edi_right.h"
 
 /* ---- a value and what is told beside it */
-static void put_member(struct pen *pen, const struct edi_judge *j, const struct edi_label *name,
-		       const struct edi_label *position, const struct edi_cell *cell, const char *text, size_t len)
+struct told {
+	enum edi_telling put;
+	const struct edi_slot *slot;
+	const struct edi_cell *cell, *format;
+	const char *text; /* NULL: the cell as it stands */
+	size_t len;
+};
+
+static void put_told(struct pen *pen, struct edi_judge *j, const struct told *told, enum edi_telling put)
 {
-	for (int both = 0; both < 2; both++) {
-		if (j->keys == (both ? EDI_KEYS_NAMES : EDI_KEYS_POSITIONS))
-			continue;
-		put_label(pen, both ? position : name);
-		if (cell)
-			put_string(pen, j, cell);
-		else
-			put_text(pen, text, len);
-		put_char(pen, ',');
+	const char *from;
+
+	put_char(pen, '"');
+	from = pen->o;
+	if (told->text)
+		put_bytes(pen, told->text, told->len);
+	else
+		put_cell(pen, j, told->cell);
+	if (j->steps.recorder.on)
+		edi_steps_note(j, put, told->slot, told->cell, told->format, from, pen->o);
+	put_char(pen, '"');
+	put_char(pen, ',');
+}
+
+static void put_member(struct pen *pen, struct edi_judge *j, const struct edi_label *name,
+		       const struct edi_label *position, const struct told *told)
+{
+	if (j->keys != EDI_KEYS_POSITIONS) {
+		put_label(pen, name);
+		put_told(pen, j, told, told->put);
+	}
+	if (j->keys != EDI_KEYS_NAMES) {
+		put_label(pen, position);
+		put_told(pen, j, told, j->keys == EDI_KEYS_BOTH && !told->text ? EDI_TELL_SAME : told->put);
 	}
 }
 
-static void put_special(struct pen *pen, const struct edi_judge *j, const struct edi_slot *slot,
-			const struct edi_cell *cell, const struct edi_cell *format)
+static enum edi_telling put_of(struct edi_judge *j, const struct edi_slot *slot)
+{
+	enum edi_type type = slot->data.type;
+
+	if (type == EDI_TYPE_TEXT || type == EDI_TYPE_DATE || type == EDI_TYPE_TIME)
+		return EDI_TELL_TEXT;
+	/* A step does not look at letters and bytes, nor for codes that are numbers. */
+	j->steps.recorder.spoilt |= type == EDI_TYPE_ALPHA || type == EDI_TYPE_BINARY || slot->data.codes;
+	return type == EDI_TYPE_REAL ? EDI_TELL_REAL : EDI_TELL_WHOLE;
+}
+
+static void put_value(struct pen *pen, struct edi_judge *j, const struct edi_slot *slot, const struct edi_cell *cell,
+		      const struct edi_cell *format)
 {
 	char text[64];
-	size_t n = edi_decimal(&slot->data, cell, text);
+	struct told same = {put_of(j, slot), slot, cell, NULL, NULL, 0},
+		    other = {EDI_TELL_IMPLIED, slot, cell, format, text, edi_decimal(&slot->data, cell, text)};
+	bool implied = slot->data.type == EDI_TYPE_IMPLIED && slot->data.decimals;
 
-	if (n) {
-		put_member(pen, j, &slot->by_name, &slot->by_position, NULL, text, n);
-		put_member(pen, j, &slot->raw_name, &slot->raw_position, cell, NULL, 0);
+	if (other.len)
+		put_member(pen, j, &slot->by_name, &slot->by_position, &other);
+	else
+		put_member(pen, j, &slot->by_name, &slot->by_position, &same);
+	if (other.len || implied) { /* where its point cannot be told, an encoder must not look for it */
+		same.put = EDI_TELL_SAME;
+		put_member(pen, j, &slot->raw_name, &slot->raw_position, &same);
+		j->steps.recorder.spoilt |= !other.len || !implied;
+	}
+	if (!slot->iso)
 		return;
-	}
-	put_member(pen, j, &slot->by_name, &slot->by_position, cell, NULL, 0);
-	/* Its point cannot be told, and an encoder must not look for it. */
-	if (slot->data.type == EDI_TYPE_IMPLIED && slot->data.decimals)
-		put_member(pen, j, &slot->raw_name, &slot->raw_position, cell, NULL, 0);
-	n = slot->iso ? edi_iso(slot, cell, format, text) : 0;
-	if (n)
-		put_member(pen, j, &slot->iso_name, &slot->iso_position, NULL, text, n);
-}
-
-/* ---- the usual, without a call */
-static inline bool is_code(const struct edi_codes *codes, const struct edi_cell *cell)
-{
-	static const uint64_t masks[9] = {
-		0, 0xff, 0xffff, 0xffffff, 0xffffffff, 0xffffffffff, 0xffffffffffff, 0xffffffffffffff, ~(uint64_t)0};
-	uint64_t head;
-
-	if (cell->len > 8)
-		return false;
-	/* Behind a cell there is room. */
-	memcpy(&head, cell->p, sizeof head);
-	return edi_code_is(codes, head & masks[cell->len], cell->len);
-}
-
-static inline bool is_number(const struct edi_data *data, const struct edi_cell *cell)
-{
-	const char *p = cell->p, *end = p + cell->len;
-	bool point = data->type != EDI_TYPE_REAL;
-	uint32_t digits = 0;
-
-	for (; p < end; p++) {
-		if (*p >= '0' && *p <= '9')
-			digits++;
-		else if (*p == '.' && !point)
-			point = true;
-		else
-			return false;
-	}
-	return digits - data->min <= data->max - data->min && digits;
-}
-
-/* A day of any month. */
-static inline bool is_day(const struct edi_cell *cell)
-{
-	const char *p = cell->p;
-	unsigned bad = 0, month, day;
-
-	if (cell->len != 8)
-		return false;
-	for (int i = 0; i < 8; i++)
-		bad |= (unsigned)(p[i] - '0') > 9;
-	month = (unsigned)(p[4] - '0') * 10 + (unsigned)(p[5] - '0');
-	day = (unsigned)(p[6] - '0') * 10 + (unsigned)(p[7] - '0');
-	return !bad && month - 1 < 12 && day - 1 < 28;
+	other.put = EDI_TELL_ISO;
+	other.len = edi_iso(slot, cell, format, text);
+	if (other.len)
+		put_member(pen, j, &slot->iso_name, &slot->iso_position, &other);
+	else
+		j->steps.recorder.spoilt = true; /* another one like it may be told */
 }
 
 /* Nothing can be wrong with it. False: it is not known. */
@@ -91,38 +86,19 @@ static inline bool is_right(const struct edi_judge *j, const struct edi_slot *sl
 
 	if (slot->use == EDI_NEVER || j->cells.careful)
 		return false;
-	if (data->codes && !(data->codes->open ? true : is_code(data->codes, cell)))
+	if (data->codes && !data->codes->open && !edi_is_code(data->codes, cell->p, cell->len))
 		return false;
 	switch (data->type) {
 	case EDI_TYPE_TEXT:
-		return cell->len - data->min <= data->max - data->min && !slot->iso;
+		return edi_fits(cell->len, data->min, data->max) && !slot->iso;
 	case EDI_TYPE_REAL:
 	case EDI_TYPE_IMPLIED:
-		return is_number(data, cell);
+		return edi_is_number(cell->p, cell->len, data->type == EDI_TYPE_REAL, data->min, data->max);
 	case EDI_TYPE_DATE:
-		return is_day(cell) && data->max >= 8 && data->min <= 8;
+		return edi_is_day(cell->p, cell->len) && data->max >= 8 && data->min <= 8;
 	default:
 		return false;
 	}
-}
-
-/* 20260131 and 2026-01-31 */
-static inline void put_day(struct pen *pen, const struct edi_judge *j, const struct edi_slot *slot,
-			   const struct edi_cell *cell)
-{
-	char *o;
-
-	put_value(pen, j, name_of(j, slot), cell);
-	put_label(pen, j->keys == EDI_KEYS_POSITIONS ? &slot->iso_position : &slot->iso_name);
-	o = pen->o;
-	o[0] = '"';
-	memcpy(o + 1, cell->p, 4);
-	o[5] = o[8] = '-';
-	memcpy(o + 6, cell->p + 4, 2);
-	memcpy(o + 9, cell->p + 6, 2);
-	o[11] = '"';
-	o[12] = ',';
-	pen->o = o + 13;
 }
 
 static void take_value(struct edi_judge *j, struct pen *pen, const struct edi_slot *slot, const struct edi_cell *cell,
@@ -133,17 +109,8 @@ static void take_value(struct edi_judge *j, struct pen *pen, const struct edi_sl
 			edi_blame_at(j, EDI_KIND_ELEMENT_UNUSED, slot->guide, at, slot, cell, "it is never used here");
 		edi_value_judge(j, slot, cell, format, at);
 	}
-	if (!pen->o)
-		return;
-	if (j->keys == EDI_KEYS_BOTH) {
-		put_special(pen, j, slot, cell, format);
-	} else if (slot->plain) {
-		put_value(pen, j, name_of(j, slot), cell);
-	} else if (slot->iso == EDI_ISO_DATE && is_day(cell)) {
-		put_day(pen, j, slot, cell);
-	} else {
-		put_special(pen, j, slot, cell, format);
-	}
+	if (pen->o)
+		put_value(pen, j, slot, cell, format);
 }
 
 /* In a list: the value alone. */
@@ -156,6 +123,7 @@ static void take_bare(struct edi_judge *j, struct pen *pen, const struct edi_slo
 	edi_value_judge(j, slot, cell, NULL, at);
 	if (!pen->o)
 		return;
+	j->steps.recorder.spoilt = true;
 	n = edi_decimal(&slot->data, cell, text);
 	if (n)
 		put_text(pen, text, n);
@@ -279,8 +247,9 @@ static bool is_empty(struct run run)
 }
 
 /* Components without names: an array of them; of one, too, where `list`. */
-static void put_plain(struct pen *pen, const struct edi_judge *j, struct run run, bool list)
+static void put_plain(struct pen *pen, struct edi_judge *j, struct run run, bool list)
 {
+	j->steps.recorder.spoilt = true;
 	if (run.end - run.cell == 1 && !list) {
 		put_string(pen, j, run.cell);
 	} else {
@@ -340,6 +309,7 @@ static void take_composite(struct edi_judge *j, struct pen *pen, const struct ed
 		strict = false;
 		if (!pen->o)
 			continue;
+		j->steps.recorder.spoilt = true;
 		put_beyond(pen, j->tag, at.element, at.component);
 		put_string(pen, j, run.cell);
 		put_char(pen, ',');
@@ -373,7 +343,7 @@ static void take_one(struct edi_judge *j, struct pen *pen, const struct edi_slot
 }
 
 /* Beside a list of numbers that are told with a point: what they were. */
-static void put_originals(struct pen *pen, const struct edi_judge *j, const struct edi_slot *slot, struct run run)
+static void put_originals(struct pen *pen, struct edi_judge *j, const struct edi_slot *slot, struct run run)
 {
 	char text[64];
 	bool any = slot->data.type == EDI_TYPE_IMPLIED && slot->data.decimals;
@@ -458,137 +428,59 @@ static void take_beyond(struct edi_judge *j, struct pen *pen, const struct edi_f
 	}
 }
 
-/* An element that is one plain value, and right: written at o without a call. NULL: it is something else. */
-static inline __attribute__((always_inline)) char *take_usual(const struct edi_judge *j, const struct edi_slot *slot,
-							      const struct edi_cell *cell, char *o, bool names)
-{
-	const struct edi_label *label = names ? &slot->by_name : &slot->by_position;
-
-	if (!slot->plain || cell->odd || (j->check && !is_right(j, slot, cell)))
-		return NULL;
-	o = edi_copy(o, label->text, label->len + 1);
-	o = edi_copy(o, cell->p, cell->len);
-	memcpy(o, "\",", 2);
-	return o + 2;
-}
-
-/* A composite without repetitions, all of whose parts the form knows and that lacks none. NULL: it is something else,
- * and nothing was done. *after: behind its cells. */
-static char *take_usual_composite(struct edi_judge *j, const struct edi_slot *slot, const struct edi_cell *cell,
-				  unsigned element, char *o, const struct edi_cell **after)
-{
-	const struct edi_cell *last = cell;
-	uint64_t seen = 0;
-	struct pen pen;
-	size_t n = 0;
-
-	for (; last->ends == EDI_COMPONENT && n < slot->parts_count; last++, n++)
-		seen |= (uint64_t)(last->len != 0) << n;
-	seen |= (uint64_t)(last->len != 0) << n;
-	if (last->ends == EDI_REPETITION || last->ends == EDI_COMPONENT || n >= slot->parts_count || !seen ||
-	    (slot->needed & ~seen) || slot->use == EDI_NEVER)
-		return NULL;
-	*after = last + 1;
-	pen.o = edi_label_put(o, &slot->by_name);
-	put_char(&pen, '{');
-	for (unsigned i = 0; i <= n; i++, cell++) {
-		const struct edi_slot *part = &slot->parts[i];
-		char *next;
-
-		if (!cell->len)
-			continue;
-		next = take_usual(j, part, cell, pen.o, true);
-		if (next) {
-			pen.o = next;
-			continue;
-		}
-		take_value(j, &pen, part, cell,
-			   part->iso == EDI_ISO_BEHIND ? (i < n ? cell + 1 : NULL) : (i ? cell - 1 : NULL),
-			   (struct edi_at){(uint16_t)element, (uint16_t)(i + 1), 1});
-	}
-	pen.o[-1] = '}';
-	put_char(&pen, ',');
-	j->drops |= n && !(*after)[-1].len;
-	return pen.o;
-}
-
 /* Components of the tag itself, each a string. */
-static char *put_nesting(const struct edi_judge *j, char *o)
+static void put_nesting(struct pen *pen, const struct edi_judge *j)
 {
 	const char *p = j->nesting.data, *end = p + j->nesting.len;
-	struct pen pen = {o};
 
-	pen.o += sprintf(pen.o, "\"%.3s00\":[", j->tag);
+	pen->o += sprintf(pen->o, "\"%.3s00\":[", j->tag);
 	for (;;) {
 		const char *to = memchr(p, j->syntax->component, (size_t)(end - p));
 		struct edi_cell cell = {
 			.p = p, .len = (uint32_t)((to ? to : end) - p), .odd = EDI_CELL_ODD | EDI_CELL_RELEASED};
 
-		put_string(&pen, j, &cell);
-		put_char(&pen, to ? ',' : ']');
+		put_string(pen, j, &cell);
+		put_char(pen, to ? ',' : ']');
 		if (!to)
 			break;
 		p = to + 1;
 	}
-	put_char(&pen, ',');
-	return pen.o;
+	put_char(pen, ',');
 }
 
 void edi_values(struct edi_judge *j, const struct edi_form *form)
 {
 	const struct edi_cell *cell = j->cells.list, *end = cell + j->cells.count;
 	const struct edi_slot *slot = form->slots, *slots_end = slot + form->slots_count;
-	bool names = j->keys == EDI_KEYS_NAMES, quick = j->o && j->keys != EDI_KEYS_BOTH;
-	uint64_t seen = 0, bit = 1;
 	struct pen pen = {j->o};
-	char *o = j->o;
+	uint64_t seen = 0, bit = 1;
 
-	if (o)
-		*o++ = '{';
-	if (o && j->nesting.data)
-		o = put_nesting(j, o);
+	if (pen.o)
+		put_char(&pen, '{');
+	if (pen.o && j->nesting.data)
+		put_nesting(&pen, j);
 	for (unsigned element = 1; cell < end; element++, slot++, bit <<= 1) {
-		struct run run;
-		char *next;
+		struct run run = run_of(cell, end);
 
-		if (slot < slots_end && slot->single && (cell->ends == EDI_ELEMENT || cell->ends == EDI_END)) {
-			const struct edi_cell *one = cell++;
-
-			if (!one->len)
-				continue;
-			seen |= bit;
-			next = quick ? take_usual(j, slot, one, o, names) : NULL;
-			if (next) {
-				o = next;
-				continue;
-			}
-			pen.o = o;
-			take_value(j, &pen, slot, one, slot->iso == EDI_ISO_BEFORE && element > 1 ? one - 1 : NULL,
-				   (struct edi_at){(uint16_t)element, 0, 1});
-			o = pen.o;
-			continue;
-		}
-		if (slot < slots_end && slot->parts && slot->max == 1 && names && o &&
-		    (next = take_usual_composite(j, slot, cell, element, o, &cell)) != NULL) {
-			o = next;
-			seen |= bit;
-			continue;
-		}
-		run = run_of(cell, end);
 		cell = run.end;
-		pen.o = o;
-		if (slot >= slots_end)
+		if (slot >= slots_end) {
 			take_beyond(j, &pen, form, run, element);
-		else if (take_element(j, &pen, slot, run, element))
+		} else if (slot->single && size_of(run) == 1) {
+			if (!run.cell->len)
+				continue;
 			seen |= bit;
-		o = pen.o;
+			take_value(j, &pen, slot, run.cell,
+				   slot->iso == EDI_ISO_BEFORE && element > 1 ? run.cell - 1 : NULL,
+				   (struct edi_at){(uint16_t)element, 0, 1});
+		} else if (take_element(j, &pen, slot, run, element)) {
+			seen |= bit;
+		}
 	}
 	if (j->check & EDI_CHECK_STRUCTURE)
 		judge_form(j, form, seen);
 	j->drops |= j->cells.count && !end[-1].len;
-	if (!o)
+	if (!pen.o)
 		return;
-	pen.o = o;
 	close_with(&pen, '{', '}');
 	j->o = pen.o;
 }

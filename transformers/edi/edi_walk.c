@@ -11,6 +11,7 @@ struct spot {
 	int depth; /* -1: none */
 	uint32_t at;
 	bool again; /* more often than it may */
+	bool unsure; /* something stood in front of it that may not come, or not any more */
 };
 
 /* ---- the nested form, between segments */
@@ -142,6 +143,7 @@ static inline uint32_t next(const uint32_t *keys, uint32_t at, uint32_t key)
 static struct spot find(const struct edi_judge *j, uint32_t key)
 {
 	struct spot again = {.depth = -1}, never = {.depth = -1};
+	bool unsure = false;
 
 	for (int depth = (int)j->depth; depth >= 0; depth--) {
 		const struct edi_frame *frame = &j->frames[depth];
@@ -153,13 +155,14 @@ static struct spot find(const struct edi_judge *j, uint32_t key)
 
 			if (at == frame->at && child->max && frame->count >= child->max) {
 				if (again.depth < 0 && (at || !depth))
-					again = (struct spot){depth, at, true};
+					again = (struct spot){depth, at, true, true};
 			} else if (child->use == EDI_NEVER) {
 				if (never.depth < 0)
-					never = (struct spot){depth, at, false};
+					never = (struct spot){depth, at, false, true};
 			} else {
-				return (struct spot){depth, at, false};
+				return (struct spot){depth, at, false, unsure};
 			}
+			unsure = true;
 		}
 	}
 	return again.depth >= 0 ? again : never;
@@ -223,11 +226,7 @@ static const struct edi_node *enter(struct edi_judge *j, const struct edi_node *
 {
 	const struct edi_node *first = loop->children[0];
 
-	for (size_t i = 0; i < j->grammar->units_count; i++)
-		if (j->grammar->units[i].node->parent == loop)
-			j->units[i][0] = '\0';
-	if (loop->terms && (j->check & EDI_CHECK_BALANCE))
-		edi_balance_add(j, loop);
+	j->opened = loop;
 	j->depth++;
 	j->frames[j->depth] = (struct edi_frame){.loop = loop, .count = 1, .any = true};
 	put(j, '{');
@@ -242,6 +241,7 @@ const struct edi_node *edi_walk_to(struct edi_judge *j, uint32_t key)
 	struct edi_frame *frame;
 	bool again;
 
+	j->opened = NULL;
 	if (spot.depth < 0)
 		return lost(j, key);
 	frame = &j->frames[spot.depth];
@@ -252,6 +252,10 @@ const struct edi_node *edi_walk_to(struct edi_judge *j, uint32_t key)
 	leave_loops(j, (unsigned)spot.depth);
 	judge_place(j, child, &spot);
 	again = spot.at == frame->at && frame->count;
+	j->steps.recorder.depth = (uint32_t)spot.depth;
+	j->steps.recorder.at = spot.at;
+	j->steps.recorder.again = again;
+	j->steps.recorder.spoilt |= spot.unsure;
 	if (!again) {
 		bool first = !frame->any;
 
@@ -265,12 +269,13 @@ const struct edi_node *edi_walk_to(struct edi_judge *j, uint32_t key)
 	}
 	frame->count++;
 	frame->any = true;
-	return child->loop ? enter(j, child) : child;
+	return j->place = child->loop ? enter(j, child) : child;
 }
 
 void edi_walk_begin(struct edi_judge *j)
 {
 	j->depth = 0;
+	j->place = NULL;
 	j->frames[0] = (struct edi_frame){.loop = &j->grammar->root};
 }
 

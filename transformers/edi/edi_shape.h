@@ -1,0 +1,20 @@
+/* The shape of a segment: which separators it has, and which of its cells are empty. Two segments of one shape differ
+ * in nothing but their text, so that what was found out about one of them goes for the other. See edi_steps.c. */
+#ifndef FERRULE_TRANSFORMERS_EDI_SHAPE_H
+#define FERRULE_TRANSFORMERS_EDI_SHAPE_H
+
+#include "transformers/edi/edi.h"
+
+#define EDI_SHAPE_MAX 32 /* separators, the terminator included */
+
+struct edi_shape {
+	uint64_t bits;  /* below: which separators are components, and the terminator; above: which stand behind another */
+	uint32_t cells; /* behind the tag */
+	uint32_t at[EDI_SHAPE_MAX + 8]; /* where the separators are: cell i lies between at[i] and at[i + 1] */
+};
+
+/* Of the segment at p, its tag included, of whose end nothing is known but that it lies before `limit`, where a
+ * terminator stands. The terminator; NULL: it has something else than text and separators, or no shape that is kept. */
+const char *edi_shape_take(const struct edi_syntax *, const char *p, const char *limit, struct edi_shape *);
+
+#endif
