@@ -75,7 +75,7 @@ struct edi_judge {
 	unsigned depth;
 	uint32_t number; /* of the segment in hand */
 	uint64_t offset;
-	const struct edi_node *node; /* it stands for; NULL: it has no place */
+	const struct edi_node *node;   /* it stands for; NULL: it has no place */
 	const struct edi_node *place;  /* that of the last segment that had one; NULL: none came */
 	const struct edi_node *opened; /* the loop that begins with the segment in hand; or NULL */
 	const struct edi_form *form;

@@ -34,8 +34,7 @@ static inline bool edi_is_number(const char *p, uint32_t len, bool point, uint32
 		 points = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(v, _mm_set1_epi8('.'))) & all, minus = *p == '-';
 
 	return len <= STEP && ((digits | points | minus) & all) == all && !(points & (points - 1)) &&
-	       (point || !points) && len > minus + (points != 0) &&
-	       edi_fits(len - minus - (points != 0), min, max);
+	       (point || !points) && len > minus + (points != 0) && edi_fits(len - minus - (points != 0), min, max);
 #else
 	const char *end = p + len;
 	uint32_t digits = 0;

@@ -8,8 +8,9 @@
 #define EDI_SHAPE_MAX 32 /* separators, the terminator included */
 
 struct edi_shape {
-	uint64_t bits;  /* below: which separators are components, and the terminator; above: which stand behind another */
-	uint32_t cells; /* behind the tag */
+	/* The lower half: which separators are of components, and the terminator; the upper: which follow another. */
+	uint64_t bits;
+	uint32_t cells;                 /* behind the tag */
 	uint32_t at[EDI_SHAPE_MAX + 8]; /* where the separators are: cell i lies between at[i] and at[i + 1] */
 };
 

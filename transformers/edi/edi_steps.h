@@ -12,7 +12,7 @@
 #include "transformers/edi/edi_grammar.h"
 #include "transformers/edi/edi_shape.h"
 
-#define EDI_STEPS_MAX 2000   /* that one judge keeps */
+#define EDI_STEPS_MAX 2000    /* that one judge keeps */
 #define EDI_STEP_NOTES_MAX 64 /* values that one of them writes */
 #define EDI_STEP_TABLE 1024
 
@@ -20,14 +20,14 @@ struct edi_cell;
 struct edi_judge;
 struct edi_step;
 
-enum edi_telling { /* what is written, and what is looked at before */
-	       EDI_TELL_SAME,   /* as it stands; nothing to look at */
-	       EDI_TELL_TEXT,   /* … its length */
-	       EDI_TELL_CODE,   /* … whether it is in the list */
-	       EDI_TELL_REAL,   /* … whether it is a number */
-	       EDI_TELL_WHOLE,  /* … without a point */
-	       EDI_TELL_IMPLIED, /* a number with its point */
-	       EDI_TELL_ISO,    /* a date or time in the ISO form */
+enum edi_telling {                   /* what is written, and what is looked at before */
+		   EDI_TELL_SAME,    /* as it stands; nothing to look at */
+		   EDI_TELL_TEXT,    /* … its length */
+		   EDI_TELL_CODE,    /* … whether it is in the list */
+		   EDI_TELL_REAL,    /* … whether it is a number */
+		   EDI_TELL_WHOLE,   /* … without a point */
+		   EDI_TELL_IMPLIED, /* a number with its point */
+		   EDI_TELL_ISO,     /* a date or time in the ISO form */
 };
 
 struct edi_note { /* a value that was written from `from` to `to` */

@@ -57,9 +57,11 @@ static void put_value(struct pen *pen, struct edi_judge *j, const struct edi_slo
 {
 	char text[64];
 	struct told same = {put_of(j, slot), slot, cell, NULL, NULL, 0},
-		    other = {EDI_TELL_IMPLIED, slot, cell, format, text, edi_decimal(&slot->data, cell, text)};
+		    other = {EDI_TELL_IMPLIED, slot, cell, format, text, 0};
 	bool implied = slot->data.type == EDI_TYPE_IMPLIED && slot->data.decimals;
 
+	if (!slot->plain)
+		other.len = edi_decimal(&slot->data, cell, text);
 	if (other.len)
 		put_member(pen, j, &slot->by_name, &slot->by_position, &other);
 	else

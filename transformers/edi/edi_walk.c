@@ -10,7 +10,7 @@
 struct spot {
 	int depth; /* -1: none */
 	uint32_t at;
-	bool again; /* more often than it may */
+	bool again;  /* more often than it may */
 	bool unsure; /* something stood in front of it that may not come, or not any more */
 };
 
