@@ -32,3 +32,13 @@ tests_unit_sftp_trouble_proftpd_LDADD = $(CHECK_LIBS)
 dist_check_SCRIPTS += tests/e2e/sftp_transfers.py
 TESTS += tests/e2e/sftp_transfers.py
 EXTRA_DIST += tests/e2e/sftp_lab.py
+
+# A server that cuts, hangs, is full and lies as it is told
+noinst_PROGRAMS += tests/lab/sftp_liar
+tests_lab_sftp_liar_SOURCES = tests/lab/sftp_liar.c tests/lab/sftp_liar_script.c tests/lab/sftp_liar_wire.c \
+  tests/lab/sftp_liar.h
+check_PROGRAMS += tests/unit/sftp_lies
+TESTS += tests/unit/sftp_lies
+tests_unit_sftp_lies_SOURCES = tests/unit/sftp_lies.c tests/support/sftp_try.c tests/support/sftp_try.h $(SFTP_SUPPORT)
+tests_unit_sftp_lies_CPPFLAGS = $(AM_CPPFLAGS) -DSFTP_LAB='"liar"'
+tests_unit_sftp_lies_LDADD = $(CHECK_LIBS)

@@ -86,6 +86,9 @@ struct remote_ops {
 	/* Where `to` exists it may fail or not: it was looked for before. */
 	int (*rename)(struct remote *, const char *from, const char *to, struct error *);
 	int (*replace)(struct remote *, const char *from, const char *to, struct error *);
+	/* One or the other, and in the same round what lstat says of `from` then: some say that they renamed, and did
+	 * not. NULL: it is asked afterwards. */
+	int (*rename_look)(struct remote *, bool replace, const char *from, const char *to, int *left, struct error *);
 	int (*remove)(struct remote *, const char *path, struct error *);       /* a file, or a mark */
 	int (*remove_later)(struct remote *, const char *path, struct error *); /* whether it worked is not asked */
 	int (*mkdir)(struct remote *, const char *path, struct error *);

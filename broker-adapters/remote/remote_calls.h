@@ -52,6 +52,21 @@ static inline int remote_replace(struct remote *remote, const char *from, const 
 	return remote->ops->replace(remote, from, to, error);
 }
 
+/* As rename_look, whatever the adapter has. */
+static inline int remote_rename_look(struct remote *remote, bool replace, const char *from, const char *to, int *left,
+				     struct error *error)
+{
+	struct remote_attrs attrs;
+	int status;
+
+	if (remote->ops->rename_look)
+		return remote->ops->rename_look(remote, replace, from, to, left, error);
+	status = replace ? remote_replace(remote, from, to, error) : remote_rename(remote, from, to, error);
+	if (status == REMOTE_OK)
+		*left = remote_lstat(remote, from, &attrs, error);
+	return status == REMOTE_OK && *left < 0 ? -1 : status;
+}
+
 static inline int remote_remove(struct remote *remote, const char *path, struct error *error)
 {
 	return remote->ops->remove(remote, path, error);

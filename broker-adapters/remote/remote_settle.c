@@ -56,6 +56,17 @@ static int make_folders(struct remote_source *source, const char *path, struct e
 	return status > 0 ? remote_fail(source->remote, status, "cannot make the directory", path, error) : status;
 }
 
+/* A server that says so although it did nothing: the file would come again. */
+static int not_moved(struct remote_source *source, const struct remote_held *held, const char *path,
+		     struct error *error)
+{
+	int state = still_there(source, held, path, error);
+
+	return state ? (state < 0 ? -1 : 0)
+		     : remote_fail(source->remote, REMOTE_FAILURE,
+				   "it was not renamed, though the server says so:", path, error);
+}
+
 /* Somebody may have put another file under the name between the look and the rename: that one was never read, so it
  * goes back. */
 static int put_back(struct remote_source *source, const struct remote_held *held, const char *path, const char *placed,
@@ -67,6 +78,8 @@ static int put_back(struct remote_source *source, const struct remote_held *held
 
 	if (status < 0)
 		return -1;
+	if (status == REMOTE_MISSING)
+		return not_moved(source, held, path, error);
 	now = remote_stamp(&attrs);
 	if (status || stamp_same(&now, &held->stamp))
 		return 0;
@@ -75,12 +88,28 @@ static int put_back(struct remote_source *source, const struct remote_held *held
 		      : 0;
 }
 
+/* A rename failed, says the server: 0 it was done all the same, 1 the name is taken, 2 neither, -1. */
+static int look_after(struct remote_source *source, const struct remote_held *held, const char *path,
+		      const char *target, struct error *error)
+{
+	struct remote_attrs left, there;
+	int has_left, has_there;
+	struct stamp now;
+
+	if (remote_lstat_two(source->remote, path, &has_left, &left, target, &has_there, &there, error))
+		return -1;
+	if (has_there != REMOTE_OK)
+		return 2;
+	now = remote_stamp(&there);
+	return has_left == REMOTE_MISSING && stamp_same(&now, &held->stamp) ? 0 : 1;
+}
+
 /* 0 it is there now, 1 the name is taken, -1. */
 static int try_name(struct remote_source *source, const struct remote_held *held, const char *path, const char *folder,
 		    const char *target, struct error *error)
 {
 	struct remote_attrs attrs;
-	int status;
+	int status, state;
 
 	for (int tries = 0; tries < 2; tries++) {
 		status = remote_lstat(source->remote, target, &attrs, error);
@@ -94,8 +123,9 @@ static int try_name(struct remote_source *source, const struct remote_held *held
 			return put_back(source, held, path, target, error);
 		if (status < 0)
 			return -1;
-		if (remote_lstat(source->remote, target, &attrs, error) == REMOTE_OK)
-			return 1;
+		state = look_after(source, held, path, target, error);
+		if (state < 2)
+			return state;
 		if (tries == 0 && make_folders(source, folder, error))
 			return -1;
 	}

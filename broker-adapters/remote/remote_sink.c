@@ -103,12 +103,29 @@ static int why_not(struct remote_sink *sink, struct remote_pending *pending, con
 	return remote_fail(sink->remote, status, "cannot rename in", pending->folder, error);
 }
 
+/* It says that it was renamed. Is the old name gone? Asked together with the rename, and once more, before nobody
+ * knows: then the next try finds out by looking at both. */
+static int is_gone(struct remote_sink *sink, struct remote_pending *pending, int left, struct error *error)
+{
+	struct remote_attrs tmp;
+
+	if (left == REMOTE_OK)
+		left = remote_lstat(sink->remote, pending->tmp, &tmp, error);
+	if (left < 0)
+		return in_doubt(error);
+	if (left != REMOTE_OK)
+		return 0;
+	remote_fail(sink->remote, REMOTE_FAILURE, "it was not renamed, though the server says so:", pending->tmp,
+		    error);
+	return in_doubt(error);
+}
+
 /* Without ever overwriting, whatever the server's rename does. */
 static int publish_new(struct remote_sink *sink, struct remote_pending *pending, const char *target,
 		       struct error *error)
 {
 	struct remote_attrs there;
-	int status = remote_lstat(sink->remote, target, &there, error);
+	int status = remote_lstat(sink->remote, target, &there, error), left;
 
 	if (status == REMOTE_OK)
 		return 1;
@@ -117,10 +134,11 @@ static int publish_new(struct remote_sink *sink, struct remote_pending *pending,
 	if (status != REMOTE_MISSING)
 		return remote_fail(sink->remote, status, "cannot look into", pending->folder, error);
 	FAULT("remote.renaming");
-	status = remote_rename(sink->remote, pending->tmp, target, error);
+	status = remote_rename_look(sink->remote, false, pending->tmp, target, &left, error);
 	if (status < 0)
 		return in_doubt(error);
-	return status == REMOTE_OK ? 0 : why_not(sink, pending, target, status, error);
+	return status == REMOTE_OK ? is_gone(sink, pending, left, error)
+				   : why_not(sink, pending, target, status, error);
 }
 
 /* At once where the server can; else the old file goes first, and for that moment there is none. */
@@ -128,7 +146,7 @@ static int publish_over(struct remote_sink *sink, struct remote_pending *pending
 			struct error *error)
 {
 	struct remote_attrs there;
-	int status = remote_lstat(sink->remote, target, &there, error);
+	int status = remote_lstat(sink->remote, target, &there, error), left = REMOTE_MISSING;
 
 	if (status < 0)
 		return -1;
@@ -137,15 +155,16 @@ static int publish_over(struct remote_sink *sink, struct remote_pending *pending
 	pending->replaced = status == REMOTE_OK;
 	FAULT("remote.renaming");
 	if (remote_can_replace(sink->remote)) {
-		status = remote_replace(sink->remote, pending->tmp, target, error);
+		status = remote_rename_look(sink->remote, true, pending->tmp, target, &left, error);
 	} else {
 		status = pending->replaced ? remote_remove(sink->remote, target, error) : REMOTE_OK;
 		if (status == REMOTE_OK || status == REMOTE_MISSING)
-			status = remote_rename(sink->remote, pending->tmp, target, error);
+			status = remote_rename_look(sink->remote, false, pending->tmp, target, &left, error);
 	}
 	if (status < 0)
 		return in_doubt(error);
-	return status == REMOTE_OK ? 0 : why_not(sink, pending, target, status, error);
+	return status == REMOTE_OK ? is_gone(sink, pending, left, error)
+				   : why_not(sink, pending, target, status, error);
 }
 
 static int publish(struct remote_sink *sink, struct remote_pending *pending, struct error *error)

@@ -125,6 +125,9 @@ bool sftp_can_replace(const struct sftp *); /* rename over an existing file, at 
 int sftp_lstat(struct sftp *, const char *path, struct remote_attrs *, struct error *);
 int sftp_rename(struct sftp *, const char *from, const char *to, struct error *); /* fails where `to` exists */
 int sftp_replace(struct sftp *, const char *from, const char *to, struct error *);
+/* Either of them, and in the same round what lstat says of `from` then: some say that they renamed, and
+ * did not. */
+int sftp_rename_look(struct sftp *, bool replace, const char *from, const char *to, int *left, struct error *);
 int sftp_remove(struct sftp *, const char *path, struct error *);
 int sftp_mkdir(struct sftp *, const char *path, struct error *);
 int sftp_touch(struct sftp *, const char *path, struct error *); /* an empty file that was not there */

@@ -401,7 +401,9 @@ int sftp_upload(struct sftp *sftp, struct remote_upload *upload, struct error *e
 	sending.first_id = sending.next_id = sftp->next_id;
 	if (send_body(&sending, upload, error) || finish(&sending, upload, error))
 		return -1;
-	if (sending.status)
+	if (sending.status) {
 		memcpy(sftp->said, sending.said, sizeof sftp->said);
+		sftp->said_status = sending.status;
+	}
 	return sending.status;
 }

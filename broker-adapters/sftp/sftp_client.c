@@ -53,6 +53,7 @@ bool sftp_can_replace(const struct sftp *sftp)
 int sftp_fail(struct sftp *sftp, int status, const char *doing, const char *path, struct error *error)
 {
 	const char *code = "sftp.failure", *advice = "the server does not say more";
+	const char *said = status == sftp->said_status ? sftp->said : "";
 
 	if (status < 0)
 		return error_wrap(error, "%s %s", doing, path);
@@ -77,7 +78,7 @@ int sftp_fail(struct sftp *sftp, int status, const char *doing, const char *path
 	default:
 		break;
 	}
-	error_set(error, ERROR_RETRY, code, "%s %s: the server says \"%s\" (%d); %s", doing, path, sftp->said, status,
+	error_set(error, ERROR_RETRY, code, "%s %s: the server says \"%s\" (%d); %s", doing, path, said, status,
 		  advice);
 	if (error)
 		error->scope = SCOPE_ENDPOINT;
@@ -162,27 +163,47 @@ int sftp_mkdir(struct sftp *sftp, const char *path, struct error *error)
 	return status_for(sftp, ask(sftp, FXP_MKDIR, path), error);
 }
 
-int sftp_rename(struct sftp *sftp, const char *from, const char *to, struct error *error)
+static uint32_t ask_rename(struct sftp *sftp, bool replace, const char *from, const char *to)
 {
 	size_t start;
-	uint32_t id = sftp_begin(sftp, FXP_RENAME, &start);
+	uint32_t id = sftp_begin(sftp, replace ? FXP_EXTENDED : FXP_RENAME, &start);
 
+	if (replace)
+		sftp_put_text(sftp, SPAN_LITERAL("posix-rename@openssh.com"));
 	sftp_put_text(sftp, span_of(from));
 	sftp_put_text(sftp, span_of(to));
 	sftp_end(sftp, start);
-	return status_for(sftp, id, error);
+	return id;
+}
+
+int sftp_rename(struct sftp *sftp, const char *from, const char *to, struct error *error)
+{
+	return status_for(sftp, ask_rename(sftp, false, from, to), error);
 }
 
 int sftp_replace(struct sftp *sftp, const char *from, const char *to, struct error *error)
 {
-	size_t start;
-	uint32_t id = sftp_begin(sftp, FXP_EXTENDED, &start);
+	return status_for(sftp, ask_rename(sftp, true, from, to), error);
+}
 
-	sftp_put_text(sftp, SPAN_LITERAL("posix-rename@openssh.com"));
-	sftp_put_text(sftp, span_of(from));
-	sftp_put_text(sftp, span_of(to));
-	sftp_end(sftp, start);
-	return status_for(sftp, id, error);
+int sftp_rename_look(struct sftp *sftp, bool replace, const char *from, const char *to, int *left, struct error *error)
+{
+	uint32_t renamed = ask_rename(sftp, replace, from, to), looked = ask(sftp, FXP_LSTAT, from);
+	struct remote_attrs attrs;
+	struct sftp_reply reply;
+	int status = -1, n;
+
+	for (int i = 0; i < 2; i++) {
+		if (sftp_next(sftp, &reply, error))
+			return -1;
+		if (reply.id != renamed && reply.id != looked)
+			return sftp_garbled(sftp, "an answer to nothing that was asked", error);
+		n = reply.id == renamed ? sftp_status_of(sftp, &reply, error) : attrs_of(sftp, &reply, &attrs, error);
+		if (n < 0)
+			return -1;
+		*(reply.id == renamed ? &status : left) = n;
+	}
+	return status;
 }
 
 static int close_handle(struct sftp *sftp, const struct sftp_handle *handle, struct error *error)

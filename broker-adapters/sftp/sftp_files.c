@@ -77,6 +77,12 @@ static int files_replace(struct remote *remote, const char *from, const char *to
 	return sftp_replace(of(remote), from, to, error);
 }
 
+static int files_rename_look(struct remote *remote, bool replace, const char *from, const char *to, int *left,
+			     struct error *error)
+{
+	return sftp_rename_look(of(remote), replace, from, to, left, error);
+}
+
 static int files_remove(struct remote *remote, const char *path, struct error *error)
 {
 	return sftp_remove(of(remote), path, error);
@@ -140,6 +146,7 @@ const struct remote_ops sftp_remote_ops = {
 	.lstat_two = files_lstat_two,
 	.rename = files_rename,
 	.replace = files_replace,
+	.rename_look = files_rename_look,
 	.remove = files_remove,
 	.remove_later = files_remove_later,
 	.mkdir = files_mkdir,

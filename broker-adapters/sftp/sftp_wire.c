@@ -233,6 +233,7 @@ int sftp_status_of(struct sftp *sftp, const struct sftp_reply *reply, struct err
 	sftp_take_text(&body, &said);
 	snprintf(sftp->said, sizeof sftp->said, "%.*s", said.len > 150 ? 150 : (int)said.len,
 		 said.data ? said.data : "");
+	sftp->said_status = (int)status;
 	return (int)status;
 }
 

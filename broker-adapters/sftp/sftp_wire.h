@@ -49,7 +49,8 @@ struct sftp {
 	bool can_sync, can_replace, has_limits;
 	uint32_t max_read, max_write;
 	int64_t answered_ms;
-	char said[160]; /* the server's words for the last status */
+	char said[160]; /* the server's words for the last status, */
+	int said_status; /* … which was this */
 };
 
 struct sftp_reply {

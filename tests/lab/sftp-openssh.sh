@@ -11,12 +11,13 @@
 #   sftp-openssh.sh stop|start DIR   ends the server with all its connections; starts it again
 #   sftp-openssh.sh rekey DIR    another host key, as after a partner's move
 #   sftp-openssh.sh down DIR     ends exactly what was started and removes DIR
-# LAB_PARTNERS names the accounts, "acme brix" by default.
+# LAB_PARTNERS names the accounts, "acme brix" by default. LAB_LIAR is an SFTP server of our own that answers instead of
+# OpenSSH's (tests/lab/sftp_liar.c), without a chroot; what it is told to do stands in DIR/lies/script.
 set -u
 verb=${1:-}
 dir=${2:-}
 if [ -z "$verb" ] || [ -z "$dir" ]; then
-	sed -n '2,17s/^# \{0,1\}//p' "$0"
+	sed -n '2,18s/^# \{0,1\}//p' "$0"
 	exit 2
 fi
 shift 2
@@ -66,7 +67,11 @@ make_accounts()
 	for name in $partners; do
 		cat "$dir/keys/$name.pub" "$dir/keys/$name.ecdsa.pub" "$dir/keys/$name.rsa.pub" "$dir/keys/$name.locked.pub" \
 			> "$dir/root/auth/$name"
-		echo "$name:*:$number:$number::/:/usr/sbin/nologin" >> "$dir/root/etc/passwd"
+		if [ -n "${LAB_LIAR:-}" ]; then
+			echo "$name:*:$number:$number::$dir/root/chroot/$name:/bin/sh"
+		else
+			echo "$name:*:$number:$number::/:/usr/sbin/nologin"
+		fi >> "$dir/root/etc/passwd"
 		echo "$name:x:$number:" >> "$dir/root/etc/group"
 		mkdir -p "$dir/root/chroot/$name"
 		chmod 755 "$dir/root/chroot/$name"
@@ -99,9 +104,6 @@ write_config()
 		PermitRootLogin no
 		AuthorizedKeysFile /srv/auth/%u
 		AllowUsers $partners
-		ChrootDirectory /srv/chroot/%u
-		Subsystem sftp internal-sftp
-		ForceCommand internal-sftp -u 0027
 		AllowTcpForwarding yes
 		AllowAgentForwarding no
 		X11Forwarding no
@@ -111,6 +113,12 @@ write_config()
 		LoginGraceTime 20
 		LogLevel VERBOSE
 	END
+	if [ -n "${LAB_LIAR:-}" ]; then
+		cp "$LAB_LIAR" "$dir/liar" && mkdir "$dir/lies" && chmod 777 "$dir/lies"
+		echo "Subsystem sftp $dir/liar $dir/lies"
+	else
+		printf '%s\n' 'ChrootDirectory /srv/chroot/%u' 'Subsystem sftp internal-sftp' 'ForceCommand internal-sftp -u 0027'
+	fi >> "$dir/sshd_config"
 	printf 'port=%s\npartners="%s"\n' "$port" "$partners" > "$dir/ports"
 }
 

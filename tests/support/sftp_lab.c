@@ -14,9 +14,16 @@
 static struct sftp_lab lab;
 static bool tried;
 
+static bool is_liar(void)
+{
+	return !strcmp(SFTP_LAB, "liar");
+}
+
 static char *run(const char *verb, const char *more)
 {
-	char *command = mem_printf("'%s/tests/lab/sftp-%s.sh' %s '%s' %s", SRCDIR, SFTP_LAB, verb, lab.directory, more),
+	char *command = mem_printf("%s '%s/tests/lab/sftp-%s.sh' %s '%s' %s",
+				   is_liar() ? "LAB_LIAR='" BUILDDIR "/tests/lab/sftp_liar'" : "", SRCDIR,
+				   is_liar() ? "openssh" : SFTP_LAB, verb, lab.directory, more),
 	     text[4096];
 	FILE *from = popen(command, "r");
 	size_t n = from ? fread(text, 1, sizeof text - 1, from) : 0;

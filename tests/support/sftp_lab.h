@@ -1,5 +1,5 @@
-/* A real SFTP server for a test program: OpenSSH or ProFTPD, as the makefile says (SFTP_LAB), started with the first
- * need of it, gone with the program. */
+/* A real SFTP server for a test program: OpenSSH or ProFTPD, as the makefile says (SFTP_LAB), or OpenSSH with a liar
+ * for the files (tests/lab/sftp_liar.c); started with the first need of it, gone with the program. */
 #ifndef FERRULE_TESTS_SFTP_LAB_H
 #define FERRULE_TESTS_SFTP_LAB_H
 
