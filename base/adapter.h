@@ -62,6 +62,8 @@ struct source_ops {
 	/* The key of the other machine, without logging in there; blocks. NULL: it has none. */
 	int (*look)(const struct endpoint *, struct peer_key *, struct error *);
 	bool paced; /* what it reads over the line goes by base/pace.h */
+	/* What it reads may be another thing on each machine that runs the site: a folder. */
+	bool here;
 };
 
 /* ---- a listener: documents that are pushed (the gateway drives it) ---------------------------------------------- */

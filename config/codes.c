@@ -56,6 +56,7 @@ const struct finding_code finding_codes[] = {
 	{"endpoint.kind", E, "An endpoint does not say its kind, or one that there is not"},
 	{"endpoint.kinds", E, "An endpoint has two kinds"},
 	{"endpoint.later", E, "This kind of endpoint is not in this version yet"},
+	{"endpoint.machines", E, "`machines` says nothing here, or would let each machine keep a schedule"},
 	{"endpoint.shared", E, "Two flows deliver to files of the same names"},
 	{"endpoint.taken", E, "Two flows receive from the same place, and would take each other's documents"},
 	{"endpoint.unnamed", W, "A second source of a flow has no name, so that its place in the list is its identity"},

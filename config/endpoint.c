@@ -19,6 +19,7 @@ const struct endpoint_kind endpoint_kinds[] = {
 struct common {
 	const char *name;
 	int64_t timeout_ms;
+	int machines;
 };
 const struct option endpoint_options[] = {
 	{.name = "name",
@@ -31,6 +32,13 @@ const struct option endpoint_options[] = {
 	 .fallback = "30s",
 	 .range = "1s..1h",
 	 .help = "how long one delivery may take"},
+	{.name = "machines",
+	 .type = OPTION_ENUM,
+	 .offset = offsetof(struct common, machines),
+	 .range = "auto|one|each",
+	 .fallback = "auto",
+	 .help = "of a source, where a site runs on several machines: one of them asks it, or each does; auto: "
+		 "one, but each for the folders of a flow that is no transfer"},
 	OPTION_END,
 };
 
@@ -189,7 +197,7 @@ static const struct node *spread(struct load *load, const struct node *node, con
 
 /* Splits what config reads itself from what the adapter's table describes; a name in both is the adapter's. */
 static int fill_common(struct load *load, const struct node *node, const struct option *table, struct common *common,
-		       const char *also[3])
+		       const char *also[4])
 {
 	const struct option *timeout = option_named(table, "timeout");
 	const struct node *own = node_empty(load, node->place);
@@ -200,7 +208,7 @@ static int fill_common(struct load *load, const struct node *node, const struct 
 		struct node *one = (struct node *)node_empty(load, node->place);
 
 		if (!(span_is(pair->key.text, "name") && !option_named(table, "name")) &&
-		    !(span_is(pair->key.text, "timeout") && !timeout))
+		    !(span_is(pair->key.text, "timeout") && !timeout) && !span_is(pair->key.text, "machines"))
 			continue;
 		one->pairs = (struct pair *)pair;
 		one->count = 1;
@@ -210,8 +218,15 @@ static int fill_common(struct load *load, const struct node *node, const struct 
 		also[n++] = "name";
 	if (!timeout)
 		also[n++] = "timeout";
+	also[n++] = "machines";
 	also[n] = NULL;
 	return option_fill(&load->options, own, endpoint_options, NULL, common);
+}
+
+static void refuse_machines(struct load *load, const struct node *node)
+{
+	load_error(load, node_find(node, "machines")->place, "endpoint.machines",
+		   "`machines` goes with a source that is asked, such as {sftp: …} or {file: …}");
 }
 
 /* Where that is, beside the path: of adapters that reach another machine. */
@@ -271,7 +286,7 @@ int load_source(struct load *load, const char *flow, const struct node *node, si
 	const struct pair *pair = NULL;
 	const struct endpoint_kind *kind;
 	const struct option *table;
-	const char *also[3], *adapter;
+	const char *also[4], *adapter;
 	struct common common = {0};
 	size_t size;
 
@@ -303,6 +318,9 @@ int load_source(struct load *load, const char *flow, const struct node *node, si
 	if (!node || fill_common(load, node, table, &common, also))
 		return -1;
 	into->endpoint.timeout_ms = common.timeout_ms;
+	into->machines = (enum source_machines)common.machines;
+	if (into->machines != SOURCE_AUTO && !into->poll)
+		refuse_machines(load, node);
 	into->endpoint.name = common.name  ? common.name
 			      : index == 0 ? flow
 					   : arena_printf(load->arena, "%s.%zu", flow, index + 1);
@@ -511,7 +529,7 @@ int load_sink(struct load *load, struct flow *flow, const struct node *to, const
 	const struct pair *pair = NULL;
 	const struct endpoint_kind *kind;
 	const struct sink_ops *ops;
-	const char *also[3];
+	const char *also[4];
 	int result = -1;
 
 	fill_retry(load, retry, to->place, &flow->retry);
@@ -535,6 +553,8 @@ int load_sink(struct load *load, struct flow *flow, const struct node *to, const
 	sink->system = nodes.system;
 	if (load_effect(load, nodes.effect, pair->key.place, ops, &sink->effect) == 0 &&
 	    fill_common(load, nodes.settings, ops->options, &common, also) == 0) {
+		if (common.machines != SOURCE_AUTO)
+			refuse_machines(load, nodes.settings);
 		sink->settings = load_fill(load, nodes.settings, ops->options, also, ops->settings_size);
 		if (sink->settings)
 			check_secret_values(load, nodes.settings);

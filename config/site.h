@@ -116,10 +116,13 @@ struct expectation {
 
 enum duplicates_by { DUPLICATES_CONTENT, DUPLICATES_ENVELOPE, DUPLICATES_NONE };
 
+/* Of several machines that run the site. */
+enum source_machines { SOURCE_AUTO, SOURCE_ONE, SOURCE_EACH };
 struct source {
 	struct endpoint endpoint;      /* name: the flow's, with ".2" … for later ones, or `name:` */
 	const struct source_ops *poll; /* one of these two */
 	const struct server_ops *server;
+	enum source_machines machines; /* which ask it: source_asked_alone */
 };
 
 struct flow {
@@ -155,6 +158,14 @@ struct flow {
 	bool audit; /* what it receives and delivers leaves records in the audit trail */
 	const struct transfer *transfer; /* whose flow it is, or NULL */
 };
+
+/* Does one of several machines ask it? By default each asks the folders that a plain flow names, which may be its own;
+ * all else is asked by one. */
+static inline bool source_asked_alone(const struct flow *flow, const struct source *source)
+{
+	return source->machines == SOURCE_ONE ||
+	       (source->machines == SOURCE_AUTO && source->poll && (flow->transfer || !source->poll->here));
+}
 
 /* systems/NAME.yaml: what `hold` may name, and whom to ask. */
 struct system {

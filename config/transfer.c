@@ -390,6 +390,11 @@ static void check_transfer(const struct load *load, const struct site_transfer *
 		finding_add(findings, entry->schedule, SEVERITY_ERROR, "transfer.source",
 			    "nothing is asked for by schedule, calendar or window here: they go with a source that is "
 			    "asked, such as `from: {file: …}`");
+	for (size_t i = 0; i < flow->sources_count; i++)
+		if (flow->sources[i].machines == SOURCE_EACH && (transfer->scheduled || transfer->sequence))
+			finding_add(findings, flow->sources[i].endpoint.place, SEVERITY_ERROR, "endpoint.machines",
+				    "a schedule, a window or a sequence is kept by one machine for all: "
+				    "`machines: each` goes with a source that is asked on arrival");
 	if (transfer->sequence && !polled)
 		finding_add(findings, entry->schedule, SEVERITY_ERROR, "transfer.source",
 			    "a sequence goes with a source that is asked, such as `from: {file: …}`");

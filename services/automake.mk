@@ -42,4 +42,4 @@ services_libservices_a_SOURCES += %D%/supervisor.c %D%/supervisor.h %D%/supervis
 services_libservices_a_SOURCES += %D%/queue/engine.c %D%/queue/engine.h %D%/queue/inner.h \
   %D%/queue/apply.c %D%/queue/commit.c %D%/queue/disk.c %D%/queue/events.c %D%/queue/expire.c %D%/queue/dispatch.c %D%/queue/frames.c %D%/queue/held.c \
   %D%/queue/item.c %D%/queue/lane.c %D%/queue/live.c \
-  %D%/queue/order.c %D%/queue/sessions.c %D%/queue/work.c
+  %D%/queue/order.c %D%/queue/sessions.c %D%/queue/sources.c %D%/queue/work.c

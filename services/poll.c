@@ -15,6 +15,8 @@
 
 #define BATCH 100
 #define WAIT_STEP_MS 200
+#define HOLD_MS 5000
+#define STAND_BY_MS 1000 /* between two questions whether the other machine has gone */
 
 struct poll {
 	const struct flow *flow;
@@ -24,6 +26,9 @@ struct poll {
 	int64_t told_next;   /* the next run, as status has it */
 	int64_t next;          /* monotonic */
 	struct backoff backoff;
+	bool alone;          /* of several machines one asks it, … */
+	bool ours;           /* … and that is this one */
+	bool told_away;
 	bool failing, held;
 	int64_t asked_hold;    /* monotonic, when holds were asked for last */
 	int64_t asked_ms;      /* when the source was asked last */
@@ -260,7 +265,7 @@ static bool is_about(const struct poll *poll, const char *name)
 	const struct endpoint *source = &poll->source->endpoint;
 
 	if (!strcmp(name, source->flow))
-		return poll->turns != NULL;
+		return poll->flow->transfer != NULL;
 	return !strcmp(name, source->name) || (source->system && !strcmp(name, source->system));
 }
 
@@ -283,6 +288,62 @@ static bool is_held(struct worker *worker, struct poll *poll)
 	}
 	json_decref(answer);
 	return poll->held;
+}
+
+/* Somebody else asked it meanwhile: what is remembered of its runs is read anew. */
+static int take_over(struct worker *worker, struct poll *poll, struct error *error)
+{
+	struct turns *turns = NULL;
+
+	if (turns_open(&turns, worker->queue, poll->flow, &poll->source->endpoint, error))
+		return -1;
+	turns_free(poll->turns);
+	poll->turns = turns;
+	poll->told_next = 0;
+	poll->ours = true;
+	poll->told_away = false;
+	log_info("poll", SPAN_NONE, "this machine asks the source endpoint=%s", worker->endpoint);
+	return 0;
+}
+
+static void tell_elsewhere(struct worker *worker, struct poll *poll)
+{
+	json_t *state = json_pack("{s:s}", "state", "elsewhere");
+
+	queue_state(worker->queue, worker->endpoint, state);
+	json_decref(state);
+	poll->told_away = true;
+}
+
+/* Is the source to be asked from here? Asked before each look: the store may have been lost meanwhile, and the source
+ * with it. If not, another machine asks it, which may end at any time, or that cannot be known just now. */
+static bool is_ours(struct worker *worker, struct poll *poll)
+{
+	json_t *answer = NULL, *request;
+	struct error error = {0};
+	bool held, known;
+
+	if (!poll->alone)
+		return true;
+	request = json_pack("{s:s}", "name", worker->endpoint);
+	known = !queue_ask(worker->queue, "hold-source", request, &answer, HOLD_MS, &error);
+	held = known && json_is_true(json_object_get(answer, "held"));
+	json_decref(answer);
+	json_decref(request);
+	if (held && (poll->ours || !take_over(worker, poll, &error)))
+		return true;
+	if (error.class == ERROR_FATAL)
+		worker_fail(worker, &error);
+	if (known && !held && !poll->told_away)
+		tell_elsewhere(worker, poll);
+	poll->ours = false;
+	poll->next = clock_tick_ms() + STAND_BY_MS;
+	if (!known || held)
+		return false;
+	atomic_store(&worker->slot->polled, 1);
+	if (worker->once)
+		worker_end(worker);
+	return false;
 }
 
 /* Nothing is due: until then the source is left alone, but somebody may want it to run now. */
@@ -318,6 +379,8 @@ static void poll_ready(struct worker *worker)
 		poll->next = clock_tick_ms() + 1000;
 		goto wait;
 	}
+	if (!is_ours(worker, poll))
+		goto wait;
 	poll->asked_ms = clock_now_ms();
 	if (poll->turns && !turns_due(poll->turns, poll->asked_ms, &next)) {
 		rest(worker, poll, next);
@@ -376,7 +439,8 @@ static int poll_start(struct worker *worker, struct error *error)
 	poll->adapter = poll->source->poll->open(&poll->source->endpoint, error);
 	if (!poll->adapter)
 		return -1;
-	if (turns_open(&poll->turns, worker->queue, poll->flow, &poll->source->endpoint, error)) {
+	poll->alone = source_asked_alone(poll->flow, poll->source);
+	if (!poll->alone && turns_open(&poll->turns, worker->queue, poll->flow, &poll->source->endpoint, error)) {
 		poll->source->poll->close(poll->adapter);
 		return -1;
 	}

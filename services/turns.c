@@ -127,6 +127,7 @@ static void begin(struct turns *turns, int64_t due, int64_t now, bool wished)
 {
 	int64_t next = schedule_runs(turns->schedule) ? schedule_next(turns->schedule, now) : SCHEDULE_NEVER;
 	int64_t length = turns->transfer->schedule.for_ms;
+	char text[SCHEDULE_TEXT];
 
 	turns->due = due;
 	turns->taken = 0;
@@ -135,8 +136,9 @@ static void begin(struct turns *turns, int64_t due, int64_t now, bool wished)
 	if (turns->until > schedule_closes(turns->schedule, now) && !wished)
 		turns->until = schedule_closes(turns->schedule, now);
 	put_number(turns, "began", now);
-	log_info("turns", SPAN_NONE, "run begins transfer=%s source=%s%s", turns->transfer->name, turns->source,
-		 wished ? " asked=yes" : "");
+	schedule_format(turns->schedule, due, text);
+	log_info("turns", SPAN_NONE, "run begins transfer=%s source=%s due=%s%s", turns->transfer->name, turns->source,
+		 text, wished ? " asked=yes" : "");
 }
 
 static void end(struct turns *turns, const char *result, const struct error *error, int64_t now)

@@ -7,7 +7,8 @@
 /* Is it the name of a table of the store? */
 bool store_table_name(const char *);
 #define STORE_TABLE_FORM                                                                                               \
-	"a table of the store has a name of lower-case letters, digits and `-`, at most 64: `%.70s` will not do"
+	"a table of the store has a name of lower-case letters, digits and `-`, at most 64, "        \
+	"and those that begin with `ferrule-` are Ferrule's own: `%.70s` will not do"
 
 extern const struct transformer_ops decode_transformer, encode_transformer, enrich_transformer, filter_transformer,
 	map_transformer, remember_transformer,

@@ -503,4 +503,5 @@ const struct source_ops file_source_ops = {
 	.interval_ms = file_source_interval_ms,
 	.pending = file_source_pending,
 	.check = file_source_check,
+	.here = true,
 };

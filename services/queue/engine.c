@@ -113,6 +113,7 @@ static void db_stop(struct engine *engine)
 	for (size_t i = 0; i < engine->all_count; i++)
 		engine->all_lanes[i]->owned = false; /* locks went with the connection */
 	engine->stewards = false;
+	sources_leave(engine, NULL);
 	store_close(engine->store);
 	engine->store = engine->ask.store = NULL;
 	if (engine->db.self)

@@ -295,7 +295,8 @@ static void ask(struct session *session, uint32_t number, const char *name, json
 	engine->ask.now = clock_now_ms();
 	if (!engine->db_open)
 		error_set(&error, ERROR_RETRY, "db.gone", "the store cannot be reached");
-	else if (ask_question(&engine->ask, name, request, &answer, &error) == 0)
+	else if ((strcmp(name, "hold-source") ? ask_question(&engine->ask, name, request, &answer, &error)
+					      : sources_hold(session, request, &answer, &error)) == 0)
 		text = json_dumps(answer, JSON_COMPACT | JSON_ENCODE_ANY);
 	json_decref(answer);
 	if (text && strlen(text) > WIRE_ANSWER_MAX)

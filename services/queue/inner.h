@@ -207,6 +207,7 @@ struct engine {
 	bool told;      /* what sessions were told: room, and a broker that takes messages */
 	bool disk_low, draining, closing;
 	bool stewards; /* this machine has the steward */
+	struct source_held *sources; /* that are asked from here, of those that one machine asks */
 	bool steward_left; /* one has ended since the last look: it may have missed something */
 	bool connected, consuming, blocked, in_transaction;
 	char broker_text[200];
@@ -332,6 +333,10 @@ void sessions_steward(struct engine *); /* something that waits in a durable ste
 
 /* live.c */
 int live_answer(void *engine, const char *question, json_t *answer, struct error *);
+
+/* sources.c */
+int sources_hold(struct session *, const json_t *request, json_t **answer, struct error *);
+void sources_leave(struct engine *, const struct session *); /* NULL: the connection to the store is lost */
 
 /* disk.c */
 void disk_look(struct engine *);

@@ -183,6 +183,7 @@ void session_end(struct session *session)
 
 	session->closing = true;
 	engine->steward_left = engine->steward_left || !strcmp(session->role, "steward");
+	sources_leave(engine, session);
 	leave_works(engine, session);
 	leave_items(session);
 	credits_free(session);

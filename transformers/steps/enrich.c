@@ -104,7 +104,7 @@ bool store_table_name(const char *name)
 {
 	size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-");
 
-	return n > 0 && n <= 64 && !name[n];
+	return n > 0 && n <= 64 && !name[n] && strncmp(name, "ferrule-", 8) != 0;
 }
 
 /* What a value is as a key: its text. NULL: it cannot be one. Freed by the caller. */
