@@ -1,9 +1,10 @@
 #!/bin/sh
-# run.sh PROGRAM: what `make crash` and `make crash-points` take from their variables.
+# run.sh PROGRAM: what `make crash`, `make crash-transfers` and `make crash-points` take from their variables.
 program=$1
 set -- --build "$PWD"
 [ -z "${QUEUE:-}" ] || set -- "$@" --queue "$QUEUE"
 [ -z "${SEED:-}" ] || set -- "$@" --seed "$SEED"
+[ "$program" != transfers.py ] || [ -z "${SERVER:-}" ] || set -- "$@" --server "$SERVER"
 [ -z "${ROUNDS:-}" ] || set -- "$@" --rounds "$ROUNDS"
 [ -z "${DOCUMENTS:-}" ] || set -- "$@" --documents "$DOCUMENTS"
 [ -z "${DURATION:-}" ] || set -- "$@" --seconds "$DURATION"
