@@ -53,6 +53,9 @@ struct source_ops {
 	 * document. One that changed since it was fetched is left where it is (0): it comes again as another
 	 * document. */
 	int (*settle)(void *, struct document *, enum settlement, struct error *);
+	/* The same for several, in any order and at once where the source can. -1: some may not be settled, and come
+	 * again. May be NULL: then settle is called for each. */
+	int (*settle_all)(void *, struct document *const *, const enum settlement *, size_t n, struct error *);
 	void (*forget)(void *, struct document *);
 	int64_t (*interval_ms)(const void *settings); /* between polls */
 	bool (*pending)(void *); /* after a poll: something lies there that is not ready yet (in progress) */
@@ -158,6 +161,9 @@ struct sink_ops {
 	void *(*open)(struct error *);
 	void (*close)(void *);
 	int (*endpoint)(void *, const struct endpoint *, struct error *); /* announces one; again after reload */
+	/* prepare will be called for each of these, in this order: a sink may do it for several of them at once here,
+	 * and prepare tells how that went. May block. May be NULL. */
+	void (*ahead)(void *, struct attempt *const *, size_t n);
 	/* Before the intent: durable but invisible. May block for files. Also called for a delivery that was
 	 * interrupted: it must leave what resolve will look for as it is. */
 	int (*prepare)(void *, struct attempt *, struct error *);

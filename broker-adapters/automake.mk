@@ -29,14 +29,15 @@ broker_adapters_libadapters_a_SOURCES += \
 
 # folders of other machines, whatever is spoken
 broker_adapters_libadapters_a_SOURCES += \
-  %D%/remote/remote.h %D%/remote/remote_calls.h %D%/remote/remote_prepare.c %D%/remote/remote_settle.c \
-  %D%/remote/remote_sink.c %D%/remote/remote_sink.h %D%/remote/remote_source.c %D%/remote/remote_source.h
+  %D%/remote/remote.h %D%/remote/remote_ahead.c %D%/remote/remote_calls.h %D%/remote/remote_prepare.c \
+  %D%/remote/remote_settle.c %D%/remote/remote_sink.c %D%/remote/remote_sink.h %D%/remote/remote_source.c \
+  %D%/remote/remote_source.h
 
 # folders of an SFTP server
 broker_adapters_libadapters_a_SOURCES += \
   %D%/sftp/sftp.c %D%/sftp/sftp.h %D%/sftp/sftp_bulk.c %D%/sftp/sftp_client.c %D%/sftp/sftp_dial.c %D%/sftp/sftp_dial.h \
   %D%/sftp/sftp_ends.c %D%/sftp/sftp_files.c %D%/sftp/sftp_files.h %D%/sftp/sftp_key.c %D%/sftp/sftp_link.c %D%/sftp/sftp_link.h \
-  %D%/sftp/sftp_login.c %D%/sftp/sftp_wire.c %D%/sftp/sftp_wire.h
+  %D%/sftp/sftp_login.c %D%/sftp/sftp_many.c %D%/sftp/sftp_many.h %D%/sftp/sftp_wire.c %D%/sftp/sftp_wire.h
 
 # mail, sent
 broker_adapters_libadapters_a_SOURCES += \

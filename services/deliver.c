@@ -17,6 +17,7 @@
 #include "services/deliver_sweep.h"
 
 #define REAP_MAX 64
+#define TAKE_MAX 64
 #define WINDOW_MESSAGES 64
 #define IDLE_END_MS 60000
 #define UNUSED_END_MS 2000 /* of a worker that was started only to sweep */
@@ -212,17 +213,17 @@ static bool is_copy(const struct job *job)
 	return false;
 }
 
-static void begin(struct worker *worker, struct target *target, struct delivery *delivery)
+static struct job *enlist(struct worker *worker, struct target *target, struct delivery *delivery)
 {
 	struct deliver *deliver = deliver_of(worker);
 	struct job *job = mem_alloc(sizeof *job);
-	struct error error = {0};
 
 	*job = (struct job){.next = deliver->jobs,
 			    .at = &deliver->jobs,
 			    .target = target,
 			    .delivery = delivery,
 			    .worker = worker,
+			    .probes = target->paused,
 			    .attempt = {.endpoint = target->endpoint,
 					.message = delivery->message,
 					.user = job,
@@ -235,24 +236,73 @@ static void begin(struct worker *worker, struct target *target, struct delivery 
 	buf_init(&job->attempt.receipt, 16384);
 	buf_init(&job->idempotency_key, 512);
 	request_idempotency(&job->attempt, &job->idempotency_key);
-	board_hold(worker->slot, &delivery->message->id);
-	board_step(worker->slot, "prepare");
+	return job;
+}
+
+/* Everything that can be said before the sink is asked. False: the job is over. */
+static bool is_due(struct job *job)
+{
+	struct delivery *delivery = job->delivery;
+	struct error error = {0};
+
+	board_hold(job->worker->slot, &delivery->message->id);
+	board_step(job->worker->slot, "prepare");
 	if (is_copy(job)) {
 		job_busy(job, BUSY_PARK_MS);
-	} else if (delivery->message->expires_ms && clock_now_ms() > delivery->message->expires_ms) {
+		return false;
+	}
+	if (delivery->message->expires_ms && clock_now_ms() > delivery->message->expires_ms) {
 		error_set(&error, ERROR_REJECT, "message.expired",
 			  "it waited longer than the site keeps queued messages (retention: queue)");
 		job_dead(job, &error, false);
-	} else if (request_body(delivery->message, worker->vault, &error) ||
-		   request_digest(delivery->message, &job->request, &error) ||
-		   (deliver->ops->prepare && deliver->ops->prepare(deliver->sink, &job->attempt, &error))) {
-		not_prepared(job, &error);
-	} else {
-		FAULT("deliver.prepared");
-		if (queue_intend(worker->queue, &job->attempt.key, target->endpoint->name, delivery->message,
-				 &job->request, intended, job, &error))
-			worker_fail(worker, &error);
+		return false;
 	}
+	if (request_body(delivery->message, job->worker->vault, &error) ||
+	    request_digest(delivery->message, &job->request, &error)) {
+		not_prepared(job, &error);
+		return false;
+	}
+	return true;
+}
+
+static void begin(struct job *job)
+{
+	const struct delivery *delivery = job->delivery;
+	struct worker *worker = job->worker;
+	struct deliver *deliver = deliver_of(worker);
+	struct error error = {0};
+
+	board_hold(worker->slot, &delivery->message->id);
+	board_step(worker->slot, "prepare");
+	if (deliver->ops->prepare && deliver->ops->prepare(deliver->sink, &job->attempt, &error)) {
+		not_prepared(job, &error);
+		return;
+	}
+	FAULT("deliver.prepared");
+	if (queue_intend(worker->queue, &job->attempt.key, job->target->endpoint->name, delivery->message,
+			 &job->request, intended, job, &error))
+		worker_fail(worker, &error);
+}
+
+/* The first answers for a crash while all are made ready. */
+static void begin_all(struct worker *worker, struct job **jobs, size_t n)
+{
+	struct deliver *deliver = deliver_of(worker);
+	struct attempt *attempts[TAKE_MAX];
+
+	for (size_t i = 0; i < n; i++)
+		attempts[i] = &jobs[i]->attempt;
+	if (n > 1 && deliver->ops->ahead) {
+		board_hold(worker->slot, &jobs[0]->delivery->message->id);
+		board_step(worker->slot, "prepare");
+		deliver->ops->ahead(deliver->sink, attempts, n);
+		board_tick(worker->slot);
+	}
+	for (size_t i = 0; i < n; i++)
+		if (jobs[i]->target->paused && !jobs[i]->probes) /* by one of these */
+			job_give_back(jobs[i]);
+		else
+			begin(jobs[i]);
 	board_let_go(worker->slot);
 }
 
@@ -266,21 +316,24 @@ static struct target *target_of(struct deliver *deliver, const char *queue)
 
 static void take(struct worker *worker)
 {
-	struct delivery *deliveries[64];
-	size_t n;
+	struct delivery *deliveries[TAKE_MAX];
+	struct job *jobs[TAKE_MAX];
+	size_t n, due;
 
 	if (clock_tick_ms() < deliver_of(worker)->not_before && !worker->draining)
 		return;
-	while ((n = queue_take(worker->queue, deliveries, 64))) {
+	while ((n = queue_take(worker->queue, deliveries, TAKE_MAX))) {
 		deliver_of(worker)->used = true;
+		due = 0;
 		for (size_t i = 0; i < n; i++) {
 			struct target *target = target_of(deliver_of(worker), deliveries[i]->queue);
 
 			if (!target || worker->draining || (target->paused && target->in_hand))
 				queue_release(worker->queue, deliveries[i]);
-			else
-				begin(worker, target, deliveries[i]);
+			else if (is_due(jobs[due] = enlist(worker, target, deliveries[i])))
+				due++;
 		}
+		begin_all(worker, jobs, due);
 		worker->busy_at = clock_tick_ms();
 	}
 }

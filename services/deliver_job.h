@@ -26,6 +26,7 @@ struct job {
 	struct error why;
 	enum outcome outcome;
 	int64_t due_ms;
+	bool probes;         /* its target was paused when it was taken */
 	bool withdraw;       /* the intent, too */
 	bool conclusive;     /* it ends this effect's story: no witness is needed any more */
 	struct timer *again; /* the unit failed, nothing was settled: when it is sent again */

@@ -24,14 +24,14 @@ struct poll {
 	void *adapter;
 	struct turns *turns; /* of a transfer, or NULL */
 	int64_t told_next;   /* the next run, as status has it */
-	int64_t next;          /* monotonic */
+	int64_t next;        /* monotonic */
 	struct backoff backoff;
 	bool alone;          /* of several machines one asks it, … */
 	bool ours;           /* … and that is this one */
 	bool told_away;
 	bool failing, held;
-	int64_t asked_hold;    /* monotonic, when holds were asked for last */
-	int64_t asked_ms;      /* when the source was asked last */
+	int64_t asked_hold; /* monotonic, when holds were asked for last */
+	int64_t asked_ms;   /* when the source was asked last */
 };
 
 /* While the source itself is at work its process may hang there: the board shows that, without a message in hand. */
@@ -53,9 +53,8 @@ static void forget(struct poll *poll, struct document **documents, size_t n)
 static void tell_state(struct worker *worker, struct poll *poll, const struct error *error, bool busy)
 {
 	json_t *state = error ? json_pack("{s:s s:I s:s s:s s:I}", "state", "failing", "since",
-					  (json_int_t)poll->backoff.since_ms, "code",
-					  error->code, "error", error->text, "next",
-					  (json_int_t)(clock_now_ms() + poll->backoff.wait_ms))
+					  (json_int_t)poll->backoff.since_ms, "code", error->code, "error", error->text,
+					  "next", (json_int_t)(clock_now_ms() + poll->backoff.wait_ms))
 			      : json_pack("{s:s}", "state", busy ? "busy" : "idle");
 
 	if (!error && !busy)
@@ -176,9 +175,28 @@ static size_t prepare_all(struct worker *worker, struct poll *poll, struct recep
 	return prepared;
 }
 
+static int settle_at_once(struct worker *worker, struct poll *poll, struct reception *receptions, size_t n,
+			  struct error *error)
+{
+	struct document *documents[BATCH];
+	enum settlement how[BATCH];
+
+	for (size_t i = 0; i < n; i++) {
+		documents[i] = receptions[i].document;
+		how[i] = settlement_of(&receptions[i]);
+	}
+	FAULT("receive.settling");
+	if (poll->source->poll->settle_all(poll->adapter, documents, how, n, error))
+		return -1;
+	board_tick(worker->slot);
+	return 0;
+}
+
 static int settle_all(struct worker *worker, struct poll *poll, struct reception *receptions, size_t n,
 		      struct error *error)
 {
+	if (poll->source->poll->settle_all)
+		return settle_at_once(worker, poll, receptions, n, error);
 	for (size_t i = 0; i < n; i++) {
 		FAULT("receive.settling");
 		if (poll->source->poll->settle(poll->adapter, receptions[i].document, settlement_of(&receptions[i]),

@@ -54,6 +54,11 @@ struct remote_upload {
 
 struct remote_download;
 
+/* Smaller contents are sent and read many at a time, where the adapter can. */
+#define REMOTE_AT_ONCE 64
+#define REMOTE_SMALL (256u * 1024)
+typedef void remote_one_fn(void *arg);
+
 /* A connection that is logged in. An adapter's own begins with it. */
 struct remote {
 	const struct remote_ops *ops;
@@ -102,6 +107,16 @@ struct remote_ops {
 	ssize_t (*download_read)(struct remote_download *, void *into, size_t len, struct error *);
 	void (*download_free)(struct remote_download *); /* NULL is legal */
 	int (*upload)(struct remote *, struct remote_upload *, struct error *);
+
+	/* Calls `one` for each of args, begun in their order, up to REMOTE_AT_ONCE side by side in this one thread, and
+	 * returns when all have returned: while one waits for its answer another goes on, so that a round trip is paid
+	 * once for all. They may use everything above but open and close. When the connection breaks, all of them are
+	 * told so. NULL, and the two below with it: this adapter cannot. */
+	void (*many)(struct remote *, remote_one_fn *one, void *const *args, size_t n);
+	bool (*in_many)(const struct remote *); /* one of them runs now */
+	/* Within `one`: from now to its end, or its next claim, no other of them has claimed this path; waits for it.
+	 * Names that differ in case only may be one file there. */
+	void (*claim)(struct remote *, const char *path);
 };
 
 /* ---- the source: settings of files, beside those of the connection ------------------------------------------------
@@ -169,6 +184,7 @@ void remote_source_close(void *);
 int remote_source_poll(void *, struct document **into, size_t max, size_t *found, struct error *);
 int remote_source_fetch(void *, struct document *, struct vault *, struct error *);
 int remote_source_settle(void *, struct document *, enum settlement, struct error *);
+int remote_source_settle_all(void *, struct document *const *, const enum settlement *, size_t n, struct error *);
 void remote_source_forget(void *, struct document *);
 bool remote_source_pending(void *);
 int remote_source_check(const struct remote_ops *, const struct endpoint *, struct error *); /* of files alone */
@@ -213,6 +229,7 @@ void *remote_sink_open(const struct remote_ops *);
 void remote_sink_close(void *);
 int remote_sink_address(const struct remote_ops *, const struct endpoint *, const struct expression_input *,
 			struct message *, struct error *);
+void remote_sink_ahead(void *, struct attempt *const *, size_t n);
 int remote_sink_prepare(void *, struct attempt *, struct error *);
 int remote_sink_start(void *, struct attempt *, struct error *);
 int remote_sink_reap(void *, struct attempt **into, size_t max, size_t *count, int wake, int wait_ms, struct error *);

@@ -93,4 +93,23 @@ static inline int remote_upload(struct remote *remote, struct remote_upload *upl
 	return remote->ops->upload(remote, upload, error);
 }
 
+static inline bool remote_in_many(const struct remote *remote)
+{
+	return remote->ops->many && remote->ops->in_many(remote);
+}
+
+static inline void remote_claim(struct remote *remote, const char *path)
+{
+	if (remote_in_many(remote))
+		remote->ops->claim(remote, path);
+}
+
+/* Within many the connection is not for one of them to be made anew. 0 it is good, -1 it is lost. */
+static inline int remote_check(struct remote *remote, struct error *error)
+{
+	struct remote_attrs attrs;
+
+	return remote_is_lost(remote) && remote_lstat(remote, ".", &attrs, error) < 0 ? -1 : 0;
+}
+
 #endif

@@ -106,6 +106,8 @@ static int make_folders(struct remote_sink *sink, const char *path, struct error
 		status = remote_lstat(sink->remote, copy, &attrs, error);
 		if (status == REMOTE_MISSING)
 			status = remote_mkdir(sink->remote, copy, error);
+		if (status > 0 && remote_lstat(sink->remote, copy, &attrs, NULL) == REMOTE_OK)
+			status = REMOTE_OK; /* another made it meanwhile */
 		if (slash)
 			*slash = '/';
 	}
@@ -246,9 +248,13 @@ static int prepare_once(struct remote_sink *sink, struct remote_pending *pending
 int remote_sink_prepare(void *arg, struct attempt *attempt, struct error *error)
 {
 	struct remote_sink *sink = arg;
-	struct remote_pending *pending = remote_pending_new(attempt, error);
+	struct remote_pending *pending;
 	int result;
 
+	attempt->prepared = attempt->adapter; /* among many */
+	if (attempt->prepared)
+		return 0;
+	pending = remote_pending_new(attempt, error);
 	if (!pending)
 		return -1;
 	result = prepare_once(sink, pending, error);
@@ -263,6 +269,46 @@ int remote_sink_prepare(void *arg, struct attempt *attempt, struct error *error)
 	attempt->adapter = pending;
 	attempt->prepared = true;
 	return 0;
+}
+
+/* ---- many at once ---------------------------------------------------------------------------------------------- */
+
+struct preparing {
+	struct remote_sink *sink;
+	struct attempt *attempt;
+};
+
+/* What goes wrong is left as if the line had broken, for prepare to find and to tell of. */
+static void prepare_one(void *arg)
+{
+	struct preparing *preparing = arg;
+	struct remote_pending *pending = remote_pending_new(preparing->attempt, NULL);
+	struct error ignored;
+
+	if (pending && !prepare_once(preparing->sink, pending, &ignored))
+		preparing->attempt->adapter = pending;
+	else
+		remote_pending_free(pending);
+}
+
+void remote_sink_ahead(void *arg, struct attempt *const *attempts, size_t n)
+{
+	struct preparing all[REMOTE_AT_ONCE];
+	void *args[REMOTE_AT_ONCE];
+	struct remote_sink *sink = arg;
+	size_t count = 0;
+
+	for (size_t i = 0; i < n && count < REMOTE_AT_ONCE; i++) {
+		const struct reader *body = attempts[i]->message->body;
+
+		if (attempts[i]->endpoint != attempts[0]->endpoint || (body && reader_size(body) > REMOTE_SMALL))
+			break;
+		all[count] = (struct preparing){sink, attempts[i]};
+		args[count] = &all[count];
+		count++;
+	}
+	if (count > 1 && sink->ops->many && !remote_sink_connect(sink, attempts[0]->endpoint, NULL))
+		sink->ops->many(sink->remote, prepare_one, args, count);
 }
 
 /* ---- sweep ----------------------------------------------------------------------------------------------------- */

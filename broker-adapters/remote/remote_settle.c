@@ -48,6 +48,8 @@ static int make_folders(struct remote_source *source, const char *path, struct e
 		status = remote_lstat(source->remote, copy, &attrs, error);
 		if (status == REMOTE_MISSING)
 			status = remote_mkdir(source->remote, copy, error);
+		if (status > 0 && remote_lstat(source->remote, copy, &attrs, NULL) == REMOTE_OK)
+			status = REMOTE_OK; /* another made it meanwhile */
 		if (slash)
 			*slash = '/';
 	}
@@ -111,6 +113,7 @@ static int try_name(struct remote_source *source, const struct remote_held *held
 	struct remote_attrs attrs;
 	int status, state;
 
+	remote_claim(source->remote, target);
 	for (int tries = 0; tries < 2; tries++) {
 		status = remote_lstat(source->remote, target, &attrs, error);
 		if (status == REMOTE_OK)
@@ -242,5 +245,49 @@ int remote_source_settle(void *arg, struct document *document, enum settlement h
 	free(path);
 	if (!result)
 		FAULT("remote.settled");
+	return result;
+}
+
+/* ---- all of a batch at once ------------------------------------------------------------------------------------ */
+
+struct settling {
+	struct remote_source *source;
+	struct remote_held *held;
+	enum settlement how;
+	int result;
+};
+
+static void settle_one(void *arg)
+{
+	struct settling *settling = arg;
+	struct error ignored;
+	char *path = remote_source_path(settling->source, settling->held->name, "");
+
+	settling->result = settle_once(settling->source, settling->held, settling->how, path, &ignored);
+	free(path);
+	if (!settling->result)
+		FAULT("remote.settled");
+}
+
+/* What fails among many is done again by itself: it may have happened already, and why it fails is to be told. */
+int remote_source_settle_all(void *arg, struct document *const *documents, const enum settlement *how, size_t n,
+			     struct error *error)
+{
+	struct remote_source *source = arg;
+	struct settling *all = mem_alloc(n * sizeof *all);
+	void **args = mem_alloc(n * sizeof *args);
+	int result = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		all[i] = (struct settling){source, documents[i]->adapter, how[i], -1};
+		args[i] = &all[i];
+	}
+	if (n > 1 && source->ops->many && !remote_source_connect(source, error))
+		source->ops->many(source->remote, settle_one, args, n);
+	for (size_t i = 0; i < n && !result; i++)
+		if (all[i].result)
+			result = remote_source_settle(source, documents[i], how[i], error);
+	free(args);
+	free(all);
 	return result;
 }

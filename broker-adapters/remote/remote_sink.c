@@ -6,7 +6,8 @@
  *   .ferrule-<key>.mark  empty: the content had been prepared. Stays until the outcome is committed
  *
  *   prepare   write .tmp, have it synced where the server can, make .mark              (before the intent)
- *   start     rename .tmp to the final name                                            (after it)
+ *   start     notes that it may be renamed                                             (after it)
+ *   reap      rename .tmp to the final name, of all that were started side by side
  *   abandon   remove .mark, when the outcome is committed
  *
  *   intent and .mark and .tmp     it was not renamed: do it
@@ -38,6 +39,8 @@ int remote_sink_connect(struct remote_sink *sink, const struct endpoint *endpoin
 {
 	struct remote_attrs attrs;
 
+	if (sink->remote && remote_in_many(sink->remote))
+		return remote_check(sink->remote, error);
 	if (sink->remote && sink->endpoint == endpoint && !remote_is_lost(sink->remote) &&
 	    (remote_idle_ms(sink->remote) < IDLE_MS || remote_lstat(sink->remote, ".", &attrs, NULL) >= 0))
 		return 0;
@@ -125,8 +128,10 @@ static int publish_new(struct remote_sink *sink, struct remote_pending *pending,
 		       struct error *error)
 {
 	struct remote_attrs there;
-	int status = remote_lstat(sink->remote, target, &there, error), left;
+	int status, left;
 
+	remote_claim(sink->remote, target);
+	status = remote_lstat(sink->remote, target, &there, error);
 	if (status == REMOTE_OK)
 		return 1;
 	if (status < 0)
@@ -146,8 +151,10 @@ static int publish_over(struct remote_sink *sink, struct remote_pending *pending
 			struct error *error)
 {
 	struct remote_attrs there;
-	int status = remote_lstat(sink->remote, target, &there, error), left = REMOTE_MISSING;
+	int status, left = REMOTE_MISSING;
 
+	remote_claim(sink->remote, target);
+	status = remote_lstat(sink->remote, target, &there, error);
 	if (status < 0)
 		return -1;
 	if (status == REMOTE_OK && there.has_mode && (there.mode & 0170000) && (there.mode & 0170000) != 0100000)
@@ -195,14 +202,6 @@ int remote_sink_start(void *arg, struct attempt *attempt, struct error *error)
 	struct remote_pending *pending = attempt->adapter;
 
 	pending->started = true;
-	if (remote_sink_connect(sink, attempt->endpoint, error) ||
-	    (pending->stage == REMOTE_WENT && begin_anew(sink, pending, error)) || publish(sink, pending, error)) {
-		if (error != &attempt->error)
-			attempt->error = *error;
-		return -1;
-	}
-	FAULT("remote.renamed");
-	pending->stage = REMOTE_WENT;
 	pending->next = NULL;
 	*sink->last = pending;
 	sink->last = &pending->next;
@@ -249,6 +248,52 @@ static void write_receipt(const struct remote_sink *sink, struct remote_pending 
 	json_decref(receipt);
 }
 
+struct renaming {
+	struct remote_sink *sink;
+	struct remote_pending *pending;
+};
+
+static void rename_one(void *arg)
+{
+	struct renaming *renaming = arg;
+	struct remote_pending *pending = renaming->pending;
+	struct attempt *attempt = pending->attempt;
+	struct remote_sink *sink = renaming->sink;
+
+	error_clear(&attempt->error);
+	pending->done = true;
+	if (remote_sink_connect(sink, attempt->endpoint, &attempt->error) ||
+	    (pending->stage == REMOTE_WENT && begin_anew(sink, pending, &attempt->error)) ||
+	    publish(sink, pending, &attempt->error))
+		return;
+	FAULT("remote.renamed");
+	pending->stage = REMOTE_WENT;
+}
+
+/* All that were started and have one endpoint, side by side. */
+static void rename_started(struct remote_sink *sink, size_t max)
+{
+	struct renaming all[REMOTE_AT_ONCE];
+	void *args[REMOTE_AT_ONCE];
+	size_t n = 0;
+
+	for (struct remote_pending *pending = sink->first; pending && n < max && n < REMOTE_AT_ONCE;
+	     pending = pending->next) {
+		if (pending->done)
+			continue;
+		if (n && pending->attempt->endpoint != all[0].pending->attempt->endpoint)
+			break;
+		all[n] = (struct renaming){sink, pending};
+		args[n] = &all[n];
+		n++;
+	}
+	if (n > 1 && sink->ops->many && !remote_sink_connect(sink, all[0].pending->attempt->endpoint, NULL))
+		sink->ops->many(sink->remote, rename_one, args, n);
+	else
+		for (size_t i = 0; i < n; i++)
+			rename_one(args[i]);
+}
+
 int remote_sink_reap(void *arg, struct attempt **into, size_t max, size_t *count, int wake, int wait_ms,
 		     struct error *error)
 {
@@ -258,15 +303,16 @@ int remote_sink_reap(void *arg, struct attempt **into, size_t max, size_t *count
 	*count = 0;
 	if (!sink->first && wait_ms && max)
 		poll(&woken, wake >= 0, wait_ms);
-	while (sink->first && *count < max) {
+	rename_started(sink, max);
+	while (sink->first && sink->first->done && *count < max) {
 		struct remote_pending *pending = sink->first;
 
 		sink->first = pending->next;
 		if (!sink->first)
 			sink->last = &sink->first;
-		error_clear(&pending->attempt->error);
 		FAULT("remote.reaped");
-		write_receipt(sink, pending, pending->placed, false);
+		if (pending->attempt->error.class == ERROR_NONE)
+			write_receipt(sink, pending, pending->placed, false);
 		into[(*count)++] = pending->attempt;
 	}
 	return 0;

@@ -19,7 +19,8 @@ struct remote_pending {
 	char placed[256];                 /* the name that it got */
 	enum remote_stage stage;
 	bool made;    /* by this attempt: .mark was not there before */
-	bool started; /* the rename was asked for, by this attempt */
+	bool started; /* the rename is to be asked for, by this attempt */
+	bool done;    /* how that went is in the attempt's error */
 	bool replaced;
 };
 
@@ -27,7 +28,7 @@ struct remote_sink {
 	const struct remote_ops *ops;
 	const struct endpoint *endpoint; /* that `remote` is connected to */
 	struct remote *remote;
-	struct remote_pending *first, **last; /* renamed, to be reaped in this order */
+	struct remote_pending *first, **last; /* started, to be reaped in this order */
 };
 
 static inline const struct remote_sink_settings *remote_sink_settings(const struct remote_ops *ops,

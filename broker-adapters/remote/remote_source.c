@@ -44,6 +44,8 @@ int remote_source_connect(struct remote_source *source, struct error *error)
 {
 	struct remote_attrs attrs;
 
+	if (source->remote && remote_in_many(source->remote))
+		return remote_check(source->remote, error);
 	if (source->remote && !remote_is_lost(source->remote) &&
 	    (remote_idle_ms(source->remote) < IDLE_MS ||
 	     remote_lstat(source->remote, source->folder, &attrs, NULL) >= 0))
@@ -213,11 +215,9 @@ static struct remote_held *hold(struct remote_source *source, const struct entry
 	held->attrs[2] = (struct attr){SPAN_LITERAL("modified"), span_of(held->time_text)};
 	document->attrs = held->attrs;
 	document->attrs_count = 3;
-	held->next = source->held;
-	held->at = &source->held;
-	if (held->next)
-		held->next->at = &held->next;
-	source->held = held;
+	held->at = source->last;
+	*source->last = held;
+	source->last = &held->next;
 	return held;
 }
 
@@ -274,8 +274,14 @@ int remote_source_poll(void *arg, struct document **into, size_t max, size_t *fo
 				return -1;
 		}
 	}
-	while (*found < max && source->ready.next < source->ready.count)
-		into[(*found)++] = offer(source, source->ready.list[source->ready.next++]);
+	while (*found < max && source->ready.next < source->ready.count) {
+		struct entry *entry = source->ready.list[source->ready.next++];
+
+		if (is_held(source, entry->name)) /* listed twice */
+			free(entry);
+		else
+			into[(*found)++] = offer(source, entry);
+	}
 	return 0;
 }
 
@@ -402,6 +408,19 @@ static ssize_t next_bytes(void *arg, void *into, size_t len, struct error *error
 	}
 }
 
+static int put_content(struct remote_held *held, struct vault *vault, struct vault_entry *stored, struct error *error)
+{
+	struct reader *reader = reader_new_copy(span_make(held->content, (size_t)held->stamp.size));
+	int result = vault_put(vault, reader, stored, error);
+
+	reader_unref(reader);
+	free(held->content);
+	held->content = NULL;
+	if (!result)
+		FAULT("remote.fetched");
+	return result;
+}
+
 int remote_source_fetch(void *arg, struct document *document, struct vault *vault, struct error *error)
 {
 	struct remote_source *source = arg;
@@ -411,6 +430,10 @@ int remote_source_fetch(void *arg, struct document *document, struct vault *vaul
 
 	if (taking_size(&source->settings->taking, source->folder, held->shown, held->stamp.size, error))
 		return -1;
+	if (!held->content)
+		remote_source_read_ahead(source, held);
+	if (held->content)
+		return put_content(held, vault, &document->stored, error);
 	fetching = mem_alloc(sizeof *fetching);
 	fetching->source = source;
 	fetching->held = held;
@@ -437,11 +460,15 @@ done:
 
 void remote_source_forget(void *arg, struct document *document)
 {
+	struct remote_source *source = arg;
 	struct remote_held *held = document->adapter;
 
 	*held->at = held->next;
 	if (held->next)
 		held->next->at = held->at;
+	else
+		source->last = held->at;
+	free(held->content);
 	free(held);
 }
 
@@ -497,6 +524,7 @@ void *remote_source_open(const struct remote_ops *ops, const struct endpoint *en
 	source = mem_alloc(sizeof *source);
 	source->ops = ops;
 	source->endpoint = endpoint;
+	source->last = &source->held;
 	source->settings = settings_of(ops, endpoint);
 	slash = strrchr(source->settings->path, '/');
 	source->pattern = slash ? slash + 1 : source->settings->path;

@@ -118,6 +118,7 @@ struct sftp;
 struct sftp *sftp_open(const struct sftp_settings *, const struct endpoint *, struct error *);
 void sftp_close(struct sftp *);
 bool sftp_is_lost(const struct sftp *);     /* nothing more comes of it: close it and open another */
+int sftp_check(struct sftp *, struct error *); /* -1: it is lost, RETRY of the endpoint */
 int64_t sftp_idle_ms(const struct sftp *);  /* since its last answer */
 bool sftp_can_replace(const struct sftp *); /* rename over an existing file, at once (posix-rename@openssh.com) */
 

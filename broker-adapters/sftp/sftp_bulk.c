@@ -1,6 +1,6 @@
 /* Contents of files over SFTP, many requests under way: a window of some MB keeps a long line full. See sftp.h. */
 #include "config.h"
-#include "broker-adapters/sftp/sftp_wire.h"
+#include "broker-adapters/sftp/sftp_many.h"
 
 #include <stdlib.h>
 
@@ -83,6 +83,8 @@ struct sftp_download *sftp_download_new(struct sftp *sftp, const char *path, uin
 	download->size = size;
 	download->chunk = (uint32_t)pace_window(sftp->max_read);
 	download->slots = window_of(download->chunk);
+	if (size - offset < download->chunk)
+		download->chunk = (uint32_t)(size - offset);
 	return download;
 }
 
@@ -98,7 +100,9 @@ static void ask_piece(struct sftp_download *download, struct piece *piece)
 	piece->answered = false;
 }
 
-/* As many as the window allows, up to one byte behind its end, so that growth is seen. */
+/* As many as the window allows. The last byte, which the callers who want to see growth expect not to be there, is
+ * asked for by itself: else the answer would be shorter than asked for, and what is missing would cost another round.
+ */
 static void ask_ahead(struct sftp_download *download)
 {
 	uint32_t chunk = download->chunk;
@@ -108,7 +112,9 @@ static void ask_ahead(struct sftp_download *download)
 		uint64_t left = download->size - download->asked;
 
 		*piece = (struct piece){.offset = download->asked,
-					.len = left < chunk ? (uint32_t)left : chunk,
+					.len = left == 1       ? 1
+					       : left <= chunk ? (uint32_t)left - 1
+							       : chunk,
 					.data = piece->data ? piece->data : mem_alloc(chunk)};
 		ask_piece(download, piece);
 		download->asked += piece->len;
@@ -209,7 +215,11 @@ void sftp_download_free(struct sftp_download *download)
 	}
 	for (unsigned i = 0; i < SLOTS; i++)
 		free(download->pieces[i].data);
-	if (!sftp->lost && !sftp_answer(sftp, ask_handle(sftp, FXP_CLOSE, &download->handle), &reply, NULL))
+	if (!sftp->lost && sftp_in_many(sftp))
+		sftp_ignore(sftp, ask_handle(sftp, FXP_CLOSE, &download->handle));
+	else if (!sftp->lost)
+		sftp_answer(sftp, ask_handle(sftp, FXP_CLOSE, &download->handle), &reply, NULL);
+	if (!sftp->lost)
 		FAULT("sftp.read");
 	free(download);
 }
@@ -289,7 +299,7 @@ static int send_body(struct sending *sending, const struct remote_upload *upload
 	while (at < size && !sending->status) {
 		ssize_t n = put_piece(sending, upload->body, at, error);
 
-		if (n < 0 || sftp_flush(sending->sftp, error))
+		if (n < 0 || sftp_send_gathered(sending->sftp, error))
 			return -1;
 		at += (uint64_t)n;
 		while (sending->under_way >= most && !sending->status)

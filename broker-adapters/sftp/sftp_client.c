@@ -1,6 +1,6 @@
 /* Single requests of SFTP, one after the other. See sftp.h. */
 #include "config.h"
-#include "broker-adapters/sftp/sftp_wire.h"
+#include "broker-adapters/sftp/sftp_many.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -30,6 +30,7 @@ void sftp_close(struct sftp *sftp)
 	if (sftp->ignored && !sftp->lost) /* what was asked last without waiting must not be lost with the connection */
 		sftp_lstat(sftp, ".", &attrs, NULL);
 	sftp_link_close(sftp->link);
+	sftp_many_free(sftp->many);
 	buf_free(&sftp->out);
 	buf_free(&sftp->in);
 	free(sftp);
@@ -38,6 +39,16 @@ void sftp_close(struct sftp *sftp)
 bool sftp_is_lost(const struct sftp *sftp)
 {
 	return sftp->lost;
+}
+
+int sftp_check(struct sftp *sftp, struct error *error)
+{
+	if (!sftp->lost)
+		return 0;
+	error_set(error, ERROR_RETRY, "sftp.lost", "the connection to the SFTP server is lost");
+	if (error)
+		error->scope = SCOPE_ENDPOINT;
+	return -1;
 }
 
 int64_t sftp_idle_ms(const struct sftp *sftp)

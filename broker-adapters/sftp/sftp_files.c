@@ -3,7 +3,7 @@
 #include "config.h"
 #include "broker-adapters/sftp/sftp_files.h"
 
-#include "broker-adapters/sftp/sftp_wire.h"
+#include "broker-adapters/sftp/sftp_many.h"
 
 _Static_assert(SFTP_OK == (int)REMOTE_OK && SFTP_NO_SUCH_FILE == (int)REMOTE_MISSING &&
 		       SFTP_DENIED == (int)REMOTE_DENIED && SFTP_FAILURE == (int)REMOTE_FAILURE &&
@@ -124,6 +124,21 @@ static int files_upload(struct remote *remote, struct remote_upload *upload, str
 	return sftp_upload(of(remote), upload, error);
 }
 
+static void files_many(struct remote *remote, remote_one_fn *one, void *const *args, size_t n)
+{
+	sftp_many(of(remote), one, args, n);
+}
+
+static bool files_in_many(const struct remote *remote)
+{
+	return sftp_in_many((const struct sftp *)remote);
+}
+
+static void files_claim(struct remote *remote, const char *path)
+{
+	sftp_claim(of(remote), path);
+}
+
 const struct remote_ops sftp_remote_ops = {
 	.name = "sftp",
 	.spoken = "an SFTP server",
@@ -155,4 +170,7 @@ const struct remote_ops sftp_remote_ops = {
 	.download_read = files_read,
 	.download_free = files_read_end,
 	.upload = files_upload,
+	.many = files_many,
+	.in_many = files_in_many,
+	.claim = files_claim,
 };

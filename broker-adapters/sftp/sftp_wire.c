@@ -5,10 +5,12 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "broker-adapters/sftp/sftp_many.h"
 
 #define PACKET_MAX (320u * 1024) /* of an answer: no server sends more than 256 KiB of a file at once */
 #define OUT_MAX (8u << 20)
 #define RECEIVE (1u << 20)
+#define GATHER (256u * 1024)
 #define USUAL_CHUNK 32768u /* what every server must take and give (section 3) */
 #define LARGEST_CHUNK (256u * 1024 - 1024)
 
@@ -109,6 +111,8 @@ uint32_t sftp_begin(struct sftp *sftp, enum sftp_type type, size_t *start)
 	sftp_put_u32(sftp, 0);
 	buf_char(&sftp->out, (char)type);
 	sftp_put_u32(sftp, id);
+	if (sftp_in_many(sftp))
+		sftp_many_owns(sftp, id);
 	return id;
 }
 
@@ -124,14 +128,19 @@ int sftp_flush(struct sftp *sftp, struct error *error)
 {
 	int result;
 
-	if (sftp->lost)
-		return error_set(error, ERROR_RETRY, "sftp.lost", "the connection to the SFTP server is lost");
+	if (sftp_check(sftp, error))
+		return -1;
 	if (!sftp->out.len)
 		return 0;
 	result = sftp_link_send(sftp->link, buf_view(&sftp->out), error);
 	buf_reset(&sftp->out);
 	sftp->lost |= result != 0;
 	return result;
+}
+
+int sftp_send_gathered(struct sftp *sftp, struct error *error)
+{
+	return sftp->gathers && sftp->out.len < GATHER ? 0 : sftp_flush(sftp, error);
 }
 
 int sftp_garbled(struct sftp *sftp, const char *what, struct error *error)
@@ -165,6 +174,16 @@ static int fill(struct sftp *sftp, size_t len, struct error *error)
 	return 0;
 }
 
+/* Is a whole one at hand? Then what waits to be sent can wait for more. */
+static bool has_packet(const struct sftp *sftp)
+{
+	size_t held = sftp->in.len - sftp->at;
+	struct span head = span_make(sftp->in.data + sftp->at, held);
+	uint32_t len;
+
+	return sftp_take_u32(&head, &len) && head.len >= len;
+}
+
 static int next_packet(struct sftp *sftp, uint8_t *type, struct span *rest, struct error *error)
 {
 	struct span head;
@@ -172,7 +191,7 @@ static int next_packet(struct sftp *sftp, uint8_t *type, struct span *rest, stru
 
 	sftp->at += sftp->taken;
 	sftp->taken = 0;
-	if (sftp_flush(sftp, error) || fill(sftp, 4, error))
+	if (((!sftp->gathers || !has_packet(sftp)) && sftp_flush(sftp, error)) || fill(sftp, 4, error))
 		return -1;
 	head = span_make(sftp->in.data + sftp->at, 4);
 	sftp_take_u32(&head, &len);
@@ -206,6 +225,11 @@ static bool is_ignored(struct sftp *sftp, uint32_t id)
 }
 
 int sftp_next(struct sftp *sftp, struct sftp_reply *reply, struct error *error)
+{
+	return sftp_in_many(sftp) ? sftp_many_next(sftp, reply, error) : sftp_take_next(sftp, reply, error);
+}
+
+int sftp_take_next(struct sftp *sftp, struct sftp_reply *reply, struct error *error)
 {
 	do {
 		if (next_packet(sftp, &reply->type, &reply->body, error))

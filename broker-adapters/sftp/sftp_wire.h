@@ -44,7 +44,9 @@ struct sftp {
 	size_t at, taken;   /* where the last answer begins in `in`, and its length */
 	uint32_t next_id;
 	unsigned ignored; /* answers that nobody waits for */
-	uint32_t ignored_ids[64];
+	uint32_t ignored_ids[256];
+	struct sftp_many *many; /* sftp_many.c: files side by side; or NULL */
+	bool gathers;           /* requests of many, sent when there is nothing else to do */
 	bool lost;
 	bool can_sync, can_replace, has_limits;
 	uint32_t max_read, max_write;
@@ -67,8 +69,11 @@ void sftp_put_u64(struct sftp *, uint64_t);
 void sftp_put_text(struct sftp *, struct span);
 void sftp_ignore(struct sftp *, uint32_t id); /* its answer will not be asked for */
 int sftp_flush(struct sftp *, struct error *);
-/* The next answer, whatever it answers; sends what waits to be sent first. */
+/* The same, but requests of many are sent when there is nothing else to do, or are much already. */
+int sftp_send_gathered(struct sftp *, struct error *);
+/* The next answer to what the caller asked, whatever it answers; sends what waits to be sent first. */
 int sftp_next(struct sftp *, struct sftp_reply *, struct error *);
+int sftp_take_next(struct sftp *, struct sftp_reply *, struct error *); /* the same, whoever is waiting for it */
 /* The answer to this request, the only one under way besides ignored ones. */
 int sftp_answer(struct sftp *, uint32_t id, struct sftp_reply *, struct error *);
 int sftp_garbled(struct sftp *, const char *what, struct error *); /* ends the connection; -1 */

@@ -152,13 +152,14 @@ static int try_with(struct delivery *delivery, void *sink, struct error *error)
 	}
 	attempt->first_ms = 1;
 	delivery->intended = true;
-	if (sftp_sink_ops.start(sink, attempt, error)) {
-		delivery->intended = error->class == ERROR_DOUBT;
-		return ended(error);
-	}
+	assert_int_equal(sftp_sink_ops.start(sink, attempt, error), 0);
 	assert_int_equal(sftp_sink_ops.reap(sink, &done, 1, &n, -1, 0, error), 0);
 	assert_int_equal(n, 1);
-	return 0;
+	if (done->error.class == ERROR_NONE)
+		return 0;
+	*error = done->error;
+	delivery->intended = error->class == ERROR_DOUBT;
+	return ended(error);
 }
 
 int delivery_try(struct delivery *delivery)

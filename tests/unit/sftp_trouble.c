@@ -374,13 +374,11 @@ static int try_once(const struct endpoint *endpoint, struct delivery *delivery, 
 		}
 	}
 	delivery->attempt.first_ms = 1;
-	if (sftp_sink_ops.start(sink, &delivery->attempt, &error)) {
-		assert_true(error.class == ERROR_RETRY || error.class == ERROR_DOUBT);
-		result = error.class == ERROR_DOUBT ? -1 : 1;
-		goto done;
-	}
+	assert_int_equal(sftp_sink_ops.start(sink, &delivery->attempt, &error), 0);
 	assert_int_equal(sftp_sink_ops.reap(sink, &done, 1, &n, -1, 0, &error), 0);
-	result = n == 1 ? 0 : 1;
+	assert_int_equal(n, 1);
+	assert_in_range(done->error.class, ERROR_NONE, ERROR_DOUBT);
+	result = done->error.class == ERROR_NONE ? 0 : done->error.class == ERROR_DOUBT ? -1 : 1;
 	delivery->attempt.settled = result == 0;
 done:
 	sftp_sink_ops.abandon(sink, &delivery->attempt);
@@ -475,9 +473,12 @@ static int deliver_to(const char *name, const char *exists, const char *text, st
 	delivery.attempt.key = id_digest(span_of(text));
 	result = sftp_sink_ops.prepare(sink, &delivery.attempt, error) ||
 				 sftp_sink_ops.start(sink, &delivery.attempt, error) ||
-				 sftp_sink_ops.reap(sink, &done, 1, &n, -1, 0, error)
+				 sftp_sink_ops.reap(sink, &done, 1, &n, -1, 0, error) ||
+				 done->error.class != ERROR_NONE
 			 ? -1
 			 : 0;
+	if (done)
+		*error = done->error;
 	delivery.attempt.settled = true;
 	sftp_sink_ops.abandon(sink, &delivery.attempt);
 	sftp_sink_ops.close(sink);
