@@ -43,9 +43,10 @@ EXEMPT = {
     "turns.ended": "only of a source with a schedule; tests/e2e/transfers.py",
     "turns.numbered": "only of a source with a schedule; tests/e2e/transfers.py",
     "turns.saving": "only of a source with a schedule; tests/e2e/transfers.py",
-    **{f"sftp.{name}": "only with an SFTP server; tests/conformance/sftp-source and sftp-sink" for name in (
-        "archived", "broken", "fetched", "marked", "mkdir", "opened", "read", "reaped", "removed", "renamed", "renaming",
-        "resolved", "settled", "synced", "unmarked", "written")},
+    **{f"sftp.{name}": "only with an SFTP server; tests/crash/transfers.py" for name in ("opened", "read", "synced", "written")},
+    **{f"remote.{name}": "only with a server of files; tests/crash/transfers.py and the conformance tests of sftp" for name in (
+        "archived", "broken", "fetched", "marked", "mkdir", "reaped", "removed", "renamed", "renaming", "resolved", "settled",
+        "unmarked")},
     **{f"mail.{name}": "only with a mail server; tests/crash/transfers.py" for name in ("answered", "content", "sent", "start")},
     **{f"syslog.{name}": "only with a syslog receiver; tests/e2e/syslog_sink.py" for name in ("confirmed", "connect", "send", "sent")},
 }
