@@ -40,10 +40,11 @@ char *mem_strdup(const char *text)
 
 char *mem_span_dup(struct span span)
 {
-	char *copy = mem_alloc(span.len + 1);
+	char *copy = mem_resize(NULL, span.len + 1); /* lines of megabytes are not cleared first */
 
 	if (span.len)
 		memcpy(copy, span.data, span.len);
+	copy[span.len] = '\0';
 	return copy;
 }
 

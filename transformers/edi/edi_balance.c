@@ -19,6 +19,10 @@ static bool scale(wide value, int places, wide *into)
 
 	if (places > EDI_SCALE)
 		return false;
+	if (value == (int64_t)value) {
+		*into = (wide)(int64_t)value * powers[EDI_SCALE - places];
+		return true;
+	}
 	return !__builtin_mul_overflow(value, (wide)powers[EDI_SCALE - places], into);
 }
 
@@ -31,12 +35,17 @@ static const struct edi_data *data_of(const struct edi_node *node, unsigned elem
 	return slot->parts ? &slot->parts[0].data : &slot->data;
 }
 
-/* 1: a number, 0: nothing stands there, -1: no number. */
-static int number_at(struct edi_judge *j, const struct edi_node *node, unsigned element, unsigned component,
-		     int64_t *mantissa, int *places)
+/* ---- what a segment adds */
+static const struct edi_cell *cell_at(const struct edi_judge *j, uint16_t index)
 {
-	const struct edi_cell *cell = edi_cell_find(&j->cells, element, component);
-	const struct edi_data *data = data_of(node, element, component);
+	return index == EDI_NOWHERE ? NULL : &j->cells.list[index];
+}
+
+/* 1: a number, 0: nothing stands there, -1: no number. */
+static int number_at(const struct edi_judge *j, uint16_t index, const struct edi_data *data, int64_t *mantissa,
+		     int *places)
+{
+	const struct edi_cell *cell = cell_at(j, index);
 
 	if (!cell)
 		return 0;
@@ -46,44 +55,47 @@ static int number_at(struct edi_judge *j, const struct edi_node *node, unsigned 
 		       : -1;
 }
 
-static bool applies(struct edi_judge *j, const struct edi_term *term)
+/* "A|B": what the cell says is one of these. */
+static bool is_among(const char *list, const struct edi_cell *cell)
 {
-	const char *when = term->when;
-	const struct edi_cell *cell;
-
-	if (!when)
-		return true;
-	cell = edi_cell_find(&j->cells, term->element_when, term->component_when);
-	while (cell && when) {
-		size_t n = strcspn(when, "|");
-
-		if (cell->len == n && !memcmp(cell->p, when, n))
+	for (uint32_t n; cell; list += n + 1) {
+		for (n = 0; list[n] && list[n] != '|'; n++)
+			;
+		if (cell->len == n && !memcmp(cell->p, list, n))
 			return true;
-		when = when[n] ? when + n + 1 : NULL;
+		if (!list[n])
+			break;
 	}
 	return false;
 }
 
-static void add_term(struct edi_judge *j, const struct edi_balance *balance, const struct edi_term *term,
-		     struct edi_total *total)
+static bool applies(const struct edi_judge *j, const struct edi_part *part)
 {
+	return !part->term->when || is_among(part->term->when, cell_at(j, part->when));
+}
+
+static void add_term(struct edi_judge *j, const struct edi_part *part)
+{
+	const struct edi_balance *balance = &j->grammar->balances[part->balance];
+	const struct edi_term *term = part->term;
+	struct edi_total *total = &j->totals[part->balance];
 	int64_t value, by = 1;
 	int places, by_places = 0, is;
 	wide scaled = 0;
 
 	if (term->only) {
-		total->lost |= edi_cell_find(&j->cells, term->element_when, term->component_when) && !applies(j, term);
+		total->lost |= part->when != EDI_NOWHERE && !applies(j, part);
 		return;
 	}
-	if (!applies(j, term))
+	if (!applies(j, part))
 		return;
 	if (!term->element || !balance->sum) {
-		total->counted += !term->element || edi_cell_find(&j->cells, term->element, term->component);
+		total->counted += !term->element || part->value != EDI_NOWHERE;
 		return;
 	}
-	is = number_at(j, term->node, term->element, term->component, &value, &places);
+	is = number_at(j, part->value, data_of(term->node, term->element, term->component), &value, &places);
 	if (is > 0 && term->element_by)
-		is = number_at(j, term->node, term->element_by, term->component_by, &by, &by_places);
+		is = number_at(j, part->by, data_of(term->node, term->element_by, term->component_by), &by, &by_places);
 	if (is < 0 || (is > 0 && !scale((wide)value * by, places + by_places, &scaled)))
 		total->lost = true;
 	else if (is > 0)
@@ -91,37 +103,67 @@ static void add_term(struct edi_judge *j, const struct edi_balance *balance, con
 						      &total->sums[term->group]);
 	total->counted += is > 0;
 	/* Somebody rounded it. */
-	total->products += is > 0 && term->element_by && scaled % PER_CENT != 0;
+	total->products += is > 0 && term->element_by && places + by_places > 2 && scaled % PER_CENT != 0;
 }
 
-static void note_total(struct edi_judge *j, const struct edi_term *is, struct edi_total *total)
+static void note_total(struct edi_judge *j, const struct edi_part *part)
 {
-	const struct edi_cell *cell = edi_cell_find(&j->cells, is->element, is->component);
+	const struct edi_term *is = part->term;
+	struct edi_total *total = &j->totals[part->balance];
 	int64_t value;
 	int places;
 
-	if (!cell || total->said || !applies(j, is))
+	if (part->value == EDI_NOWHERE || total->said || !applies(j, part))
 		return;
 	total->said = true;
 	total->segment = j->number;
 	total->offset = j->offset;
-	edi_cell_text(j->syntax, cell, total->value, sizeof total->value);
-	if (number_at(j, is->node, is->element, is->component, &value, &places) != 1 ||
+	edi_cell_text(j->syntax, cell_at(j, part->value), total->value, sizeof total->value);
+	if (number_at(j, part->value, data_of(is->node, is->element, is->component), &value, &places) != 1 ||
 	    !scale(value, places, &total->says))
 		total->lost = true;
 }
 
-void edi_balance_add(struct edi_judge *j, const struct edi_node *node)
+static uint16_t find(const struct edi_judge *j, unsigned element, unsigned component)
 {
+	const struct edi_cell *cell = element ? edi_cell_find(&j->cells, element, component) : NULL;
+
+	return cell ? (uint16_t)(cell - j->cells.list) : EDI_NOWHERE;
+}
+
+static void keep(struct edi_judge *j, size_t balance, const struct edi_term *term, struct edi_parts *parts)
+{
+	if (term->node != parts->node)
+		return;
+	if (parts->count < EDI_PARTS_MAX)
+		parts->list[parts->count] =
+			(struct edi_part){.term = term,
+					  .balance = (uint16_t)balance,
+					  .value = find(j, term->element, term->component),
+					  .by = find(j, term->element_by, term->component_by),
+					  .when = find(j, term->element_when, term->component_when)};
+	parts->count++;
+}
+
+void edi_balance_parts(struct edi_judge *j, const struct edi_node *node, struct edi_parts *parts)
+{
+	parts->node = node;
 	for (size_t i = 0; i < j->grammar->balances_count; i++) {
 		const struct edi_balance *balance = &j->grammar->balances[i];
 
 		for (size_t k = 0; k < balance->terms_count; k++)
-			if (balance->terms[k].node == node)
-				add_term(j, balance, &balance->terms[k], &j->totals[i]);
-		if (balance->is.node == node)
-			note_total(j, &balance->is, &j->totals[i]);
+			keep(j, i, &balance->terms[k], parts);
+		keep(j, i, &balance->is, parts);
 	}
+}
+
+void edi_balance_add(struct edi_judge *j, const struct edi_part *parts, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (parts[i].term == &j->grammar->balances[parts[i].balance].is)
+			note_total(j, &parts[i]);
+		else
+			add_term(j, &parts[i]);
 }
 
 static void show(wide value, char *into, size_t size)

@@ -179,6 +179,17 @@ static inline uint32_t edi_key(const char *tag, size_t len)
 	return key;
 }
 
+/* The same for a tag of two or three characters, where four may be read. */
+static inline uint32_t edi_key_of(const char *tag, bool three)
+{
+	static const char masks[2][4] = {{-1, -1, 0, 0}, {-1, -1, -1, 0}};
+	uint32_t key, mask;
+
+	memcpy(&key, tag, sizeof key);
+	memcpy(&mask, masks[three], sizeof mask);
+	return key & mask;
+}
+
 /* ---- reading them: mistakes become findings with their place, and NULL comes back */
 struct edi_library { /* what one step reads */
 	struct arena *arena;

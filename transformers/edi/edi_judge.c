@@ -18,7 +18,7 @@ struct edi_judge *edi_judge_new(struct edi_grammars *set, bool nested, int keys,
 	j->keys = keys;
 	j->check = check;
 	buf_init(&j->unplaced, UNPLACED_MAX);
-	j->steps.arena = arena_new();
+	edi_steps_begin(&j->steps);
 	return j;
 }
 
@@ -28,7 +28,7 @@ void edi_judge_free(struct edi_judge *j)
 		return;
 	edi_findings_free(&j->findings);
 	buf_free(&j->unplaced);
-	arena_free(j->steps.arena);
+	edi_steps_end(&j->steps);
 	free(j);
 }
 
@@ -48,7 +48,7 @@ struct edi_findings *edi_judge_findings(struct edi_judge *j)
 }
 
 /* ---- business units */
-void edi_judge_units(struct edi_judge *j)
+static void take_units(struct edi_judge *j)
 {
 	for (size_t i = 0; i < j->grammar->units_count; i++) {
 		const struct edi_unit *unit = &j->grammar->units[i];
@@ -64,14 +64,16 @@ void edi_judge_units(struct edi_judge *j)
 	}
 }
 
-void edi_judge_balances(struct edi_judge *j)
+static void take_balances(struct edi_judge *j)
 {
+	j->parts.count = 0;
 	if (!(j->check & EDI_CHECK_BALANCE))
 		return;
 	if (j->opened && j->opened->terms)
-		edi_balance_add(j, j->opened);
+		edi_balance_parts(j, j->opened, &j->parts);
 	if (j->node->terms)
-		edi_balance_add(j, j->node);
+		edi_balance_parts(j, j->node, &j->parts);
+	edi_balance_add(j, j->parts.list, j->parts.count);
 }
 
 /* Of the innermost open loop that has one. */
@@ -177,9 +179,9 @@ static bool take(struct edi_judge *j, uint32_t number, uint64_t offset, uint32_t
 	j->drops = false;
 	j->node = edi_walk_to(j, key);
 	if (j->node) {
-		edi_judge_units(j);
+		take_units(j);
 		edi_values(j, j->node->form);
-		edi_judge_balances(j);
+		take_balances(j);
 	}
 	use_room(j);
 	return j->node != NULL;
@@ -190,20 +192,21 @@ static void begin_unplaced(struct edi_judge *j, uint32_t number)
 	buf_printf(&j->unplaced, "%s[%u,", j->unplaced.len ? "," : "", number);
 }
 
+const char *edi_judge_row(struct edi_judge *j, const struct edi_scan *scan, const char *p, const char *limit,
+			  struct edi_row *row)
+{
+	return j->write && j->steps.shape_of ? edi_steps_take(j, scan, p, limit, row) : p;
+}
+
 const char *edi_judge_usual(struct edi_judge *j, const char *p, const char *limit, uint32_t number, uint64_t offset,
 			    unsigned *high)
 {
 	const struct edi_syntax *syntax = j->syntax;
 	unsigned signs = 0, none = 0;
-	bool fresh = false, placed;
+	bool fresh = j->steps.fresh && j->offset == offset, placed;
 	const char *end;
 	size_t n = 0, was = j->line->len;
 
-	j->number = number;
-	j->offset = offset;
-	end = j->write && j->place ? edi_steps_take(j, p, limit, &fresh) : NULL;
-	if (end)
-		return end + 1;
 	while (n < 4 && ((p[n] >= 'A' && p[n] <= 'Z') || (p[n] >= '0' && p[n] <= '9')))
 		n++;
 	if (n < 2 || n > 3 || p[n] != syntax->tag)

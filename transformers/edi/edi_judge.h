@@ -28,6 +28,16 @@ struct edi_findings *edi_judge_findings(struct edi_judge *);
  * there is no grammar for it, which is a finding; nothing was appended. */
 int edi_judge_begin(struct edi_judge *, const struct edi_syntax *, struct buf *line, struct span version,
 		    struct span type);
+struct edi_row {
+	uint32_t number; /* of the next segment, counted from the opening one, which is 1 */
+	uint32_t most;   /* the last number that may be */
+	uint64_t offset; /* of the next byte */
+};
+
+/* Segments from p on, each with its line ends in front, as many as are taken at once; the row goes on with them. What
+ * follows the last, or p. *limit is a terminator, and WINDOW_SLACK bytes behind it may be read. */
+const char *edi_judge_row(struct edi_judge *, const struct edi_scan *, const char *p, const char *limit,
+			  struct edi_row *);
 /* A segment at p, of whose end nothing is known but that it lies before `limit`, if it is a usual one: what follows its
  * terminator, or NULL, and nothing was done. number: counted from the opening segment, which is 1. Without the nested
  * form it appends nothing. */

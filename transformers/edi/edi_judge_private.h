@@ -58,6 +58,21 @@ struct edi_total {
 
 #define EDI_SCALE 12
 
+#define EDI_PARTS_MAX (EDI_BALANCES_MAX * (EDI_TERMS_MAX + 1)) /* all that there can be */
+#define EDI_NOWHERE UINT16_MAX
+
+struct edi_part { /* what a segment has to do with a balance: a term of it, and the cells that it looks at */
+	const struct edi_term *term;
+	uint16_t balance;
+	uint16_t value, by, when; /* EDI_NOWHERE: nothing stands there, or nothing is asked for */
+};
+
+struct edi_parts {
+	const struct edi_node *node;
+	size_t count;
+	struct edi_part list[EDI_PARTS_MAX];
+};
+
 struct edi_judge {
 	struct edi_grammars *set;
 	bool nested, by_hand;
@@ -76,7 +91,7 @@ struct edi_judge {
 	uint32_t number; /* of the segment in hand */
 	uint64_t offset;
 	const struct edi_node *node;   /* it stands for; NULL: it has no place */
-	const struct edi_node *place;  /* that of the last segment that had one; NULL: none came */
+	const struct edi_node *place;  /* that of the last segment that had one; before the first: the root */
 	const struct edi_node *opened; /* the loop that begins with the segment in hand; or NULL */
 	const struct edi_form *form;
 	char tag[4];
@@ -90,6 +105,7 @@ struct edi_judge {
 	struct edi_total totals[EDI_BALANCES_MAX];
 	char units[EDI_UNITS_MAX][EDI_UNIT_MAX + 1]; /* of the loops that are open; empty: not known */
 	struct edi_steps steps;
+	struct edi_parts parts; /* of the segment in hand, when it goes the long way */
 	struct edi_cells cells;
 };
 
@@ -113,10 +129,6 @@ static inline char *edi_label_put(char *o, const struct edi_label *label)
 {
 	return edi_copy(o, label->text, label->len);
 }
-
-/* What stands beside its text: the units that loops are about, and what adds up. The cells are cut. */
-void edi_judge_units(struct edi_judge *);
-void edi_judge_balances(struct edi_judge *);
 
 /* ---- findings, at the segment in hand */
 struct edi_finding *edi_blame(struct edi_judge *, enum edi_kind, bool guide, const char *format, ...)
@@ -158,7 +170,9 @@ size_t edi_follow(const char *pattern, const char *text, size_t len, char *into)
 size_t edi_decimal(const struct edi_data *, const struct edi_cell *, char *into);
 
 /* ---- balances */
-void edi_balance_add(struct edi_judge *, const struct edi_node *);
+/* Those of the node, which is the segment's in hand or begins with it, behind those that are there. */
+void edi_balance_parts(struct edi_judge *, const struct edi_node *, struct edi_parts *);
+void edi_balance_add(struct edi_judge *, const struct edi_part *, size_t count);
 void edi_balance_end(struct edi_judge *);
 /* "1050" of N2 is 10.50. False: it is no number. decimals < 0: as it is written. */
 bool edi_number(struct span text, int decimals, int64_t *mantissa, int *places);

@@ -71,13 +71,21 @@ BITS static inline void look_at(const struct edi_syntax *syntax, const char *p, 
 	look->odd |= low_signs | (uint64_t)high_signs << 32;
 }
 
-BITS static inline void keep(uint32_t *at, uint64_t bits, uint32_t base, unsigned count)
+#define KEEP(i) (at[i] = base + (uint32_t)_tzcnt_u64(bits), bits &= bits - 1)
+
+/* Eight at a time; behind the last they mean nothing. */
+BITS static inline void keep(uint32_t *at, uint64_t bits, uint32_t base)
 {
-	for (unsigned k = 0; k < count; k += 8)
-		for (int i = 0; i < 8; i++) { /* behind the last they mean nothing */
-			at[k + (unsigned)i] = base + (uint32_t)_tzcnt_u64(bits);
-			bits &= bits - 1;
-		}
+	for (; bits; at += 8) {
+		KEEP(0);
+		KEEP(1);
+		KEEP(2);
+		KEEP(3);
+		KEEP(4);
+		KEEP(5);
+		KEEP(6);
+		KEEP(7);
+	}
 }
 
 /* Without a branch that depends on what stands in the segment, but for its length. */
@@ -99,7 +107,7 @@ BITS static const char *take_by_bits(const struct edi_syntax *syntax, const char
 			return NULL;
 		components |= _pext_u64(look.component | look.end, marks) << n;
 		empty |= _pext_u64(marks << 1 | carry, marks) << n;
-		keep(shape->at + n, marks, (uint32_t)(block - p), count);
+		keep(shape->at + n, marks, (uint32_t)(block - p));
 		n += count;
 		carry = marks >> 63;
 		if (!look.end)
@@ -119,17 +127,15 @@ static bool has_bits(void)
 }
 #endif
 
-const char *edi_shape_take(const struct edi_syntax *syntax, const char *p, const char *limit, struct edi_shape *shape)
+edi_shape_taking *edi_shape_way(void)
 {
-	const char *end = NULL;
-
 #ifdef AVX2
 	if (has_bits())
-		end = take_by_bits(syntax, p, shape);
-	else
+		return take_by_bits;
 #endif
 #ifdef __SSE2__
-		end = take_by_class(syntax, p, shape);
+	return take_by_class;
+#else
+	return NULL;
 #endif
-	return end && end < limit ? end : NULL;
 }

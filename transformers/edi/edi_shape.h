@@ -14,8 +14,11 @@ struct edi_shape {
 	uint32_t at[EDI_SHAPE_MAX + 8]; /* where the separators are: cell i lies between at[i] and at[i + 1] */
 };
 
-/* Of the segment at p, its tag included, of whose end nothing is known but that it lies before `limit`, where a
- * terminator stands. The terminator; NULL: it has something else than text and separators, or no shape that is kept. */
-const char *edi_shape_take(const struct edi_syntax *, const char *p, const char *limit, struct edi_shape *);
+/* Of the segment at p, its tag included, of whose end nothing is known but that a terminator stands at `limit` at the
+ * latest, behind which WINDOW_SLACK bytes may be read. The terminator; NULL: it has something else than text and
+ * separators, or more than is kept. */
+typedef const char *edi_shape_taking(const struct edi_syntax *, const char *p, struct edi_shape *);
+/* The way to take shapes that is best on this processor; NULL: there is none. */
+edi_shape_taking *edi_shape_way(void);
 
 #endif

@@ -9,7 +9,7 @@
 #define FERRULE_TRANSFORMERS_EDI_STEPS_H
 
 #include "base/mem.h"
-#include "transformers/edi/edi_grammar.h"
+#include "transformers/edi/edi_judge.h"
 #include "transformers/edi/edi_shape.h"
 
 #define EDI_STEPS_MAX 2000    /* that one judge keeps */
@@ -31,7 +31,7 @@ enum edi_telling {                   /* what is written, and what is looked at b
 };
 
 struct edi_note { /* a value that was written from `from` to `to` */
-	enum edi_telling put;
+	enum edi_telling tell;
 	const struct edi_slot *slot;
 	const struct edi_cell *cell, *format;
 	const char *from, *to;
@@ -48,16 +48,21 @@ struct edi_recorder {
 };
 
 struct edi_steps {
+	edi_shape_taking *shape_of; /* NULL: there are no steps on this machine */
 	struct arena *arena;
 	size_t count;
 	struct edi_step *table[EDI_STEP_TABLE];
 	struct edi_recorder recorder;
-	struct edi_shape shape; /* of the segment in hand, where there was none yet */
+	struct edi_shape shape; /* of the segment in hand */
+	bool fresh;             /* it has one that was not met at its place, and what it does may be recorded */
 };
 
-/* Takes the segment at p as the last one like it: its terminator; NULL: there was none, or it is not right in the same
- * way; nothing was done. *fresh: it has a shape, and what it does may be recorded. */
-const char *edi_steps_take(struct edi_judge *, const char *p, const char *limit, bool *fresh);
+void edi_steps_begin(struct edi_steps *);
+void edi_steps_end(struct edi_steps *);
+/* Takes segments from p on, each with its line ends in front, as the last ones like them; leaves off at one that is not
+ * usual, is fresh, or is not right in the same way, of which nothing was done. As edi_judge_row(). */
+const char *edi_steps_take(struct edi_judge *, const struct edi_scan *, const char *p, const char *limit,
+			   struct edi_row *);
 /* Listens to what the segment in hand does. */
 void edi_steps_listen(struct edi_judge *);
 /* Keeps what was heard, which was written at `o`, where the segment was right. */

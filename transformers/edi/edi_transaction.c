@@ -416,18 +416,25 @@ static inline const char *add_one(struct edi_read *x, const struct transaction *
 	return end;
 }
 
-/* Where nobody judges them, they are written in one go. */
-static void add_row(struct edi_read *x, struct transaction *t)
+/* As many as are alike are taken in one go. `offset`: of the bytes in hand. */
+static void add_row(struct edi_read *x, struct transaction *t, uint64_t offset)
 {
 	struct edi_scan *scan = &x->scan;
-	const char *p = scan->got.data, *limit = p + scan->got.len, *end;
+	const char *p = scan->got.data, *limit = p + scan->got.len;
+	struct edi_row row = {(uint32_t)t->segments + 1, SEGMENTS_MAX, offset};
 	uint64_t written;
 
 	if (t->segments >= SEGMENTS_MAX || !edi_at_usual(scan))
 		return;
-	end = edi_write_row(&x->line, scan, t->segments > 1, p, limit, SEGMENTS_MAX - t->segments, &written, &x->high);
-	t->segments += written;
-	scan->got = span_make(end, (size_t)(limit - end));
+	if (t->nested) {
+		p = edi_judge_row(x->judge, scan, p, limit, &row);
+		t->segments = row.number - 1;
+	} else if (!t->judged) {
+		p = edi_write_row(&x->line, scan, t->segments > 1, p, limit, SEGMENTS_MAX - t->segments, &written,
+				  &x->high);
+		t->segments += written;
+	}
+	scan->got = span_make(p, (size_t)(limit - p));
 }
 
 /* The separators of the segment from p on that its nested form does not tell. Their number. */
@@ -456,12 +463,15 @@ static void add_usual(struct edi_read *x, struct transaction *t)
 		return;
 	/* A terminator behind the last byte, where nothing else is, ends every search. */
 	scan->window.data[scan->window.len] = syntax->terminator;
-	if (!t->judged && !t->nested)
-		add_row(x, t);
-	while ((t->judged || t->nested) && t->segments < SEGMENTS_MAX && edi_at_usual(scan)) {
-		const char *p = scan->got.data + syntax->suffix_len, *end;
-		size_t was = x->line.len;
+	for (;;) {
+		const char *p, *end;
+		size_t was;
 
+		add_row(x, t, scan->offset + (uint64_t)(scan->got.data - got.data));
+		if (!t->judged || t->segments >= SEGMENTS_MAX || !edi_at_usual(scan))
+			break;
+		p = scan->got.data + syntax->suffix_len;
+		was = x->line.len;
 		end = add_one(x, t, p, got.data + got.len, scan->offset + (uint64_t)(p - got.data));
 		if (!end) {
 			x->line.len = was;

@@ -194,22 +194,23 @@ static void judge_when(struct edi_judge *j, const struct edi_slot *slot, const s
 /* ---- numbers */
 bool edi_number(struct span text, int decimals, int64_t *mantissa, int *places)
 {
-	size_t i = text.len && text.data[0] == '-';
+	const char *p = text.data, *end = p + text.len, *point = NULL;
+	bool minus = text.len && *p == '-';
 	int64_t value = 0;
-	int digits = 0, point = -1;
+	int digits = 0;
 
-	for (; i < text.len; i++) {
-		if ((text.data[i] == '.' || text.data[i] == ',') && point < 0 && decimals < 0) {
-			point = 0;
-			continue;
-		}
-		if (!isdigit((unsigned char)text.data[i]) || ++digits > 18)
+	for (p += minus; p < end; p++) {
+		unsigned digit = (unsigned)*p - '0';
+
+		if (digit <= 9 && ++digits <= 18)
+			value = value * 10 + digit;
+		else if ((*p == '.' || *p == ',') && !point && decimals < 0)
+			point = p;
+		else
 			return false;
-		value = value * 10 + (text.data[i] - '0');
-		point += point >= 0;
 	}
-	*mantissa = text.len && text.data[0] == '-' ? -value : value;
-	*places = decimals >= 0 ? decimals : point < 0 ? 0 : point;
+	*mantissa = minus ? -value : value;
+	*places = decimals >= 0 ? decimals : point ? (int)(end - point) - 1 : 0;
 	return digits > 0;
 }
 

@@ -5,14 +5,14 @@
 
 /* ---- a value and what is told beside it */
 struct told {
-	enum edi_telling put;
+	enum edi_telling tell;
 	const struct edi_slot *slot;
 	const struct edi_cell *cell, *format;
 	const char *text; /* NULL: the cell as it stands */
 	size_t len;
 };
 
-static void put_told(struct pen *pen, struct edi_judge *j, const struct told *told, enum edi_telling put)
+static void put_told(struct pen *pen, struct edi_judge *j, const struct told *told, enum edi_telling tell)
 {
 	const char *from;
 
@@ -23,7 +23,7 @@ static void put_told(struct pen *pen, struct edi_judge *j, const struct told *to
 	else
 		put_cell(pen, j, told->cell);
 	if (j->steps.recorder.on)
-		edi_steps_note(j, put, told->slot, told->cell, told->format, from, pen->o);
+		edi_steps_note(j, tell, told->slot, told->cell, told->format, from, pen->o);
 	put_char(pen, '"');
 	put_char(pen, ',');
 }
@@ -33,15 +33,15 @@ static void put_member(struct pen *pen, struct edi_judge *j, const struct edi_la
 {
 	if (j->keys != EDI_KEYS_POSITIONS) {
 		put_label(pen, name);
-		put_told(pen, j, told, told->put);
+		put_told(pen, j, told, told->tell);
 	}
 	if (j->keys != EDI_KEYS_NAMES) {
 		put_label(pen, position);
-		put_told(pen, j, told, j->keys == EDI_KEYS_BOTH && !told->text ? EDI_TELL_SAME : told->put);
+		put_told(pen, j, told, j->keys == EDI_KEYS_BOTH && !told->text ? EDI_TELL_SAME : told->tell);
 	}
 }
 
-static enum edi_telling put_of(struct edi_judge *j, const struct edi_slot *slot)
+static enum edi_telling telling_of(struct edi_judge *j, const struct edi_slot *slot)
 {
 	enum edi_type type = slot->data.type;
 
@@ -56,7 +56,7 @@ static void put_value(struct pen *pen, struct edi_judge *j, const struct edi_slo
 		      const struct edi_cell *format)
 {
 	char text[64];
-	struct told same = {put_of(j, slot), slot, cell, NULL, NULL, 0},
+	struct told same = {telling_of(j, slot), slot, cell, NULL, NULL, 0},
 		    other = {EDI_TELL_IMPLIED, slot, cell, format, text, 0};
 	bool implied = slot->data.type == EDI_TYPE_IMPLIED && slot->data.decimals;
 
@@ -67,13 +67,13 @@ static void put_value(struct pen *pen, struct edi_judge *j, const struct edi_slo
 	else
 		put_member(pen, j, &slot->by_name, &slot->by_position, &same);
 	if (other.len || implied) { /* where its point cannot be told, an encoder must not look for it */
-		same.put = EDI_TELL_SAME;
+		same.tell = EDI_TELL_SAME;
 		put_member(pen, j, &slot->raw_name, &slot->raw_position, &same);
 		j->steps.recorder.spoilt |= !other.len || !implied;
 	}
 	if (!slot->iso)
 		return;
-	other.put = EDI_TELL_ISO;
+	other.tell = EDI_TELL_ISO;
 	other.len = edi_iso(slot, cell, format, text);
 	if (other.len)
 		put_member(pen, j, &slot->iso_name, &slot->iso_position, &other);

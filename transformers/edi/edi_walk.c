@@ -275,7 +275,7 @@ const struct edi_node *edi_walk_to(struct edi_judge *j, uint32_t key)
 void edi_walk_begin(struct edi_judge *j)
 {
 	j->depth = 0;
-	j->place = NULL;
+	j->place = &j->grammar->root;
 	j->frames[0] = (struct edi_frame){.loop = &j->grammar->root};
 }
 
