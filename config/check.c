@@ -149,6 +149,8 @@ static const struct lookup_table *table_of(void *site, const char *name, struct 
 
 static const struct span *file_of(void *site, const char *folder, const char *name)
 {
+	if (!strcmp(folder, "mappings"))
+		load_use_mapping(((struct site *)site)->load, name);
 	return site_file(site, folder, name);
 }
 

@@ -163,6 +163,7 @@ const struct finding_code finding_codes[] = {
 	{"schedule.cron", E, "A schedule is not the five fields of cron"},
 	{"schedule.form", E, "A schedule says what does not go together, or it never runs"},
 	{"schedule.time", E, "A time of day in a window or a cut-off is none"},
+	{"schematron.rules", E, "Rules in Schematron have something that is not known, or is not there"},
 	{"secret.missing", W, "A secret is not on this machine"},
 	{"secret.mode", E, "Others can read the directory of secrets"},
 	{"secret.unreadable", E, "A secret, or the directory of secrets, cannot be read by who checks or runs"},

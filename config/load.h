@@ -136,6 +136,8 @@ const void *load_fill(struct load *, const struct node *, const struct option *,
 const struct option *option_named(const struct option *, const char *name); /* NULL table is legal */
 const struct option *option_main_of(const struct option *);
 
+/* It is used by a step that names it, or by a file that does: a stylesheet's import, an include of rules. */
+void load_use_mapping(struct load *, const char *name);
 const struct node *node_empty(struct load *, struct place); /* a map with nothing in it */
 bool node_null(const struct node *);                        /* absent, or `key:` with nothing behind it */
 const struct node *node_merge(struct load *, const struct node *base,

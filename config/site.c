@@ -39,6 +39,13 @@ static const struct span *find_mapping(void *arg, const char *name, const char *
 	return NULL;
 }
 
+void load_use_mapping(struct load *load, const char *name)
+{
+	const char *file;
+
+	find_mapping(load, name, &file);
+}
+
 static const struct span *bundle_file_in(const struct bundle *bundle, const char *folder, const char *name)
 {
 	char path[PATH_MAX];

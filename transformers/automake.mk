@@ -60,8 +60,23 @@ transformers_libtransformers_a_SOURCES += \
 # XML, and what libxml2 and libxslt are behind
 transformers_libtransformers_a_SOURCES += \
   %D%/xml/encode_xml.c %D%/xml/xml.h %D%/xml/xml_build.c %D%/xml/xml_decode.c %D%/xml/xml_json.c %D%/xml/xml_path.c \
-  %D%/xml/xml_read.c %D%/xml/xml_read.h %D%/xml/xml_schema.c %D%/xml/xml_transform.c %D%/xml/xml_tree.c \
-  %D%/xml/xml_tree.h %D%/xml/xml_xslt.c %D%/xml/xml_xslt.h
+  %D%/xml/xml_nodes.c %D%/xml/xml_nodes.h %D%/xml/xml_read.c %D%/xml/xml_read.h %D%/xml/xml_schema.c \
+  %D%/xml/xml_schematron.c %D%/xml/xml_transform.c %D%/xml/xml_tree.c %D%/xml/xml_tree.h %D%/xml/xml_xslt.c \
+  %D%/xml/xml_xslt.h
+
+# XPath 2.0 over documents, for rules
+transformers_libtransformers_a_SOURCES += \
+  %D%/xpath/xpath.h %D%/xpath/xpath_date.c %D%/xpath/xpath_eval.c %D%/xpath/xpath_functions.c \
+  %D%/xpath/xpath_functions_text.c %D%/xpath/xpath_number.c %D%/xpath/xpath_number.h %D%/xpath/xpath_operators.c \
+  %D%/xpath/xpath_parse.c %D%/xpath/xpath_parse_path.c %D%/xpath/xpath_private.h %D%/xpath/xpath_program.c \
+  %D%/xpath/xpath_regex.c %D%/xpath/xpath_run.c %D%/xpath/xpath_scan.c %D%/xpath/xpath_step.c %D%/xpath/xpath_tree.c \
+  %D%/xpath/xpath_tree.h %D%/xpath/xpath_value.c
+
+# rules in Schematron
+transformers_libtransformers_a_SOURCES += \
+  %D%/schematron/schematron.c %D%/schematron/schematron.h %D%/schematron/schematron_compiled.c \
+  %D%/schematron/schematron_function.c %D%/schematron/schematron_judge.c %D%/schematron/schematron_pattern.c \
+  %D%/schematron/schematron_private.h
 
 # steps over whole files
 transformers_libtransformers_a_SOURCES += \

@@ -332,9 +332,9 @@ static char *to_pcre(struct span text, struct error *error)
 }
 
 /* ---- compiling and matching */
-static pcre2_code *compile(const char *text, struct error *error)
+static pcre2_code *compile(const char *text, uint32_t more, struct error *error)
 {
-	uint32_t flags = PCRE2_UTF | PCRE2_DOLLAR_ENDONLY | PCRE2_ALLOW_EMPTY_CLASS | PCRE2_MATCH_UNSET_BACKREF |
+	uint32_t flags = more | PCRE2_UTF | PCRE2_DOLLAR_ENDONLY | PCRE2_ALLOW_EMPTY_CLASS | PCRE2_MATCH_UNSET_BACKREF |
 			 PCRE2_NEVER_BACKSLASH_C;
 	pcre2_compile_context *context = pcre2_compile_context_create(NULL);
 	unsigned char why[200];
@@ -357,6 +357,12 @@ static pcre2_code *compile(const char *text, struct error *error)
 
 struct pattern *pattern_new(struct span text, struct error *error)
 {
+	return pattern_new_flags(text, false, false, error);
+}
+
+struct pattern *pattern_new_flags(struct span text, bool ignore_case, bool lines, struct error *error)
+{
+	uint32_t flags = (ignore_case ? PCRE2_CASELESS : 0) | (lines ? PCRE2_MULTILINE : 0);
 	struct pattern *pattern;
 	pcre2_code *code;
 	char *pcre;
@@ -370,7 +376,7 @@ struct pattern *pattern_new(struct span text, struct error *error)
 		return NULL;
 	}
 	pcre = to_pcre(text, error);
-	code = pcre ? compile(pcre, error) : NULL;
+	code = pcre ? compile(pcre, flags, error) : NULL;
 	free(pcre);
 	if (!code)
 		return NULL;
@@ -436,6 +442,31 @@ int pattern_match(const struct pattern *pattern, struct span text, size_t *work)
 			*work += tries[i].work;
 	}
 	return found >= 0 ? 1 : found == PCRE2_ERROR_NOMATCH ? 0 : -1;
+}
+
+int pattern_find(const struct pattern *pattern, struct span text, size_t from, size_t places[PATTERN_PLACES],
+		 size_t *work)
+{
+	pcre2_match_data *match;
+	const PCRE2_SIZE *found;
+	int count;
+
+	if (text.len > PATTERN_TEXT_MAX)
+		return -1;
+	match = pcre2_match_data_create(PATTERN_PLACES / 2, NULL);
+	if (!match)
+		abort();
+	pcre2_set_match_limit(pattern->limits, PATTERN_WORK_MAX);
+	pcre2_set_heap_limit(pattern->limits, HEAP_MAX_KIB);
+	count = pcre2_match(pattern->code, (PCRE2_SPTR)(text.data ? text.data : ""), text.len, from, 0, match,
+			    pattern->limits);
+	if (work)
+		*work += is_limit(count) ? PATTERN_WORK_MAX : 1 + (text.len - from) / 64;
+	found = pcre2_get_ovector_pointer(match);
+	for (int i = 0; i < PATTERN_PLACES; i++)
+		places[i] = count == 0 || i < 2 * count ? found[i] : PATTERN_NOWHERE;
+	pcre2_match_data_free(match);
+	return count >= 0 ? 1 : count == PCRE2_ERROR_NOMATCH ? 0 : -1;
 }
 
 const char *pattern_text(const struct pattern *pattern)
