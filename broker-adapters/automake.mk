@@ -39,6 +39,11 @@ broker_adapters_libadapters_a_SOURCES += \
   %D%/sftp/sftp_ends.c %D%/sftp/sftp_files.c %D%/sftp/sftp_files.h %D%/sftp/sftp_key.c %D%/sftp/sftp_link.c %D%/sftp/sftp_link.h \
   %D%/sftp/sftp_login.c %D%/sftp/sftp_many.c %D%/sftp/sftp_many.h %D%/sftp/sftp_wire.c %D%/sftp/sftp_wire.h
 
+# folders of an FTP server
+broker_adapters_libadapters_a_SOURCES += \
+  %D%/ftp/ftp.h %D%/ftp/ftp_bulk.c %D%/ftp/ftp_client.c %D%/ftp/ftp_ends.c %D%/ftp/ftp_files.c %D%/ftp/ftp_link.c \
+  %D%/ftp/ftp_link.h %D%/ftp/ftp_list.c %D%/ftp/ftp_list.h
+
 # mail, sent
 broker_adapters_libadapters_a_SOURCES += \
   %D%/mail/mail.h %D%/mail/mail_address.c %D%/mail/mail_content.c %D%/mail/mail_reply.c %D%/mail/mail_sink.c

@@ -10,7 +10,7 @@ const struct endpoint_kind endpoint_kinds[] = {
 	{"file", "file", NULL, "file"},  {"webhook", NULL, "http", "http"}, {"operation", NULL, NULL, "http"},
 	{"agreement", NULL, NULL, NULL}, {"transfer", NULL, NULL, NULL},    {"api", NULL, NULL, NULL},
 	{"poll", NULL, NULL, NULL},      {"queue", NULL, NULL, NULL},       {"sftp", "sftp", NULL, "sftp"},
-	{"mail", NULL, NULL, "mail"},        {"syslog", NULL, NULL, "syslog"},
+	{"mail", NULL, NULL, "mail"},        {"syslog", NULL, NULL, "syslog"}, {"ftp", "ftp", NULL, "ftp"},
 	{NULL, NULL, NULL, NULL},
 };
 #define KINDS (sizeof endpoint_kinds / sizeof *endpoint_kinds - 1)
@@ -92,7 +92,7 @@ static const struct sink_ops *sink_named(const struct registry *registry, const 
 /* ---- kinds ----------------------------------------------------------------------------------------------- */
 static const char *wanted_kinds(bool from)
 {
-	return from ? "file, sftp or webhook" : "file, sftp, mail, syslog, webhook or operation";
+	return from ? "file, sftp, ftp or webhook" : "file, sftp, ftp, mail, syslog, webhook or operation";
 }
 
 static void no_kind(struct load *load, const struct node *node, bool from)

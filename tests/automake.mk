@@ -19,6 +19,7 @@ include tests/queue.mk
 include tests/store.mk
 include tests/amqp.mk
 include tests/file.mk
+include tests/ftp.mk
 include tests/sftp.mk
 include tests/mail.mk
 include tests/http.mk

@@ -52,6 +52,8 @@ struct remote_upload {
 	uint64_t size;      /* what the server says that it has in the end */
 };
 
+#define REMOTE_PATH_MAX 4096
+
 struct remote_download;
 
 /* Smaller contents are sent and read many at a time, where the adapter can. */
@@ -79,6 +81,7 @@ struct remote_ops {
 	void (*close)(struct remote *);
 	bool (*is_lost)(const struct remote *);    /* nothing more comes of it: close it and open another */
 	int64_t (*idle_ms)(const struct remote *); /* since its last answer */
+	bool (*times_have_zone)(const struct remote *); /* else they are only good for comparing */
 	/* A rename over an existing file, at once. */
 	bool (*can_replace)(const struct remote *);
 	/* What a status means: RETRY of the endpoint with a stable code. Returns -1. A lost connection's error is left

@@ -126,7 +126,8 @@ static bool is_still(const struct remote_source *source, const struct entry *ent
 	int64_t age = source->settings->age_ms;
 
 	return age == 0 || clock_tick_ms() - entry->since >= age ||
-	       clock_now_ms() - entry->stamp.mtime_ns / 1000000 >= age + LONG_MS;
+	       (source->remote && source->ops->times_have_zone(source->remote) &&
+		clock_now_ms() - entry->stamp.mtime_ns / 1000000 >= age + LONG_MS);
 }
 
 static bool is_ready(struct remote_source *source, const struct entry *entry)

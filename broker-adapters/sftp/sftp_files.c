@@ -46,6 +46,11 @@ static int64_t files_idle_ms(const struct remote *remote)
 	return sftp_idle_ms((const struct sftp *)remote);
 }
 
+static bool files_times_have_zone(const struct remote *remote)
+{
+	return true;
+}
+
 static bool files_can_replace(const struct remote *remote)
 {
 	return sftp_can_replace((const struct sftp *)remote);
@@ -155,6 +160,7 @@ const struct remote_ops sftp_remote_ops = {
 	.close = files_close,
 	.is_lost = files_is_lost,
 	.idle_ms = files_idle_ms,
+	.times_have_zone = files_times_have_zone,
 	.can_replace = files_can_replace,
 	.fail = files_fail,
 	.lstat = files_lstat,

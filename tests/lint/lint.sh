@@ -100,7 +100,7 @@ awk '
 		if (header ~ /^sqlite3/) return "sqlite"
 		if (header ~ /^(libpq|postgres_|pg_config)/) return "libpq"
 		if (header ~ /^(rabbitmq-c\/|amqp)/) return "rabbitmq-c"
-		if (header ~ /^curl\//) return from ~ /\/mail_/ ? "libcurl (SMTP)" : from ~ /\/syslog_/ ? "libcurl (TCP and TLS)" : "libcurl"
+		if (header ~ /^curl\//) return from ~ /\/mail_/ ? "libcurl (SMTP)" : from ~ /\/ftp_/ ? "libcurl (FTP)" : from ~ /\/syslog_/ ? "libcurl (TCP and TLS)" : "libcurl"
 		if (header ~ /^microhttpd/) return "libmicrohttpd"
 		if (header ~ /^openssl\//) return "libcrypto"
 		if (header ~ /^yaml/) return "libyaml"
