@@ -316,4 +316,17 @@ def _(bed):
     equal(os.path.getsize(bed.path("l.out")), 100 << 20, "all of it")
 
 
+@test("an agent that ends or cannot start makes nothing a dead letter: the keyring has the key, and so it waits")
+def _(bed):
+    started(bed)
+    message = bed.partner.gpg("--encrypt", "--recipient", bed.ours, "--output", "-", stdin=TEXT).stdout
+    bed.write("keys/gpg.conf", "agent-program /bin/false\n")
+    for name, document, keys in (("decrypt", message, {}), ("sign", bed.write("a.csv", TEXT), {"by": bed.ours}),
+                                 ("encrypt", bed.write("a.csv", TEXT), {"set_to": bed.theirs, "sign": bed.ours})):
+        done = bed.step(name, document, **keys, **SECRET)
+        equal(done.codes, ["openpgp.engine"], f"{name}: {done.said}")
+    os.unlink(bed.path("keys/gpg.conf"))
+    equal(bed.step("decrypt", message, **SECRET).codes, [], "with its agent")
+
+
 main()

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/crypto.h"
 #include "base/mem.h"
@@ -98,6 +99,18 @@ static int outcome(struct pgp *pgp, const struct pipes *pipes, gpgme_error_t fai
 	return failed ? pgp_fault(pgp, failed, what, error) : 0;
 }
 
+/* As outcome, where somebody signs whose key was good a moment ago. */
+static int signed_outcome(struct pgp *pgp, const struct pipes *pipes, gpgme_error_t failed, const char *what,
+			  const char *fingerprint, struct error *error)
+{
+	gpgme_err_code_t code = gpgme_err_code(failed);
+
+	if (fingerprint && !pipes->flow.failed && (code == GPG_ERR_UNUSABLE_SECKEY || code == GPG_ERR_NO_SECKEY) &&
+	    pgp_has_secret(pgp, fingerprint))
+		return pgp_no_agent(fingerprint, error);
+	return outcome(pgp, pipes, failed, what, error);
+}
+
 /* ---- encrypting and signing ---------------------------------------------------------------------------------------
  */
 static int add_signer(struct pgp *pgp, const char *fingerprint, struct error *error)
@@ -139,7 +152,7 @@ static int encrypt(struct pgp *pgp, struct pgp_work *work, const struct pgp_how 
 	if (!result) {
 		failed = how->sign ? gpgme_op_encrypt_sign(pgp->context, keys, flags, pipes.in, pipes.out)
 				   : gpgme_op_encrypt(pgp->context, keys, flags, pipes.in, pipes.out);
-		result = outcome(pgp, &pipes, failed, "encrypting", error);
+		result = signed_outcome(pgp, &pipes, failed, "encrypting", how->sign, error);
 	}
 	pipes_end(&pipes);
 	return result;
@@ -172,8 +185,8 @@ int pgp_sign(struct pgp *pgp, struct pgp_work *work, const char *fingerprint, en
 	gpgme_set_armor(pgp->context, armor);
 	result = pipes_begin(&pipes, work, error);
 	if (!result)
-		result = outcome(pgp, &pipes, gpgme_op_sign(pgp->context, pipes.in, pipes.out, modes[form]), "signing",
-				 error);
+		result = signed_outcome(pgp, &pipes, gpgme_op_sign(pgp->context, pipes.in, pipes.out, modes[form]),
+					"signing", fingerprint, error);
 	pipes_end(&pipes);
 	return result;
 }
@@ -229,8 +242,8 @@ static bool is_unprotected(struct pgp *pgp)
 {
 	gpgme_decrypt_result_t result = gpgme_op_decrypt_result(pgp->context);
 
-	return result && (result->legacy_cipher_nomdc ||
-			  (result->symkey_algo && strstr(result->symkey_algo, ".PGPCFB")));
+	return result &&
+	       (result->legacy_cipher_nomdc || (result->symkey_algo && strstr(result->symkey_algo, ".PGPCFB")));
 }
 
 static bool is_for_others(struct pgp *pgp)
@@ -243,9 +256,30 @@ static bool is_for_others(struct pgp *pgp)
 	return others;
 }
 
+#define NAMED_MAX 16
+
+/* … though one of these is ours. The answers to the first question go with the next, so they are copied. */
+static bool has_ours(struct pgp *pgp, char name[40])
+{
+	gpgme_decrypt_result_t result = gpgme_op_decrypt_result(pgp->context);
+	char names[NAMED_MAX][40];
+	size_t n = 0;
+
+	for (gpgme_recipient_t r = result ? result->recipients : NULL; r && n < NAMED_MAX; r = r->next)
+		if (r->keyid)
+			snprintf(names[n++], sizeof names[0], "%s", r->keyid);
+	while (n--)
+		if (pgp_has_secret(pgp, names[n])) {
+			memcpy(name, names[n], sizeof names[n]);
+			return true;
+		}
+	return false;
+}
+
 static int decrypted(struct pgp *pgp, const struct pipes *pipes, gpgme_error_t failed, struct error *error)
 {
 	gpgme_err_code_t code = gpgme_err_code(failed);
+	char name[40];
 
 	if (failed && !pipes->flow.failed && is_unprotected(pgp))
 		return error_set(error, ERROR_REJECT, "openpgp.unprotected",
@@ -253,6 +287,8 @@ static int decrypted(struct pgp *pgp, const struct pipes *pipes, gpgme_error_t f
 				 "than 2003, or somebody took the proof away");
 	if (code == GPG_ERR_DECRYPT_FAILED && is_for_others(pgp))
 		failed = gpgme_error(GPG_ERR_NO_SECKEY);
+	if (gpgme_err_code(failed) == GPG_ERR_NO_SECKEY && !pipes->flow.failed && has_ours(pgp, name))
+		return pgp_no_agent(name, error);
 	return outcome(pgp, pipes, failed, "decrypting", error);
 }
 

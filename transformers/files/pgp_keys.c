@@ -209,7 +209,9 @@ void pgp_key_tell(gpgme_key_t key, struct pgp_key *told)
 				 .revoked = key->revoked,
 				 .disabled = key->disabled || key->invalid};
 	snprintf(told->fingerprint, sizeof told->fingerprint, "%s",
-		 key->fpr ? key->fpr : key->subkeys ? key->subkeys->fpr : "");
+		 key->fpr       ? key->fpr
+		 : key->subkeys ? key->subkeys->fpr
+				: "");
 	snprintf(told->user, sizeof told->user, "%s", key->uids && key->uids->uid ? key->uids->uid : "");
 	for (gpgme_subkey_t sub = key->subkeys; sub; sub = sub->next) {
 		bool usable = !sub->revoked && !sub->expired && !sub->disabled && !sub->invalid;
@@ -219,18 +221,57 @@ void pgp_key_tell(gpgme_key_t key, struct pgp_key *told)
 		if (usable && sub->can_encrypt) {
 			encrypts = !told->encrypts || (encrypts && sub->expires && sub->expires * 1000 > encrypts)
 					   ? sub->expires * 1000
-					   : sub->expires ? encrypts : 0;
+				   : sub->expires ? encrypts
+						  : 0;
 			told->encrypts = true;
 		}
 		if (usable && sub->can_sign) {
 			signs = !told->signs || (signs && sub->expires && sub->expires * 1000 > signs)
 					? sub->expires * 1000
-					: sub->expires ? signs : 0;
+				: sub->expires ? signs
+					       : 0;
 			told->signs = true;
 		}
 	}
 	told->expires_ms = sooner(told->expires_ms, encrypts / 1000);
 	told->expires_ms = sooner(told->expires_ms, signs / 1000);
+}
+
+static bool has_file(const struct pgp *pgp, gpgme_key_t key)
+{
+	bool there = false;
+
+	for (gpgme_subkey_t sub = key->subkeys; sub && !there; sub = sub->next) {
+		char *path = sub->keygrip ? mem_printf("%s/private-keys-v1.d/%s.key", pgp->home, sub->keygrip) : NULL;
+
+		there = path && !access(path, F_OK);
+		free(path);
+	}
+	return there;
+}
+
+bool pgp_has_secret(struct pgp *pgp, const char *name)
+{
+	gpgme_keylist_mode_t before = gpgme_get_keylist_mode(pgp->context);
+	gpgme_key_t key = NULL;
+	bool there = false;
+
+	gpgme_set_keylist_mode(pgp->context, before | GPGME_KEYLIST_MODE_WITH_KEYGRIP);
+	if (!gpgme_get_key(pgp->context, name, &key, 0)) {
+		there = has_file(pgp, key);
+		gpgme_key_unref(key);
+	}
+	gpgme_set_keylist_mode(pgp->context, before);
+	return there;
+}
+
+int pgp_no_agent(const char *name, struct error *error)
+{
+	return error_set(
+		error, ERROR_RETRY, "openpgp.engine",
+		"GnuPG's agent knows no secret key %s, but the keyring has it: the agent ended just now, or cannot "
+		"start",
+		name);
 }
 
 static gpgme_key_t get(struct pgp *pgp, const char *fingerprint, bool secret, struct error *error)
@@ -242,8 +283,11 @@ static gpgme_key_t get(struct pgp *pgp, const char *fingerprint, bool secret, st
 	failed = gpgme_get_key(pgp->context, fingerprint, &key, secret);
 	if (!failed)
 		return key;
-	if (gpgme_err_code(failed) == GPG_ERR_EOF)
-		error_set(error, ERROR_REJECT, "openpgp.key-unknown", "the keyring has no %skey %s: `ferrule key "
+	if (gpgme_err_code(failed) == GPG_ERR_EOF && secret && pgp_has_secret(pgp, fingerprint))
+		pgp_no_agent(fingerprint, error);
+	else if (gpgme_err_code(failed) == GPG_ERR_EOF)
+		error_set(error, ERROR_REJECT, "openpgp.key-unknown",
+			  "the keyring has no %skey %s: `ferrule key "
 			  "import`",
 			  secret ? "secret " : "", fingerprint);
 	else

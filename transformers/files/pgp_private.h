@@ -20,6 +20,10 @@ int pgp_fault(const struct pgp *, gpgme_error_t, const char *what, struct error 
 /* A new reference to a key that can be used: in the keyring, not expired, revoked or disabled, and of that ability. */
 enum pgp_ability { PGP_ANY, PGP_CAN_ENCRYPT, PGP_CAN_SIGN };
 gpgme_key_t pgp_key_for(struct pgp *, const char *fingerprint, enum pgp_ability, struct error *);
+/* Has the keyring the secret part of a key, whatever the agent says? One that ends at this moment knows none: several
+ * processes share it. */
+bool pgp_has_secret(struct pgp *, const char *name);
+int pgp_no_agent(const char *name, struct error *); /* RETRY openpgp.engine */
 void pgp_key_tell(gpgme_key_t, struct pgp_key *);
 
 #endif
