@@ -37,6 +37,9 @@ struct document {
 
 enum settlement { SETTLE_ACCEPTED, SETTLE_DUPLICATE, SETTLE_DUPLICATE_OF_DEAD, SETTLE_REFUSED };
 
+/* A file that lies there and waits for the one that belongs to it, since when, and when that becomes a problem. */
+typedef void source_half_fn(void *arg, const char *name, const char *lacks, int64_t since_ms, int64_t due_ms);
+
 struct source_ops {
 	const char *name, *help;
 	const struct option *options;
@@ -64,6 +67,9 @@ struct source_ops {
 	int (*check)(const struct endpoint *, struct error *);
 	/* The key of the other machine, without logging in there; blocks. NULL: it has none. */
 	int (*look)(const struct endpoint *, struct peer_key *, struct error *);
+	/* After a poll: what waits for its other half (a sidecar), those that wait the longest; how many there are in
+	 * all. May be NULL. */
+	size_t (*halves)(void *, source_half_fn *, void *arg);
 	bool paced; /* what it reads over the line goes by base/pace.h */
 	/* What it reads may be another thing on each machine that runs the site: a folder. */
 	bool here;

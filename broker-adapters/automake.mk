@@ -1,8 +1,8 @@
 noinst_LIBRARIES += broker-adapters/libadapters.a
 
 # names and listings of files, of any adapter
-broker_adapters_libadapters_a_SOURCES = %D%/entries.c %D%/entries.h %D%/names.c %D%/names.h %D%/taking.c \
-  %D%/taking.h
+broker_adapters_libadapters_a_SOURCES = %D%/entries.c %D%/entries.h %D%/names.c %D%/names.h %D%/pairs.c \
+  %D%/pairs.h %D%/taking.c %D%/taking.h
 
 # where queues are kept
 broker_adapters_libadapters_a_SOURCES += \
@@ -18,7 +18,8 @@ broker_adapters_libadapters_a_SOURCES += \
 
 # folders of this machine
 broker_adapters_libadapters_a_SOURCES += \
-  %D%/file/file.c %D%/file/file.h %D%/file/file_name.c %D%/file/file_prepare.c %D%/file/file_settle.c %D%/file/file_sink.c \
+  %D%/file/file.c %D%/file/file.h %D%/file/file_name.c %D%/file/file_prepare.c %D%/file/file_settle.c \
+  %D%/file/file_sidecar.c %D%/file/file_sink.c \
   %D%/file/file_sink.h %D%/file/file_source.c %D%/file/file_source.h
 
 # HTTP and webhooks, both ways
@@ -30,8 +31,8 @@ broker_adapters_libadapters_a_SOURCES += \
 # folders of other machines, whatever is spoken
 broker_adapters_libadapters_a_SOURCES += \
   %D%/remote/remote.h %D%/remote/remote_ahead.c %D%/remote/remote_calls.h %D%/remote/remote_prepare.c \
-  %D%/remote/remote_settle.c %D%/remote/remote_sink.c %D%/remote/remote_sink.h %D%/remote/remote_source.c \
-  %D%/remote/remote_source.h
+  %D%/remote/remote_settle.c %D%/remote/remote_sidecar.c %D%/remote/remote_sink.c %D%/remote/remote_sink.h \
+  %D%/remote/remote_source.c %D%/remote/remote_source.h
 
 # folders of an SFTP server
 broker_adapters_libadapters_a_SOURCES += \

@@ -11,6 +11,8 @@ enum taking_empty { EMPTY_TAKE, EMPTY_REFUSE };
 struct taking {
 	uint64_t max_size, min_size;
 	int empty;
+	const char *sidecar;    /* a suffix, or NULL */
+	int64_t sidecar_within; /* ms */
 };
 
 /* Rows of the option table of `struct SOURCE`, which has a struct taking as `part`. */
@@ -24,9 +26,19 @@ struct taking {
 		 TAKING(source, OPTION_SIZE, part.min_size), \
 		 .fallback = "0", \
 		 .help = "A smaller file is refused; whether an empty one is, `empty` says"}, \
+		{.name = "empty", \
+		 TAKING(source, OPTION_ENUM, part.empty), \
+		 .fallback = "take", \
+		 .range = "take|refuse", \
+		 .help = "What becomes of files without a byte: partners send some on days without data"}, \
+		{.name = "sidecar", \
+		 TAKING(source, OPTION_TEXT, part.sidecar), \
+		 .help = "Suffix of a second file, such as .sha256, .md5 or .ctl, that says a digest or totals: " \
+			 "without it a file is not taken, what is not as it says is refused, and it goes with the " \
+			 "file"}, \
 	{ \
-		.name = "empty", TAKING(source, OPTION_ENUM, part.empty), .fallback = "take", .range = "take|refuse", \
-		.help = "What becomes of files without a byte: partners send some on days without data" \
+		.name = "sidecar-within", TAKING(source, OPTION_DURATION, part.sidecar_within), .fallback = "15m", \
+		.help = "How long a file and its sidecar may lack each other before status calls it a problem" \
 	}
 
 /* FATAL: it says both that a file must be larger and that it must be smaller. */

@@ -89,6 +89,34 @@ static size_t print_paused(json_t *endpoints)
 	return n;
 }
 
+static void print_refused(const char *name, const json_t *refused)
+{
+	if (refused)
+		printf("  %s: %s refused, the last %s: %s\n", name,
+		       show_count(SHOWN_HERE, json_number(refused, "count"), "file"),
+		       show_age(SHOWN_HERE, json_number(refused, "at")), json_text(refused, "error"));
+}
+
+static void print_sources(json_t *endpoints)
+{
+	const char *name;
+	json_t *state;
+	const json_t *half;
+	size_t i;
+
+	json_object_foreach(endpoints, name, state) {
+		const json_t *halves = json_object_get(state, "halves"), *list = json_object_get(halves, "list");
+
+		json_array_foreach(list, i, half)
+			printf("  %s: %s waits for %s since %s\n", name, json_text(half, "name"),
+			       json_text(half, "lacks"), show_time(SHOWN_HERE, json_number(half, "since")));
+		print_refused(name, json_object_get(state, "refused"));
+		if (json_number(halves, "count") > (int64_t)json_array_size(list))
+			printf("  %s: … and %lld more wait so\n", name,
+			       (long long)json_number(halves, "count") - (long long)json_array_size(list));
+	}
+}
+
 static size_t print_holds(const json_t *holds)
 {
 	const json_t *hold;
@@ -158,6 +186,7 @@ static void print_status(const struct arguments *arguments, const json_t *answer
 	if (running)
 		n += print_broker(answer);
 	n += print_paused(json_object_get(answer, "endpoints"));
+	print_sources(json_object_get(answer, "endpoints"));
 	n += print_holds(json_object_get(answer, "holds"));
 	if (parked)
 		printf("  %s: for another try, the end of a hold, or a dead letter in front\n",
@@ -473,7 +502,9 @@ const struct verb verb_status = {
 		"ready,\n"
 		"  unsettled, parked, oldest_ms, consumers, held}],\n"
 		"  held: [{queue, flow, step, open, members, oldest_ms, due_ms}], "
-		"endpoints: {NAME: {state, since, error, next}}, "
+		"endpoints: {NAME: {state, since, error, next,\n"
+		"  halves?: {count, list: [{name, lacks, since, due}]},\n"
+		"  refused?: {count, name, at, code, error}}}, "
 		"workers,\n"
 		"  dead, doubt, parked, broker: {connected, consuming, blocked, text}, accepting, problems, holds, "
 		"counters}\n"

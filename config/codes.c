@@ -87,6 +87,7 @@ const struct finding_code finding_codes[] = {
 	{"file.marker", E, "A marker is not the end of a file's name"},
 	{"file.name", E, "A sink's file names a folder"},
 	{"file.pattern", E, "A source's file names a folder, or has a pattern in one"},
+	{"file.sidecar", E, "A sidecar's suffix is not the end of a file's name"},
 	{"file.size", E, "A source's least size is more than its largest"},
 	{"file.to", E, "Files are to be moved, and it is not said where to"},
 	{"flow.env", E, "A flow runs in an environment that there is not"},

@@ -147,6 +147,7 @@ const struct error_code error_codes[] = {
 	{"file.permission", A, "A file or folder may not be read or written"},
 	{"file.read-only", A, "A file system is mounted read-only"},
 	{"file.rename", A, "A file system can neither rename without overwriting nor link"},
+	{"file.sidecar", F, "A sidecar's suffix is not the end of a file's name"},
 	{"file.size", F, "A source's least size is more than its largest"},
 	{"file.to", F, "Files are to be moved, and it is not said where to"},
 	{"file.unreadable", A | V, "A file that came, or that a command names, cannot be opened"},

@@ -32,6 +32,8 @@ struct poll {
 	bool failing, held;
 	int64_t asked_hold; /* monotonic, when holds were asked for last */
 	int64_t asked_ms;   /* when the source was asked last */
+	json_t *halves;     /* what waits there for its other half */
+	json_t *refused;    /* the last that was refused, and how many since this process began */
 };
 
 /* While the source itself is at work its process may hang there: the board shows that, without a message in hand. */
@@ -49,6 +51,48 @@ static void forget(struct poll *poll, struct document **documents, size_t n)
 		poll->source->poll->forget(poll->adapter, documents[i]);
 }
 
+static void add_half(void *list, const char *name, const char *lacks, int64_t since_ms, int64_t due_ms)
+{
+	json_array_append_new(list, json_pack("{s:s s:s s:I s:I}", "name", name, "lacks", lacks, "since",
+					      (json_int_t)since_ms, "due", (json_int_t)due_ms));
+}
+
+/* Files without their sidecars, and sidecars alone: {count, list: [{name, lacks, since, due}]}. */
+static void note_halves(struct poll *poll)
+{
+	json_t *list = json_array();
+	size_t count = poll->source->poll->halves ? poll->source->poll->halves(poll->adapter, add_half, list) : 0;
+
+	json_decref(poll->halves);
+	poll->halves = count ? json_pack("{s:I s:O s:s}", "count", (json_int_t)count, "list", list, "owner",
+					 poll->flow->owner ? poll->flow->owner : "")
+			     : NULL;
+	json_decref(list);
+}
+
+static void refuse(struct poll *poll, struct document *document, const struct error *why)
+{
+	json_int_t count = json_integer_value(json_object_get(poll->refused, "count"));
+
+	log_warn("poll", SPAN_NONE, "refused name=\"%.*s\" code=%s error=\"%s\"", SPAN_ARGS(document->name), why->code,
+		 why->text);
+	poll->source->poll->settle(poll->adapter, document, SETTLE_REFUSED, NULL);
+	json_decref(poll->refused);
+	poll->refused = json_pack("{s:I s:o s:I s:s s:s}", "count", count + 1, "name",
+				  json_stringn(document->name.data, document->name.len), "at",
+				  (json_int_t)clock_now_ms(), "code", why->code, "error", why->text);
+}
+
+static void send_state(struct worker *worker, struct poll *poll, json_t *state)
+{
+	if (poll->halves)
+		json_object_set(state, "halves", poll->halves);
+	if (poll->refused)
+		json_object_set(state, "refused", poll->refused);
+	queue_state(worker->queue, worker->endpoint, state);
+	json_decref(state);
+}
+
 /* What status shows of this source: whether it works, and when it was looked through last. */
 static void tell_state(struct worker *worker, struct poll *poll, const struct error *error, bool busy)
 {
@@ -59,8 +103,7 @@ static void tell_state(struct worker *worker, struct poll *poll, const struct er
 
 	if (!error && !busy)
 		json_object_set_new(state, "polled", json_integer((json_int_t)poll->asked_ms));
-	queue_state(worker->queue, worker->endpoint, state);
-	json_decref(state);
+	send_state(worker, poll, state);
 }
 
 static void failed(struct worker *worker, struct poll *poll, const struct error *error)
@@ -86,6 +129,7 @@ static void worked(struct worker *worker, struct poll *poll, bool more)
 		log_info("poll", SPAN_NONE, "source works again endpoint=%s", worker->endpoint);
 	poll->failing = false;
 	backoff_clear(&poll->backoff);
+	note_halves(poll);
 	tell_state(worker, poll, NULL, busy);
 	if (poll->turns)
 		turns_looked(poll->turns, busy, worker->once, clock_now_ms());
@@ -115,11 +159,11 @@ static size_t fetch(struct worker *worker, struct poll *poll, struct document **
 		}
 		if (error.class == ERROR_RETRY && error.scope == SCOPE_SITE)
 			*trouble = error;
-		log_warn("poll", SPAN_NONE, "%s name=\"%.*s\" code=%s error=\"%s\"",
-			 !document->failed && error.class == ERROR_REJECT ? "refused" : "left alone",
-			 SPAN_ARGS(document->name), error.code, error.text);
 		if (!document->failed && error.class == ERROR_REJECT)
-			poll->source->poll->settle(poll->adapter, document, SETTLE_REFUSED, NULL);
+			refuse(poll, document, &error);
+		else
+			log_warn("poll", SPAN_NONE, "left alone name=\"%.*s\" code=%s error=\"%s\"",
+				 SPAN_ARGS(document->name), error.code, error.text);
 		poll->source->poll->forget(poll->adapter, document);
 	}
 	return kept;
@@ -168,9 +212,7 @@ static size_t prepare_all(struct worker *worker, struct poll *poll, struct recep
 			prepared++;
 			continue;
 		}
-		log_warn("poll", SPAN_NONE, "refused name=\"%.*s\" code=%s error=\"%s\"", SPAN_ARGS(documents[i]->name),
-			 error.code, error.text);
-		poll->source->poll->settle(poll->adapter, documents[i], SETTLE_REFUSED, NULL);
+		refuse(poll, documents[i], &error);
 	}
 	return prepared;
 }
@@ -376,8 +418,7 @@ static void rest(struct worker *worker, struct poll *poll, int64_t next)
 
 		if (next != INT64_MAX)
 			json_object_set_new(state, "next", json_integer((json_int_t)next));
-		queue_state(worker->queue, worker->endpoint, state);
-		json_decref(state);
+		send_state(worker, poll, state);
 	}
 	poll->told_next = next;
 	if (worker->once)
@@ -428,6 +469,8 @@ static void poll_stop(struct worker *worker)
 
 	poll->source->poll->close(poll->adapter);
 	turns_free(poll->turns);
+	json_decref(poll->halves);
+	json_decref(poll->refused);
 	free(poll);
 }
 

@@ -3,7 +3,7 @@ FILE_TESTS = \
   tests/unit/file-settle \
   tests/unit/file-sink \
   tests/unit/file-source \
-  tests/conformance/file-source \
+  tests/conformance/file-source tests/conformance/file-source-sidecars \
   tests/conformance/file-sink \
   tests/conformance/file-sink-link
 check_PROGRAMS += $(FILE_TESTS)
@@ -12,6 +12,9 @@ TESTS += $(FILE_TESTS)
 tests_conformance_file_source_SOURCES = tests/conformance/file_source.c tests/conformance/source.c tests/conformance/source.h \
   tests/conformance/endpoint.c tests/conformance/endpoint.h
 tests_conformance_file_source_LDADD = $(CHECK_LIBS)
+tests_conformance_file_source_sidecars_SOURCES = $(tests_conformance_file_source_SOURCES) tests/conformance/pairs.h
+tests_conformance_file_source_sidecars_CPPFLAGS = $(AM_CPPFLAGS) -DWITH_SIDECARS
+tests_conformance_file_source_sidecars_LDADD = $(CHECK_LIBS)
 tests_conformance_file_sink_SOURCES = tests/conformance/file_sink.c tests/conformance/sink.c tests/conformance/sink.h \
   tests/conformance/endpoint.c tests/conformance/endpoint.h
 tests_conformance_file_sink_LDADD = $(CHECK_LIBS)

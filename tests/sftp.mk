@@ -2,6 +2,7 @@
 SFTP_SUPPORT = tests/support/sftp_lab.c tests/support/sftp_lab.h
 SFTP_TESTS = \
   tests/conformance/sftp_source_openssh tests/conformance/sftp_source_proftpd \
+  tests/conformance/sftp_source_sidecars_openssh tests/conformance/sftp_source_sidecars_proftpd \
   tests/conformance/sftp_sink_openssh tests/conformance/sftp_sink_proftpd \
   tests/unit/sftp_trouble_openssh tests/unit/sftp_trouble_proftpd
 check_PROGRAMS += $(SFTP_TESTS)
@@ -15,6 +16,12 @@ tests_conformance_sftp_source_openssh_LDADD = $(CHECK_LIBS)
 tests_conformance_sftp_source_proftpd_SOURCES = $(tests_conformance_sftp_source_openssh_SOURCES)
 tests_conformance_sftp_source_proftpd_CPPFLAGS = $(AM_CPPFLAGS) -DSFTP_LAB='"proftpd"'
 tests_conformance_sftp_source_proftpd_LDADD = $(CHECK_LIBS)
+tests_conformance_sftp_source_sidecars_openssh_SOURCES = $(tests_conformance_sftp_source_openssh_SOURCES)
+tests_conformance_sftp_source_sidecars_openssh_CPPFLAGS = $(AM_CPPFLAGS) -DWITH_SIDECARS -DSFTP_LAB='"openssh"'
+tests_conformance_sftp_source_sidecars_openssh_LDADD = $(CHECK_LIBS)
+tests_conformance_sftp_source_sidecars_proftpd_SOURCES = $(tests_conformance_sftp_source_openssh_SOURCES)
+tests_conformance_sftp_source_sidecars_proftpd_CPPFLAGS = $(AM_CPPFLAGS) -DWITH_SIDECARS -DSFTP_LAB='"proftpd"'
+tests_conformance_sftp_source_sidecars_proftpd_LDADD = $(CHECK_LIBS)
 tests_conformance_sftp_sink_openssh_SOURCES = tests/conformance/sftp_sink.c tests/conformance/sink.c tests/conformance/sink.h \
   $(SFTP_SUPPORT)
 tests_conformance_sftp_sink_openssh_CPPFLAGS = $(AM_CPPFLAGS) -DSFTP_LAB='"openssh"'

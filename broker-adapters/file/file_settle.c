@@ -22,13 +22,6 @@
 #define CHUNK (256u * 1024)
 #define FOLDER_MODE 0775
 
-/* Where to and under which name. */
-struct place_to {
-	char *path;          /* of the directory, for texts */
-	int directory;
-	const char *suffix;
-};
-
 static void show_place(char out[NAME_SHOWN], const char *directory, const char *name)
 {
 	char *path = mem_printf("%s/%s", directory, name);
@@ -238,12 +231,17 @@ static int still_there(const struct file_source *source, const struct held *held
 	return 1;
 }
 
+static const char *as_of(const struct held *held)
+{
+	return held->as ? held->as : held->name;
+}
+
 /* Gives `name` in directory `from` the first free name. 1: it is there already, from an earlier try. */
 static int place_file(const struct file_source *source, const struct held *held, int from, const char *name,
 		      const struct place_to *to, char placed[256], struct error *error)
 {
 	for (unsigned n = 1; n <= NUMBERED_MAX; n++) {
-		name_numbered(placed, held->name, n, to->suffix);
+		name_numbered(placed, as_of(held), n, to->suffix);
 		if (!file_rename_new(from, name, to->directory, placed))
 			return 0;
 		if (errno == EXDEV)
@@ -262,7 +260,7 @@ static int place_file(const struct file_source *source, const struct held *held,
 	return -1;
 }
 
-static int remove_original(const struct file_source *source, const struct held *held, struct error *error)
+int file_source_remove(const struct file_source *source, const struct held *held, struct error *error)
 {
 	int state = still_there(source, held, error);
 
@@ -281,11 +279,11 @@ static int place_copy(const struct file_source *source, const struct held *held,
 	int result;
 
 	/* Did an earlier try get that far? */
-	name_numbered(placed, held->name, 1, to->suffix);
+	name_numbered(placed, as_of(held), 1, to->suffix);
 	for (unsigned n = 1; n <= NUMBERED_MAX && !faccessat(to->directory, placed, F_OK, AT_SYMLINK_NOFOLLOW); n++) {
 		if (is_ours(source, held, to->directory, placed))
 			return 1;
-		name_numbered(placed, held->name, n + 1, to->suffix);
+		name_numbered(placed, as_of(held), n + 1, to->suffix);
 	}
 	if (make_copy(source, held, to, error))
 		return -1;
@@ -310,10 +308,10 @@ static int put_back(const struct file_source *source, const struct held *held, c
 	return 0;
 }
 
-static int put_away(const struct file_source *source, const struct held *held, const struct place_to *to,
-		    struct error *error)
+int file_source_put_away(const struct file_source *source, const struct held *held, const struct place_to *to,
+			 char placed[256], struct error *error)
 {
-	char placed[256], shown[NAME_SHOWN], copy[80];
+	char shown[NAME_SHOWN], copy[80];
 	int result = place_file(source, held, source->directory, held->name, to, placed, error), renamed = result == 0;
 
 	if (result == 2)
@@ -329,7 +327,7 @@ static int put_away(const struct file_source *source, const struct held *held, c
 	if (fsync(to->directory))
 		return file_fail(error, "cannot sync", to->path);
 	FAULT("file.archive-synced");
-	if (!renamed && remove_original(source, held, error))
+	if (!renamed && file_source_remove(source, held, error))
 		return -1;
 	show_place(shown, to->path, placed);
 	log_debug("file", SPAN_NONE, "put away flow=%s file=\"%s/%s\" to=\"%s\"", source->flow, source->folder,
@@ -365,35 +363,53 @@ static const char *suffix_of(enum settlement how)
 	return how == SETTLE_DUPLICATE ? ".duplicate" : how == SETTLE_DUPLICATE_OF_DEAD ? ".duplicate-of-dead" : "";
 }
 
-int file_source_settle(void *arg, struct document *document, enum settlement how, struct error *error)
+int file_source_place(const struct file_source *source, bool refused, struct place_to *to, struct error *error)
 {
-	const struct file_source *source = arg;
 	const struct file_source_settings *settings = source->settings;
-	const struct held *held = document->adapter;
-	/* What died is kept in sight even where the rest is deleted. */
-	bool refused = how == SETTLE_REFUSED || (how == SETTLE_DUPLICATE_OF_DEAD && settings->after == AFTER_DELETE);
-	struct place_to to = {NULL, -1, suffix_of(how)};
-	int state = still_there(source, held, error), result = -1;
 
-	if (state < 0)
+	return refused ? open_place(source, settings->rejected, "rejected", false, to, error)
+		       : open_place(source, settings->to, "archive", settings->after == AFTER_ARCHIVE, to, error);
+}
+
+static int settle_file(const struct file_source *source, struct held *held, enum settlement how, bool refused,
+		       struct place_to *to, struct error *error)
+{
+	bool deletes = source->settings->after == AFTER_DELETE && !refused;
+	int state = still_there(source, held, error);
+	char placed[256];
+
+	if (state < 0 || (state == 0 && file_sidecar_aside(source, held, refused, error)))
 		return -1;
-	if (state == 0 && settings->after == AFTER_DELETE && !refused) {
+	if (!deletes && (state == 0 || held->sidecar_kind) && file_source_place(source, refused, to, error))
+		return -1;
+	memcpy(placed, held->name, strlen(held->name) + 1);
+	if (state == 0 && deletes) {
 		if (how == SETTLE_DUPLICATE)
 			log_info("file", SPAN_NONE, "deleted a duplicate flow=%s file=\"%s/%s\"", source->flow,
 				 source->folder, held->shown);
-		if (remove_original(source, held, error))
+		if (file_source_remove(source, held, error))
 			return -1;
-	} else if (state == 0) {
-		if (refused ? open_place(source, settings->rejected, "rejected", false, &to, error)
-			    : open_place(source, settings->to, "archive", settings->after == AFTER_ARCHIVE, &to, error))
-			goto done;
-		if (put_away(source, held, &to, error))
-			goto done;
+	} else if (state == 0 && file_source_put_away(source, held, to, placed, error)) {
+		return -1;
 	}
-	result = remove_marker(source, held, error) || sync_folder(source, error) ? -1 : 0;
+	return file_sidecar_follow(source, held, deletes ? NULL : to, placed, error);
+}
+
+int file_source_settle(void *arg, struct document *document, enum settlement how, struct error *error)
+{
+	const struct file_source *source = arg;
+	struct held *held = document->adapter;
+	/* What died is kept in sight even where the rest is deleted. */
+	bool refused = how == SETTLE_REFUSED ||
+		       (how == SETTLE_DUPLICATE_OF_DEAD && source->settings->after == AFTER_DELETE);
+	struct place_to to = {NULL, -1, suffix_of(how)};
+	int result = settle_file(source, held, how, refused, &to, error) || remove_marker(source, held, error) ||
+				     sync_folder(source, error)
+			     ? -1
+			     : 0;
+
 	if (result == 0)
 		FAULT("file.settled");
-done:
 	if (to.directory >= 0)
 		close(to.directory);
 	free(to.path);

@@ -111,6 +111,8 @@ static bool is_ready(struct file_source *source, const struct entry *entry)
 {
 	struct stamp marker;
 
+	if (source->settings->taking.sidecar && !file_sidecar_ready(source, entry))
+		return false;
 	if (source->settings->marker)
 		return find_marker(source, entry->name, &entry->stamp, &marker);
 	if (is_still(source, entry))
@@ -140,7 +142,8 @@ static int read_folder(struct file_source *source, DIR *folder, const struct ent
 	struct stat st;
 
 	while (errno = 0, (found = readdir(folder))) {
-		if (!name_is_wanted(found->d_name, source->pattern, &source->settings->ignore,
+		if (file_sidecar_listed(source, found->d_name) ||
+		    !name_is_wanted(found->d_name, source->pattern, &source->settings->ignore,
 				    source->settings->marker) ||
 		    is_held(source, found->d_name))
 			continue;
@@ -200,8 +203,11 @@ static int list_folder(struct file_source *source, struct error *error)
 		return -1;
 	before = take_noted(source);
 	source->waiting = false;
+	source->halves = (struct halves){.count = 0};
 	result = read_folder(source, folder, &before, error);
 	closedir(folder);
+	if (!result)
+		result = file_sidecar_leftovers(source, error);
 	entries_free(&before);
 	entries_cut(&source->ready, order);
 	entries_cut(&source->noted, entry_by_name);
@@ -222,13 +228,20 @@ static void fill_attrs(struct held *held)
 	held->document.attrs_count = 3;
 }
 
-static struct document *hold(struct file_source *source, const struct entry *entry)
+struct held *held_new(const char *name)
 {
-	size_t len = strlen(entry->name) + 1;
+	size_t len = strlen(name) + 1;
 	struct held *held = mem_alloc(sizeof *held + len);
 
-	memcpy(held->name, entry->name, len);
+	memcpy(held->name, name, len);
 	name_show(held->shown, span_of(held->name));
+	return held;
+}
+
+static struct document *hold(struct file_source *source, const struct entry *entry)
+{
+	struct held *held = held_new(entry->name);
+
 	held->stamp = entry->stamp;
 	held->document.adapter = held;
 	/* The envelope is JSON: a name that is not UTF-8 is shown there, the identity keeps its bytes. */
@@ -238,6 +251,8 @@ static struct document *hold(struct file_source *source, const struct entry *ent
 	fill_attrs(held);
 	if (source->settings->marker)
 		held->has_marker = find_marker(source, held->name, &held->stamp, &held->marker);
+	if (source->settings->taking.sidecar)
+		file_sidecar_find(source, held);
 	held->next = source->held;
 	held->at = &source->held;
 	if (held->next)
@@ -394,7 +409,10 @@ static int file_source_fetch(void *arg, struct document *document, struct vault 
 	FAULT("file.fetched");
 	if (is_unchanged(source, held, fd, "while it was read", error))
 		goto done;
-	result = document->stored.size == held->stamp.size ? 0 : changed(source, held, "while it was read", error);
+	if (document->stored.size != held->stamp.size)
+		changed(source, held, "while it was read", error);
+	else
+		result = file_sidecar_check(source, held, vault, error);
 done:
 	close(fd);
 	return result;
@@ -422,6 +440,7 @@ static void file_source_close(void *arg)
 		file_source_forget(source, &source->held->document);
 	entries_free(&source->ready);
 	entries_free(&source->noted);
+	entries_free(&source->leftovers);
 	if (source->directory >= 0)
 		close(source->directory);
 	free(source->folder);
@@ -489,6 +508,14 @@ static bool file_source_pending(void *arg)
 	return ((const struct file_source *)arg)->waiting;
 }
 
+static size_t file_source_halves(void *arg, source_half_fn *each, void *each_arg)
+{
+	const struct file_source *source = arg;
+
+	halves_tell(&source->halves, source->settings->taking.sidecar_within, each, each_arg);
+	return source->halves.count;
+}
+
 const struct source_ops file_source_ops = {
 	.name = "file",
 	.help = "Takes files that are dropped into a folder",
@@ -504,4 +531,5 @@ const struct source_ops file_source_ops = {
 	.pending = file_source_pending,
 	.check = file_source_check,
 	.here = true,
+	.halves = file_source_halves,
 };

@@ -5,7 +5,7 @@
 #include "base/adapter.h"
 #include "broker-adapters/entries.h"
 #include "broker-adapters/file/file.h"
-#include "broker-adapters/taking.h"
+#include "broker-adapters/pairs.h"
 
 enum after { AFTER_ARCHIVE, AFTER_MOVE, AFTER_DELETE };
 enum file_order { ORDER_TIME, ORDER_NAME };
@@ -26,6 +26,9 @@ struct held {
 	struct held *next, **at;
 	struct stamp stamp, marker;
 	bool has_marker;
+	struct stamp sidecar;
+	enum pair_kind sidecar_kind; /* under which of its names it lies there; PAIR_NONE: there is none */
+	const char *as;              /* the name to be put away under; NULL: its own */
 	struct attr attrs[3];
 	char size_text[24], time_text[40];
 	char shown[NAME_SHOWN];
@@ -41,10 +44,38 @@ struct file_source {
 	struct entries ready, noted; /* to be handed out; seen, but in progress or already reported */
 	int64_t listed_at;
 	bool waiting;
+	struct halves halves;
+	struct entries leftovers; /* hidden sidecars whose document is put away */
 	struct held *held;
 };
 
+/* Where to and under which name. */
+struct place_to {
+	char *path; /* of the directory, for texts */
+	int directory;
+	const char *suffix;
+};
+
 int file_source_settle(void *, struct document *, enum settlement, struct error *);
+int file_source_place(const struct file_source *, bool refused, struct place_to *, struct error *); /* opens it */
+/* Under the first free name, which is given back. */
+int file_source_put_away(const struct file_source *, const struct held *, const struct place_to *, char placed[256],
+			 struct error *);
+int file_source_remove(const struct file_source *, const struct held *, struct error *);
+struct held *held_new(const char *name); /* in no list */
+
+/* file_sidecar.c: of a document, found while the folder is listed. Is it there and whole? */
+bool file_sidecar_ready(struct file_source *, const struct entry *);
+/* Any other name of the folder: whether it is a sidecar, which is then dealt with. */
+bool file_sidecar_listed(struct file_source *, const char *name);
+void file_sidecar_find(const struct file_source *, struct held *);
+int file_sidecar_check(const struct file_source *, const struct held *, struct vault *, struct error *);
+/* In front of putting its document away, and behind that: `to` NULL: it is deleted. */
+int file_sidecar_aside(const struct file_source *, struct held *, bool refused, struct error *);
+int file_sidecar_follow(const struct file_source *, struct held *, const struct place_to *, const char *placed,
+			struct error *);
+int file_sidecar_leftovers(struct file_source *, struct error *);
+
 /* Is it a directory that settle puts files into? */
 bool file_source_own_directory(const struct file_source *, const char *name);
 

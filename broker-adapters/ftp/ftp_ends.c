@@ -121,6 +121,7 @@ const struct source_ops ftp_source_ops = {
 	.forget = remote_source_forget,
 	.interval_ms = ftp_source_interval_ms,
 	.pending = remote_source_pending,
+	.halves = remote_source_halves,
 	.check = ftp_source_check,
 	.paced = true,
 };

@@ -13,14 +13,16 @@
 
 #define NUMBERED_MAX 10000
 
-/* 0 as it was when it was read, 1 gone or another by now. */
-static int still_there(struct remote_source *source, const struct remote_held *held, const char *path,
+/* 0 as it was when it was read, 1 gone or another by now. *sidecar: the one that was read is that document's still.
+ * Times are told in seconds: where another document came, only an older sidecar is surely not its own. */
+static int still_there(struct remote_source *source, const struct remote_held *held, const char *path, bool *sidecar,
 		       struct error *error)
 {
 	struct remote_attrs attrs;
 	struct stamp now;
 	int status = remote_lstat(source->remote, path, &attrs, error);
 
+	*sidecar = true;
 	if (status == REMOTE_MISSING)
 		return 1;
 	if (status)
@@ -28,6 +30,7 @@ static int still_there(struct remote_source *source, const struct remote_held *h
 	now = remote_stamp(&attrs);
 	if (stamp_same(&now, &held->stamp))
 		return 0;
+	*sidecar = held->sidecar_kind != PAIR_SIDECAR || held->sidecar.mtime_ns < now.mtime_ns;
 	log_warn(source->ops->name, SPAN_NONE,
 		 "changed after it was taken, left for the next look flow=%s file=\"%s/%s\"",
 		 source->endpoint->flow ? source->endpoint->flow : source->endpoint->name, source->folder, held->shown);
@@ -59,19 +62,26 @@ static int make_folders(struct remote_source *source, const char *path, struct e
 }
 
 /* A server that says so although it did nothing: the file would come again. */
-static int not_moved(struct remote_source *source, const struct remote_held *held, const char *path,
-		     struct error *error)
+static int not_moved(struct remote_source *source, const struct stamp *stamp, const char *path, struct error *error)
 {
-	int state = still_there(source, held, path, error);
+	struct remote_attrs attrs;
+	struct stamp now;
+	int status = remote_lstat(source->remote, path, &attrs, error);
 
-	return state ? (state < 0 ? -1 : 0)
-		     : remote_fail(source->remote, REMOTE_FAILURE,
-				   "it was not renamed, though the server says so:", path, error);
+	if (status == REMOTE_MISSING)
+		return 0;
+	if (status)
+		return remote_fail(source->remote, status, "cannot look at", path, error);
+	now = remote_stamp(&attrs);
+	return stamp_same(&now, stamp)
+		       ? remote_fail(source->remote, REMOTE_FAILURE,
+				     "it was not renamed, though the server says so:", path, error)
+		       : 0;
 }
 
 /* Somebody may have put another file under the name between the look and the rename: that one was never read, so it
  * goes back. */
-static int put_back(struct remote_source *source, const struct remote_held *held, const char *path, const char *placed,
+static int put_back(struct remote_source *source, const struct stamp *stamp, const char *path, const char *placed,
 		    struct error *error)
 {
 	struct remote_attrs attrs;
@@ -81,9 +91,9 @@ static int put_back(struct remote_source *source, const struct remote_held *held
 	if (status < 0)
 		return -1;
 	if (status == REMOTE_MISSING)
-		return not_moved(source, held, path, error);
+		return not_moved(source, stamp, path, error);
 	now = remote_stamp(&attrs);
-	if (status || stamp_same(&now, &held->stamp))
+	if (status || stamp_same(&now, stamp))
 		return 0;
 	status = remote_rename(source->remote, placed, path, error);
 	return status ? remote_fail(source->remote, status, "cannot put back a file that came meanwhile:", path, error)
@@ -91,7 +101,7 @@ static int put_back(struct remote_source *source, const struct remote_held *held
 }
 
 /* A rename failed, says the server: 0 it was done all the same, 1 the name is taken, 2 neither, -1. */
-static int look_after(struct remote_source *source, const struct remote_held *held, const char *path,
+static int look_after(struct remote_source *source, const struct stamp *stamp, const char *path,
 		      const char *target, struct error *error)
 {
 	struct remote_attrs left, there;
@@ -103,11 +113,11 @@ static int look_after(struct remote_source *source, const struct remote_held *he
 	if (has_there != REMOTE_OK)
 		return 2;
 	now = remote_stamp(&there);
-	return has_left == REMOTE_MISSING && stamp_same(&now, &held->stamp) ? 0 : 1;
+	return has_left == REMOTE_MISSING && stamp_same(&now, stamp) ? 0 : 1;
 }
 
 /* 0 it is there now, 1 the name is taken, -1. */
-static int try_name(struct remote_source *source, const struct remote_held *held, const char *path, const char *folder,
+static int try_name(struct remote_source *source, const struct stamp *stamp, const char *path, const char *folder,
 		    const char *target, struct error *error)
 {
 	struct remote_attrs attrs;
@@ -123,10 +133,10 @@ static int try_name(struct remote_source *source, const struct remote_held *held
 		status = remote_rename(source->remote, path, target, error);
 		FAULT("remote.archived");
 		if (status == REMOTE_OK)
-			return put_back(source, held, path, target, error);
+			return put_back(source, stamp, path, target, error);
 		if (status < 0)
 			return -1;
-		state = look_after(source, held, path, target, error);
+		state = look_after(source, stamp, path, target, error);
 		if (state < 2)
 			return state;
 		if (tries == 0 && make_folders(source, folder, error))
@@ -135,29 +145,30 @@ static int try_name(struct remote_source *source, const struct remote_held *held
 	return remote_fail(source->remote, status, "cannot put a file into", folder, error);
 }
 
-static int put_away(struct remote_source *source, const struct remote_held *held, const char *path, const char *folder,
-		    const char *suffix, struct error *error)
+int remote_source_put_away(struct remote_source *source, const char *path, const struct stamp *stamp, const char *as,
+			   const char *folder, const char *suffix, char placed[256], struct error *error)
 {
-	char name[256];
+	char shown[NAME_SHOWN];
 
 	for (unsigned n = 1; n <= NUMBERED_MAX; n++) {
 		char *target;
 		int result;
 
-		name_numbered(name, held->name, n, suffix);
-		target = mem_printf("%s/%s", folder, name);
-		result = try_name(source, held, path, folder, target, error);
+		name_numbered(placed, as, n, suffix);
+		target = mem_printf("%s/%s", folder, placed);
+		result = try_name(source, stamp, path, folder, target, error);
 		free(target);
 		if (result <= 0)
 			return result;
 	}
+	name_show(shown, span_of(as));
 	error_set(error, ERROR_RETRY, "file.names", "%s holds more than %d files named like %s; clear it up", folder,
-		  NUMBERED_MAX, held->shown);
+		  NUMBERED_MAX, shown);
 	error->scope = SCOPE_ENDPOINT;
 	return -1;
 }
 
-static char *folder_for(const struct remote_source *source, bool refused)
+char *remote_source_folder(const struct remote_source *source, bool refused)
 {
 	const struct remote_source_settings *settings = source->settings;
 	const char *configured = refused ? settings->rejected : settings->to;
@@ -202,30 +213,40 @@ static int remove_marker(struct remote_source *source, const struct remote_held 
 	return status ? -1 : 0;
 }
 
-static int settle_once(struct remote_source *source, const struct remote_held *held, enum settlement how,
-		       const char *path, struct error *error)
+static int remove_file(struct remote_source *source, const char *path, struct error *error)
+{
+	int status = remote_remove(source->remote, path, error);
+
+	if (status && status != REMOTE_MISSING)
+		return remote_fail(source->remote, status, "cannot remove", path, error);
+	FAULT("remote.removed");
+	return 0;
+}
+
+static int settle_once(struct remote_source *source, struct remote_held *held, enum settlement how, const char *path,
+		       struct error *error)
 {
 	/* What died is kept in sight even where the rest is deleted. */
 	bool deletes = source->settings->after == REMOTE_DELETE,
 	     refused = how == SETTLE_REFUSED || (how == SETTLE_DUPLICATE_OF_DEAD && deletes);
-	int state = remote_source_connect(source, error) ? -1 : still_there(source, held, path, error), status;
-	char *folder;
+	bool sidecar = false;
+	int state = remote_source_connect(source, error) ? -1 : still_there(source, held, path, &sidecar, error),
+	    result = 0;
+	char *folder, placed[256];
 
-	if (state < 0)
+	deletes = deletes && !refused;
+	if (state < 0 || (state == 0 && remote_sidecar_aside(source, held, refused, error)))
 		return -1;
-	if (state == 0 && deletes && !refused) {
-		status = remote_remove(source->remote, path, error);
-		if (status && status != REMOTE_MISSING)
-			return remote_fail(source->remote, status, "cannot remove", path, error);
-		FAULT("remote.removed");
-	} else if (state == 0) {
-		folder = folder_for(source, refused);
-		state = put_away(source, held, path, folder, suffix_of(how), error);
-		free(folder);
-		if (state)
-			return -1;
-	}
-	return remove_marker(source, held, error);
+	memcpy(placed, held->name, strlen(held->name) + 1);
+	folder = deletes ? NULL : remote_source_folder(source, refused);
+	if (state == 0)
+		result = deletes ? remove_file(source, path, error)
+				 : remote_source_put_away(source, path, &held->stamp, held->name, folder,
+							  suffix_of(how), placed, error);
+	if (!result && sidecar)
+		result = remote_sidecar_follow(source, held, folder, placed, error);
+	free(folder);
+	return result ? -1 : remove_marker(source, held, error);
 }
 
 int remote_source_settle(void *arg, struct document *document, enum settlement how, struct error *error)

@@ -99,8 +99,11 @@ static bool take_name(void *arg, const char *name, const struct remote_attrs *at
 {
 	struct remote_source *source = arg;
 	const struct remote_source_settings *settings = source->settings;
+	char of[PAIR_NAME];
 
-	if (is_marker(source, name))
+	if (pair_kind(settings->taking.sidecar, name, of) != PAIR_NONE)
+		entries_add(&source->sidecars, remember(name, attrs), entry_by_name);
+	else if (is_marker(source, name))
 		entries_add(&source->markers, remember(name, attrs), entry_by_name);
 	else if (name_is_wanted(name, source->pattern, &settings->ignore, settings->marker) && !is_held(source, name) &&
 		 !(attrs->has_mode && S_ISDIR(attrs->mode)))
@@ -121,7 +124,7 @@ static const struct entry *find_marker(const struct remote_source *source, const
 	return found;
 }
 
-static bool is_still(const struct remote_source *source, const struct entry *entry)
+bool remote_source_is_still(const struct remote_source *source, const struct entry *entry)
 {
 	int64_t age = source->settings->age_ms;
 
@@ -136,11 +139,13 @@ static bool is_ready(struct remote_source *source, const struct entry *entry)
 
 	if (entry->type != S_IFREG)
 		return !entry->reported;
+	if (source->settings->taking.sidecar && !remote_sidecar_ready(source, entry))
+		return false;
 	if (source->settings->marker) {
 		marker = find_marker(source, entry->name);
 		return marker && marker->stamp.mtime_ns >= entry->stamp.mtime_ns;
 	}
-	if (is_still(source, entry))
+	if (remote_source_is_still(source, entry))
 		return true;
 	source->waiting = true;
 	return false;
@@ -169,7 +174,8 @@ static void sort_out(struct remote_source *source, const struct entries *before)
 static int list_folder(struct remote_source *source, struct error *error)
 {
 	entry_order *order = source->settings->order == REMOTE_BY_TIME ? entry_by_time : entry_by_name;
-	struct entries before = source->noted;
+	struct entries before = source->noted, sidecars = source->sidecars;
+	size_t found;
 	int status;
 
 	while (source->ready.next < source->ready.count)
@@ -177,9 +183,12 @@ static int list_folder(struct remote_source *source, struct error *error)
 	entries_free(&source->ready);
 	entries_free(&source->markers);
 	entries_sort(&before, entry_by_name);
-	source->noted = (struct entries){0};
+	source->noted = source->sidecars = (struct entries){0};
+	source->halves = (struct halves){.count = 0};
 	source->waiting = false;
 	status = remote_list(source->remote, source->folder, take_name, source, error);
+	remote_sidecar_listed(source, &sidecars);
+	found = source->noted.count;
 	entries_cut(&source->noted, order);
 	entries_sort(&source->markers, entry_by_name);
 	if (status == REMOTE_OK)
@@ -187,6 +196,11 @@ static int list_folder(struct remote_source *source, struct error *error)
 	entries_free(&before);
 	entries_sort(&source->ready, order);
 	source->listed_at = clock_tick_ms();
+	if (status == REMOTE_OK && found == source->ready.count + source->noted.count) {
+		remote_sidecar_alone(source);
+		if (remote_sidecar_leftovers(source, error))
+			return -1;
+	}
 	return status ? remote_fail(source->remote, status, "cannot list", source->folder, error) : 0;
 }
 
@@ -205,6 +219,11 @@ static struct remote_held *hold(struct remote_source *source, const struct entry
 	held->has_marker = marker;
 	if (marker)
 		held->marker = marker->stamp;
+	if (source->settings->taking.sidecar) {
+		const struct entry *sidecar = remote_sidecar_find(source, entry->name, &held->sidecar_kind);
+
+		held->sidecar = sidecar ? sidecar->stamp : (struct stamp){0};
+	}
 	document->adapter = held;
 	document->name = utf8_is_clean(span_of(held->name)) ? span_of(held->name) : span_of(held->shown);
 	document->identity_text = span_of(held->name);
@@ -434,7 +453,10 @@ int remote_source_fetch(void *arg, struct document *document, struct vault *vaul
 	if (!held->content)
 		remote_source_read_ahead(source, held);
 	if (held->content)
-		return put_content(held, vault, &document->stored, error);
+		return put_content(held, vault, &document->stored, error) ||
+				       remote_sidecar_check(source, held, vault, error)
+			       ? -1
+			       : 0;
 	fetching = mem_alloc(sizeof *fetching);
 	fetching->source = source;
 	fetching->held = held;
@@ -449,7 +471,10 @@ int remote_source_fetch(void *arg, struct document *document, struct vault *vaul
 	fetching->download = NULL;
 	if (remote_source_connect(source, error) || is_unchanged(fetching, "while it was read", error))
 		goto done;
-	result = document->stored.size == held->stamp.size ? 0 : changed(fetching, "while it was read", error);
+	if (document->stored.size != held->stamp.size)
+		changed(fetching, "while it was read", error);
+	else
+		result = remote_sidecar_check(source, held, vault, error);
 done:
 	source->ops->download_free(fetching->download);
 	free(fetching->path);
@@ -484,6 +509,7 @@ void remote_source_close(void *arg)
 	entries_free(&source->ready);
 	entries_free(&source->noted);
 	entries_free(&source->markers);
+	entries_free(&source->sidecars);
 	disconnect(source);
 	free(source->folder);
 	free(source);
@@ -540,4 +566,12 @@ void *remote_source_open(const struct remote_ops *ops, const struct endpoint *en
 bool remote_source_pending(void *arg)
 {
 	return ((const struct remote_source *)arg)->waiting;
+}
+
+size_t remote_source_halves(void *arg, source_half_fn *each, void *each_arg)
+{
+	const struct remote_source *source = arg;
+
+	halves_tell(&source->halves, source->settings->taking.sidecar_within, each, each_arg);
+	return source->halves.count;
 }

@@ -50,6 +50,7 @@ const struct source_ops sftp_source_ops = {
 	.interval_ms = sftp_source_interval_ms,
 	.pending = remote_source_pending,
 	.check = sftp_source_check,
+	.halves = remote_source_halves,
 	.look = sftp_source_look,
 	.paced = true,
 };

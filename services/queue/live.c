@@ -1,6 +1,7 @@
 /* What only the engine knows for the questions `status` and `idle`. See operations/ask.h. */
 #include "config.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -130,6 +131,38 @@ static void stuck_problem(struct engine *engine, const char *queue, const json_t
 	free(what);
 }
 
+/* Files that have waited too long for their sidecars, and sidecars for their files. */
+static void halves_problem(const char *endpoint, const json_t *halves, json_t *problems)
+{
+	int64_t now = clock_now_ms(), since = INT64_MAX, count = 0,
+		total = json_integer_value(json_object_get(halves, "count"));
+	json_t *problem, *half, *keys = json_array();
+	char *what, several[40];
+	size_t i;
+
+	snprintf(several, sizeof several, "%lld files", (long long)total);
+	json_array_foreach(json_object_get(halves, "list"), i, half) {
+		if (json_integer_value(json_object_get(half, "due")) > now)
+			continue;
+		count++;
+		json_array_append_new(keys, json_sprintf("%s (no %s)", json_string_value(json_object_get(half, "name")),
+							 json_string_value(json_object_get(half, "lacks"))));
+		if (json_integer_value(json_object_get(half, "since")) < since)
+			since = json_integer_value(json_object_get(half, "since"));
+	}
+	if (count) {
+		what = mem_printf("%lld of %s at source %s wait%s too long for the one that belongs to it",
+				  (long long)count, total == 1 ? "1 file" : several, endpoint, count == 1 ? "s" : "");
+		problem = problem_new(what, since, json_string_value(json_object_get(halves, "owner")), "",
+				      "ask who sends them; a file is taken once its sidecar is there");
+		json_object_set(problem, "keys", keys);
+		json_object_set_new(problem, "endpoint", json_string(endpoint));
+		json_array_append_new(problems, problem);
+		free(what);
+	}
+	json_decref(keys);
+}
+
 static void endpoints(struct engine *engine, json_t *answer, json_t *problems)
 {
 	json_t *all = json_object();
@@ -146,6 +179,7 @@ static void endpoints(struct engine *engine, json_t *answer, json_t *problems)
 			if (strchr(name, '/')) /* a step's queue, no endpoint */
 				continue;
 			json_object_set(all, name, state);
+			halves_problem(name, json_object_get(state, "halves"), problems);
 			if (text && !strcmp(text, "paused"))
 				paused_problem(engine, name, state, problems);
 		}

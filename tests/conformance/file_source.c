@@ -1,7 +1,6 @@
 /* The file source through the suite of sources. */
 #include "config.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +8,7 @@
 #include <unistd.h>
 
 #include "tests/conformance/endpoint.h"
+#include "tests/conformance/pairs.h"
 #include "tests/conformance/source.h"
 #include "tests/support/support.h"
 
@@ -31,7 +31,7 @@ static void *set_up(void)
 	spot->arena = arena_new();
 	spot->endpoint = test_endpoint(spot->arena, "file", spot->root, file_source_ops.options,
 				       file_source_ops.settings_size, "file", "drop/*", "age", "0s", "after", "move",
-				       "to", "kept", "rejected", "kept", "ignore", "*.tmp", NULL);
+				       "to", "kept", "rejected", "kept", "ignore", "*.tmp", PAIRS_SETTINGS);
 	return spot;
 }
 
@@ -56,6 +56,7 @@ static void put(void *arg, const char *name, struct span content)
 {
 	char *path = support_path(((struct spot *)arg)->drop, name);
 
+	pairs_put(path, content);
 	support_write(path, content);
 	free(path);
 }
@@ -79,25 +80,17 @@ static bool waits(void *arg, const char *name)
 
 static unsigned kept(void *arg)
 {
-	DIR *folder = opendir(((struct spot *)arg)->archive);
-	struct dirent *found;
-	unsigned n = 0;
-
-	while (folder && (found = readdir(folder)))
-		n += strcmp(found->d_name, ".") && strcmp(found->d_name, "..");
-	if (folder)
-		closedir(folder);
-	return n;
+	return pairs_kept(((struct spot *)arg)->archive);
 }
 
 int main(void)
 {
 	static const char *const faults[] = {"file.fetched",	    "test.seen",    "file.mkdir", "file.archived",
-					     "file.archive-synced", "file.settled", NULL};
+					     "file.archive-synced", "file.settled", PAIRS_FAULTS("file") NULL};
 	static const char *const awkward[] = {"with space.edi", "new\nline.edi", "Größe.edi", "..edi",
 					      "a..b.edi",	"-rf",		 "$(id).edi", "%s%n.edi",
 					      "\xff\xfe.edi",	"'\"`;.edi",	 "..."};
-	static const struct source_fixture fixture = {"file source",
+	static const struct source_fixture fixture = {"file source" PAIRS_NAME,
 						      &file_source_ops,
 						      set_up,
 						      tear_down,

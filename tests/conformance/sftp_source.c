@@ -1,7 +1,6 @@
 /* The SFTP source through the suite of sources, on a real server. */
 #include "config.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +9,7 @@
 #include <unistd.h>
 
 #include "broker-adapters/sftp/sftp_files.h"
+#include "tests/conformance/pairs.h"
 #include "tests/conformance/source.h"
 #include "tests/support/sftp_lab.h"
 #include "tests/support/support.h"
@@ -33,7 +33,8 @@ static void *set_up(void)
 	spot->arena = arena_new();
 	spot->endpoint = sftp_lab_endpoint(spot->arena, spot->root, sftp_source_ops.options,
 					   sftp_source_ops.settings_size, "outbox/*", "age", "0s", "after", "move",
-					   "to", "archive/kept", "rejected", "archive/kept", "ignore", "*.tmp", NULL);
+					   "to", "archive/kept", "rejected", "archive/kept", "ignore", "*.tmp",
+					   PAIRS_SETTINGS);
 	return spot;
 }
 
@@ -61,6 +62,7 @@ static void put(void *arg, const char *name, struct span content)
 				    {.tv_sec = time(NULL) - 5000 + spot->puts}};
 
 	spot->puts++;
+	pairs_put(path, content);
 	support_write(path, content);
 	assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
 	free(path);
@@ -86,14 +88,8 @@ static bool waits(void *arg, const char *name)
 static unsigned kept(void *arg)
 {
 	char *path = sftp_lab_path("archive", "kept");
-	DIR *folder = opendir(path);
-	struct dirent *found;
-	unsigned n = 0;
+	unsigned n = pairs_kept(path);
 
-	while (folder && (found = readdir(folder)))
-		n += strcmp(found->d_name, ".") && strcmp(found->d_name, "..");
-	if (folder)
-		closedir(folder);
 	free(path);
 	return n;
 }
@@ -101,11 +97,11 @@ static unsigned kept(void *arg)
 int main(void)
 {
 	static const char *const faults[] = {"sftp.read",     "remote.fetched", "test.seen", "remote.mkdir",
-					     "remote.archived", "remote.settled", NULL};
+					     "remote.archived", "remote.settled", PAIRS_FAULTS("remote") NULL};
 	static const char *const awkward[] = {"with space.edi", "new\nline.edi", "Größe.edi", "..edi",
 					      "a..b.edi",       "-rf",           "$(id).edi", "%s%n.edi",
 					      "\xff\xfe.edi",   "'\"`;.edi",     "..."};
-	static const struct source_fixture fixture = {"sftp source on " SFTP_LAB,
+	static const struct source_fixture fixture = {"sftp source on " SFTP_LAB PAIRS_NAME,
 						      &sftp_source_ops,
 						      set_up,
 						      tear_down,

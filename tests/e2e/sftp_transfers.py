@@ -1,9 +1,11 @@
 #!/usr/bin/python3
-"""What transfers promise beside fetching and delivering: sizes and bandwidth; on two SFTP servers that share no code."""
+"""What transfers promise beside fetching and delivering: sizes, bandwidth and sidecars; on two SFTP servers that share no code."""
+import hashlib
+import json
 import os
 import time
 
-from bed import check, equal, main, read, wait
+from bed import Skip, check, equal, has_faults, main, read, wait
 from sftp_lab import on_both
 
 FETCH = """
@@ -80,6 +82,132 @@ def sent_slowly(site, server):
     wait(lambda: server.names("inbox") == ["big.dat"], 30, "the file")
     spent = time.monotonic() - began
     check(spent > 2.7, f"1.5 MB at 500 kB a second took {spent:.1f} s")
+
+
+def digest(kind, body):
+    return hashlib.new(kind, body).hexdigest()
+
+
+@on_both("a file is taken when its sidecar is there and says the same; both go into the archive, by whatever form of sidecar")
+def paired(site, server):
+    forms = {"sha256": (".sha256", lambda body: f"{digest('sha256', body)}  a.dat\n"), "sha512": (".sha512", lambda body: f"SHA512 (a.dat) = {digest('sha512', body)}\n"),
+             "md5": (".md5", lambda body: digest("md5", body)), "totals": (".ctl", lambda body: f"bytes={len(body)}\nlines={body.count(10)}\n")}
+    server.describe(site)
+    for name, (suffix, _) in forms.items():
+        os.makedirs(server.at("outbox", name), exist_ok=True)
+        os.chown(server.at("outbox", name), os.stat(server.at("outbox")).st_uid, os.stat(server.at("outbox")).st_gid)
+        site.write(f"transfers/{name}.yaml", FETCH.replace("transfer: fetch", f"transfer: {name}").replace("outbox/*.dat", f"outbox/{name}/*.dat")
+                   .replace("got/", f"got/{name}-") % (f", sidecar: {suffix}", ""))
+    site.do("check")
+    site.start()
+    for name in forms:
+        server.put(f"outbox/{name}", "a.dat", f"first\n{name}\n")
+    wait(lambda: all(site.status()["endpoints"].get(name, {}).get("halves") for name in forms), 20, "all of them to be told as waiting")
+    equal(site.files("got"), [], "what was taken without a sidecar")
+    said = site.do("status")
+    check("sha256: a.dat waits for a.dat.sha256 since" in said, said)
+    for name, (suffix, make) in forms.items():
+        server.put(f"outbox/{name}", "a.dat" + suffix, make(f"first\n{name}\n".encode()))
+    site.wait_files("got", 4, 20)
+    site.idle()
+    left = {name for name in server.names("outbox")}
+    for name, (suffix, _) in forms.items():
+        equal(sorted(n.split("/")[-1] for n in left if n.startswith(f"{name}/archive/")), ["a.dat", "a.dat" + suffix], f"archived of {name}")
+        check(not [n for n in left if n.startswith(f"{name}/") and "/archive/" not in n], "left behind", left)
+    wait(lambda: not any(site.status()["endpoints"].get(name, {}).get("halves") for name in forms), 10, "nothing to wait")
+
+
+@on_both("a file that is not what its sidecar says is put with the refused ones, the sidecar with it, and both digests are said")
+def mismatch(site, server):
+    fetching(site, server, ", sidecar: .sha256")
+    server.put("outbox", "bad.dat", "what came")
+    server.put("outbox", "bad.dat.sha256", digest("sha256", b"what was sent") + "  bad.dat\n")
+    server.put("outbox", "weak.dat", "weak")
+    server.put("outbox", "weak.dat.sha256", digest("md5", b"weak"))
+    server.put("outbox", "good.dat", "good")
+    server.put("outbox", "good.dat.sha256", digest("sha256", b"good"))
+    site.start()
+    site.wait_files("got", 1, 20)
+    wait(lambda: site.status()["endpoints"]["fetch"].get("refused", {}).get("count") == 2, 10, "two to be refused")
+    site.idle()
+    equal(site.files("got"), ["good.dat"], "what was taken")
+    equal([n for n in server.names("outbox") if n.startswith("rejected/")],
+          ["rejected/bad.dat", "rejected/bad.dat.sha256", "rejected/weak.dat", "rejected/weak.dat.sha256"], "what was refused")
+    equal(server.read("outbox/rejected/bad.dat"), b"what came", "its bytes")
+    said = site.said("sidecar.mismatch")
+    check(digest("sha256", b"what came") in said and digest("sha256", b"what was sent") in said, said)
+    check("2 files refused" in site.do("status"), "status does not say so")
+
+
+@on_both("a file whose sidecar never comes, and a sidecar whose file never comes, become a problem with its owner")
+def halves(site, server):
+    fetching(site, server, ", sidecar: .md5, sidecar-within: 1s")
+    server.put("outbox", "alone.dat", "x")
+    server.put("outbox", "lost.dat.md5", digest("md5", b"y"))
+    server.put("outbox", "void.dat", "x")
+    server.put("outbox", "void.dat.md5", "")
+    site.start()
+
+    def problem():
+        found = [p for p in json.loads(site.type("status", "--problems", "--json")[1])["problems"] if "wait" in p["what"]]
+        return found[0] if found and len(found[0]["keys"]) == 3 else None
+    found = wait(problem, 15, "the problem")
+    equal(sorted(found["keys"]), ["alone.dat (no alone.dat.md5)", "lost.dat.md5 (no lost.dat)", "void.dat (no void.dat.md5)"], "which wait")
+    equal(found["owner"], "edi", "whom to ask")
+    equal(site.files("got"), [], "what was taken")
+    equal(len(server.names("outbox")), 4, "all of them are where they were")
+
+
+def crash(site, fault):
+    if not has_faults():
+        raise Skip("built without --enable-faults")
+    site.start(env={"FERRULE_FAULTS": f"{fault}=kill", "FERRULE_FAULT_MARKS": site.work}, ready=False)
+    wait(lambda: os.path.exists(os.path.join(site.work, fault.split(":")[0] + ".struck")), 20, f"the fault {fault}")
+
+
+@on_both("killed between a file and its sidecar, both are in the archive in the end, and the file was taken once")
+def killed_between(site, server):
+    fetching(site, server, ", sidecar: .sha256, after: delete")
+    site.write("transfers/keep.yaml", FETCH.replace("transfer: fetch", "transfer: keep").replace("*.dat", "*.edi").replace("got/", "got/kept-") % (", sidecar: .sha256", ""))
+    for name in ("a.dat", "a.edi"):
+        server.put("outbox", name, name)
+        server.put("outbox", name + ".sha256", digest("sha256", name.encode()))
+    crash(site, "remote.archived:1")
+    site.wait_files("got", 2, 20)
+    site.idle()
+    equal(sorted(n.split("/")[-1] for n in server.names("outbox")), ["a.edi", "a.edi.sha256"], "what is left there")
+    check(all(n.startswith("archive/") for n in server.names("outbox")), server.names("outbox"))
+
+
+MAKE = "steps:\n  - checksum: {make: sha256}\n"
+
+
+@on_both("a sidecar that is made goes out behind its file, each once, though the site is killed between the two")
+def made(site, server):
+    sending(site, server, more=MAKE)
+    body = os.urandom(100000)
+    site.drop("drop/a.dat", body)
+    # behind the first delivery's effect, in front of its receipt; and behind the receipt, in front of the second
+    crash(site, "deliver.done:1")
+    wait(lambda: server.names("inbox") == ["a.dat", "a.dat.sha256"], 20, "both")
+    site.idle()
+    check(os.stat(server.at("inbox/a.dat")).st_ctime_ns <= os.stat(server.at("inbox/a.dat.sha256")).st_ctime_ns, "the sidecar came first")
+    equal(server.read("inbox/a.dat") == body, True, "the bytes")
+    equal(server.read("inbox/a.dat.sha256").decode(), f"{digest('sha256', body)}  a.dat\n", "the sidecar")
+    equal((site.dead(), site.doubts()), ([], []), "nothing is dead or in doubt")
+    delivered = [t for t in site.ask("status", "--totals")["totals"] if t["stage"] in ("delivered", "resolved")]
+    equal(sum(t["count"] for t in delivered), 2, "deliveries")
+
+
+@on_both("killed behind the file's receipt the sidecar still follows, once")
+def made_between(site, server):
+    sending(site, server, more=MAKE)
+    site.drop("drop/a.dat", b"x" * 1000)
+    crash(site, "deliver.settled:1")
+    wait(lambda: server.names("inbox") == ["a.dat", "a.dat.sha256"], 20, "both")
+    site.idle()
+    equal((site.dead(), site.doubts()), ([], []), "nothing is dead or in doubt")
+    equal(server.names("inbox"), ["a.dat", "a.dat.sha256"], "what is there")
 
 
 main()

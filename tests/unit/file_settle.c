@@ -57,6 +57,72 @@ static void a_deleted_file_is_gone_but_what_died_stays_in_sight(void **state)
 	assert_false(there("drop/a.edi"));
 }
 
+/* printf '1' | sha256sum */
+#define SUM_OF_1 "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b"
+
+static void a_sidecar_follows_its_file_under_the_name_that_it_got(void **state)
+{
+	source_with("drop/*", "age", "0s", "sidecar", ".sha256");
+	for (int i = 0; i < 2; i++) {
+		put("a.edi", "1");
+		none();
+		put("a.edi.sha256", SUM_OF_1);
+		take(i ? SETTLE_DUPLICATE : SETTLE_ACCEPTED);
+	}
+	put("a.edi", "1");
+	put("a.edi.sha256", SUM_OF_1);
+	take(SETTLE_ACCEPTED);
+	assert_true(holds(archived("a.edi"), "1"));
+	assert_true(holds(archived("a.edi.sha256"), SUM_OF_1));
+	assert_true(there(archived("a.edi.duplicate.sha256")));
+	assert_true(there(archived("a.2.edi.sha256")));
+	assert_false(there("drop/a.edi.sha256"));
+}
+
+static void a_file_that_is_not_what_its_sidecar_says_is_refused_with_both_digests(void **state)
+{
+	struct document *document;
+	struct error error = {0};
+
+	source_with("drop/*", "age", "0s", "sidecar", ".sha256");
+	put("a.edi", "2");
+	put("a.edi.sha256", SUM_OF_1 "  a.edi\n");
+	document = one();
+	assert_int_equal(file_source_ops.fetch(w.source, document, w.vault, &error), -1);
+	assert_int_equal(error.class, ERROR_REJECT);
+	assert_string_equal(error.code, "sidecar.mismatch");
+	assert_non_null(strstr(error.text, SUM_OF_1));
+	assert_non_null(strstr(error.text, "d4735e3a265e16eee03f59718b9b5d03019c07d8b6c51f90da3a666eec13ab35"));
+	settle(document, SETTLE_REFUSED);
+	assert_true(holds("drop/rejected/a.edi", "2"));
+	assert_true(there("drop/rejected/a.edi.sha256"));
+}
+
+static void what_another_source_has_put_aside_is_left_to_it(void **state)
+{
+	source_with("drop/*.edi", "after", "delete", "sidecar", ".sha256");
+	put(".ferrule-taken-a.xml.sha256", SUM_OF_1);
+	put(".ferrule-taken-b.edi.sha256", SUM_OF_1);
+	none();
+	assert_true(there("drop/.ferrule-taken-a.xml.sha256"));
+	assert_false(there("drop/.ferrule-taken-b.edi.sha256"));
+}
+
+static void a_sidecar_that_is_a_link_or_still_empty_is_none(void **state)
+{
+	char *link;
+
+	source_with("drop/*", "age", "0s", "sidecar", ".sha256");
+	put("a.edi", "1");
+	put("elsewhere", SUM_OF_1);
+	link = support_path(w.drop, "a.edi.sha256");
+	assert_int_equal(symlink("elsewhere", link), 0);
+	free(link);
+	put("b.edi", "1");
+	put("b.edi.sha256", "");
+	none();
+}
+
 static void an_archive_that_leads_elsewhere_is_not_followed(void **state)
 {
 	struct document *document;
@@ -212,6 +278,10 @@ int main(void)
 		TEST(nothing_in_the_archive_is_overwritten),
 		TEST(a_moved_file_keeps_its_name),
 		TEST(a_deleted_file_is_gone_but_what_died_stays_in_sight),
+		TEST(what_another_source_has_put_aside_is_left_to_it),
+		TEST(a_sidecar_that_is_a_link_or_still_empty_is_none),
+		TEST(a_file_that_is_not_what_its_sidecar_says_is_refused_with_both_digests),
+		TEST(a_sidecar_follows_its_file_under_the_name_that_it_got),
 		TEST(an_archive_that_leads_elsewhere_is_not_followed),
 		TEST(a_long_name_still_finds_a_free_one),
 		TEST(an_archive_on_another_file_system_gets_a_synced_copy),
