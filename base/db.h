@@ -54,6 +54,9 @@ struct db_ops {
 	/* A file database as it stands at one moment, into a new file (mode 0600), beside a running site; not synced
 	 * yet. NULL: it is no file. */
 	int (*copy)(const char *path, const char *to, struct error *);
+	/* Rows came into this table with numbers of their own in `number`, a {serial}: the next one is behind them.
+	 * NULL: it is so by itself. */
+	int (*renumber)(void *, const char *table, struct error *);
 	void (*close)(void *);
 	/* Runs one statement. each may be NULL. changed (may be NULL) gets the number of rows changed. On PostgreSQL a
 	 * statement without `each` and `changed` may be pipelined: its error then comes from db_commit. */

@@ -38,6 +38,9 @@ struct order {
 
 enum message_flag {
 	MESSAGE_REPLAY = 1, /* sent again by an operator: an effect already made is recognised, whatever its bytes */
+	/* collected from what was there before a restore, maybe with others than then: that a target knows the key
+	 * proves nothing */
+	MESSAGE_REGROUPED = 2,
 };
 
 struct message {

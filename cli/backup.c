@@ -209,7 +209,9 @@ const struct verb verb_restore = {
 		"\nThe site must not run, and have no data: move what is left of them away. What was delivered\n"
 		"after the backup was made is unknown to it: everything that was under way is first looked for at\n"
 		"its target (a file with these bytes, the idempotency key), and is a doubt where that cannot tell.\n"
-		"--mark says the same of a PostgreSQL that was put back with its own tools.\n",
+		"--mark says the same of a PostgreSQL that was put back with its own tools.\n"
+		"\nA site on RabbitMQ and PostgreSQL is restored into an empty schema; what was in its queues comes\n"
+		"once more.\n",
 	.json = "{result, backup, site, revision, made_ms, files, bytes, linked}",
 	.options = restore_options,
 	.run = restore,

@@ -125,7 +125,13 @@ static void write_server(struct buf *out, const struct account *account)
 		   "\tPermitTTY no\n"
 		   "END\n",
 		   partner, account->root, partner, partner);
-	buf_printf(out, "# 5. looked at before it counts\nsshd -t && systemctl reload ssh\n");
+	buf_printf(out, "# 5. looked at before it counts; then the server that runs reads it\n"
+			"mkdir -p /run/sshd\nPATH=$PATH:/usr/sbin:/sbin sshd -t\n"
+			"if [ -d /run/systemd/system ]; then\n"
+			"\tsystemctl reload ssh 2>/dev/null || systemctl reload sshd\n"
+			"elif [ -s /run/sshd.pid ]; then\n"
+			"\tkill -HUP \"$(cat /run/sshd.pid)\"\n"
+			"fi\n");
 }
 
 static void write_script(struct buf *out, const struct account *account)

@@ -50,6 +50,7 @@ static const struct {
 	{"revision.put", ask_revision_put, false},
 	{"table.put", ask_table_put, true},
 	{"table.remove", ask_table_remove, true},
+	{"intake.put", ask_intake_put, false},
 	{"held.close", ask_held_close, false},
 	{"held.closed", ask_held_closed, false},
 	{"held.clean", ask_held_clean, false},

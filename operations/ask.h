@@ -38,7 +38,7 @@
  *     {collections:[{number, state, kind, policy, queue, flow, step, key, due_ms (null: no time), count, bytes, filled,
  *      dead, dropped, size, missing, next, first_ms, last_ms, closed_ms, reason, revision, generation, within_ms}]}
  *   collect.get {number, limit?}      {the same of one, members:[{message, place, at_ms, keys}], gaps:[{place, why}]}
- *   held.due {}                       the steward's: {due:[… as collect.list], next_ms (null: no time is waited for),
+ *   held.due {}                       the steward's: {due:[… as collect.list, restored?], next_ms (null: none),
  *                                     elsewhere (another machine has the steward), alone}
  *   held.page {number, place?, after?}  behind that place and number, in order:
  *     {members:[{number, place, at_ms, envelope, body (base64)}], more}
@@ -70,6 +70,7 @@
  *   revision.put {revision, ref}
  *   table.put {table, key, value, message?, keep?}  value is any JSON; with keep what is there stays
  *   table.remove {table, key}
+ *   intake.put {queue, envelope(base64), body(base64)}  came into a queue that no backup can copy (store_intake.c)
  *   collect.close {number}                  now: a collection closes with what it has, a sequence goes on behind its
  *                                           gap
  *   held.close {number, reason}             the steward's: its members are fixed

@@ -86,6 +86,19 @@ static int next_due(struct ask_context *context, struct value *values, int64_t *
 		      values, LIMITED + 1, take_due, next, error);
 }
 
+/* Of what was there before a restore it is not known with whom it was collected then. A group has its places. */
+static void tell_restored(const struct ask_context *context, json_t *due)
+{
+	json_t *one;
+	size_t i;
+
+	json_array_foreach(due, i, one)
+		if (json_integer_value(json_object_get(one, "closed_ms")) < context->store->restored_ms &&
+		    !json_integer_value(json_object_get(one, "size")) &&
+		    !json_integer_value(json_object_get(one, "filled")))
+			json_object_set_new(one, "restored", json_true());
+}
+
 int ask_held_due(struct ask_context *context, json_t *request, json_t *answer, struct error *error)
 {
 	json_t *due = json_array(), *without = json_object_get(request, "without");
@@ -107,6 +120,7 @@ int ask_held_due(struct ask_context *context, json_t *request, json_t *answer, s
 	}
 	if (due_all(context, values, due, error) || next_due(context, values, &next, error))
 		return -1;
+	tell_restored(context, due);
 	if (json_is_false(json_object_get(answer, "alone")) && next > context->now + TOGETHER_MS)
 		next = context->now + TOGETHER_MS;
 	json_object_set_new(answer, "next_ms", next == INT64_MAX ? json_null() : json_integer(next));
@@ -355,4 +369,24 @@ int ask_held_steps(struct ask_context *context, json_t *steps, struct error *err
 		      "SELECT MIN(queue), MIN(flow), MIN(step), count(*), CAST(SUM(members) AS BIGINT), MIN(first_ms), "
 		      "MIN(due) FROM collections WHERE " STORE_WAITING " GROUP BY queue || '' ORDER BY 1 LIMIT 1000",
 		      NULL, 0, put_step, steps, error);
+}
+
+/* ---- what came into a queue that no backup can copy */
+int ask_intake_put(struct ask_context *context, json_t *request, struct error *error)
+{
+	struct buf envelope, body;
+	const char *queue;
+	int result;
+
+	buf_init(&envelope, MESSAGE_ENVELOPE_MAX);
+	buf_init(&body, MESSAGE_INLINE_MAX);
+	result = ask_text(request, "queue", NULL, &queue, error) || ask_bytes(request, "envelope", &envelope, error) ||
+				 ask_bytes(request, "body", &body, error) ||
+				 store_intake_put(context->store, queue, buf_view(&envelope), buf_view(&body),
+						  context->now, error)
+			 ? -1
+			 : 0;
+	buf_free(&envelope);
+	buf_free(&body);
+	return result;
 }

@@ -39,7 +39,7 @@ ask_fn ask_dead_list, ask_dead_get, ask_doubt_list, ask_doubt_get, ask_effect_fi
 ask_fn ask_audit_list;
 ask_change_fn ask_audit_note, ask_audit_checkpoint;
 ask_fn ask_held_due, ask_held_page, ask_collect_list, ask_collect_get;
-ask_change_fn ask_event_tell;
+ask_change_fn ask_event_tell, ask_intake_put;
 ask_change_fn ask_held_close, ask_held_closed, ask_held_clean, ask_held_released, ask_held_skip, ask_collect_close;
 ask_change_fn ask_dead_replayed, ask_dead_replay, ask_dead_discarded, ask_dead_edited, ask_doubt_confirmed,
 	ask_doubt_resend, ask_hold_set, ask_hold_release, ask_revision_put, ask_table_put, ask_table_remove;

@@ -28,6 +28,7 @@ operations_liboperations_a_SOURCES = \
   %D%/store_held_close.c \
   %D%/store_held_group.c \
   %D%/store_holds.c \
+  %D%/store_intake.c \
   %D%/store_parks.c \
   %D%/store_schema.c \
   %D%/store_seen.c

@@ -8,8 +8,12 @@
 /* The row of an open collection, which this transaction has locked. */
 struct collection {
 	bool found;
-	int64_t number, members, bytes, filled, dead, dropped, size, count_max, bytes_max, next, due;
+	int64_t number, members, bytes, filled, dead, dropped, size, count_max, bytes_max, next, due, first;
 };
+
+/* What was there before a restore may have been published since the backup: it counts as closed before the restore. */
+#define STORE_CLOSED(now, restored)                                                                                    \
+	"CASE WHEN COALESCE(first_ms, 0) < " restored " THEN " restored " - 1 ELSE " now " END"
 
 /* A replay anew (`--again`) is a collection of its own. */
 struct id held_key(const struct id *key, uint32_t generation);

@@ -13,7 +13,7 @@
 #include "base/queue.h"
 #include "operations/audit.h"
 
-#define STORE_SCHEMA 8 /* the newest migration */
+#define STORE_SCHEMA 9 /* the newest migration */
 
 struct store;
 /* Brings the schema forward, one migration a transaction (several machines may start at once); FATAL `store.newer` when
@@ -47,7 +47,10 @@ int store_intend(struct store *, const struct store_intent *, store_alive_fn *, 
 		 struct error *);
 /* In a store that was put back from a backup nobody knows what was delivered since: an effect that it has no row of,
  * of a message that was accepted or made (its time) before the restore, is answered with DOUBT at its first attempt,
- * and first_ms is the message's time. What a person delivered again after the restore (a generation) is not. */
+ * and first_ms is the message's time. What a person delivered again after the restore (a generation) is not.
+ * What was in the queues of a broker that has a database of its own comes once more (store_intake_again). Collections
+ * that were open, groups left out, close as they stand: what they made since has no other members than these, and those
+ * that came later come in another one. In a transaction. */
 int store_restored_put(struct store *, int64_t now, struct error *);
 /* Of a copy: it counts as restored at the moment when it is first opened as a store. */
 int store_restored_later(struct db *, struct error *);
@@ -58,6 +61,11 @@ int store_effect(struct store *, const struct id *key, enum outcome, const struc
 /* UNCLEAR: stays intended without a session: whoever meets it next is told DOUBT. No outcome changes a row that has a
  * receipt. */
 /* On start: intents of dead sessions stay as they are and are DOUBT when met again. */
+
+/* ---- what came into a broker that has a database of its own: see store_intake.c. Kept until the message expires. */
+int store_intake_put(struct store *, const char *queue, struct span envelope, struct span body, int64_t now,
+		     struct error *);
+int store_intake_again(struct store *, int64_t now, struct error *); /* all of it is parked, and due */
 
 /* ---- parks */
 struct store_park {

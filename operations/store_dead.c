@@ -59,6 +59,32 @@ static const char put[] = "INSERT INTO dead (id, path, step, queue, flow, state,
 			  "excluded.content, at_ms = excluded.at_ms"
 			  " RETURNING number, deaths";
 
+static int take_number(void *arg, const struct value *row, size_t columns)
+{
+	*(int64_t *)arg = row[0].number;
+	return 1;
+}
+
+/* What was in a broker's queues comes once more after a restore, and dies again: a person saw to it before. */
+static int closed_before_restore(struct store *store, const struct dead *dead, bool *known, struct error *error)
+{
+	const struct message *m = dead->message;
+	struct value values[] = {STORE_ID(&m->id), VALUE_OF_TEXT(dead->path), STORE_TEXT(dead->step),
+				 VALUE_OF_INT(store->restored_ms)};
+	int64_t n = 0;
+
+	*known = false;
+	if (!store_is_older_than_restore(store, m) || m->flags & MESSAGE_REPLAY)
+		return 0;
+	if (db_run(store->db,
+		   "SELECT count(*) FROM dead WHERE id = $1 AND path = $2 AND step = $3 AND state <> 0"
+		   " AND closed_ms < $4",
+		   values, STORE_COUNT(values), take_number, &n, error))
+		return -1;
+	*known = n > 0;
+	return 0;
+}
+
 int store_dead_put(struct store *store, const struct dead *dead, struct span envelope, struct span body, int64_t now,
 		   struct error *error)
 {
@@ -86,17 +112,16 @@ int store_dead_put(struct store *store, const struct dead *dead, struct span env
 		VALUE_OF_BLOB(body),
 	};
 	struct put row = {0, 0};
+	bool known;
 
+	if (closed_before_restore(store, dead, &known, error))
+		return -1;
+	if (known)
+		return 0;
 	if (db_run(store->db, put, values, STORE_COUNT(values), take_put, &row, error))
 		return -1;
 	FAULT("store.dead");
 	return row.deaths == 1 ? keys_put(store, row.number, m, error) : 0;
-}
-
-static int take_number(void *arg, const struct value *row, size_t columns)
-{
-	*(int64_t *)arg = row[0].number;
-	return 1;
 }
 
 int store_dead_open(struct store *store, uint64_t *count, struct error *error)

@@ -37,7 +37,7 @@ static int take_row(void *arg, const struct value *row, size_t columns)
 }
 
 /* Was this message there before the store was put back? Then its effect may have happened since. */
-static bool is_older_than_restore(const struct store *store, const struct message *message)
+bool store_is_older_than_restore(const struct store *store, const struct message *message)
 {
 	int64_t since = message->generation ? effect_generation_ms(message->generation) : 0;
 
@@ -133,7 +133,7 @@ static int meet(struct store *store, const struct store_intent *in, const struct
 int store_intend(struct store *store, const struct store_intent *in, store_alive_fn *alive, void *arg,
 		 struct intention *out, struct error *error)
 {
-	bool old = is_older_than_restore(store, in->message);
+	bool old = store_is_older_than_restore(store, in->message);
 	int64_t first_ms = old && in->message->accepted_ms < in->now ? in->message->accepted_ms : in->now;
 
 	for (int i = 0; i < MEETINGS_MAX; i++) {

@@ -42,11 +42,17 @@ static const char expectations[] =
 static const char missed[] =
 	"DELETE FROM expectations WHERE number IN (SELECT number FROM expectations WHERE state = 1 AND due < $1"
 	" LIMIT $2)";
+/* Past its time nothing is made of it any more, and past that of the originals nothing can be. */
+static const char intake[] =
+	"DELETE FROM intake WHERE number IN (SELECT number FROM intake WHERE until_ms < $1 LIMIT $2)";
+static const char old_intake[] =
+	"DELETE FROM intake WHERE number IN (SELECT number FROM intake WHERE at_ms < $1 LIMIT $2)";
 static const char revisions[] =
 	"DELETE FROM revisions WHERE revision IN (SELECT r.revision FROM revisions r WHERE r.at_ms < $1"
 	" AND r.at_ms < (SELECT MAX(at_ms) FROM revisions) AND COALESCE(r.used_ms, 0) < $1"
 	" AND NOT EXISTS (SELECT 1 FROM dead WHERE dead.revision = r.revision AND dead.state = 0)"
 	" AND NOT EXISTS (SELECT 1 FROM parks WHERE parks.revision = r.revision)"
+	" AND NOT EXISTS (SELECT 1 FROM intake WHERE intake.revision = r.revision)"
 	" AND NOT EXISTS (SELECT 1 FROM held WHERE held.revision = r.revision AND held.state = 0)"
 	" AND NOT EXISTS (SELECT 1 FROM effects WHERE effects.revision = r.revision AND effects.state IN (0, 2)) LIMIT "
 	"$2)";
@@ -71,6 +77,8 @@ int store_expire(struct store *store, const struct store_retention *retention, u
 		{arrivals, retention->receipts_before},
 		{expectations, retention->receipts_before},
 		{missed, retention->receipts_before},
+		{intake, retention->now},
+		{old_intake, retention->dead_before},
 		{revisions, retention->revisions_before},
 	};
 

@@ -31,9 +31,19 @@ static int take_collection(void *arg, const struct value *row, size_t columns)
 {
 	struct collection *c = arg;
 
-	*c = (struct collection){true,          row[0].number, row[1].number, row[2].number,
-				 row[3].number, row[4].number, row[5].number, row[6].number,
-				 row[7].number, row[8].number, row[9].number, row[10].number};
+	*c = (struct collection){true,
+				 row[0].number,
+				 row[1].number,
+				 row[2].number,
+				 row[3].number,
+				 row[4].number,
+				 row[5].number,
+				 row[6].number,
+				 row[7].number,
+				 row[8].number,
+				 row[9].number,
+				 row[10].number,
+				 row[11].type == VALUE_NULL ? 0 : row[11].number};
 	return 0;
 }
 
@@ -45,7 +55,8 @@ int collection_find(struct store *store, const struct collection_of *of, int64_t
 	c->found = false;
 	return db_run(store->db,
 		      "UPDATE collections SET last_ms = $3 WHERE queue = $1 AND key = $2 AND state = 0"
-		      " RETURNING number, members, bytes, filled, dead, dropped, size, count_max, bytes_max, next, due",
+		      " RETURNING number, members, bytes, filled, dead, dropped, size, count_max, bytes_max, next, due,"
+		      " first_ms",
 		      values, STORE_COUNT(values), take_collection, c, error);
 }
 
@@ -140,6 +151,15 @@ int collection_due(struct store *store, int64_t number, int64_t due, struct erro
 	return db_run(store->db, "UPDATE collections SET due = $2 WHERE number = $1", values, 2, NULL, NULL, error);
 }
 
+/* A group of which a part was there before the restore. */
+static int set_first(struct store *store, int64_t number, struct error *error)
+{
+	struct value values[] = {VALUE_OF_INT(number), VALUE_OF_INT(store->restored_ms - 1)};
+
+	return db_run(store->db, "UPDATE collections SET first_ms = $2 WHERE number = $1", values, 2, NULL, NULL,
+		      error);
+}
+
 /* The first member brings the rules: those of the revision that accepted it. */
 static int set_rules(struct store *store, const struct store_held *held, const struct collection *c, int64_t due,
 		     int64_t now, struct error *error)
@@ -153,7 +173,7 @@ static int set_rules(struct store *store, const struct store_held *held, const s
 		VALUE_OF_INT(hold->count),
 		VALUE_OF_INT(hold->bytes),
 		VALUE_OF_INT(hold->within_ms),
-		VALUE_OF_INT(now),
+		VALUE_OF_INT(store_is_older_than_restore(store, held->message) ? store->restored_ms - 1 : now),
 		store_text(held->message->revision),
 		STORE_TEXT(held->step),
 	};
@@ -257,15 +277,15 @@ static struct collection_of collection_of(const struct store_held *held)
 				      .start = held->hold->start};
 }
 
-/* The collection that has room for it. One that would become too large closes; a group cannot, so its member does not
- * fit. */
+/* The collection that has room for it: after a restore, of what came before it or of what came since. One that
+ * would become too large closes; a group cannot, so its member does not fit. */
 static int find_room(struct store *store, const struct store_held *held, const struct collection_of *of, int64_t now,
 		     struct collection *c, bool *due, enum held_outcome *outcome, struct error *why,
 		     struct error *error)
 {
 	const struct hold *hold = held->hold;
 	int64_t size = (int64_t)held->message->body_size + 1;
-	bool changed;
+	bool changed, same_age, old = store_is_older_than_restore(store, held->message);
 
 	for (;;) {
 		bool late = false;
@@ -278,7 +298,8 @@ static int find_room(struct store *store, const struct store_held *held, const s
 				  "its group has closed already: what became of it tells `ferrule trace`");
 			return refuse(outcome);
 		}
-		if (c->members == 0 || c->bytes + size + 2 <= bytes_most(hold))
+		same_age = hold->group || old == (c->first < store->restored_ms);
+		if (c->members == 0 || (same_age && c->bytes + size + 2 <= bytes_most(hold)))
 			return 0;
 		if (hold->group) {
 			error_set(why, ERROR_REJECT, "collect.too-large",
@@ -286,7 +307,7 @@ static int find_room(struct store *store, const struct store_held *held, const s
 				  (long long)bytes_most(hold));
 			return refuse(outcome);
 		}
-		if (store_collection_close(store, c->number, "size", now, &changed, error))
+		if (store_collection_close(store, c->number, same_age ? "size" : "restored", now, &changed, error))
 			return -1;
 		*due = true;
 	}
@@ -295,12 +316,13 @@ static int find_room(struct store *store, const struct store_held *held, const s
 static int close_others(struct store *store, const struct collection_of *of, int64_t now, bool *due,
 			struct error *error)
 {
-	struct value values[] = {STORE_TEXT(of->queue), STORE_ID(&of->key), VALUE_OF_INT(now)};
+	struct value values[] = {STORE_TEXT(of->queue), STORE_ID(&of->key), VALUE_OF_INT(now),
+				 VALUE_OF_INT(store->restored_ms)};
 	int64_t changed;
 
 	if (db_change(store->db,
-		      "UPDATE collections SET state = 1, reason = 'change', closed_ms = $3"
-		      " WHERE queue = $1 AND key <> $2 AND state = 0 AND members > 0",
+		      "UPDATE collections SET state = 1, reason = 'change', closed_ms = " STORE_CLOSED(
+			      "$3", "$4") " WHERE queue = $1 AND key <> $2 AND state = 0 AND members > 0",
 		      values, STORE_COUNT(values), &changed, error))
 		return -1;
 	*due = *due || changed;
@@ -329,6 +351,9 @@ static int join(struct store *store, const struct store_held *held, const struct
 	if (!inserted) /* another copy of it, a moment before */
 		return *outcome = HELD_AGAIN, 0;
 	if (hold->group && group_fill(store, c, held->queue, &of->key, hold->place, &held->message->id, error))
+		return -1;
+	if (store_is_older_than_restore(store, held->message) && c->members && c->first >= store->restored_ms &&
+	    set_first(store, c->number, error))
 		return -1;
 	if (c->members == 0) {
 		if (set_rules(store, held, c, until, now, error))

@@ -8,14 +8,14 @@
 int store_collection_close(struct store *store, int64_t number, const char *reason, int64_t now, bool *changed,
 			   struct error *error)
 {
-	struct value values[] = {VALUE_OF_INT(number), STORE_TEXT(reason), VALUE_OF_INT(now)};
+	struct value values[] = {VALUE_OF_INT(number), STORE_TEXT(reason), VALUE_OF_INT(now),
+				 VALUE_OF_INT(store->restored_ms)};
 	int64_t n;
 
-	if (db_change(
-		    store->db,
-		    "UPDATE collections SET state = 1, reason = $2, closed_ms = $3 WHERE number = $1 AND state = 0 AND"
-		    " kind = 1 AND members > 0",
-		    values, STORE_COUNT(values), &n, error))
+	if (db_change(store->db,
+		      "UPDATE collections SET state = 1, reason = $2, closed_ms = " STORE_CLOSED(
+			      "$3", "$4") " WHERE number = $1 AND state = 0 AND kind = 1 AND members > 0",
+		      values, STORE_COUNT(values), &n, error))
 		return -1;
 	FAULT("held.closing");
 	*changed = n > 0;

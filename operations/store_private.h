@@ -9,6 +9,7 @@ struct store {
 	store_wanted_fn *wanted;
 	void *wanted_arg;
 	int64_t restored_ms; /* the last restore; 0: none */
+	bool restored_now;   /* … and it was found out, or noted, here */
 };
 
 #define STORE_COUNT(values) (sizeof(values) / sizeof *(values))
@@ -38,6 +39,9 @@ enum dead_state { DEAD_OPEN, DEAD_REPLAYED, DEAD_DISCARDED };
 /* Collections in which something waits, by way of the index collections_waiting; what else a query asks of them must
  * not look to the databases as if another index served it better. */
 #define STORE_WAITING "state <> 3 AND first_ms >= 0 AND members > 0"
+
+/* Was this message there before the store was put back? Then what it brings about may have happened since. */
+bool store_is_older_than_restore(const struct store *, const struct message *);
 
 extern const char *const store_migrations[STORE_SCHEMA];
 

@@ -123,4 +123,14 @@ static const char expectations[] =
 /* When this store was put back from a backup: what happened after the backup is not in it. */
 static const char restores[] = "CREATE TABLE restores (at_ms {int} PRIMARY KEY);";
 
-const char *const store_migrations[STORE_SCHEMA] = {first, second, held, waiting, used, audit, expectations, restores};
+/* What came into the queues of a broker that has a database of its own (store_intake.c). */
+static const char intake[] = "CREATE TABLE intake (number {serial}, message {blob} NOT NULL, generation {int} NOT NULL,"
+			     " queue {text} NOT NULL, at_ms {int} NOT NULL,"
+			     " until_ms {int} NOT NULL, revision {text}, envelope {blob} NOT NULL, body {blob},"
+			     " UNIQUE (message, generation, queue));"
+			     "CREATE INDEX intake_until ON intake (until_ms);"
+			     "CREATE INDEX intake_at ON intake (at_ms);"
+			     "CREATE INDEX intake_revision ON intake (revision);";
+
+const char *const store_migrations[STORE_SCHEMA] = {first, second,       held,     waiting, used,
+						    audit, expectations, restores, intake};

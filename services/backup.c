@@ -179,11 +179,27 @@ static int mark_copy(const struct backup *backup, const char *path, struct error
 	return result;
 }
 
+/* The list has it as any other file. */
+static int sum_file(struct backup *backup, const char *path, struct error *error)
+{
+	char hex[2 * SHA256_SIZE + 1];
+	uint64_t size = 0;
+	int in = openat(backup->to, path, O_RDONLY | O_CLOEXEC), result = 0;
+
+	if (in < 0 || backup_copy(in, -1, NULL, hex, &size))
+		result = disk_error(error, path);
+	else
+		fprintf(backup->list, "%s  %s\n", hex, path);
+	if (!result)
+		tell(backup, size);
+	if (in >= 0)
+		close(in);
+	return result;
+}
+
 static int copy_database(struct backup *backup, const char *name, bool needed, struct error *error)
 {
-	char from[BACKUP_PATH], to[BACKUP_PATH], path[64], hex[2 * SHA256_SIZE + 1];
-	uint64_t size = 0;
-	int in, result;
+	char from[BACKUP_PATH], to[BACKUP_PATH], path[64];
 
 	snprintf(from, sizeof from, "%s/%s", backup->site->data_path, name);
 	snprintf(path, sizeof path, "data/%s", name);
@@ -194,15 +210,29 @@ static int copy_database(struct backup *backup, const char *name, bool needed, s
 		return disk_error(error, path);
 	if (backup->site->store->copy(from, to, error) || (needed && mark_copy(backup, to, error)))
 		return -1;
-	in = open(to, O_RDONLY | O_CLOEXEC);
-	result = in < 0 || backup_copy(in, -1, NULL, hex, &size) ? disk_error(error, path) : 0;
-	if (!result) {
-		fprintf(backup->list, "%s  %s\n", hex, path);
-		tell(backup, size);
-	}
-	if (in >= 0)
-		close(in);
-	return result;
+	return sum_file(backup, path, error);
+}
+
+static int copy_server(struct backup *backup, struct error *error)
+{
+	char site_db[BACKUP_PATH], lineage_db[BACKUP_PATH];
+
+	snprintf(site_db, sizeof site_db, "%s/data/site.db", backup->name);
+	snprintf(lineage_db, sizeof lineage_db, "%s/data/lineage.db", backup->name);
+	if (make_parents(backup->to, "data/site.db"))
+		return disk_error(error, "data");
+	return backup_server_make(backup->site, site_db, lineage_db, error) ||
+			       sum_file(backup, "data/site.db", error) || sum_file(backup, "data/lineage.db", error)
+		       ? -1
+		       : 0;
+}
+
+static int copy_databases(struct backup *backup, struct error *error)
+{
+	if (!backup->site->store->copy)
+		return copy_server(backup, error);
+	return copy_database(backup, "site.db", true, error) || copy_database(backup, "lineage.db", false, error) ? -1
+														  : 0;
 }
 
 static int copy_all(struct backup *backup, struct error *error)
@@ -210,7 +240,7 @@ static int copy_all(struct backup *backup, struct error *error)
 	static const char *const vault[] = {"packs", "files"};
 	char from[BACKUP_PATH], path[64];
 
-	if (copy_database(backup, "site.db", true, error) || copy_database(backup, "lineage.db", false, error))
+	if (copy_databases(backup, error))
 		return -1;
 	snprintf(from, sizeof from, "%s/audit.key", backup->site->data_path);
 	if (copy_file(backup, from, "data/audit.key", error))
@@ -231,9 +261,10 @@ static int copy_all(struct backup *backup, struct error *error)
 static int finish(struct backup *backup, struct error *error)
 {
 	const struct backup_summary *summary = backup->summary;
-	json_t *facts = json_pack("{s:i s:s s:s s:I s:I s:I}", "format", BACKUP_FORMAT, "site", summary->site,
-				  "revision", summary->revision, "made_ms", (json_int_t)summary->made_ms, "files",
-				  (json_int_t)summary->files, "bytes", (json_int_t)summary->bytes);
+	json_t *facts = json_pack("{s:i s:s s:s s:s s:I s:I s:I}", "format", BACKUP_FORMAT, "site", summary->site,
+				  "store", backup->site->store->name, "revision", summary->revision, "made_ms",
+				  (json_int_t)summary->made_ms, "files", (json_int_t)summary->files, "bytes",
+				  (json_int_t)summary->bytes);
 	char *text = json_dumps(facts, JSON_INDENT(2));
 	int fd, result = -1;
 
@@ -294,10 +325,6 @@ int backup_make(const struct site *site, const char *to, const char *previous, b
 	*summary = (struct backup_summary){.made_ms = clock_now_ms()};
 	snprintf(summary->site, sizeof summary->site, "%s", site->name);
 	snprintf(summary->revision, sizeof summary->revision, "%s", site->revision);
-	if (!site->store->copy)
-		return error_set(error, ERROR_REJECT, "backup.several",
-				 "this site's queue and store are RabbitMQ and PostgreSQL: dump the database with "
-				 "pg_dump, copy the vault behind it; docs/runbooks/restore.md has the order");
 	result = read_previous(&backup, error) || open_target(&backup, error) || copy_all(&backup, error) ||
 				 finish(&backup, error)
 			 ? -1

@@ -1,5 +1,7 @@
-/* Backup and restore of a site on one machine: store and spool (one file), lineage, vault, revisions in use, as one
- * consistent whole, while the site runs. Blocks on the disk.
+/* Backup and restore of a site: store and spool (one file), lineage, vault, revisions in use, as one consistent
+ * whole, while the site runs. Blocks on the disk. A store on PostgreSQL goes, with lineage, into files of the same
+ * kind, in one reading transaction (backup_server.c); what was in the queues of its broker is made again from what the
+ * store keeps of all that came in (operations/store_intake.c).
  *
  * A backup is a directory, mode 0700:
  *   backup.json     {format, site, revision, made_ms, files, bytes}; written last: without it the backup is not whole
@@ -16,6 +18,7 @@
 struct backup_summary {
 	char site[128], revision[ID_TEXT];
 	int64_t made_ms;
+	bool server;                   /* its store was on a server, and its queues are not in it */
 	uint64_t files, bytes, linked; /* linked: files that were shared with the previous backup */
 };
 
@@ -23,14 +26,15 @@ typedef void backup_progress_fn(void *arg, uint64_t files, uint64_t bytes); /* n
 
 /* Makes the directory `to`, which must not be there. previous (or NULL): an earlier backup on the same file system;
  * packs and files of the vault that it has as well are shared by hard links. -1: REJECT `backup.exists`,
- * `backup.several` (RabbitMQ and PostgreSQL have tools of their own), `backup.previous`; RETRY `backup.disk`. */
+ * `backup.previous`; RETRY `backup.disk`, and the database's errors. */
 int backup_make(const struct site *, const char *to, const char *previous, backup_progress_fn *, void *arg,
 		struct backup_summary *, struct error *);
 /* Reads all of it and compares the digests. -1: REJECT `backup.none`, `backup.damaged` (which file). */
 int backup_verify(const char *from, backup_progress_fn *, void *arg, struct backup_summary *, struct error *);
 /* Verifies it while it puts it back as the site's data, which must not be there; then notes in the store that from now
  * on nothing that was under way may be sent blindly (store_restored_put). The site must not run. -1: as above, and
- * REJECT `restore.data` (there are data), `restore.site` (of another site). */
+ * REJECT `restore.data` (there are data), `restore.site` (of another site), `restore.kind` (of a site on one machine,
+ * whose spool a broker cannot be given). */
 int backup_restore(const struct site *, const char *from, const char *who, backup_progress_fn *, void *arg,
 		   struct backup_summary *, struct error *);
 /* Only the note: for databases that were put back by other means. */

@@ -53,7 +53,12 @@ static int read_facts(const char *from, struct backup_summary *summary, struct e
 	else
 		status = 0;
 	if (!status) {
-		*summary = (struct backup_summary){.made_ms = made, .files = (uint64_t)files, .bytes = (uint64_t)bytes};
+		const char *store = json_string_value(json_object_get(facts, "store"));
+
+		*summary = (struct backup_summary){.server = store && !strcmp(store, "postgresql"),
+						   .made_ms = made,
+						   .files = (uint64_t)files,
+						   .bytes = (uint64_t)bytes};
 		snprintf(summary->site, sizeof summary->site, "%s", site);
 		snprintf(summary->revision, sizeof summary->revision, "%s", revision);
 	}
@@ -188,11 +193,10 @@ static bool is_empty(const char *path)
 
 static int may_restore(const struct site *site, const struct backup_summary *summary, struct error *error)
 {
-	if (!site->store->copy)
-		return error_set(
-			error, ERROR_REJECT, "backup.several",
-			"this site's queue and store are RabbitMQ and PostgreSQL: restore these, then note it: "
-			"ferrule restore --mark");
+	if (!site->store->copy && !summary->server)
+		return error_set(error, ERROR_REJECT, "restore.kind",
+				 "this backup is of a site on one machine, with messages in its spool; restore it to "
+				 "a site without `queue` and `store`, which may be moved when it is empty");
 	if (strcmp(summary->site, site->name) != 0)
 		return error_set(error, ERROR_REJECT, "restore.site", "the backup is of the site %s, and this is %s",
 				 summary->site, site->name);
@@ -247,6 +251,20 @@ static void database_last(struct backup_sum *sums, size_t count)
 		}
 }
 
+/* The files were only carried: what they hold is on the server from now on. */
+static int fill_server(const struct site *site, struct error *error)
+{
+	char site_db[BACKUP_PATH], lineage_db[BACKUP_PATH];
+
+	snprintf(site_db, sizeof site_db, "%s/site.db", site->data_path);
+	snprintf(lineage_db, sizeof lineage_db, "%s/lineage.db", site->data_path);
+	if (backup_server_fill(site, site_db, lineage_db, error))
+		return -1;
+	unlink(site_db);
+	unlink(lineage_db);
+	return 0;
+}
+
 static int put_back(const struct site *site, struct reading *reading, struct backup_sum *sums, size_t count,
 		    const char *who, struct error *error)
 {
@@ -260,6 +278,8 @@ static int put_back(const struct site *site, struct reading *reading, struct bac
 			syncfs(reading->data) || syncfs(reading->vault)
 				? error_errno(error, ERROR_RETRY, "backup.disk", "%s cannot be synced", site->data_path)
 				: 0;
+		if (!result && !site->store->copy)
+			result = fill_server(site, error);
 		if (!result)
 			result = backup_mark(site, who, error);
 	}

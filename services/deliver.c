@@ -177,7 +177,11 @@ static void go_on(struct job *job, const struct intention *intention, const stru
 				  "the delivery was interrupted after it had begun, and %s cannot be asked whether it "
 				  "took effect",
 				  job->target->endpoint->name);
-		find_out(job, &why, true);
+		if (intention->attempts == 1 && job->delivery->message->flags & MESSAGE_REGROUPED &&
+		    deliver_of(job->worker)->ops->traits & SINK_KEY)
+			job_doubt(job, &why);
+		else
+			find_out(job, &why, true);
 		break;
 	}
 }

@@ -165,7 +165,7 @@ int receive_prepare(struct reception *reception, const struct site *site, const 
 	struct span parts[2] = {span_of(endpoint->name), SPAN_NONE}, exact[2];
 	struct id identity;
 
-	*reception = (struct reception){.document = document};
+	*reception = (struct reception){.document = document, .kept = site->broker && !site->broker->shares_db};
 	if (site->limits.document_max && document->stored.size > site->limits.document_max)
 		return error_set(error, ERROR_REJECT, "document.too-large",
 				 "%llu bytes, the site takes at most %llu (limits: document)",
@@ -314,6 +314,36 @@ static void add_audit(struct unit *unit, const struct flow *flow, const struct r
 	buf_free(&name);
 }
 
+static char *base64_of(struct span bytes)
+{
+	struct buf text;
+
+	buf_init(&text, 2 * (MESSAGE_INLINE_MAX + MESSAGE_ENVELOPE_MAX));
+	base64_encode(&text, bytes);
+	return buf_take(&text);
+}
+
+void receive_keep(struct unit *unit, const char *queue, const struct message *message)
+{
+	struct buf envelope, body;
+	char *envelope_text, *body_text;
+
+	buf_init(&envelope, MESSAGE_ENVELOPE_MAX);
+	buf_init(&body, MESSAGE_INLINE_MAX);
+	if (message_encode(message, &envelope, NULL) ||
+	    (!message->body_ref.len && message->body && reader_all(message->body, &body, NULL)))
+		goto done; /* publishing it fails as well */
+	envelope_text = base64_of(buf_view(&envelope));
+	body_text = base64_of(buf_view(&body));
+	unit_change(unit, "intake.put",
+		    json_pack("{s:s s:s s:s}", "queue", queue, "envelope", envelope_text, "body", body_text));
+	free(envelope_text);
+	free(body_text);
+done:
+	buf_free(&envelope);
+	buf_free(&body);
+}
+
 int receive_add(struct unit *unit, const struct flow *flow, struct reception *reception, struct error *error)
 {
 	struct record record = {.message = reception->message, .stage = "received", .place = flow->name};
@@ -329,6 +359,8 @@ int receive_add(struct unit *unit, const struct flow *flow, struct reception *re
 	result = unit_publish(unit, NULL, flow->queue, false, reception->message, error);
 	if (result)
 		return result;
+	if (reception->kept)
+		receive_keep(unit, flow->queue, reception->message);
 	expecting_document(unit, flow, reception->message);
 	unit_seen(unit, &reception->source, &reception->message->id, keep);
 	if (reception->declared)

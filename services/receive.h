@@ -17,6 +17,7 @@ struct reception {
 	struct id exact; /* declared: identity and content together */
 	bool timed;      /* its message id takes name and time of the file in */
 	bool again;      /* this very file was accepted before and not settled at its source: no duplicate */
+	bool kept;       /* the store keeps it, too: its queue is in no backup */
 	bool conflict;   /* the same declared identity came before with other content */
 };
 
@@ -31,6 +32,9 @@ int receive_recognise(struct queue *, struct reception *, size_t n, struct error
 /* Into the unit: publication and identity of a new one, nothing for one that is met again, the record of a duplicate,
  * the dead letter of a conflict (whose error receive_conflict tells). 1: the window is full, pump and call again. */
 int receive_add(struct unit *, const struct flow *, struct reception *, struct error *);
+/* The store keeps what goes into a queue of its own accord, where the broker has a database of its own: no backup can
+ * copy that (operations/store_intake.c). */
+void receive_keep(struct unit *, const char *queue, const struct message *);
 void receive_conflict(const struct reception *, struct error *); /* REJECT `identity.conflict` */
 void receive_free(struct reception *);                           /* the message; not the document */
 

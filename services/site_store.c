@@ -38,6 +38,11 @@ int site_db_open(const struct site *site, struct db *db, struct error *error)
 	return open_file(site, "site.db", false, db, error);
 }
 
+int site_db_reader(const struct site *site, struct db *db, struct error *error)
+{
+	return open_file(site, "site.db", true, db, error);
+}
+
 struct lineage *site_lineage_open(const struct site *site, struct error *error)
 {
 	struct db db;

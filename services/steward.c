@@ -11,6 +11,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "operations/held.h"
+#include "services/receive.h"
 #include "services/refusal.h"
 
 #define RETRY_MS 500
@@ -97,6 +98,8 @@ int steward_publish(struct worker *worker, struct unit *unit, const json_t *coll
 		if (queue_wait(worker->queue, WINDOW_WAIT_MS, error))
 			return -1;
 	}
+	if (!result && !worker->site->broker->shares_db)
+		receive_keep(unit, queue, message);
 	return result ? -1 : unit_record(unit, &record);
 }
 

@@ -82,7 +82,7 @@ static void begin(struct result *result, const struct message *first)
 	message->time_ms = message->accepted_ms = closed;
 	message->expires_ms = lifetime && lifetime < INT64_MAX - closed ? closed + lifetime : 0;
 	message->generation = first->generation;
-	message->flags = first->flags;
+	message->flags = first->flags | (json_is_true(json_object_get(collection, "restored")) ? MESSAGE_REGROUPED : 0);
 	message_order(message, flow, id_hash(&key) | 1);
 }
 

@@ -216,6 +216,17 @@ static void postgresql_unlock(void *self, int64_t key)
 	postgresql_run(db, "SELECT pg_advisory_unlock($1)", &value, 1, take_number, &freed, NULL, NULL);
 }
 
+static int postgresql_renumber(void *self, const char *table, struct error *error)
+{
+	char *sql = mem_printf("DO $do$ BEGIN PERFORM setval(pg_get_serial_sequence('%s', 'number'), m) FROM"
+			       " (SELECT MAX(number) AS m FROM %s) AS x WHERE m IS NOT NULL; END $do$",
+			       table, table);
+	int result = postgresql_script(self, sql, error);
+
+	free(sql);
+	return result;
+}
+
 static bool postgresql_alive(void *self)
 {
 	return postgresql_is_alive(self);
@@ -306,4 +317,5 @@ const struct db_ops postgresql_ops = {
 	.lock = postgresql_lock,
 	.unlock = postgresql_unlock,
 	.alive = postgresql_alive,
+	.renumber = postgresql_renumber,
 };

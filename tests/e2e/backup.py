@@ -113,6 +113,51 @@ def afterwards(site):
     wait(lambda: blind.paths() == ["/1", "/2"], 20, "what is new")
 
 
+GATHER = """
+flow: gather
+owner: tests
+subscribe: thing.v1
+steps:
+  - collect: {count: 100, within: 3s}
+  - map: {jq: '{n: "all", all: map(.n)}'}
+  - encode: json
+to: {operation: NAME.put}
+effect: EFFECT
+"""
+
+
+@test("a collection that was open at the backup, and was published since, is not published once more")
+def collected(site):
+    keyed, blind = Target(site, "keyed", "--idempotent"), Target(site, "blind")
+    site.flow(INTAKE)
+    site.flow(GATHER.replace("flow: gather", "flow: gather-keyed").replace("NAME", "keyed").replace("EFFECT", "{key: 'all-$(.all[0])', remembers: 24h}"))
+    site.flow(GATHER.replace("flow: gather", "flow: gather-blind").replace("NAME", "blind").replace("EFFECT", "none"))
+    site.flow(GATHER.replace("flow: gather", "flow: gather-files").replace("operation: NAME.put", "file: 'all/$(.all[0]).json', create: yes, exists: number")
+              .replace("EFFECT", "rename"))
+    site.system("keyed", keyed.url)
+    site.system("blind", blind.url)
+    site.start()
+    drop(site, 1, 3)
+    wait(lambda: sum(c["count"] for c in site.ask("collect", "list")["collections"]) == 9, 10, "three open collections of three")
+    where = os.path.join(site.root, "backup")
+    site.do("backup", where)
+    drop(site, 4, 4)  # it goes into the same ones, and comes again behind the restore
+    wait(lambda: keyed.paths() and blind.paths() and site.files("all"), 20, "the results")
+    site.idle()
+    equal(sorted(blind.effects()[0]["body"]["all"]), [1, 2, 3, 4], "the result before")
+    lost(site)
+    site.do("restore", where)
+    site.start()
+    wait(lambda: len(site.doubts()) == 3, 20, "what nobody can know: the bytes are not those that were sent")
+    drop(site, 5, 5)
+    wait(lambda: len(keyed.paths()) == 2 and len(blind.paths()) == 2 and len(site.files("all")) >= 2, 20, "what is new, in results of its own")
+    site.idle()
+    equal([sorted(e["body"]["all"]) for e in blind.effects()], [[1, 2, 3, 4], [5]], "sent blindly")
+    equal([sorted(e["body"]["all"]) for e in keyed.effects()], [[1, 2, 3, 4], [5]], "to a target whose key says nothing of the content")
+    equal({d["detail"]["code"] for d in site.doubts()}, {"effect.restored"}, "doubts")
+    equal(len(site.files("all")), 2, "files")
+
+
 @test("a backup shares what the one before has, and says what is damaged")
 def shared(site):
     for flow in INTAKE, COPY:
