@@ -35,6 +35,14 @@ void sign_public(const uint8_t seed[SIGN_KEY_SIZE], uint8_t public_key[SIGN_KEY_
 void sign_data(const uint8_t seed[SIGN_KEY_SIZE], struct span, uint8_t signature[SIGNATURE_SIZE]);
 bool sign_verify(const uint8_t public_key[SIGN_KEY_SIZE], struct span, const uint8_t signature[SIGNATURE_SIZE]);
 
+/* RSA keys, for logging in by SSH: PEM, or as ssh-keygen writes them without a passphrase. NULL: it is none, or cannot
+ * be opened; *is_rsa says which. */
+struct rsa;
+struct rsa *rsa_new(struct span text, struct span passphrase, bool *is_rsa);
+void rsa_public(const struct rsa *, struct buf *exponent, struct buf *modulus); /* most significant byte first */
+int rsa_sign(const struct rsa *, struct span, struct buf *signature); /* PKCS #1 v1.5 with SHA-256 (RFC 8017); -1 */
+void rsa_free(struct rsa *);
+
 bool crypto_equal(struct span a, struct span b); /* takes the same time wherever they differ */
 void crypto_random(void *out, size_t len);
 

@@ -29,7 +29,7 @@ tests_conformance_sftp_sink_openssh_LDADD = $(CHECK_LIBS)
 tests_conformance_sftp_sink_proftpd_SOURCES = $(tests_conformance_sftp_sink_openssh_SOURCES)
 tests_conformance_sftp_sink_proftpd_CPPFLAGS = $(AM_CPPFLAGS) -DSFTP_LAB='"proftpd"'
 tests_conformance_sftp_sink_proftpd_LDADD = $(CHECK_LIBS)
-tests_unit_sftp_trouble_openssh_SOURCES = tests/unit/sftp_trouble.c $(SFTP_SUPPORT)
+tests_unit_sftp_trouble_openssh_SOURCES = tests/unit/sftp_trouble.c tests/support/sftp_try.c tests/support/sftp_try.h $(SFTP_SUPPORT)
 tests_unit_sftp_trouble_openssh_CPPFLAGS = $(AM_CPPFLAGS) -DSFTP_LAB='"openssh"'
 tests_unit_sftp_trouble_openssh_LDADD = $(CHECK_LIBS)
 tests_unit_sftp_trouble_proftpd_SOURCES = $(tests_unit_sftp_trouble_openssh_SOURCES)

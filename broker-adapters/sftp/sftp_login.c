@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/crypto.h"
 #include "base/secret.h"
 
 /* libssh2 reads to the end of a line, and secrets lose theirs. Wiped by the caller. */
@@ -46,6 +47,65 @@ static int auth_failed(struct sftp_link *link, const char *what, struct error *e
 	return 1;
 }
 
+/* ---- RSA ------------------------------------------------------------------------------------------------------- */
+
+static void put_field(struct buf *blob, struct span bytes, bool number)
+{
+	bool sign = number && bytes.len && (bytes.data[0] & 0x80);
+	uint32_t len = (uint32_t)bytes.len + sign;
+	const unsigned char head[5] = {len >> 24, len >> 16 & 255, len >> 8 & 255, len & 255, 0};
+
+	buf_append(blob, head, 4 + (size_t)sign);
+	buf_span(blob, bytes);
+}
+
+/* libssh2 frees it by free(3). */
+static int sign_for(LIBSSH2_SESSION *session, unsigned char **signature, size_t *len, const unsigned char *data,
+		    size_t data_len, void **abstract)
+{
+	struct buf made;
+	int failed;
+
+	buf_init(&made, 4096);
+	failed = rsa_sign(*abstract, span_make(data, data_len), &made);
+	*signature = failed ? NULL : malloc(made.len + 1);
+	if (*signature)
+		memcpy(*signature, made.data, made.len);
+	*len = made.len;
+	buf_free(&made);
+	return *signature ? 0 : -1;
+}
+
+/* With SHA-256 (RFC 8332): libssh2 1.10 itself signs with SHA-1 alone, which servers do not take any more (OpenSSH
+ * since 8.8). It takes the name of the algorithm from the public key, so the key is given to it under that name;
+ * servers that do not understand that refuse it, and are asked as libssh2 would. As libssh2's functions. */
+static int with_rsa(struct sftp_link *link, struct rsa *rsa, struct error *error)
+{
+	const char *user = link->server.user;
+	struct buf blob, exponent, modulus;
+	int64_t silent_since = 0;
+	void *arg = rsa;
+	int rc;
+
+	buf_init(&blob, 16384);
+	buf_init(&exponent, 4096);
+	buf_init(&modulus, 4096);
+	rsa_public(rsa, &exponent, &modulus);
+	put_field(&blob, SPAN_LITERAL("rsa-sha2-256"), false);
+	put_field(&blob, buf_view(&exponent), true);
+	put_field(&blob, buf_view(&modulus), true);
+	while ((rc = libssh2_userauth_publickey(link->session, user, (const unsigned char *)blob.data, blob.len,
+						sign_for, &arg)) == LIBSSH2_ERROR_EAGAIN)
+		if (sftp_link_wait(link, &silent_since, "logging in at", error))
+			break;
+	buf_free(&blob);
+	buf_free(&exponent);
+	buf_free(&modulus);
+	return rc;
+}
+
+/* ---- keys ------------------------------------------------------------------------------------------------------ */
+
 /* Each: 0 we are in, 1 refused (error says how), -1. */
 static int with_key(struct sftp_link *link, struct error *error)
 {
@@ -55,6 +115,8 @@ static int with_key(struct sftp_link *link, struct error *error)
 	int result = -1, rc;
 	size_t len = 0;
 	char *text = NULL;
+	struct rsa *rsa = NULL;
+	bool is_rsa = false;
 
 	if (!key)
 		return -1;
@@ -65,13 +127,24 @@ static int with_key(struct sftp_link *link, struct error *error)
 	}
 	text = with_newline(secret_reveal(key));
 	len = secret_reveal(key).len + 1;
+	rsa = rsa_new(span_make(text, len), passphrase ? secret_reveal(passphrase) : SPAN_NONE, &is_rsa);
+	rc = rsa ? with_rsa(link, rsa, error) : 1;
+	if (rc == 0 || rc == LIBSSH2_ERROR_EAGAIN) {
+		result = rc == 0 ? 0 : -1;
+		goto done;
+	}
 	while ((rc = libssh2_userauth_publickey_frommemory(link->session, user, strlen(user), NULL, 0, text, len,
 							   passphrase ? secret_reveal(passphrase).data : NULL)) ==
 	       LIBSSH2_ERROR_EAGAIN)
 		if (sftp_link_wait(link, &silent_since, "logging in at", error))
 			goto done;
 	result = rc == 0 ? 0 : auth_failed(link, "key", error);
+	if (result > 0 && is_rsa && !rsa)
+		error_add(error,
+			  "; an RSA key with a passphrase is used with SHA-1 only, which servers of today refuse, "
+			  "unless it is in PEM form: `ssh-keygen -p -m PEM -f KEYFILE`, or take an ed25519 key");
 done:
+	rsa_free(rsa);
 	if (text)
 		explicit_bzero(text, len);
 	free(text);

@@ -42,7 +42,7 @@ free_port()
 
 make_keys()
 {
-	local name
+	local name form
 
 	mkdir -p "$dir/keys" "$dir/host"
 	for name in ed25519 ecdsa rsa; do
@@ -52,6 +52,12 @@ make_keys()
 		ssh-keygen -q -t ed25519 -N '' -f "$dir/keys/$name" -C "$name"
 		ssh-keygen -q -t ecdsa -N '' -f "$dir/keys/$name.ecdsa" -C "$name"
 		ssh-keygen -q -t rsa -b 2048 -m PEM -N '' -f "$dir/keys/$name.rsa" -C "$name"
+		for form in openssh locked sealed; do # the same in other forms
+			cp "$dir/keys/$name.rsa" "$dir/keys/$name.rsa-$form"
+		done
+		ssh-keygen -q -p -P '' -N '' -f "$dir/keys/$name.rsa-openssh" > /dev/null
+		ssh-keygen -q -p -m PEM -P '' -N 'open sesame' -f "$dir/keys/$name.rsa-locked" > /dev/null
+		ssh-keygen -q -p -P '' -N 'open sesame' -f "$dir/keys/$name.rsa-sealed" > /dev/null
 		ssh-keygen -q -t ed25519 -N 'open sesame' -f "$dir/keys/$name.locked" -C "$name"
 	done
 	chmod 700 "$dir/keys"
