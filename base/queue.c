@@ -324,6 +324,12 @@ static int frames(struct queue *queue, struct error *error)
 	return more < 0 ? queue_is_gone(queue, error) : 0;
 }
 
+void queue_flush(struct queue *queue)
+{
+	if (!queue->gone)
+		(void)!channel_write(&queue->channel); /* that it is gone the next call finds, too */
+}
+
 int queue_pump(struct queue *queue, struct error *error)
 {
 	size_t total = 0;

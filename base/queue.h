@@ -31,6 +31,8 @@ struct queue *queue_open(const char *path, const char *role, int wait_ms, struct
 void queue_close(struct queue *);
 int queue_fd(struct queue *); /* readable: call queue_pump; also watch for writing while queue_unsent() */
 bool queue_unsent(struct queue *);
+/* Writes what is possible, and nothing more: for the middle of a long call, where no completion may come. */
+void queue_flush(struct queue *);
 int queue_pump(struct queue *, struct error *); /* does what I/O is possible, calls completions; never blocks */
 int queue_wait(struct queue *, int wait_ms, struct error *); /* polls the socket, then pumps */
 

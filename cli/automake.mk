@@ -7,6 +7,7 @@ ferrule_SOURCES += %D%/manual.c
 ferrule_SOURCES += %D%/reference.c
 ferrule_SOURCES += %D%/git.c %D%/git.h
 ferrule_SOURCES += %D%/letter.c %D%/letter.h
+ferrule_SOURCES += %D%/moving.c %D%/moving.h
 ferrule_SOURCES += %D%/parts.c %D%/parts.h
 ferrule_SOURCES += %D%/site.c %D%/site.h
 ferrule_SOURCES += %D%/table.c

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "cli/moving.h"
 #include "cli/site.h"
 #include "services/site_store.h"
 
@@ -117,6 +118,21 @@ static void print_sources(json_t *endpoints)
 	}
 }
 
+static void print_moving(const json_t *moving)
+{
+	const json_t *one;
+	struct buf text;
+	size_t i;
+
+	buf_init(&text, 1000);
+	json_array_foreach(moving, i, one) {
+		buf_reset(&text);
+		moving_line(one, &text);
+		printf("  %.*s\n", SPAN_ARGS(buf_view(&text)));
+	}
+	buf_free(&text);
+}
+
 static size_t print_holds(const json_t *holds)
 {
 	const json_t *hold;
@@ -186,6 +202,7 @@ static void print_status(const struct arguments *arguments, const json_t *answer
 	if (running)
 		n += print_broker(answer);
 	n += print_paused(json_object_get(answer, "endpoints"));
+	print_moving(json_object_get(answer, "moving"));
 	print_sources(json_object_get(answer, "endpoints"));
 	n += print_holds(json_object_get(answer, "holds"));
 	if (parked)
@@ -504,7 +521,8 @@ const struct verb verb_status = {
 		"  held: [{queue, flow, step, open, members, oldest_ms, due_ms}], "
 		"endpoints: {NAME: {state, since, error, next,\n"
 		"  halves?: {count, list: [{name, lacks, since, due}]},\n"
-		"  refused?: {count, name, at, code, error}}}, "
+		"  refused?: {count, name, at, code, error}}},\n"
+		"  moving: [{endpoint, direction, name, done, total, rate, since, attempt, left_ms?}],\n  "
 		"workers,\n"
 		"  dead, doubt, parked, broker: {connected, consuming, blocked, text}, accepting, problems, holds, "
 		"counters}\n"

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "cli/hold.h"
+#include "cli/moving.h"
 #include "cli/parts.h"
 #include "mft/schedule.h"
 #include "services/turns.h"
@@ -18,6 +19,7 @@ static const struct verb_option options[] = {
 	{"from", "TIME", "show: the next runs from this time on, 2026-03-28T00:00:00Z"},
 	{"until", "TIME", "hold: when it ends by itself: 90m from now, the next 06:00, or 2026-01-31T18:00:00Z"},
 	{"reason", "TEXT", "hold: why; shown by status"},
+	{"wait", NULL, "run: until it is over, and show how far it is"},
 	{"key", "FILE", "account add: the partner's public key"},
 	{"root", "DIR", "account add: where the partners' folders are (/srv/sftp)"},
 	{"user", "NAME", "account add: the user that Ferrule runs as (ferrule)"},
@@ -325,10 +327,28 @@ static int show(const struct arguments *arguments, struct session *session)
 }
 
 /* ---- run, hold, release ---- */
+static int tell_wish(const struct arguments *arguments, const char *name, bool skip)
+{
+	json_t *report;
+
+	if (!arguments->json) {
+		printf(skip ? "%s forgets within seconds what its sequence lacks, or when the site runs again. ferrule "
+			      "transfer show %s%s tells of it.\n"
+			    : "%s runs within seconds, or when the site runs again. ferrule transfer show %s%s tells "
+			      "of it.\n",
+		       name, name, show_site(SHOWN_HERE, arguments));
+		return EXIT_DONE;
+	}
+	report = json_pack("{s:s s:s}", "result", "asked", "name", name);
+	verb_print_json(report);
+	json_decref(report);
+	return EXIT_DONE;
+}
+
 static int wish(const struct arguments *arguments, struct session *session, bool skip)
 {
 	const struct flow *flow;
-	json_t *report;
+	int64_t now = clock_now_ms();
 	char *key;
 	int code;
 
@@ -341,23 +361,13 @@ static int wish(const struct arguments *arguments, struct session *session, bool
 	key = mem_printf("%s%s", TURNS_ASKED, flow->name);
 	code = site_change(arguments, session, "table.put",
 			   json_pack("{s:s s:s s:{s:I s:s s:b} s:s}", "table", TURNS_TABLE, "key", key, "value", "at",
-				     (json_int_t)clock_now_ms(), "by", site_person(), "skip", skip, "by",
+				     (json_int_t)now, "by", site_person(), "skip", skip, "by",
 				     site_person()));
 	free(key);
 	if (code)
 		return code;
-	if (!arguments->json) {
-		printf(skip ? "%s forgets within seconds what its sequence lacks, or when the site runs again. ferrule "
-			      "transfer show %s%s tells of it.\n"
-			    : "%s runs within seconds, or when the site runs again. ferrule transfer show %s%s tells "
-			      "of it.\n",
-		       flow->name, flow->name, show_site(SHOWN_HERE, arguments));
-		return EXIT_DONE;
-	}
-	report = json_pack("{s:s s:s}", "result", "asked", "name", flow->name);
-	verb_print_json(report);
-	json_decref(report);
-	return EXIT_DONE;
+	return !skip && argument_given(arguments, "wait") ? moving_wait(arguments, session, flow, now)
+							  : tell_wish(arguments, flow->name, skip);
 }
 
 static int run(const struct arguments *arguments, struct session *session)
@@ -436,7 +446,7 @@ const struct verb verb_transfer = {
 		"    file?, file_ms?, missed?, next_ms?, error?, hold?, next?}]}; state: waiting | running | failing | "
 		"failed "
 		"| held\n"
-		"  run: {result: asked, name}\n"
+		"  run: {result: asked, name}; with --wait {result: done|empty|failed, name, taken}\n"
 		"  hold, release: as ferrule hold and ferrule resume\n"
 		"  account add: {partner, script, applied}\n"
 		"  trust: {system, host, type, fingerprint, known, trusted, recorded}",

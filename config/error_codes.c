@@ -444,6 +444,7 @@ const struct error_code error_codes[] = {
 	{"trace.behind", V, "The trace is not complete yet: records are still being written"},
 	{"tradacoms.control", D, "A reference of TRADACOMS is missing, or is not that of its header"},
 	{"tradacoms.junk", D, "There is something that is no TRADACOMS before, between or behind transmissions"},
+	{"transfer.idle", V, "Somebody waits for a transfer of a site that does not run"},
 	{"tree.place", D, "A value is in the way where another is to be written"},
 	{"trial.file", V, "A file that a test names is not there"},
 	{"trial.unreadable", V, "The tests of the site cannot be read"},

@@ -104,6 +104,21 @@ static void of_endpoints(struct buf *body, json_t *endpoints)
 	}
 }
 
+/* Files on their way that take longer than a second. */
+static void of_moving(struct buf *body, const json_t *all, const char *key, const char *name, const char *help)
+{
+	const json_t *one;
+	size_t i;
+
+	family(body, name, "gauge", help);
+	json_array_foreach(all, i, one) {
+		buf_printf(body, "ferrule_%s{", name);
+		label(body, "endpoint", json_string_value(json_object_get(one, "endpoint")), "");
+		label(body, "direction", json_string_value(json_object_get(one, "direction")), ",");
+		buf_printf(body, "} %.17g\n", json_number_value(json_object_get(one, key)));
+	}
+}
+
 static double one_of(const json_t *one, const char *key)
 {
 	return json_number_value(json_object_get(one, key));
@@ -165,6 +180,12 @@ void health_metrics(const json_t *answer, int *status, const char **type, struct
 	of_queues(body, queues, "unsettled", "queue_unsettled_messages", "Messages in the hands of a worker");
 	of_queues(body, queues, "consumers", "queue_consumers", "Workers that take from a queue");
 	of_endpoints(body, json_object_get(answer, "endpoints"));
+	of_moving(body, json_object_get(answer, "moving"), "done", "moving_bytes",
+		  "Bytes so far of the file on its way at an endpoint");
+	of_moving(body, json_object_get(answer, "moving"), "total", "moving_size_bytes",
+		  "Size of the file on its way at an endpoint");
+	of_moving(body, json_object_get(answer, "moving"), "rate", "moving_bytes_per_second",
+		  "How fast the file on its way at an endpoint goes");
 	expectations(body, json_object_get(answer, "expectations"));
 	of_counters(body, json_object_get(answer, "counters"));
 }

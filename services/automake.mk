@@ -6,6 +6,7 @@ services_libservices_a_SOURCES += %D%/backoff.c %D%/backoff.h
 services_libservices_a_SOURCES += %D%/board.c %D%/board.h
 services_libservices_a_SOURCES += %D%/expecting.c %D%/expecting.h
 services_libservices_a_SOURCES += %D%/generation.c %D%/generation.h %D%/generation_kept.c %D%/generation_kept.h
+services_libservices_a_SOURCES += %D%/moving.c %D%/moving.h
 services_libservices_a_SOURCES += %D%/receive.c %D%/receive.h
 services_libservices_a_SOURCES += %D%/registry.c %D%/registry.h
 services_libservices_a_SOURCES += %D%/revisions.c %D%/revisions.h

@@ -15,6 +15,7 @@
 #include "services/deliver_job.h"
 #include "services/deliver_request.h"
 #include "services/deliver_sweep.h"
+#include "services/moving.h"
 
 #define REAP_MAX 64
 #define TAKE_MAX 64
@@ -275,10 +276,15 @@ static void begin(struct job *job)
 	struct worker *worker = job->worker;
 	struct deliver *deliver = deliver_of(worker);
 	struct error error = {0};
+	bool failed;
 
 	board_hold(worker->slot, &delivery->message->id);
 	board_step(worker->slot, "prepare");
-	if (deliver->ops->prepare && deliver->ops->prepare(deliver->sink, &job->attempt, &error)) {
+	moving_begin(worker, job->target->endpoint->name, false, message_attr_find(delivery->message, "path"),
+		     delivery->message->body_size, delivery->message->attempt + 1);
+	failed = deliver->ops->prepare && deliver->ops->prepare(deliver->sink, &job->attempt, &error);
+	moving_end(worker);
+	if (failed) {
 		not_prepared(job, &error);
 		return;
 	}

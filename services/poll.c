@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/pace.h"
 #include "services/backoff.h"
+#include "services/moving.h"
 #include "services/receive.h"
 #include "services/turns.h"
 #include "services/worker.h"
@@ -141,6 +142,20 @@ static void worked(struct worker *worker, struct poll *poll, bool more)
 		worker_end(worker);
 }
 
+static int fetch_one(struct worker *worker, struct poll *poll, struct document *document, struct error *error)
+{
+	uint64_t size = 0;
+	int result;
+
+	for (size_t i = 0; i < document->attrs_count; i++)
+		if (span_is(document->attrs[i].name, "size"))
+			size = strtoull(document->attrs[i].value.data, NULL, 10);
+	moving_begin(worker, worker->endpoint, true, document->name, size, 0);
+	result = poll->source->poll->fetch(poll->adapter, document, worker->vault, error);
+	moving_end(worker);
+	return result;
+}
+
 /* Everything that was found goes into the vault; what could not be read stays where it is and is reported. Returns how
  * many are at hand, in front; *trouble tells of a vault that takes nothing. */
 static size_t fetch(struct worker *worker, struct poll *poll, struct document **documents, size_t n,
@@ -152,7 +167,7 @@ static size_t fetch(struct worker *worker, struct poll *poll, struct document **
 		struct document *document = documents[i];
 		struct error error = document->error;
 
-		if (!document->failed && !poll->source->poll->fetch(poll->adapter, document, worker->vault, &error)) {
+		if (!document->failed && !fetch_one(worker, poll, document, &error)) {
 			documents[kept++] = document;
 			board_tick(worker->slot);
 			continue;

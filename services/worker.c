@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/progress.h"
+#include "services/moving.h"
 
 #define CONNECT_WAIT_MS 10000
 
@@ -48,7 +49,10 @@ void worker_blame(struct worker *worker, const struct error *error)
 /* Within one long call of an adapter, a large file on its way: it does not hang. */
 static void on_progress(void *arg, uint64_t done, uint64_t total)
 {
-	board_tick(arg);
+	struct worker *worker = arg;
+
+	board_tick(worker->slot);
+	moving_told(worker, done, total);
 }
 
 static void on_signal(void *arg, unsigned events)
@@ -140,6 +144,7 @@ static void rounds(struct worker *worker)
 
 int worker_run(struct worker *worker)
 {
+	struct moving moving = {NULL};
 	struct error error = {0};
 	char name[64];
 
@@ -149,12 +154,13 @@ int worker_run(struct worker *worker)
 	prctl(PR_SET_NAME, name); /* what ps and top show; cut to 15 characters */
 	signal(SIGPIPE, SIG_IGN);
 	let_signals_end();
+	worker->moving = &moving;
 	worker->loop = loop_new();
 	worker->busy_at = clock_tick_ms();
 	worker->wait_ms = 1000;
 	if (connect_all(worker, &error) || worker->role->start(worker, &error))
 		worker_fail(worker, &error);
-	progress_listen(on_progress, worker->slot);
+	progress_listen(on_progress, worker);
 	atomic_store(&worker->slot->ready, 1);
 	rounds(worker);
 	if (worker->role->stop)

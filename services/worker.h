@@ -44,6 +44,7 @@ struct worker {
 	struct queue *queue;
 	struct vault *vault;
 	struct revisions *revisions;
+	struct moving *moving; /* what is under way just now */
 	bool draining;
 	int64_t give_up_at, drain_until; /* monotonic; the first 0 once it was done */
 	int64_t busy_at;                 /* monotonic; when there was something to do last, for on-demand workers */

@@ -36,6 +36,11 @@ tests_unit_sftp_trouble_proftpd_SOURCES = $(tests_unit_sftp_trouble_openssh_SOUR
 tests_unit_sftp_trouble_proftpd_CPPFLAGS = $(AM_CPPFLAGS) -DSFTP_LAB='"proftpd"'
 tests_unit_sftp_trouble_proftpd_LDADD = $(CHECK_LIBS)
 
+check_PROGRAMS += tests/unit/health
+TESTS += tests/unit/health
+tests_unit_health_SOURCES = tests/unit/health.c
+tests_unit_health_LDADD = $(CHECK_LIBS)
+
 dist_check_SCRIPTS += tests/e2e/sftp_transfers.py
 TESTS += tests/e2e/sftp_transfers.py
 EXTRA_DIST += tests/e2e/sftp_lab.py

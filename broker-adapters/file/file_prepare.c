@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/fault.h"
+#include "base/progress.h"
 
 #define CHUNK (1u << 20)
 
@@ -101,6 +102,7 @@ static int write_body(int fd, struct reader *body, struct error *error, const ch
 			done += m;
 		}
 		at += (uint64_t)n;
+		progress_tell(at, size);
 	}
 	result = 0;
 done:

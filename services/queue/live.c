@@ -163,9 +163,19 @@ static void halves_problem(const char *endpoint, const json_t *halves, json_t *p
 	json_decref(keys);
 }
 
+/* Told under ENDPOINT/moving. */
+static void add_moving(json_t *moving, const char *name, const json_t *state)
+{
+	json_t *one = json_deep_copy(state);
+
+	json_object_del(one, "state");
+	json_object_set_new(one, "endpoint", json_stringn(name, strcspn(name, "/")));
+	json_array_append_new(moving, one);
+}
+
 static void endpoints(struct engine *engine, json_t *answer, json_t *problems)
 {
-	json_t *all = json_object();
+	json_t *all = json_object(), *moving = json_array();
 
 	for (const struct session *s = engine->sessions; s; s = s->next) {
 		const char *name;
@@ -176,6 +186,8 @@ static void endpoints(struct engine *engine, json_t *answer, json_t *problems)
 
 			if (text && !strcmp(text, "stuck"))
 				stuck_problem(engine, name, state, problems);
+			if (text && !strcmp(text, "moving"))
+				add_moving(moving, name, state);
 			if (strchr(name, '/')) /* a step's queue, no endpoint */
 				continue;
 			json_object_set(all, name, state);
@@ -185,6 +197,7 @@ static void endpoints(struct engine *engine, json_t *answer, json_t *problems)
 		}
 	}
 	json_object_set_new(answer, "endpoints", all);
+	json_object_set_new(answer, "moving", moving);
 }
 
 static void workers(struct engine *engine, json_t *answer)

@@ -3,9 +3,11 @@
 import hashlib
 import json
 import os
+import re
+import subprocess
 import time
 
-from bed import Skip, check, equal, has_faults, main, read, wait
+from bed import FERRULE, Skip, check, equal, has_faults, main, read, wait
 from sftp_lab import on_both
 
 FETCH = """
@@ -82,6 +84,38 @@ def sent_slowly(site, server):
     wait(lambda: server.names("inbox") == ["big.dat"], 30, "the file")
     spent = time.monotonic() - began
     check(spent > 2.7, f"1.5 MB at 500 kB a second took {spent:.1f} s")
+
+
+@on_both("of a long transfer status tells how far it is, both ways, and `transfer run --wait` until it is over")
+def progress(site, server):
+    fetching(site, server, more="bandwidth: 400KB/s\nschedule: '0 3 1 1 *'\n")
+    sending(site, server, more="bandwidth: 400KB/s\n")
+    body = os.urandom(1600000)
+    site.start()
+    server.put("outbox", "long.dat", body)
+    site.drop("drop/away.dat", body)
+    run = subprocess.Popen([FERRULE, "transfer", "run", "fetch", "--wait", "--site", site.path], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    seen = {}
+
+    def both():
+        for one in site.status()["moving"]:
+            if 0 < one["done"] < one["total"]:
+                seen[one["endpoint"]] = one
+        return len(seen) == 2
+    wait(both, 20, "both to be told")
+    for endpoint, direction, name in (("fetch", "in", "long.dat"), ("send", "out", "inbox/away.dat")):
+        one = seen[endpoint]
+        equal((one["direction"], one["name"], one["total"]), (direction, name, 1600000), "what is told")
+        check(0 < one["rate"] < 800000, "how fast", one)
+        check(one["left_ms"] > 0, "how long", one)
+    equal(seen["send"]["attempt"], 1, "which attempt")
+    said, line = site.do("status"), re.compile(r"away.dat goes out at send: [0-9.]+ [kM]B of 1.6 MB \([0-9]+ %\), [0-9.]+ kB/s")
+    check(line.search(said) or not site.status()["moving"], said)
+    out, _ = run.communicate(timeout=30)
+    equal((run.returncode, out.decode()), (0, "fetch: done, 1 file\n"), "what run --wait ends with")
+    equal(site.files("got"), ["long.dat"], "delivered when it ends")
+    site.idle()
+    wait(lambda: site.status()["moving"] == [], 5, "nothing to move")
 
 
 def digest(kind, body):

@@ -1,0 +1,189 @@
+/* Files on their way, for people. See moving.h. */
+#include "config.h"
+#include "cli/moving.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "cli/site.h"
+#include "services/turns.h"
+
+#define SILENT_MS 5000 /* between two lines where no terminal is */
+
+static void put_size(struct buf *into, int64_t bytes)
+{
+	static const char *const units[] = {"B", "kB", "MB", "GB", "TB"};
+	double value = (double)bytes;
+	size_t unit = 0;
+
+	for (; value >= 1000 && unit < 4; unit++)
+		value /= 1000;
+	buf_printf(into, unit ? "%.1f %s" : "%.0f %s", value, units[unit]);
+}
+
+void moving_line(const json_t *one, struct buf *into)
+{
+	int64_t done = json_number(one, "done"), total = json_number(one, "total"), rate = json_number(one, "rate");
+	char left[CLOCK_TEXT];
+
+	buf_printf(into, "%s %s %s: ", json_text(one, "name"),
+		   !strcmp(json_text(one, "direction"), "in") ? "comes in at" : "goes out at",
+		   json_text(one, "endpoint"));
+	put_size(into, done);
+	if (total) {
+		buf_text(into, " of ");
+		put_size(into, total);
+		buf_printf(into, " (%d %%)", (int)((double)done * 100 / (double)total));
+	}
+	buf_text(into, ", ");
+	put_size(into, rate);
+	buf_text(into, "/s");
+	if (json_object_get(one, "left_ms")) {
+		duration_format(json_number(one, "left_ms") / 1000 * 1000, left);
+		buf_printf(into, ", %s left", left);
+	}
+	if (json_number(one, "attempt") > 1)
+		buf_printf(into, ", attempt %lld", (long long)json_number(one, "attempt"));
+}
+
+/* ---- waiting for a run ----------------------------------------------------------------------------------------- */
+
+struct wait {
+	const struct arguments *arguments;
+	struct session *session;
+	const struct flow *flow;
+	int64_t asked_ms, told;
+	size_t width; /* of the line that stands in the terminal */
+};
+
+static bool is_of(const struct flow *flow, const char *endpoint)
+{
+	for (size_t i = 0; i < flow->sources_count; i++)
+		if (!strcmp(flow->sources[i].endpoint.name, endpoint))
+			return true;
+	return flow->sink && !strcmp(flow->sink->name, endpoint);
+}
+
+static void show(struct wait *wait, const char *text)
+{
+	if (!isatty(STDERR_FILENO)) {
+		if (!*text || clock_tick_ms() - wait->told < SILENT_MS)
+			return;
+		fprintf(stderr, "  %s\n", text);
+		wait->told = clock_tick_ms();
+		return;
+	}
+	if (!*text && !wait->width)
+		return;
+	fprintf(stderr, "\r%s%*s", text, wait->width > strlen(text) ? (int)(wait->width - strlen(text)) : 0, "");
+	if (!*text)
+		fputc('\r', stderr);
+	wait->width = strlen(text);
+}
+
+static void show_moving(struct wait *wait, const json_t *status)
+{
+	const json_t *one;
+	struct buf text;
+	size_t i;
+
+	buf_init(&text, 1000);
+	json_array_foreach(json_object_get(status, "moving"), i, one) {
+		if (!is_of(wait->flow, json_text(one, "endpoint")))
+			continue;
+		buf_reset(&text);
+		moving_line(one, &text);
+	}
+	buf_char(&text, '\0');
+	show(wait, text.data);
+	buf_free(&text);
+}
+
+/* All its sources ran since then, and nothing of it waits or is in hand. *result: how the last run ended. */
+static bool is_over(const struct wait *wait, const json_t *runs, const json_t *status, const char **result,
+		    int64_t *taken)
+{
+	const json_t *entry, *queue;
+	size_t i, ended = 0;
+
+	*taken = 0;
+	*result = "done";
+	json_array_foreach(json_object_get(runs, "entries"), i, entry) {
+		const json_t *value = json_object_get(entry, "value");
+
+		if (strcmp(json_text(value, "transfer"), wait->flow->name) != 0 ||
+		    json_number(value, "asked") < wait->asked_ms ||
+		    json_number(value, "ended") < json_number(value, "began"))
+			continue;
+		ended++;
+		*taken += json_number(value, "taken");
+		if (strcmp(json_text(value, "result"), "done") != 0)
+			*result = json_text(value, "result");
+	}
+	json_array_foreach(json_object_get(status, "queues"), i, queue)
+		if (!strcmp(json_text(queue, "flow"), wait->flow->name) &&
+		    (json_number(queue, "ready") || json_number(queue, "unsettled")))
+			return false;
+	return ended >= wait->flow->sources_count;
+}
+
+static bool is_running(const json_t *status)
+{
+	const json_t *worker;
+	size_t i;
+
+	json_array_foreach(json_object_get(status, "workers"), i, worker)
+		if (!strcmp(json_text(worker, "role"), "transform") || !strcmp(json_text(worker, "role"), "poll"))
+			return true;
+	return false;
+}
+
+static int tell(const struct wait *wait, const char *result, int64_t taken)
+{
+	json_t *report = json_pack("{s:s s:s s:I}", "result", result, "name", wait->flow->name, "taken",
+				   (json_int_t)taken);
+
+	if (wait->arguments->json)
+		verb_print_json(report);
+	else
+		printf("%s: %s, %s\n", wait->flow->name, result, show_count(SHOWN_HERE, taken, "file"));
+	json_decref(report);
+	return strcmp(result, "failed") ? EXIT_DONE : EXIT_FINDINGS;
+}
+
+int moving_wait(const struct arguments *arguments, struct session *session, const struct flow *flow, int64_t asked_ms)
+{
+	struct wait wait = {arguments, session, flow, asked_ms, clock_tick_ms(), 0};
+	struct timespec nap = {0, 300000000};
+	bool over = false, running = true;
+	int code = EXIT_DONE;
+
+	while (!code && !over && running) {
+		json_t *runs = site_ask(arguments, session, "table.list",
+					json_pack("{s:s s:i}", "table", TURNS_TABLE, "limit", 10000), &code),
+		       *status = runs ? site_ask(arguments, session, "status", json_object(), &code) : NULL;
+		const char *result = "";
+		int64_t taken = 0;
+
+		running = !status || is_running(status);
+		over = status && is_over(&wait, runs, status, &result, &taken);
+		show_moving(&wait, over || !running ? NULL : status);
+		if (over)
+			code = tell(&wait, result, taken);
+		json_decref(runs);
+		json_decref(status);
+		if (!over && running && !code)
+			nanosleep(&nap, NULL);
+		else
+			break;
+	}
+	if (!code && !running)
+		return verb_refused(arguments, EXIT_FINDINGS, "transfer.idle",
+				    "the site does not run, so there is nothing to wait for: %s runs when it does "
+				    "(ferrule run)",
+				    flow->name);
+	return code;
+}
