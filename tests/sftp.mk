@@ -54,3 +54,13 @@ TESTS += tests/unit/sftp_lies
 tests_unit_sftp_lies_SOURCES = tests/unit/sftp_lies.c tests/support/sftp_try.c tests/support/sftp_try.h $(SFTP_SUPPORT)
 tests_unit_sftp_lies_CPPFLAGS = $(AM_CPPFLAGS) -DSFTP_LAB='"liar"'
 tests_unit_sftp_lies_LDADD = $(CHECK_LIBS)
+
+# Many files side by side
+check_PROGRAMS += tests/unit/sftp_many_liar tests/unit/sftp_many_proftpd
+TESTS += tests/unit/sftp_many_liar tests/unit/sftp_many_proftpd
+tests_unit_sftp_many_liar_SOURCES = tests/unit/sftp_many.c tests/support/sftp_try.c tests/support/sftp_try.h $(SFTP_SUPPORT)
+tests_unit_sftp_many_liar_CPPFLAGS = $(AM_CPPFLAGS) -DSFTP_LAB='"liar"'
+tests_unit_sftp_many_liar_LDADD = $(CHECK_LIBS)
+tests_unit_sftp_many_proftpd_SOURCES = $(tests_unit_sftp_many_liar_SOURCES)
+tests_unit_sftp_many_proftpd_CPPFLAGS = $(AM_CPPFLAGS) -DSFTP_LAB='"proftpd"'
+tests_unit_sftp_many_proftpd_LDADD = $(CHECK_LIBS)

@@ -18,7 +18,7 @@
 struct sftp_settings {
 	const char *system, *host, *user, *known_hosts, *proxy;
 	const char *password, *key, *passphrase; /* names of secrets */
-	int64_t port, timeout_ms, keepalive_ms;
+	int64_t port, timeout_ms, keepalive_ms, channels;
 	struct text_list host_keys;
 	bool agent;
 	struct {
@@ -73,6 +73,12 @@ extern const struct option sftp_jump_options[];
 		 .fallback = "15s", \
 		 .range = "1s..1h", \
 		 .help = "A sign of life after so long without traffic while an answer is awaited"}, \
+		{.name = "channels", \
+		 SFTP_OPTION(OPTION_INT, channels), \
+		 .fallback = "4", \
+		 .range = "1..16", \
+		 .help = "Channels of the one connection that many small files may use side by side; 1 where the " \
+			 "server wants no more"}, \
 		{.name = "proxy", \
 		 SFTP_OPTION(OPTION_TEXT, proxy), \
 		 .help = "SOCKS5 proxy on the way, as in socks5://proxy.example:1080"}, \
@@ -95,6 +101,15 @@ void sftp_link_close(struct sftp_link *);
 int sftp_link_send(struct sftp_link *, struct span, struct error *);
 /* At least one byte. */
 ssize_t sftp_link_receive(struct sftp_link *, void *into, size_t len, struct error *);
+
+/* Another channel of the same connection, with a server of its own behind it; closed before that. NULL: there is none.
+ */
+struct sftp_link *sftp_link_branch(struct sftp_link *, struct error *);
+/* What there is now; 0 nothing. */
+ssize_t sftp_link_try(struct sftp_link *, void *into, size_t len, struct error *);
+/* Until there may be something for one of them, all of one connection; *silent_since is 0 at first. -1 as
+ * sftp_link_receive. */
+int sftp_link_wait_any(struct sftp_link *const *, size_t n, int64_t *silent_since, struct error *);
 
 /* The server's key as it shows it now, without logging in: the `look` of both ends. */
 int sftp_look(const struct sftp_settings *, const struct endpoint *, struct peer_key *, struct error *);

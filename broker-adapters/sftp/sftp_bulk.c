@@ -275,17 +275,17 @@ static ssize_t put_piece(struct sending *sending, struct reader *body, uint64_t 
 	sending->next_id = sftp_begin(sftp, FXP_WRITE, &start) + 1;
 	sftp_put_text(sftp, span_make(sending->handle.bytes, sending->handle.len));
 	sftp_put_u64(sftp, offset);
-	at = sftp->out.len;
+	at = sftp->lane->out.len;
 	sftp_put_u32(sftp, 0);
-	room = buf_room(&sftp->out, want);
+	room = buf_room(&sftp->lane->out, want);
 	n = reader_read(body, offset, room, want, error);
 	if (n <= 0) {
 		sftp->lost = true; /* half a request is in the buffer */
 		return n < 0 ? -1 : error_set(error, ERROR_RETRY, "file.body", "the body of the message ended early");
 	}
-	buf_added(&sftp->out, (size_t)n);
+	buf_added(&sftp->lane->out, (size_t)n);
 	for (int i = 0; i < 4; i++)
-		sftp->out.data[at + (size_t)i] = (char)((size_t)n >> (24 - 8 * i) & 255);
+		sftp->lane->out.data[at + (size_t)i] = (char)((size_t)n >> (24 - 8 * i) & 255);
 	sftp_end(sftp, start);
 	sending->under_way++;
 	return n;

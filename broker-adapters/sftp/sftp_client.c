@@ -14,8 +14,10 @@ struct sftp *sftp_open(const struct sftp_settings *settings, const struct endpoi
 {
 	struct sftp *sftp = mem_alloc(sizeof *sftp);
 
-	sftp->link = sftp_link_open(settings, endpoint, error);
-	if (sftp->link && !sftp_start(sftp, error))
+	struct sftp_link *link = sftp_link_open(settings, endpoint, error);
+
+	sftp->lanes_wanted = settings->channels < SFTP_LANES_MAX ? (unsigned)settings->channels : SFTP_LANES_MAX;
+	if (link && !sftp_lane_add(sftp, link, error))
 		return sftp;
 	sftp_close(sftp);
 	return NULL;
@@ -27,12 +29,12 @@ void sftp_close(struct sftp *sftp)
 
 	if (!sftp)
 		return;
-	if (sftp->ignored && !sftp->lost) /* what was asked last without waiting must not be lost with the connection */
+	if (sftp->lanes_count && sftp->lane->ignored &&
+	    !sftp->lost) /* what was asked last without waiting must not be lost with the connection */
 		sftp_lstat(sftp, ".", &attrs, NULL);
-	sftp_link_close(sftp->link);
 	sftp_many_free(sftp->many);
-	buf_free(&sftp->out);
-	buf_free(&sftp->in);
+	while (sftp->lanes_count)
+		sftp_lane_drop(sftp);
 	free(sftp);
 }
 
@@ -163,7 +165,7 @@ int sftp_remove(struct sftp *sftp, const char *path, struct error *error)
 
 int sftp_remove_later(struct sftp *sftp, const char *path, struct error *error)
 {
-	if (sftp->ignored == sizeof sftp->ignored_ids / sizeof *sftp->ignored_ids)
+	if (sftp->lane->ignored == sizeof sftp->lane->ignored_ids / sizeof *sftp->lane->ignored_ids)
 		return sftp_remove(sftp, path, error);
 	sftp_ignore(sftp, ask(sftp, FXP_REMOVE, path));
 	return sftp_flush(sftp, error);

@@ -104,6 +104,17 @@ int sftp_link_send(struct sftp_link *link, struct span bytes, struct error *erro
 	return 0;
 }
 
+static int ended(struct sftp_link *link, ssize_t n, struct error *error)
+{
+	if (n < 0)
+		return sftp_link_fail(link, "sftp.lost", "receiving from", error);
+	error_set(error, ERROR_RETRY, "sftp.lost", "%s port %d ended the connection", link->server.host,
+		  (int)link->server.port);
+	if (error)
+		error->scope = SCOPE_ENDPOINT;
+	return -1;
+}
+
 ssize_t sftp_link_receive(struct sftp_link *link, void *into, size_t len, struct error *error)
 {
 	int64_t silent_since = 0;
@@ -112,15 +123,30 @@ ssize_t sftp_link_receive(struct sftp_link *link, void *into, size_t len, struct
 	while ((n = libssh2_channel_read(link->channel, into, len)) == LIBSSH2_ERROR_EAGAIN)
 		if (sftp_link_wait(link, &silent_since, "waiting for", error))
 			return -1;
-	if (n > 0)
-		return n;
-	if (n < 0)
-		return sftp_link_fail(link, "sftp.lost", "receiving from", error);
-	error_set(error, ERROR_RETRY, "sftp.lost", "%s port %d ended the connection", link->server.host,
-		  (int)link->server.port);
-	if (error)
-		error->scope = SCOPE_ENDPOINT;
-	return -1;
+	return n > 0 ? n : ended(link, n, error);
+}
+
+ssize_t sftp_link_try(struct sftp_link *link, void *into, size_t len, struct error *error)
+{
+	int64_t silent_since = 0;
+	ssize_t n;
+
+	/* What it has begun to send must be sent before any other call. */
+	while ((n = libssh2_channel_read(link->channel, into, len)) == LIBSSH2_ERROR_EAGAIN &&
+	       (libssh2_session_block_directions(link->session) & LIBSSH2_SESSION_BLOCK_OUTBOUND))
+		if (sftp_link_wait(link, &silent_since, "sending to", error))
+			return -1;
+	if (n == LIBSSH2_ERROR_EAGAIN)
+		return 0;
+	return n > 0 ? n : ended(link, n, error);
+}
+
+int sftp_link_wait_any(struct sftp_link *const *links, size_t n, int64_t *silent_since, struct error *error)
+{
+	for (size_t i = 0; i < n; i++) /* may have come while another was looked at */
+		if (libssh2_poll_channel_read(links[i]->channel, 0) || libssh2_channel_eof(links[i]->channel))
+			return 0;
+	return sftp_link_wait(links[0], silent_since, "waiting for", error);
 }
 
 /* ---- through a jump host --------------------------------------------------------------------------------------- */
@@ -147,6 +173,11 @@ void sftp_link_close(struct sftp_link *link)
 {
 	if (!link)
 		return;
+	if (link->branch) {
+		libssh2_channel_free(link->channel); /* or with its session */
+		free(link);
+		return;
+	}
 	if (link->session) {
 		if (link->channel)
 			libssh2_channel_free(link->channel);
@@ -304,34 +335,49 @@ static int reach_known(const struct sftp_settings *settings, const struct endpoi
 	return state;
 }
 
+static int open_sftp(struct sftp_link *link, struct error *error)
+{
+	int result;
+
+	if (open_channel(link, NULL, 0, error))
+		return -1;
+	AGAIN(link, result, libssh2_channel_subsystem(link->channel, "sftp"), "starting SFTP on", error);
+	if (result)
+		return sftp_link_fail(link, "sftp.subsystem", "the account is good, but there is no SFTP on", error);
+	link->deadline = 0;
+	return 0;
+}
+
 struct sftp_link *sftp_link_open(const struct sftp_settings *settings, const struct endpoint *endpoint,
 				 struct error *error)
 {
 	struct peer_key key;
 	struct sftp_link *link = NULL;
-	int64_t silent_since = 0;
-	int result;
 
 	if (reach_known(settings, endpoint, &link, &key, error))
 		return NULL;
-	if (sftp_login(link, error) || open_channel(link, NULL, 0, error))
-		goto failed;
-	while ((result = libssh2_channel_subsystem(link->channel, "sftp")) == LIBSSH2_ERROR_EAGAIN)
-		if (sftp_link_wait(link, &silent_since, "starting SFTP on", error))
-			goto failed;
-	if (result) {
-		sftp_link_fail(link, "sftp.subsystem", "the account is good, but there is no SFTP on", error);
-		goto failed;
-	}
-	link->deadline = 0;
-	return link;
-failed:
+	if (!sftp_login(link, error) && !open_sftp(link, error))
+		return link;
+	sftp_link_close(link);
+	return NULL;
+}
+
+struct sftp_link *sftp_link_branch(struct sftp_link *trunk, struct error *error)
+{
+	struct sftp_link *link = mem_alloc(sizeof *link);
+
+	*link = *trunk;
+	link->branch = true;
+	link->channel = NULL;
+	link->deadline = clock_tick_ms() + link->settings->timeout_ms;
+	if (!open_sftp(link, error))
+		return link;
 	sftp_link_close(link);
 	return NULL;
 }
 
 int sftp_look(const struct sftp_settings *settings, const struct endpoint *endpoint, struct peer_key *key,
-		     struct error *error)
+	      struct error *error)
 {
 	struct sftp_link *link = NULL;
 	int state = reach_known(settings, endpoint, &link, key, error);

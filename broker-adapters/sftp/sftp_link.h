@@ -24,6 +24,7 @@ struct sftp_link {
 	LIBSSH2_SESSION *session;
 	LIBSSH2_CHANNEL *channel; /* of the subsystem, or of an outer link the way on */
 	struct span answer;       /* to what is asked at login; only then */
+	bool branch;              /* the session is another's, only the channel its own */
 	bool closing;             /* nothing goes through it any more */
 	int64_t deadline;         /* while connecting: monotonic; 0: each wait has its own */
 };

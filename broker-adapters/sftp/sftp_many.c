@@ -8,9 +8,12 @@
 #include <sys/mman.h>
 #include <ucontext.h>
 
+#include "base/log.h"
+
 #define STACK (256u * 1024) /* of which only what is used takes memory */
 #define GUARD 4096u
-#define OWNERS 4096u /* more than requests can be on their way: a power of two */
+#define LANES_FROM 16u /* so many files are worth the time that it takes to open more channels */
+#define OWNERS 4096u   /* more than requests can be on their way: a power of two */
 
 enum walk_state { WALK_NONE, WALK_READY, WALK_WAITS };
 
@@ -19,12 +22,14 @@ struct walk {
 	char *stack;
 	enum walk_state state;
 	void *arg;
+	struct sftp_lane *lane;
 	char *claim; /* the path that is this one's alone, or NULL */
 };
 
 struct sftp_many {
 	ucontext_t driver;
 	struct walk walks[REMOTE_AT_ONCE];
+	size_t begun;
 	struct walk *current; /* NULL: the driver itself runs */
 	remote_one_fn *one;
 	struct sftp_reply reply; /* for the walk that is let go on */
@@ -49,8 +54,11 @@ static void walk_along(unsigned high, unsigned low)
 	walk->state = WALK_NONE;
 }
 
-static void go_on(struct sftp_many *many, struct walk *walk)
+static void go_on(struct sftp *sftp, struct walk *walk)
 {
+	struct sftp_many *many = sftp->many;
+
+	sftp->lane = walk->lane;
 	walk->state = WALK_READY;
 	many->current = walk;
 	swapcontext(&many->driver, &walk->context);
@@ -62,8 +70,9 @@ static void give_way(struct sftp_many *many)
 	swapcontext(&many->current->context, &many->driver);
 }
 
-static bool begin(struct sftp_many *many, struct walk *walk, void *arg)
+static bool begin(struct sftp *sftp, struct walk *walk, void *arg)
 {
+	struct sftp_many *many = sftp->many;
 	uint64_t self = (uintptr_t)many;
 
 	if (!walk->stack) {
@@ -79,7 +88,8 @@ static bool begin(struct sftp_many *many, struct walk *walk, void *arg)
 	walk->context.uc_link = &many->driver;
 	makecontext(&walk->context, (void (*)(void))walk_along, 2, (unsigned)(self >> 32), (unsigned)self);
 	walk->arg = arg;
-	go_on(many, walk);
+	walk->lane = sftp->lanes[many->begun++ % sftp->lanes_count];
+	go_on(sftp, walk);
 	return true;
 }
 
@@ -139,11 +149,13 @@ void sftp_claim(struct sftp *sftp, const char *path)
 /* ---- the driver ------------------------------------------------------------------------------------------------ */
 
 /* Those whose turn it is, whoever waits for a claim among them. */
-static void go_on_ready(struct sftp_many *many)
+static void go_on_ready(struct sftp *sftp)
 {
+	struct sftp_many *many = sftp->many;
+
 	for (size_t i = 0; i < REMOTE_AT_ONCE; i++)
 		if (many->walks[i].state == WALK_READY)
-			go_on(many, &many->walks[i]);
+			go_on(sftp, &many->walks[i]);
 }
 
 /* Nothing more will be answered: each comes to its end by that. */
@@ -159,7 +171,7 @@ static void break_off(struct sftp *sftp)
 		for (size_t i = 0; i < REMOTE_AT_ONCE; i++)
 			if (many->walks[i].state != WALK_NONE) {
 				some = true;
-				go_on(many, &many->walks[i]);
+				go_on(sftp, &many->walks[i]);
 			}
 	}
 }
@@ -169,13 +181,13 @@ static void take_answer(struct sftp *sftp)
 	struct sftp_many *many = sftp->many;
 	struct walk *owner;
 
-	if (sftp_take_next(sftp, &many->reply, &many->why))
+	if (sftp_take_any(sftp, &many->reply, &many->why))
 		return;
 	owner = many->owners[many->reply.id % OWNERS].walk;
 	if (many->owners[many->reply.id % OWNERS].id != many->reply.id || !owner || owner->state != WALK_WAITS)
 		sftp_garbled(sftp, "an answer to nothing that was asked", &many->why);
 	else
-		go_on(many, owner);
+		go_on(sftp, owner);
 }
 
 static size_t begin_more(struct sftp *sftp, void *const *args, size_t n)
@@ -185,7 +197,7 @@ static size_t begin_more(struct sftp *sftp, void *const *args, size_t n)
 
 	for (size_t i = 0; i < REMOTE_AT_ONCE && begun < n; i++)
 		if (many->walks[i].state == WALK_NONE) {
-			if (!begin(many, &many->walks[i], args[begun]))
+			if (!begin(sftp, &many->walks[i], args[begun]))
 				break;
 			begun++;
 		}
@@ -200,6 +212,26 @@ static bool any_waits(const struct sftp_many *many)
 	return false;
 }
 
+/* A server does one thing after another on each channel, and syncing takes it long. One that gives no more of them is
+ * not asked again. */
+static void open_lanes(struct sftp *sftp)
+{
+	struct sftp_link *link;
+	struct error why;
+
+	while (sftp->lanes_count < sftp->lanes_wanted && !sftp->lost) {
+		link = sftp_link_branch(sftp->lanes[0]->link, &why);
+		if (link && !sftp_lane_add(sftp, link, &why))
+			continue;
+		if (link)
+			sftp_lane_drop(sftp);
+		sftp->lost = false; /* that may be true of the others, too: they will tell */
+		sftp->lanes_wanted = sftp->lanes_count;
+		log_info("sftp", SPAN_NONE, "no more than %u channels: %s", sftp->lanes_count, why.text);
+	}
+	sftp->lane = sftp->lanes[0];
+}
+
 void sftp_many(struct sftp *sftp, remote_one_fn *one, void *const *args, size_t n)
 {
 	struct sftp_many *many;
@@ -212,10 +244,12 @@ void sftp_many(struct sftp *sftp, remote_one_fn *one, void *const *args, size_t 
 	many->one = one;
 	sftp->gathers = true;
 	error_clear(&many->why);
+	if (n >= LANES_FROM)
+		open_lanes(sftp);
 	for (;;) {
 		if (!sftp->lost)
 			begun += begin_more(sftp, args + begun, n - begun);
-		go_on_ready(many);
+		go_on_ready(sftp);
 		if (sftp->lost)
 			break_off(sftp);
 		if (!any_waits(many))
@@ -223,6 +257,7 @@ void sftp_many(struct sftp *sftp, remote_one_fn *one, void *const *args, size_t 
 		take_answer(sftp);
 	}
 	sftp->gathers = false;
+	sftp->lane = sftp->lanes[0];
 	for (; begun < n; begun++) /* it is lost, or there was no memory for a stack: as if there were no others */
 		one(args[begun]);
 }

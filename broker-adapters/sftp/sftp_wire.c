@@ -3,6 +3,7 @@
 #include "broker-adapters/sftp/sftp_wire.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/clock.h"
 #include "broker-adapters/sftp/sftp_many.h"
@@ -20,7 +21,7 @@ void sftp_put_u32(struct sftp *sftp, uint32_t value)
 {
 	const unsigned char bytes[4] = {value >> 24, value >> 16 & 255, value >> 8 & 255, value & 255};
 
-	buf_append(&sftp->out, bytes, sizeof bytes);
+	buf_append(&sftp->lane->out, bytes, sizeof bytes);
 }
 
 void sftp_put_u64(struct sftp *sftp, uint64_t value)
@@ -32,7 +33,7 @@ void sftp_put_u64(struct sftp *sftp, uint64_t value)
 void sftp_put_text(struct sftp *sftp, struct span text)
 {
 	sftp_put_u32(sftp, (uint32_t)text.len);
-	buf_span(&sftp->out, text);
+	buf_span(&sftp->lane->out, text);
 }
 
 bool sftp_take_u32(struct span *in, uint32_t *value)
@@ -107,9 +108,9 @@ uint32_t sftp_begin(struct sftp *sftp, enum sftp_type type, size_t *start)
 {
 	uint32_t id = sftp->next_id++;
 
-	*start = sftp->out.len;
+	*start = sftp->lane->out.len;
 	sftp_put_u32(sftp, 0);
-	buf_char(&sftp->out, (char)type);
+	buf_char(&sftp->lane->out, (char)type);
 	sftp_put_u32(sftp, id);
 	if (sftp_in_many(sftp))
 		sftp_many_owns(sftp, id);
@@ -118,10 +119,10 @@ uint32_t sftp_begin(struct sftp *sftp, enum sftp_type type, size_t *start)
 
 void sftp_end(struct sftp *sftp, size_t start)
 {
-	uint32_t len = (uint32_t)(sftp->out.len - start - 4);
+	uint32_t len = (uint32_t)(sftp->lane->out.len - start - 4);
 	const unsigned char bytes[4] = {len >> 24, len >> 16 & 255, len >> 8 & 255, len & 255};
 
-	memcpy(sftp->out.data + start, bytes, sizeof bytes);
+	memcpy(sftp->lane->out.data + start, bytes, sizeof bytes);
 }
 
 int sftp_flush(struct sftp *sftp, struct error *error)
@@ -130,17 +131,17 @@ int sftp_flush(struct sftp *sftp, struct error *error)
 
 	if (sftp_check(sftp, error))
 		return -1;
-	if (!sftp->out.len)
+	if (!sftp->lane->out.len)
 		return 0;
-	result = sftp_link_send(sftp->link, buf_view(&sftp->out), error);
-	buf_reset(&sftp->out);
+	result = sftp_link_send(sftp->lane->link, buf_view(&sftp->lane->out), error);
+	buf_reset(&sftp->lane->out);
 	sftp->lost |= result != 0;
 	return result;
 }
 
 int sftp_send_gathered(struct sftp *sftp, struct error *error)
 {
-	return sftp->gathers && sftp->out.len < GATHER ? 0 : sftp_flush(sftp, error);
+	return sftp->gathers && sftp->lane->out.len < GATHER ? 0 : sftp_flush(sftp, error);
 }
 
 int sftp_garbled(struct sftp *sftp, const char *what, struct error *error)
@@ -155,33 +156,33 @@ int sftp_garbled(struct sftp *sftp, const char *what, struct error *error)
 /* At least `len` bytes in `in` behind what was taken. */
 static int fill(struct sftp *sftp, size_t len, struct error *error)
 {
-	while (sftp->in.len - sftp->at < len) {
+	while (sftp->lane->in.len - sftp->lane->at < len) {
 		char *room;
 		ssize_t n;
 
-		if (sftp->at > 2 * RECEIVE || sftp->at == sftp->in.len) {
-			buf_drop(&sftp->in, sftp->at);
-			sftp->at = 0;
+		if (sftp->lane->at > 2 * RECEIVE || sftp->lane->at == sftp->lane->in.len) {
+			buf_drop(&sftp->lane->in, sftp->lane->at);
+			sftp->lane->at = 0;
 		}
-		room = buf_room(&sftp->in, RECEIVE);
-		n = sftp_link_receive(sftp->link, room, RECEIVE, error);
+		room = buf_room(&sftp->lane->in, RECEIVE);
+		n = sftp_link_receive(sftp->lane->link, room, RECEIVE, error);
 		if (n < 0) {
 			sftp->lost = true;
 			return -1;
 		}
-		buf_added(&sftp->in, (size_t)n);
+		buf_added(&sftp->lane->in, (size_t)n);
 	}
 	return 0;
 }
 
 /* Is a whole one at hand? Then what waits to be sent can wait for more. */
-static bool has_packet(const struct sftp *sftp)
+static bool has_packet(const struct sftp_lane *lane)
 {
-	size_t held = sftp->in.len - sftp->at;
-	struct span head = span_make(sftp->in.data + sftp->at, held);
+	size_t at = lane->at + lane->taken;
+	struct span head = span_make(lane->in.data + at, lane->in.len - at);
 	uint32_t len;
 
-	return sftp_take_u32(&head, &len) && head.len >= len;
+	return sftp_take_u32(&head, &len) && (head.len >= len || len > PACKET_MAX);
 }
 
 static int next_packet(struct sftp *sftp, uint8_t *type, struct span *rest, struct error *error)
@@ -189,55 +190,122 @@ static int next_packet(struct sftp *sftp, uint8_t *type, struct span *rest, stru
 	struct span head;
 	uint32_t len;
 
-	sftp->at += sftp->taken;
-	sftp->taken = 0;
-	if (((!sftp->gathers || !has_packet(sftp)) && sftp_flush(sftp, error)) || fill(sftp, 4, error))
+	sftp->lane->at += sftp->lane->taken;
+	sftp->lane->taken = 0;
+	if (((!sftp->gathers || !has_packet(sftp->lane)) && sftp_flush(sftp, error)) || fill(sftp, 4, error))
 		return -1;
-	head = span_make(sftp->in.data + sftp->at, 4);
+	head = span_make(sftp->lane->in.data + sftp->lane->at, 4);
 	sftp_take_u32(&head, &len);
 	if (len < 5 || len > PACKET_MAX)
 		return sftp_garbled(sftp, "a packet of an impossible size", error);
 	if (fill(sftp, 4 + (size_t)len, error))
 		return -1;
-	sftp->taken = 4 + (size_t)len;
-	*type = (uint8_t)sftp->in.data[sftp->at + 4];
-	*rest = span_make(sftp->in.data + sftp->at + 5, len - 1);
+	sftp->lane->taken = 4 + (size_t)len;
+	*type = (uint8_t)sftp->lane->in.data[sftp->lane->at + 4];
+	*rest = span_make(sftp->lane->in.data + sftp->lane->at + 5, len - 1);
 	sftp->answered_ms = clock_tick_ms();
 	return 0;
 }
 
 void sftp_ignore(struct sftp *sftp, uint32_t id)
 {
-	if (sftp->ignored == sizeof sftp->ignored_ids / sizeof *sftp->ignored_ids)
+	if (sftp->lane->ignored == sizeof sftp->lane->ignored_ids / sizeof *sftp->lane->ignored_ids)
 		sftp->lost = true; /* a server that answers nothing for so long */
 	else
-		sftp->ignored_ids[sftp->ignored++] = id;
+		sftp->lane->ignored_ids[sftp->lane->ignored++] = id;
 }
 
 static bool is_ignored(struct sftp *sftp, uint32_t id)
 {
-	for (unsigned i = 0; i < sftp->ignored; i++)
-		if (sftp->ignored_ids[i] == id) {
-			sftp->ignored_ids[i] = sftp->ignored_ids[--sftp->ignored];
+	for (unsigned i = 0; i < sftp->lane->ignored; i++)
+		if (sftp->lane->ignored_ids[i] == id) {
+			sftp->lane->ignored_ids[i] = sftp->lane->ignored_ids[--sftp->lane->ignored];
 			return true;
 		}
 	return false;
 }
 
-int sftp_next(struct sftp *sftp, struct sftp_reply *reply, struct error *error)
+/* 1: nobody waits for it. */
+static int take_one(struct sftp *sftp, struct sftp_reply *reply, struct error *error)
 {
-	return sftp_in_many(sftp) ? sftp_many_next(sftp, reply, error) : sftp_take_next(sftp, reply, error);
+	if (next_packet(sftp, &reply->type, &reply->body, error))
+		return -1;
+	if (!sftp_take_u32(&reply->body, &reply->id))
+		return sftp_garbled(sftp, "a packet without an id", error);
+	return is_ignored(sftp, reply->id);
 }
 
-int sftp_take_next(struct sftp *sftp, struct sftp_reply *reply, struct error *error)
+int sftp_next(struct sftp *sftp, struct sftp_reply *reply, struct error *error)
 {
-	do {
-		if (next_packet(sftp, &reply->type, &reply->body, error))
+	int taken;
+
+	if (sftp_in_many(sftp))
+		return sftp_many_next(sftp, reply, error);
+	while ((taken = take_one(sftp, reply, error)) == 1)
+		continue;
+	return taken;
+}
+
+/* Into all lanes what there is for them; waits for the first. */
+static int receive_any(struct sftp *sftp, struct error *error)
+{
+	struct sftp_link *links[SFTP_LANES_MAX];
+	int64_t silent_since = 0;
+	bool some = false;
+
+	for (unsigned i = 0; i < sftp->lanes_count; i++)
+		links[i] = sftp->lanes[i]->link;
+	while (!some) {
+		for (unsigned i = 0; i < sftp->lanes_count; i++) {
+			struct buf *in = &sftp->lanes[i]->in;
+			size_t at = sftp->lanes[i]->at + sftp->lanes[i]->taken;
+			ssize_t n;
+
+			buf_drop(in, at);
+			sftp->lanes[i]->at = sftp->lanes[i]->taken = 0;
+			n = sftp_link_try(links[i], buf_room(in, GATHER), GATHER, error);
+			if (n < 0)
+				return -1;
+			buf_added(in, (size_t)n);
+			some |= n > 0;
+		}
+		if (!some && sftp_link_wait_any(links, sftp->lanes_count, &silent_since, error))
 			return -1;
-		if (!sftp_take_u32(&reply->body, &reply->id))
-			return sftp_garbled(sftp, "a packet without an id", error);
-	} while (is_ignored(sftp, reply->id));
+	}
 	return 0;
+}
+
+/* The lane with an answer at hand. Until there is one, what was asked is sent. */
+static int pick_lane(struct sftp *sftp, struct error *error)
+{
+	for (;;) {
+		for (unsigned i = 0; i < sftp->lanes_count; i++) {
+			sftp->lane = sftp->lanes[i];
+			if (has_packet(sftp->lane) || sftp->lanes_count == 1)
+				return 0;
+		}
+		for (unsigned i = 0; i < sftp->lanes_count; i++) {
+			sftp->lane = sftp->lanes[i];
+			if (sftp_flush(sftp, error))
+				return -1;
+		}
+		if (receive_any(sftp, error)) {
+			sftp->lost = true;
+			return -1;
+		}
+	}
+}
+
+int sftp_take_any(struct sftp *sftp, struct sftp_reply *reply, struct error *error)
+{
+	int taken;
+
+	do {
+		if (pick_lane(sftp, error))
+			return -1;
+		taken = take_one(sftp, reply, error);
+	} while (taken == 1);
+	return taken;
 }
 
 int sftp_answer(struct sftp *sftp, uint32_t id, struct sftp_reply *reply, struct error *error)
@@ -301,17 +369,14 @@ static int ask_limits(struct sftp *sftp, struct error *error)
 	return 0;
 }
 
-int sftp_start(struct sftp *sftp, struct error *error)
+static int greet(struct sftp *sftp, struct error *error)
 {
 	static const char init[] = {0, 0, 0, 5, FXP_INIT, 0, 0, 0, 3};
 	struct span rest, name, value;
 	uint32_t version;
 	uint8_t type;
 
-	buf_init(&sftp->out, OUT_MAX);
-	buf_init(&sftp->in, PACKET_MAX + 4 * RECEIVE);
-	sftp->max_read = sftp->max_write = USUAL_CHUNK;
-	buf_append(&sftp->out, init, sizeof init);
+	buf_append(&sftp->lane->out, init, sizeof init);
 	if (next_packet(sftp, &type, &rest, error))
 		return -1;
 	if (type != FXP_VERSION || !sftp_take_u32(&rest, &version) || version < 3)
@@ -321,5 +386,30 @@ int sftp_start(struct sftp *sftp, struct error *error)
 		sftp->can_replace |= span_is(name, "posix-rename@openssh.com");
 		sftp->has_limits |= span_is(name, "limits@openssh.com");
 	}
-	return sftp->has_limits ? ask_limits(sftp, error) : 0;
+	return 0;
+}
+
+int sftp_lane_add(struct sftp *sftp, struct sftp_link *link, struct error *error)
+{
+	struct sftp_lane *lane = mem_alloc(sizeof *lane);
+
+	lane->link = link;
+	buf_init(&lane->out, OUT_MAX);
+	buf_init(&lane->in, PACKET_MAX + 4 * RECEIVE);
+	sftp->lanes[sftp->lanes_count++] = sftp->lane = lane;
+	if (sftp->lanes_count > 1)
+		return greet(sftp, error);
+	sftp->max_read = sftp->max_write = USUAL_CHUNK;
+	return greet(sftp, error) ? -1 : sftp->has_limits ? ask_limits(sftp, error) : 0;
+}
+
+void sftp_lane_drop(struct sftp *sftp)
+{
+	struct sftp_lane *lane = sftp->lanes[--sftp->lanes_count];
+
+	sftp_link_close(lane->link);
+	buf_free(&lane->out);
+	buf_free(&lane->in);
+	free(lane);
+	sftp->lane = sftp->lanes[0];
 }

@@ -37,14 +37,24 @@ struct sftp_handle {
 	size_t len;
 };
 
-struct sftp {
-	struct remote remote; /* first */
+/* One channel of the connection, at whose other end is a server by itself: what it does is in order for its own
+ * requests, and handles are its own. */
+struct sftp_lane {
 	struct sftp_link *link;
 	struct buf out, in; /* requests not sent yet; what came behind the last answer */
 	size_t at, taken;   /* where the last answer begins in `in`, and its length */
-	uint32_t next_id;
-	unsigned ignored; /* answers that nobody waits for */
+	unsigned ignored;   /* answers that nobody waits for */
 	uint32_t ignored_ids[256];
+};
+
+#define SFTP_LANES_MAX 16
+
+struct sftp {
+	struct remote remote; /* first */
+	struct sftp_lane *lane; /* that is spoken on: the first, but while there are many */
+	struct sftp_lane *lanes[SFTP_LANES_MAX];
+	unsigned lanes_count, lanes_wanted;
+	uint32_t next_id;
 	struct sftp_many *many; /* sftp_many.c: files side by side; or NULL */
 	bool gathers;           /* requests of many, sent when there is nothing else to do */
 	bool lost;
@@ -73,7 +83,8 @@ int sftp_flush(struct sftp *, struct error *);
 int sftp_send_gathered(struct sftp *, struct error *);
 /* The next answer to what the caller asked, whatever it answers; sends what waits to be sent first. */
 int sftp_next(struct sftp *, struct sftp_reply *, struct error *);
-int sftp_take_next(struct sftp *, struct sftp_reply *, struct error *); /* the same, whoever is waiting for it */
+/* Of all lanes, whoever waits for it; the lane is then that one. What is ignored is left out. */
+int sftp_take_any(struct sftp *, struct sftp_reply *, struct error *);
 /* The answer to this request, the only one under way besides ignored ones. */
 int sftp_answer(struct sftp *, uint32_t id, struct sftp_reply *, struct error *);
 int sftp_garbled(struct sftp *, const char *what, struct error *); /* ends the connection; -1 */
@@ -85,7 +96,9 @@ bool sftp_take_u64(struct span *, uint64_t *);
 bool sftp_take_text(struct span *, struct span *);
 bool sftp_take_attrs(struct span *, struct remote_attrs *);
 
-int sftp_start(struct sftp *, struct error *); /* INIT and VERSION, and the server's limits */
+/* Takes the link. INIT and VERSION, and of the first the server's limits. -1: the lane is there, but no good. */
+int sftp_lane_add(struct sftp *, struct sftp_link *, struct error *);
+void sftp_lane_drop(struct sftp *); /* the last */
 int sftp_take_handle(struct sftp *, const struct sftp_reply *, struct sftp_handle *, struct error *);
 
 #endif
