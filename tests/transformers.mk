@@ -35,7 +35,7 @@ tests_unit_schema_LDADD = $(CHECK_LIBS)
 # grammars of EDI documents
 check_PROGRAMS += tests/unit/edi_grammar
 TESTS += tests/unit/edi_grammar
-tests_unit_edi_grammar_SOURCES = tests/unit/edi_grammar.c
+tests_unit_edi_grammar_SOURCES = tests/unit/edi_grammar.c tests/unit/edi_grammar_files.h
 tests_unit_edi_grammar_LDADD = $(CHECK_LIBS)
 
 # the nested form encoded again

@@ -6,123 +6,10 @@
 
 #include "config/yaml.h"
 #include "tests/support/support.h"
+#include "tests/unit/edi_grammar_files.h"
 #include "transformers/chain.h"
 #include "transformers/edi/edi_finding.h"
 #include "transformers/transformers.h"
-
-/* ---- files of edi/ that are only here */
-static const struct {
-	const char *name, *text;
-} files[] = {
-	{"words.yaml",
-	 "dictionary: x12 004010\n"
-	 "segments:\n"
-	 "  BEG: {name: beginning, title: Beginning, elements: [353 M purpose, 324 M number, 373 O date, 337 O time, "
-	 "C040 O "
-	 "reference]}\n"
-	 "  CUR: {title: Currency, elements: [98 O entity, 100 O currency, 280 O rate], rules: [P0102, C0301]}\n"
-	 "  REF: {title: Reference, elements: [128 M qualifier, 127 O value, 352 O text, 127 O 3 more], rules: [R0203, "
-	 "E0204]}\n"
-	 "  N1: {title: Name, elements: [98 M entity, 93 O name]}\n"
-	 "  N3: {title: Address, elements: [166 M line]}\n"
-	 "  PO1: {title: Line item, elements: [350 O line, 330 O quantity, 355 O unit, 212 O price, 610 O amount], "
-	 "rules: "
-	 "[L020304]}\n"
-	 "  CTT: {title: Totals, elements: [354 M lines, 347 O hash]}\n"
-	 "  TDS: {title: Total, elements: [610 M amount]}\n"
-	 "  ZZ1: {title: Nowhere, elements: [93 O a]}\n"
-	 "composites:\n"
-	 "  C040: {title: Reference identifier, elements: [128 M qualifier, 127 M value, 93 O note]}\n"
-	 "elements:\n"
-	 "  '93': {title: Name, type: AN, size: 1..60}\n"
-	 "  '98': {title: Entity, type: ID, size: 2..3, codes: {BY: Buyer, ST: Ship to}}\n"
-	 "  '100': {title: Currency, type: ID, size: 3..3}\n"
-	 "  '127': {title: Reference, type: AN, size: 2..30}\n"
-	 "  '128': {title: Qualifier, type: ID, size: 2..3, codes: kinds}\n"
-	 "  '166': {title: Address, type: AN, size: 1..55}\n"
-	 "  '212': {title: Price, type: R, size: 1..17}\n"
-	 "  '280': {title: Rate, type: R, size: 4..10}\n"
-	 "  '324': {title: Number, type: AN, size: 1..22}\n"
-	 "  '330': {title: Quantity, type: R, size: 1..15}\n"
-	 "  '337': {title: Time, type: TM, size: 4..8}\n"
-	 "  '347': {title: Hash total, type: R, size: 1..10}\n"
-	 "  '350': {title: Line, type: AN, size: 1..20}\n"
-	 "  '352': {title: Text, type: AN, size: 1..80}\n"
-	 "  '353': {title: Purpose, type: ID, size: 2..2, codes: {'00': Original, '01': Cancellation}}\n"
-	 "  '354': {title: Lines, type: N0, size: 1..6}\n"
-	 "  '355': {title: Unit, type: ID, size: 2..2, codes: {EA: Each}, open: true}\n"
-	 "  '373': {title: Date, type: DT, size: 8..8}\n"
-	 "  '610': {title: Amount, type: N2, size: 1..15}\n"
-	 "codes:\n"
-	 "  kinds: {CO: Customer order, IA: Internal}\n"},
-	{"order.yaml", "grammar: x12 004010 850\n"
-		       "dictionary: words.yaml\n"
-		       "structure:\n"
-		       "  - BEG M 1\n"
-		       "  - CUR O 1\n"
-		       "  - REF O 2 references\n"
-		       "  - loop: parties\n"
-		       "    use: O 2\n"
-		       "    structure: [N1 M 1, N3 O 1]\n"
-		       "  - loop: lines\n"
-		       "    use: M >1\n"
-		       "    structure:\n"
-		       "      - PO1 M 1 item\n"
-		       "      - REF O 1 reference\n"
-		       "      - loop: parties\n"
-		       "        use: O 1\n"
-		       "        structure: [N1 M 1, N3 O 1]\n"
-		       "  - CTT M 1\n"
-		       "  - TDS O 1\n"
-		       "balance:\n"
-		       "  - count: {of: PO1, is: CTT01}\n"
-		       "  - sum: {of: PO102, is: CTT02}\n"
-		       "  - sum: {of: ['PO102*PO104', PO105 when PO103=EA, -PO105 when PO103=XX], is: TDS01}\n"},
-	{"loose.yaml", "grammar: x12 004010 850\n"
-		       "dictionary: words.yaml\n"
-		       "structure: [BEG M 1, {loop: lines, use: M >1, structure: [PO1 M 1 item]}, CTT O 1, TDS O 1]\n"
-		       "balance:\n"
-		       "  - sum:\n"
-		       "      of: PO102*PO104\n"
-		       "      maybe: [PO105 when PO103=EA, ['-PO105 when PO103=XX', lines/PO105 when PO103=CA]]\n"
-		       "      only: lines/PO103=EA|XX|CA\n"
-		       "      is: /TDS01\n"},
-	{"ours.yaml", "grammar: x12 004010 850\n"
-		      "extends: order.yaml\n"
-		      "change:\n"
-		      "  - {at: BEG01, codes: ['00']}\n"
-		      "  - {at: BEG02, size: 4..10}\n"
-		      "  - {at: BEG05-3, use: never}\n"
-		      "  - {at: parties, use: M}\n"
-		      "  - {at: parties/N102, use: M}\n"
-		      "  - {at: parties/N101, add-codes: {SE: Seller}}\n"
-		      "  - {at: CUR, use: never}\n"
-		      "  - {after: REF, add: 'ZZ2 O 1'}\n"
-		      "segments:\n"
-		      "  ZZ2: {title: Ours, elements: [93 M what]}\n"},
-	{"messages.yaml",
-	 "dictionary: edifact D 96A\n"
-	 "segments:\n"
-	 "  BGM: {title: Beginning of message, name: beginning, elements: [C002 C, 1004 C, 1225 C]}\n"
-	 "  DTM: {title: Date, name: date, elements: [C507 M]}\n"
-	 "  QTY: {title: Quantity, elements: [C186 M quantity]}\n"
-	 "composites:\n"
-	 "  C002: {title: Document name, elements: [1001 C code]}\n"
-	 "  C507: {title: Date, name: date, elements: [2005 M qualifier, 2380 C value, 2379 C format]}\n"
-	 "  C186: {title: Quantity details, elements: [6063 M qualifier, 6060 M quantity]}\n"
-	 "elements:\n"
-	 "  '1001': {title: Document name code, type: an, size: 1..3}\n"
-	 "  '1004': {title: Document number, type: an, size: 1..35}\n"
-	 "  '1225': {title: Message function, type: an, size: 1..3}\n"
-	 "  '2005': {title: Qualifier, type: an, size: 1..3}\n"
-	 "  '2379': {title: Format, type: an, size: 1..3}\n"
-	 "  '2380': {title: Date, type: an, size: 1..35}\n"
-	 "  '6060': {title: Quantity, type: n, size: 1..15}\n"
-	 "  '6063': {title: Qualifier, type: a, size: 1..3}\n"},
-	{"orders.yaml", "grammar: edifact D 96A ORDERS\n"
-			"dictionary: messages.yaml\n"
-			"structure: [BGM M 1, DTM M 35 dates, QTY C 1]\n"},
-};
 
 static struct span found;
 
@@ -197,20 +84,32 @@ static void decode(const char *settings, struct span document)
 	arena_free(arena);
 }
 
+static unsigned count_of(const char *segments)
+{
+	unsigned n = 0;
+
+	for (const char *p = segments; *p; p++)
+		n += *p == '~';
+	return n;
+}
+
 /* The segments between ST and SE, ended by ~; ends with the repetition separator ^ and the component's >. */
 static void decode_x12(const char *settings, const char *segments)
 {
 	struct buf document;
-	unsigned n = 2;
+	const char *last = segments;
+	unsigned transactions = 1;
 
-	for (const char *p = segments; *p; p++)
-		n += *p == '~';
+	for (const char *p = segments; (p = strstr(p, "~ST*")) != NULL; transactions++) {
+		p += 4;
+		last = strchr(p, '~') + 1;
+	}
 	buf_init(&document, 1 << 20);
 	buf_printf(
 		&document,
 		"ISA*00*          *00*          *ZZ*ACME           *ZZ*HQ             *260101*1200*^*00501*000000001*0*"
-		"P*>~GS*PO*ACME*HQ*20260101*1200*1*X*004010~ST*850*0001~%sSE*%u*0001~GE*1*1~IEA*1*000000001~",
-		segments, n);
+		"P*>~GS*PO*ACME*HQ*20260101*1200*1*X*004010~ST*850*0001~%sSE*%u*%s~GE*%u*1~IEA*1*000000001~",
+		segments, count_of(last) + 2, transactions > 1 ? "0003" : "0001", transactions);
 	decode(settings, buf_view(&document));
 	buf_free(&document);
 }
@@ -453,6 +352,53 @@ static void each_finding_has_its_code_and_place(void **state)
 	assert_int_equal(failed, 0);
 }
 
+#define SOUND "BEG*00*1~PO1*1*2*EA~PO1*2*3*EA~PO1*3*4*EA~PO1*4*5*EA~PO1*5*6*EA~PO1*6*7*EA~PO1*7*8*EA~CTT*7*35~"
+
+/* One transaction behind another, NULL: none; and one behind both, since the last bytes of a document are taken with
+ * more care. What came of it: its line, or its code and the finding's text. The caller frees. */
+static char *decode_behind(const char *settings, const char *before, const char *segments)
+{
+	struct buf all;
+	char *line, *result;
+	const char *text;
+
+	buf_init(&all, 1 << 20);
+	if (before)
+		buf_printf(&all, "%sSE*%u*0001~ST*850*0002~", before, 2 + count_of(before));
+	buf_printf(&all, "%sSE*%u*%s~ST*850*0003~" SOUND, segments, 2 + count_of(segments), before ? "0002" : "0001");
+	decode_x12(settings, buf_view(&all).data);
+	buf_free(&all);
+	line = mem_span_dup(buf_view(&out));
+	text = strstr(line, before ? "\"control\":\"0002\"" : "\"control\":\"0001\"");
+	if (told.len)
+		result = mem_printf("%.*s%s", (int)strcspn(told.data, "|"), told.data, strrchr(told.data, '|'));
+	else
+		result = mem_span_dup(span_make(text, strcspn(text, "\n")));
+	free(line);
+	return result;
+}
+
+/* Segments that came before decide how the next like them is taken, and must decide nothing else. */
+static void what_came_before_does_not_change_what_is_found(void **state)
+{
+	const size_t n = sizeof wrong / sizeof *wrong;
+
+	for (size_t i = 0; i < n; i++) {
+		char *alone = strcmp(wrong[i].settings, STRICT) ? NULL : decode_behind(STRICT, NULL, wrong[i].segments);
+
+		for (size_t k = 0; alone && k < n; k++) {
+			char *behind;
+
+			if (*wrong[k].told || strcmp(wrong[k].settings, STRICT))
+				continue;
+			behind = decode_behind(STRICT, wrong[k].segments, wrong[i].segments);
+			assert_string_equal(alone + 17, behind + 17); /* but for the control number */
+			free(behind);
+		}
+		free(alone);
+	}
+}
+
 static void edifact_is_judged_as_well(void **state)
 {
 	static const struct {
@@ -561,6 +507,7 @@ int main(void)
 		cmocka_unit_test(keys_may_be_positions_or_both),
 		cmocka_unit_test(edifact_has_its_dates_and_decimal_commas_told),
 		cmocka_unit_test(each_finding_has_its_code_and_place),
+		cmocka_unit_test(what_came_before_does_not_change_what_is_found),
 		cmocka_unit_test(edifact_is_judged_as_well),
 		cmocka_unit_test(a_check_leaves_the_plain_form_as_it_is),
 		cmocka_unit_test(all_findings_are_told_with_their_places),

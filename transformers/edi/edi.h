@@ -81,17 +81,22 @@ struct edi_scan {
 	struct span got; /* bytes at offset, when there are any */
 	struct buf unwrapped, filler;
 	bool lost_filler; /* some was not kept */
-	/* A bit for each name of an opening or closing segment, in those of its first two characters; and one for all
-	 * that begins with B, where segments may be binary. */
-	uint8_t first[256], second[256];
+	/* A bit for each name of an opening or closing segment, in those of its first three characters; and one for
+	 * names as those of segments that may be binary. */
+	uint8_t first[256], second[256], third[256];
 	struct edi_charset charset; /* that syntax.charset may point to */
 };
+
+/* What it may be by its name, of two characters and more. */
+static inline unsigned edi_kinds_of(const struct edi_scan *scan, const char *name)
+{
+	return scan->first[(uint8_t)name[0]] & scan->second[(uint8_t)name[1]] & scan->third[(uint8_t)name[2]];
+}
 
 /* It may be one that opens or closes something. */
 static inline bool edi_is_interesting(const struct edi_scan *scan, struct span text)
 {
-	return text.len >= 2 &&
-	       (scan->first[(uint8_t)text.data[0]] & scan->second[(uint8_t)text.data[1]] & ~EDI_BINARY_BIT);
+	return text.len >= 2 && (edi_kinds_of(scan, text.data) & ~EDI_BINARY_BIT);
 }
 
 /* White space, NUL and ^Z, as they stand between segments. */
@@ -126,8 +131,7 @@ static inline bool edi_is_usual(const struct edi_scan *scan, const char *p)
 {
 	const char *text = p + scan->syntax.suffix_len;
 
-	return edi_starts_with_suffix(&scan->syntax, p) && (unsigned char)text[0] > ' ' &&
-	       !(scan->first[(uint8_t)text[0]] & scan->second[(uint8_t)text[1]]);
+	return edi_starts_with_suffix(&scan->syntax, p) && (unsigned char)text[0] > ' ' && !edi_kinds_of(scan, text);
 }
 
 /* The bytes in hand begin so; the segment's end may lie beyond them. */

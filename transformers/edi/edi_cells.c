@@ -28,6 +28,13 @@ static inline bool close_cell(struct cut *cut, const char *at, uint8_t class)
 	return true;
 }
 
+/* A release character in front of it. */
+static inline bool is_needed(uint8_t class)
+{
+	return class == EDI_ELEMENT || class == EDI_COMPONENT || class == EDI_END || class == EDI_REPETITION ||
+	       class == EDI_RELEASE;
+}
+
 /* What stands at `at` is within a cell. False: it may not, or must be looked at by others. */
 static bool is_text(struct cut *cut, const struct edi_syntax *syntax, const char *at, uint8_t class, bool released)
 {
@@ -36,7 +43,7 @@ static bool is_text(struct cut *cut, const struct edi_syntax *syntax, const char
 		return true;
 	if (class == EDI_HIGH)
 		return syntax->charset->utf8[(uint8_t)*at - 0x80][0] != '\0';
-	if (class != EDI_RELEASE || !released)
+	if (class != EDI_RELEASE || !(released || is_needed(syntax->class[(uint8_t)at[1]])))
 		return false;
 	cut->odd |= EDI_CELL_RELEASED;
 	cut->all |= EDI_CELL_RELEASED;
@@ -156,11 +163,29 @@ const struct edi_cell *edi_cell_find(const struct edi_cells *cells, unsigned ele
 	return NULL;
 }
 
+/* False: it has something else than printable ASCII. */
+static bool copy_plain(const struct edi_cell *cell, char *into, size_t size)
+{
+	size_t n = cell->len < size ? cell->len : size - 1;
+
+	if (cell->odd)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		if ((unsigned char)cell->p[i] - 0x20u > 0x5eu)
+			return false;
+		into[i] = cell->p[i];
+	}
+	into[n] = '\0';
+	return true;
+}
+
 void edi_cell_text(const struct edi_syntax *syntax, const struct edi_cell *cell, char *into, size_t size)
 {
 	struct buf raw, clean;
 	size_t n;
 
+	if (copy_plain(cell, into, size))
+		return;
 	buf_init(&raw, 4 * size + 8);
 	buf_init(&clean, 16 * size + 64);
 	for (size_t i = 0; i < cell->len && raw.len < size; i++) {

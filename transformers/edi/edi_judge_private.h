@@ -33,7 +33,7 @@ struct edi_cells {
 };
 
 /* Cuts what stands from p, behind a segment's tag, up to the first terminator. released: release characters may stand
- * there. The terminator; NULL: a character that needs to be looked at, or too many cells. */
+ * in front of what needs none. The terminator; NULL: a character that needs to be looked at, or too many cells. */
 const char *edi_cut(struct edi_cells *, const struct edi_syntax *, const char *p, const char *limit, bool released,
 		    unsigned *high);
 /* Of the first repetition; component 0 as 1. NULL: it is not there, or empty. */

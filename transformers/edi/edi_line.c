@@ -199,6 +199,32 @@ void edi_write_end(struct edi_read *x, const char *level, const struct edi_segme
 	x->high |= high;
 }
 
+/* Takes the text and the separator behind it off the front. */
+static bool take_text(struct span *rest, const char *text, char separator)
+{
+	size_t n = strlen(text);
+
+	if (rest->len <= n || !span_starts(*rest, text) || rest->data[n] != separator)
+		return false;
+	*rest = span_make(rest->data + n + 1, rest->len - n - 1);
+	return true;
+}
+
+bool edi_is_plain_close(const struct edi_read *x, struct span text, uint64_t segments, const char *control)
+{
+	const struct edi_dialect *dialect = x->dialect;
+	const struct edi_syntax *syntax = &x->scan.syntax;
+	char digits[24], *count = digits + sizeof digits - 1;
+	bool count_first = dialect->close_count == 1;
+
+	*count = '\0';
+	for (uint64_t n = segments; n; n /= 10)
+		*--count = (char)('0' + n % 10);
+	return take_text(&text, dialect->close[EDI_TRANSACTION], syntax->tag) &&
+	       (!dialect->close_control || take_text(&text, count_first ? count : control, syntax->element)) &&
+	       span_is(text, dialect->close_control && count_first ? control : count);
+}
+
 /* ---- segments */
 void edi_account_filler(struct edi_read *x, const struct edi_segment *segment)
 {

@@ -47,6 +47,8 @@ void edi_make_facts(json_t **, const struct buf *object);
 void edi_check_header(struct edi_read *, struct span header);
 
 void edi_begin_line(struct edi_read *);
+/* The closing segment is what the encoder writes as well: the count of segments and the control number. */
+bool edi_is_plain_close(const struct edi_read *, struct span text, uint64_t segments, const char *control);
 /* `ends`: a trailer, of the level "transaction", "group" or "interchange". */
 void edi_write_end(struct edi_read *, const char *level, const struct edi_segment *);
 /* The line is complete but for its end; takes the item. */

@@ -44,13 +44,21 @@ void edi_syntax_ready(struct edi_syntax *syntax)
 	syntax->wraps = syntax->terminator != '\r' && syntax->terminator != '\n';
 }
 
-static void note_name(struct edi_scan *scan, int place, const char *name)
+/* Names may be wrapped behind any character, and those of two are followed by any. */
+static void note_name(struct edi_scan *scan, uint8_t bit, const char *name)
 {
 	if (!name)
 		return;
-	scan->first[(uint8_t)name[0]] |= (uint8_t)(1u << place);
-	scan->second[(uint8_t)name[1]] |= (uint8_t)(1u << place);
-	scan->second['\r'] = scan->second['\n'] |= (uint8_t)(1u << place); /* it may be wrapped there */
+	scan->first[(uint8_t)name[0]] |= bit;
+	for (int c = 0; c < 256; c++) {
+		bool wrapped = c == '\r' || c == '\n';
+
+		if (wrapped || c == (uint8_t)name[1])
+			scan->second[c] |= bit;
+		/* Where a line ends behind the first, the second comes third. */
+		if (wrapped || !name[2] || c == (uint8_t)name[2] || c == (uint8_t)name[1])
+			scan->third[c] |= bit;
+	}
 }
 
 void edi_scan_speak(struct edi_scan *scan, const struct edi_dialect *dialect)
@@ -59,13 +67,15 @@ void edi_scan_speak(struct edi_scan *scan, const struct edi_dialect *dialect)
 		return;
 	scan->dialect = dialect;
 	memset(scan->first, 0, sizeof scan->first);
-	memset(scan->second, dialect->binary ? EDI_BINARY_BIT : 0, sizeof scan->second);
-	scan->first['B'] = EDI_BINARY_BIT;
+	memset(scan->second, 0, sizeof scan->second);
+	memset(scan->third, 0, sizeof scan->third);
 	for (int level = EDI_INTERCHANGE; level <= EDI_TRANSACTION; level++) {
-		note_name(scan, 2 * level, dialect->open[level]);
-		note_name(scan, 2 * level + 1, dialect->close[level]);
+		note_name(scan, (uint8_t)(1u << 2 * level), dialect->open[level]);
+		note_name(scan, (uint8_t)(2u << 2 * level), dialect->close[level]);
 	}
-	note_name(scan, 2 * EDI_TRANSACTION, dialect->package[0]);
+	note_name(scan, 1u << 2 * EDI_TRANSACTION, dialect->package[0]);
+	note_name(scan, EDI_BINARY_BIT, dialect->binary ? "BIN" : NULL);
+	note_name(scan, EDI_BINARY_BIT, dialect->binary ? "BDS" : NULL);
 }
 
 void edi_scan_begin(struct edi_scan *scan, const struct edi_dialect *dialect, struct reader *reader, struct out *out)

@@ -27,7 +27,11 @@ struct transaction {
 
 static void copy_text(char *into, size_t size, struct span text)
 {
-	snprintf(into, size, "%.*s", (int)(text.len < size ? text.len : size - 1), text.data ? text.data : "");
+	size_t n = text.len < size ? text.len : size - 1;
+
+	if (n)
+		memcpy(into, text.data, n);
+	into[n] = '\0';
 }
 
 static void place_fault(struct transaction *t, const struct error *why, uint64_t offset)
@@ -245,23 +249,6 @@ static void add(struct edi_read *x, struct transaction *t, struct edi_segment *s
 		place_fault(t, &why, segment->offset);
 }
 
-/* Written by the encoder as well: count and control number, nothing else. */
-static bool is_plain_close(const struct edi_read *x, const struct transaction *t, struct span text)
-{
-	const struct edi_dialect *dialect = x->dialect;
-	const struct edi_syntax *syntax = &x->scan.syntax;
-	char plain[120], count[24];
-	bool count_first = dialect->close_count == 1;
-
-	snprintf(count, sizeof count, "%llu", (unsigned long long)t->segments);
-	if (!dialect->close_control)
-		snprintf(plain, sizeof plain, "%s%c%s", dialect->close[EDI_TRANSACTION], syntax->tag, count);
-	else
-		snprintf(plain, sizeof plain, "%s%c%s%c%s", dialect->close[EDI_TRANSACTION], syntax->tag,
-			 count_first ? count : t->control, syntax->element, count_first ? t->control : count);
-	return span_is(text, plain);
-}
-
 /* What it counts and names must agree with what came. */
 static void close_transaction(struct edi_read *x, struct transaction *t, const struct edi_segment *segment)
 {
@@ -293,7 +280,7 @@ static void close_transaction(struct edi_read *x, struct transaction *t, const s
 		return;
 	if (!t->nested)
 		buf_char(&x->line, ']');
-	if (!is_plain_close(x, t, segment->text))
+	if (!edi_is_plain_close(x, segment->text, t->segments, t->control))
 		edi_write_end(x, "transaction", segment);
 }
 

@@ -104,7 +104,8 @@ static bool take_part(struct when *w, char part)
 	w->last = part;
 	if (part == 'Y' || part == 'y') {
 		w->year = part == 'Y' ? value * 100 + two(w->p + 2) : value + (value < 70 ? 2000 : 1900);
-		w->o += snprintf(w->o, 8, "%04d", w->year);
+		for (int power = 1000, rest = w->year; power; rest %= power, power /= 10)
+			*w->o++ = (char)('0' + rest / power);
 		w->p += part == 'Y' ? 4 : 2;
 		return true;
 	}
