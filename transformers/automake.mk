@@ -68,7 +68,7 @@ transformers_libtransformers_a_SOURCES += \
 transformers_libtransformers_a_SOURCES += \
   %D%/xpath/xpath.h %D%/xpath/xpath_date.c %D%/xpath/xpath_eval.c %D%/xpath/xpath_functions.c \
   %D%/xpath/xpath_functions_text.c %D%/xpath/xpath_number.c %D%/xpath/xpath_number.h %D%/xpath/xpath_operators.c \
-  %D%/xpath/xpath_parse.c %D%/xpath/xpath_parse_path.c %D%/xpath/xpath_private.h %D%/xpath/xpath_program.c \
+  %D%/xpath/xpath_parse.c %D%/xpath/xpath_parse_call.c %D%/xpath/xpath_parse_path.c %D%/xpath/xpath_private.h %D%/xpath/xpath_program.c \
   %D%/xpath/xpath_regex.c %D%/xpath/xpath_run.c %D%/xpath/xpath_scan.c %D%/xpath/xpath_step.c %D%/xpath/xpath_tree.c \
   %D%/xpath/xpath_tree.h %D%/xpath/xpath_value.c
 

@@ -304,6 +304,16 @@ static void declare_let(struct schematron_reader *reader, struct schematron_at a
 		schematron_fault(reader, at, "there are two variables %.*s", SPAN_ARGS(name));
 }
 
+void schematron_read_key(struct schematron_reader *reader, struct schematron_at at)
+{
+	struct error error;
+
+	if (xpath_key(reader->rules->program, schematron_get(reader, at, "name"), schematron_get(reader, at, "match"),
+		      schematron_get(reader, at, "use"), &error))
+		schematron_fault(reader, at, "the key %.*s: %s", SPAN_ARGS(schematron_get(reader, at, "name")),
+				 error.text);
+}
+
 static void declare(struct schematron_reader *reader, struct schematron_at at)
 {
 	size_t count;
@@ -404,15 +414,20 @@ static void read_schema(struct schematron_reader *reader, struct schematron_at s
 		declare(reader, children[i]);
 	chosen = find_phase(reader, schema, phase_name, children, count, &phase);
 	for (size_t i = 0; i < count; i++)
-		if (schematron_is_xslt(children[i], "function"))
+		if (schematron_is_xslt(children[i], "key"))
+			schematron_read_key(reader, children[i]);
+	for (size_t i = 0; i < count; i++)
+		if (schematron_is_xslt(children[i], "key"))
+			continue;
+		else if (schematron_is_xslt(children[i], "function"))
 			schematron_read_function(reader, children[i]);
 		else if (schematron_is(children[i], "let"))
 			set_let(reader, children[i]);
 		else if (schematron_is(children[i], "extends") ||
 			 xpath_tree_is(children[i].source->tree, children[i].node, XSLT_URI, NULL))
 			schematron_fault(reader, children[i],
-					 "this element is not known here: functions of XSLT and "
-					 "includes are");
+					 "this element is not known here: functions and keys of XSLT, "
+					 "and includes are");
 	for (size_t i = 0; i < count; i++)
 		if (schematron_is(children[i], "pattern") && !is_abstract(reader, children[i]) &&
 		    (!chosen || is_active(reader, &phase, schematron_get(reader, children[i], "id"))))

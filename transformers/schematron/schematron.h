@@ -27,6 +27,7 @@ struct schematron_run;
 struct schematron_finding {
 	struct span id, flag, role;
 	const struct error *failed; /* it could not be judged, for this reason; or NULL */
+	bool skipped;               /* it was not judged at some node: its rule's context has no value there */
 	unsigned line;
 	struct schematron_run *run;
 	const void *assertion;

@@ -207,6 +207,9 @@ void schematron_read_compiled(struct schematron_reader *reader, struct schematro
 					 "what a stylesheet brings in is not read here: name the "
 					 "rules themselves (.sch)");
 	}
+	for (size_t i = 0; i < count; i++)
+		if (schematron_is_xslt(children[i], "key"))
+			schematron_read_key(reader, children[i]);
 	for (size_t i = 0; i < count; i++) {
 		struct span name;
 		struct xpath_expr *value;

@@ -56,6 +56,22 @@ static int tell(struct schematron_run *run, const struct schematron_assertion *a
 	return 0;
 }
 
+/* As the standard has it, a rule is not for a node that its context has no value for. It is told, since rules that are
+ * left out may be what one waits for. */
+static void tell_skipped(struct schematron_run *run, const struct schematron_assertion *first, const struct error *why)
+{
+	struct schematron_finding finding = {
+		.id = first->id,
+		.flag = SPAN_LITERAL("warning"),
+		.failed = why,
+		.run = run,
+		.assertion = first,
+		.skipped = true,
+	};
+
+	run->each(run->arg, &finding);
+}
+
 static int judge_node(struct schematron_run *run, const struct schematron_rule *rule, uint32_t node)
 {
 	struct error error;
@@ -85,14 +101,16 @@ static int fire(struct schematron_run *run, const struct schematron_rule *rule, 
 {
 	uint32_t *nodes;
 	size_t n;
-	struct error error;
+	struct error error, skipped;
 
-	if (xpath_run_nodes(run->xpath, rule->context, &nodes, &n, &error)) {
+	if (xpath_run_nodes(run->xpath, rule->context, &nodes, &n, &skipped, &error)) {
 		free(nodes);
 		if (is_work(&error))
 			return stop(run, &error);
 		return rule->assertions.count ? tell(run, rule->assertions.items[0], 0, &error) : 0;
 	}
+	if (skipped.class != ERROR_NONE && rule->assertions.count)
+		tell_skipped(run, rule->assertions.items[0], &skipped);
 	for (size_t i = 0; i < n; i++) {
 		if (run->claimed[nodes[i]] == pattern)
 			continue;
@@ -153,7 +171,10 @@ void schematron_text(struct schematron_finding *finding, struct buf *into)
 	size_t start = into->len;
 
 	if (finding->failed) {
-		buf_printf(into, "cannot be judged: %s", finding->failed->text);
+		buf_printf(into, "%s: %s",
+			   finding->skipped ? "its rule has a context without a value, and is left out"
+					    : "cannot be judged",
+			   finding->failed->text);
 		return;
 	}
 	for (size_t i = 0; i < assertion->parts.count; i++) {

@@ -97,6 +97,7 @@ bool schematron_counts_part(struct schematron_reader *, struct schematron_at);
 const struct schematron_at *schematron_find(const struct schematron_list *, struct span id);
 const struct schematron_source *schematron_load(struct schematron_reader *, struct schematron_at, struct span href);
 
+void schematron_read_key(struct schematron_reader *, struct schematron_at);
 void schematron_declare_function(struct schematron_reader *, struct schematron_at);
 void schematron_read_function(struct schematron_reader *, struct schematron_at);
 /* name and value of a variable; NULL after a fault. */

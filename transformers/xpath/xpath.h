@@ -79,6 +79,9 @@ struct xpath_expr *xpath_compile(struct xpath_program *, struct span text, struc
 struct xpath_expr *xpath_compile_pattern(struct xpath_program *, struct span text, struct error *);
 int xpath_global_set(struct xpath_program *, struct span name, struct xpath_expr *);
 
+/* xsl:key: what key('name', …) finds. */
+int xpath_key(struct xpath_program *, struct span name, struct span match, struct span use, struct error *);
+
 /* A function of rules. Declared first, so that they may call each other; then its parameters are bound, its body
  * compiled, and both set. Types are texts like "xs:decimal?"; none: item()*. */
 int xpath_function_declare(struct xpath_program *, struct span name, size_t parameters, struct error *);
@@ -107,7 +110,9 @@ void xpath_run_reset(struct xpath_run *);
 int xpath_run_test(struct xpath_run *, const struct xpath_expr *, uint32_t node, bool *, struct error *);
 int xpath_run_text(struct xpath_run *, const struct xpath_expr *, uint32_t node, struct span *, struct error *);
 int xpath_run_slot(struct xpath_run *, int slot, const struct xpath_expr *, uint32_t node, struct error *);
-/* In document order. */
-int xpath_run_nodes(struct xpath_run *, const struct xpath_expr *, uint32_t **nodes, size_t *count, struct error *);
+/* Of a pattern, in document order; to be freed. Where a predicate of it has no value for a node, the node does not
+ * match (XSLT 2.0, 5.5.4): *skipped is the first such error, or has the class ERROR_NONE. */
+int xpath_run_nodes(struct xpath_run *, const struct xpath_expr *, uint32_t **nodes, size_t *count,
+		    struct error *skipped, struct error *);
 
 #endif

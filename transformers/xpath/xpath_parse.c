@@ -316,24 +316,35 @@ struct xpath_expr *xpath_compile(struct xpath_program *program, struct span text
 	return start(&parser) ? finish(&parser, xpath_parse(&parser)) : NULL;
 }
 
-/* A pattern matches what its path finds below some node; so it is looked for from the whole document. */
+/* A pattern matches what its path finds below some node; so it is looked for from the whole document. Of (a | b)[c]/d,
+ * as XSLT 3.0 has it, a and b are. */
 static struct xpath_expr *anywhere(struct xpath_parser *parser, struct xpath_expr *path)
 {
-	struct xpath_expr *first = path, *all;
-	struct xpath_expr *root = xpath_new(parser->program, XPATH_OP_ROOT, NULL, 0);
+	bool set = path->op == XPATH_OP_UNION, inner = path->op == XPATH_OP_PATH || path->op == XPATH_OP_FILTER ||
+						       (path->op == XPATH_OP_SEQUENCE && path->count == 1);
+	struct xpath_expr *kids[2];
 
-	while (first->op == XPATH_OP_PATH)
-		first = first->kids[0];
-	if (first->op == XPATH_OP_ROOT)
+	if (path->op == XPATH_OP_ROOT)
 		return path;
-	if (first->op != XPATH_OP_STEP || (first->axis != XPATH_CHILD && first->axis != XPATH_ATTRIBUTES &&
-					   first->axis != XPATH_DESCENDANT && first->axis != XPATH_SELF))
+	for (size_t i = 1; path->op == XPATH_OP_FILTER && i < path->count; i++)
+		if (xpath_is_positional(path->kids[i]))
+			return xpath_wrong(parser, "a place among all that match is not known in a pattern");
+	if (set || inner) {
+		for (size_t i = 0; i < (set ? path->count : 1); i++) {
+			path->kids[i] = anywhere(parser, path->kids[i]);
+			if (!path->kids[i])
+				return NULL;
+		}
+		return xpath_again(parser->program, path);
+	}
+	if (path->op != XPATH_OP_STEP || (path->axis != XPATH_CHILD && path->axis != XPATH_ATTRIBUTES &&
+					  path->axis != XPATH_DESCENDANT && path->axis != XPATH_SELF))
 		return xpath_wrong(parser, "a rule's context is a pattern: paths of children and attributes");
-	all = xpath_new(parser->program, XPATH_OP_STEP, NULL, 0);
-	all->axis = XPATH_DESCENDANT_OR_SELF;
-	all->test.kind = -2;
-	all = xpath_new2(parser->program, XPATH_OP_PATH, root, all);
-	return xpath_new2(parser->program, XPATH_OP_PATH, all, path);
+	kids[0] = xpath_new(parser->program, XPATH_OP_ROOT, NULL, 0);
+	kids[1] = xpath_new(parser->program, XPATH_OP_STEP, NULL, 0);
+	kids[1]->axis = XPATH_DESCENDANT_OR_SELF;
+	kids[1]->test = (struct xpath_test){.kind = -2, .number = -1};
+	return xpath_new2(parser->program, XPATH_OP_PATH, xpath_new(parser->program, XPATH_OP_PATH, kids, 2), path);
 }
 
 struct xpath_expr *xpath_compile_pattern(struct xpath_program *program, struct span text, struct error *error)
@@ -341,14 +352,5 @@ struct xpath_expr *xpath_compile_pattern(struct xpath_program *program, struct s
 	struct xpath_parser parser = {.program = program, .text = text, .error = error};
 	struct xpath_expr *expr = start(&parser) ? finish(&parser, unite(&parser)) : NULL;
 
-	if (!expr)
-		return NULL;
-	if (expr->op != XPATH_OP_UNION)
-		return anywhere(&parser, expr);
-	for (size_t i = 0; i < expr->count; i++) {
-		expr->kids[i] = anywhere(&parser, expr->kids[i]);
-		if (!expr->kids[i])
-			return NULL;
-	}
-	return xpath_new(program, XPATH_OP_UNION, expr->kids, expr->count);
+	return expr ? anywhere(&parser, expr) : NULL;
 }

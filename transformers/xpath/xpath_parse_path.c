@@ -3,7 +3,6 @@
 #include <ctype.h>
 #include <stdlib.h>
 
-#include "transformers/schema/schema_pattern.h"
 #include "transformers/xpath/xpath_private.h"
 
 static char next(struct xpath_parser *parser, size_t ahead)
@@ -28,7 +27,7 @@ void xpath_name_test(struct xpath_program *program, struct xpath_test *test)
 	test->number = (int)program->names_count++;
 }
 
-static int resolve(struct xpath_parser *parser, struct span prefix, struct span *uri)
+int xpath_resolve(struct xpath_parser *parser, struct span prefix, struct span *uri)
 {
 	const struct span *found = prefix.len ? xpath_uri_of(parser->program, prefix) : NULL;
 
@@ -58,7 +57,7 @@ static int name_test(struct xpath_parser *parser, struct xpath_test *test)
 		test->local = arena_span(parser->program->arena, test->local);
 	} else if (xpath_qname(parser, &prefix, &local)) {
 		test->local = arena_span(parser->program->arena, local);
-		if (resolve(parser, prefix, &test->uri))
+		if (xpath_resolve(parser, prefix, &test->uri))
 			return -1;
 	} else {
 		prefix = xpath_ncname(parser);
@@ -68,7 +67,7 @@ static int name_test(struct xpath_parser *parser, struct xpath_test *test)
 		}
 		parser->at += 2;
 		test->any_local = true;
-		if (resolve(parser, prefix, &test->uri))
+		if (xpath_resolve(parser, prefix, &test->uri))
 			return -1;
 	}
 	xpath_name_test(parser->program, test);
@@ -126,11 +125,11 @@ static const struct {
 	{"dateTime", XPATH_DATETIME},
 };
 
-static int type_of(struct xpath_parser *parser, struct span prefix, struct span local, enum xpath_type *type)
+int xpath_type_of(struct xpath_parser *parser, struct span prefix, struct span local, enum xpath_type *type)
 {
 	struct span uri;
 
-	if (resolve(parser, prefix, &uri))
+	if (xpath_resolve(parser, prefix, &uri))
 		return -1;
 	if (span_is(uri, XPATH_XS))
 		for (size_t i = 0; i < sizeof atomic_types / sizeof *atomic_types; i++)
@@ -152,7 +151,7 @@ int xpath_atomic_type(struct xpath_parser *parser, enum xpath_type *type)
 		xpath_wrong(parser, "a type is missing");
 		return -1;
 	}
-	return type_of(parser, prefix, local, type);
+	return xpath_type_of(parser, prefix, local, type);
 }
 
 int xpath_parse_seqtype(struct xpath_parser *parser, struct xpath_seqtype *type)
@@ -271,98 +270,6 @@ static struct xpath_expr *variable(struct xpath_parser *parser)
 		}
 	parser->at = start;
 	return xpath_wrong(parser, "there is no variable $%.*s", SPAN_ARGS(name));
-}
-
-/* ---- calls */
-static struct xpath_expr *call_builtin(struct xpath_parser *parser, struct span local, struct xpath_expr **arguments,
-				       size_t count)
-{
-	const struct xpath_builtin *builtin = xpath_builtin_find(local);
-	struct xpath_expr *expr;
-
-	if (!builtin)
-		return xpath_wrong(parser, "the function %.*s() is not known here", SPAN_ARGS(local));
-	if (count < (size_t)builtin->least || (builtin->most >= 0 && count > (size_t)builtin->most))
-		return xpath_wrong(parser, "%.*s() does not take %zu argument%s", SPAN_ARGS(local), count,
-				   count == 1 ? "" : "s");
-	expr = xpath_new(parser->program, XPATH_OP_CALL, arguments, count);
-	expr->builtin = builtin;
-	expr->focus |= builtin->kind == 'p' || (builtin->kind == 'f' && count < (size_t)builtin->most);
-	expr->position |= builtin->kind == 'p';
-	expr->local |= builtin->kind == 'c';
-	if (expr->focus || expr->local)
-		expr->cache = -1;
-	if (builtin->kind == 'r' && arguments[1]->op == XPATH_OP_LITERAL &&
-	    (count == (size_t)builtin->most - 1 || arguments[count - 1]->op == XPATH_OP_LITERAL)) {
-		struct xpath_program *program = parser->program;
-		struct span flags = count == (size_t)builtin->most ? arguments[count - 1]->literal.text : SPAN_NONE;
-		struct error why;
-
-		expr->pattern = xpath_pattern_new(arguments[1]->literal.text, flags, &why);
-		if (!expr->pattern)
-			return xpath_wrong(parser, "%.*s(): %.200s", SPAN_ARGS(local), why.text);
-		program->patterns = mem_grow(program->patterns, &program->patterns_capacity,
-					     program->patterns_count + 1, sizeof *program->patterns);
-		program->patterns[program->patterns_count++] = expr->pattern;
-	}
-	return expr;
-}
-
-static struct xpath_expr *call(struct xpath_parser *parser, struct span prefix, struct span local,
-			       struct xpath_expr **arguments, size_t count)
-{
-	struct xpath_function *function;
-	struct xpath_expr *expr;
-	struct span uri;
-
-	if (resolve(parser, prefix, &uri))
-		return NULL;
-	if (!uri.len || span_is(uri, XPATH_FN))
-		return call_builtin(parser, local, arguments, count);
-	if (span_is(uri, XPATH_XS)) {
-		enum xpath_type type;
-
-		if (type_of(parser, prefix, local, &type))
-			return NULL;
-		if (count != 1)
-			return xpath_wrong(parser, "%.*s:%.*s() takes one argument", SPAN_ARGS(prefix),
-					   SPAN_ARGS(local));
-		expr = xpath_new(parser->program, XPATH_OP_CAST, arguments, 1);
-		expr->type = (struct xpath_seqtype){.type = type, .times = '?'};
-		return expr;
-	}
-	function = xpath_function_find(parser->program, uri, local, count);
-	if (!function)
-		return xpath_wrong(parser, "there is no function %.*s:%.*s() of %zu arguments", SPAN_ARGS(prefix),
-				   SPAN_ARGS(local), count);
-	expr = xpath_new(parser->program, XPATH_OP_USER, arguments, count);
-	expr->function = function;
-	return expr;
-}
-
-/* Behind its name. */
-struct xpath_expr *xpath_parse_call(struct xpath_parser *parser, struct span prefix, struct span local)
-{
-	struct xpath_expr **arguments = NULL, *expr = NULL;
-	size_t count = 0, capacity = 0;
-	bool good = true;
-
-	xpath_symbol(parser, "(");
-	if (!xpath_symbol(parser, ")")) {
-		do {
-			arguments = mem_grow(arguments, &capacity, count + 1, sizeof *arguments);
-			arguments[count] = xpath_parse_single(parser);
-			good = arguments[count++] != NULL;
-		} while (good && xpath_symbol(parser, ","));
-		if (good && !xpath_symbol(parser, ")")) {
-			xpath_wrong(parser, ") is missing");
-			good = false;
-		}
-	}
-	if (good)
-		expr = call(parser, prefix, local, arguments, count);
-	free(arguments);
-	return expr;
 }
 
 /* ---- steps */
@@ -510,7 +417,7 @@ static struct xpath_expr *step(struct xpath_parser *parser)
 
 /* ---- paths */
 /* May it be a number, which would be a place, or does it ask for its place? */
-static bool is_positional(const struct xpath_expr *predicate)
+bool xpath_is_positional(const struct xpath_expr *predicate)
 {
 	if (predicate->position)
 		return true;
@@ -529,7 +436,7 @@ static bool is_positional(const struct xpath_expr *predicate)
 	case XPATH_OP_CALL:
 		return predicate->builtin->kind != 't';
 	case XPATH_OP_PATH:
-		return is_positional(predicate->kids[1]);
+		return xpath_is_positional(predicate->kids[1]);
 	default:
 		return true;
 	}
@@ -542,7 +449,7 @@ static struct xpath_expr *below(struct xpath_parser *parser, struct xpath_expr *
 	struct xpath_expr *all;
 
 	for (size_t i = 0; direct && i < right->count; i++)
-		direct = !is_positional(right->kids[i]);
+		direct = !xpath_is_positional(right->kids[i]);
 	if (direct) {
 		right->axis = XPATH_DESCENDANT;
 		return xpath_new2(parser->program, XPATH_OP_PATH, left, right);

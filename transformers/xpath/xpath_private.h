@@ -121,6 +121,11 @@ struct xpath_program {
 	size_t bound_count;
 	struct xpath_pair *names; /* of name tests: local, uri */
 	size_t names_count, names_capacity;
+	struct xpath_key {
+		struct span name;
+		struct xpath_expr *match, *use;
+	} *keys;
+	size_t keys_count, keys_capacity;
 	struct pattern **patterns;
 	size_t patterns_count, patterns_capacity;
 	size_t caches;
@@ -147,6 +152,8 @@ struct xpath_run {
 	int64_t now_ms;
 	size_t work;
 	int depth;
+	bool lenient;            /* a predicate of a pattern that ends in an error does not match (XSLT 2.0, 5.5.4) */
+	struct error *skipped;   /* the first such error; or NULL */
 	struct pattern *pattern; /* the last one that was made on the way, and of what */
 	struct span pattern_text, pattern_flags;
 	struct error *error;
@@ -225,6 +232,9 @@ struct xpath_parser {
 /* New expressions, with what follows from their parts. NULL when an error was set. */
 struct xpath_expr *xpath_new(struct xpath_program *, enum xpath_op, struct xpath_expr **kids, size_t count);
 struct xpath_expr *xpath_new2(struct xpath_program *, enum xpath_op, struct xpath_expr *, struct xpath_expr *);
+/* The same, once its parts were changed. */
+struct xpath_expr *xpath_again(struct xpath_program *, const struct xpath_expr *);
+bool xpath_is_positional(const struct xpath_expr *predicate);   /* may be a number, or asks for its place */
 void xpath_settle(struct xpath_program *, struct xpath_expr *); /* once all of it is set */
 void *xpath_wrong(struct xpath_parser *, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void xpath_blanks(struct xpath_parser *);
@@ -239,6 +249,8 @@ struct xpath_expr *xpath_parse_path(struct xpath_parser *);
 struct xpath_expr *xpath_parse_call(struct xpath_parser *, struct span prefix, struct span local);
 int xpath_parse_kind(struct xpath_parser *, struct xpath_test *); /* 1: it was none */
 int xpath_parse_seqtype(struct xpath_parser *, struct xpath_seqtype *);
+int xpath_resolve(struct xpath_parser *, struct span prefix, struct span *uri);
+int xpath_type_of(struct xpath_parser *, struct span prefix, struct span local, enum xpath_type *);
 int xpath_atomic_type(struct xpath_parser *, enum xpath_type *);
 void xpath_name_test(struct xpath_program *, struct xpath_test *);
 struct xpath_function *xpath_function_find(const struct xpath_program *, struct span uri, struct span local,

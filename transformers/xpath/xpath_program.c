@@ -27,6 +27,7 @@ void xpath_program_free(struct xpath_program *program)
 	free(program->patterns);
 	free(program->namespaces);
 	free(program->globals);
+	free(program->keys);
 	free(program->functions);
 	free(program->names);
 	arena_free(program->arena);
@@ -210,6 +211,21 @@ int xpath_function_body(struct xpath_program *program, struct span name, size_t 
 	return read_type(program, type, &function->result, error);
 }
 
+int xpath_key(struct xpath_program *program, struct span name, struct span match, struct span use, struct error *error)
+{
+	struct xpath_key key = {.name = arena_span(program->arena, name)};
+
+	key.match = xpath_compile_pattern(program, match, error);
+	key.use = key.match ? xpath_compile(program, use, error) : NULL;
+	if (!key.use)
+		return -1;
+	if (key.use->local)
+		return error_set(error, ERROR_REJECT, "xpath.syntax", "a key with variables is not known here");
+	program->keys = mem_grow(program->keys, &program->keys_capacity, program->keys_count + 1, sizeof key);
+	program->keys[program->keys_count++] = key;
+	return 0;
+}
+
 /* ---- making expressions */
 static void follow(struct xpath_expr *expr)
 {
@@ -284,6 +300,17 @@ struct xpath_expr *xpath_new2(struct xpath_program *program, enum xpath_op op, s
 	struct xpath_expr *kids[2] = {one, two};
 
 	return xpath_new(program, op, kids, 2);
+}
+
+struct xpath_expr *xpath_again(struct xpath_program *program, const struct xpath_expr *expr)
+{
+	struct xpath_expr *made = arena_alloc(program->arena, sizeof *made);
+
+	*made = *expr;
+	made->focus = made->local = made->position = false;
+	made->depth = 0;
+	xpath_settle(program, made);
+	return made;
 }
 
 struct xpath_expr *xpath_make_let(struct xpath_program *program, int slot, struct xpath_expr *value,

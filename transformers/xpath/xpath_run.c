@@ -55,6 +55,7 @@ static void begin(struct xpath_run *run, uint32_t node, struct xpath_focus *focu
 	run->arena = run->scratch;
 	run->slots = run->slots_first;
 	run->depth = 0;
+	run->lenient = false;
 }
 
 int xpath_run_test(struct xpath_run *run, const struct xpath_expr *expr, uint32_t node, bool *truth,
@@ -91,12 +92,15 @@ int xpath_run_slot(struct xpath_run *run, int slot, const struct xpath_expr *exp
 }
 
 int xpath_run_nodes(struct xpath_run *run, const struct xpath_expr *expr, uint32_t **nodes, size_t *count,
-		    struct error *error)
+		    struct error *skipped, struct error *error)
 {
 	struct xpath_focus focus;
 	struct xpath_seq seq;
 
 	begin(run, 0, &focus, error);
+	error_clear(skipped);
+	run->lenient = true;
+	run->skipped = skipped;
 	*nodes = NULL;
 	*count = 0;
 	if (xpath_eval(run, expr, &focus, &seq))

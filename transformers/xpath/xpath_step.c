@@ -189,6 +189,31 @@ static int holds(struct xpath_run *run, const struct xpath_expr *predicate, cons
 	return 0;
 }
 
+/* What stands in it is judged strictly again. */
+static int holds_in_pattern(struct xpath_run *run, const struct xpath_expr *predicate, const struct xpath_focus *focus,
+			    bool *truth)
+{
+	struct error *before = run->error, error;
+	int failed;
+
+	run->lenient = false;
+	run->error = &error;
+	failed = holds(run, predicate, focus, truth);
+	run->lenient = true;
+	run->error = before;
+	if (!failed)
+		return 0;
+	if (strcmp(error.code, "xpath.value") != 0) {
+		if (before)
+			*before = error;
+		return -1;
+	}
+	if (run->skipped && run->skipped->class == ERROR_NONE)
+		*run->skipped = error;
+	*truth = false;
+	return 0;
+}
+
 int xpath_predicates(struct xpath_run *run, const struct xpath_expr *expr, size_t first, struct xpath_seq *seq)
 {
 	for (size_t p = first; p < expr->count; p++) {
@@ -200,7 +225,8 @@ int xpath_predicates(struct xpath_run *run, const struct xpath_expr *expr, size_
 
 			focus.item = seq->items[i];
 			focus.position = i + 1;
-			if (holds(run, expr->kids[p], &focus, &truth))
+			if (run->lenient ? holds_in_pattern(run, expr->kids[p], &focus, &truth)
+					 : holds(run, expr->kids[p], &focus, &truth))
 				return -1;
 			if (truth)
 				seq->items[n++] = seq->items[i];
