@@ -52,6 +52,9 @@ def party($contact): . as $party | coded as $coded | (number("registration")) as
     "cac:PartyLegalEntity": ({"cbc:RegistrationName": .name, "cbc:CompanyID": (if $registration and $registration == .id then $coded else $registration end)} | present),
     "cac:Contact": ($contact // {} | {"cbc:Name": .name, "cbc:Telephone": .telephone, "cbc:ElectronicMail": .email} | present)
   } | present)};
+# What is taken off or added for the whole invoice, where it does not say so itself.
+def total($charge): [.allowanceCharge[]? | select(.chargeIndicator == $charge) | .amount.amount] as $parts | if $parts == [] then null else
+  ([$parts[] | places] + [$currency | minor] | max) as $scale | {"@currencyID": $currency, "#text": ([$parts[] | units($scale)] | add | amount($scale))} end;
 def allowance($charge): if . == null then empty else {"cbc:ChargeIndicator": "\($charge)", "cbc:AllowanceChargeReason": (if $charge then "Charge" else "Discount" end), "cbc:Amount": amt} end;
 def line: . as $line | .item as $item | [{id: $item.id, system: $item.system}, $item.externalReference[]?] as $numbers
   | ([$numbers[] | select(.system == "gs1") | .id][0]) as $gs1
@@ -117,8 +120,8 @@ if [.legalMonetaryTotal[], (.invoiceLine[] | .lineExtensionAmount, .price), .tax
       } end),
     "cac:LegalMonetaryTotal": (.legalMonetaryTotal | {
       "cbc:LineExtensionAmount": (.lineExtensionAmount | amt), "cbc:TaxExclusiveAmount": (.taxExclusiveAmount | amt),
-      "cbc:TaxInclusiveAmount": (.taxInclusiveAmount | amt), "cbc:AllowanceTotalAmount": (.allowanceTotalAmount | amt),
-      "cbc:ChargeTotalAmount": (.chargeTotalAmount | amt), "cbc:PrepaidAmount": (.prepaidAmount | amt),
+      "cbc:TaxInclusiveAmount": (.taxInclusiveAmount | amt), "cbc:AllowanceTotalAmount": ((.allowanceTotalAmount | amt) // ($invoice | total(false))),
+      "cbc:ChargeTotalAmount": ((.chargeTotalAmount | amt) // ($invoice | total(true))), "cbc:PrepaidAmount": (.prepaidAmount | amt),
       "cbc:PayableRoundingAmount": (.payableRoundingAmount | amt), "cbc:PayableAmount": (.payableAmount | amt)} | present),
     "cac:\($root)Line": [.invoiceLine[] | line]
   } | present)}
