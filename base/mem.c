@@ -133,6 +133,28 @@ void arena_reset(struct arena *arena)
 	}
 }
 
+struct arena_mark arena_mark(const struct arena *arena)
+{
+	return (struct arena_mark){arena->blocks, arena->blocks ? arena->blocks->used : 0};
+}
+
+void arena_rewind(struct arena *arena, struct arena_mark mark)
+{
+	struct block *block;
+
+	while (arena->blocks && arena->blocks != mark.block) {
+		block = arena->blocks;
+		arena->blocks = block->next;
+		arena->held -= block->size;
+		free(block);
+	}
+	block = arena->blocks;
+	if (!block || block->used <= mark.used)
+		return;
+	memset(block->data + mark.used, 0, block->used - mark.used);
+	block->used = mark.used;
+}
+
 void *arena_alloc(struct arena *arena, size_t size)
 {
 	struct block *block = arena->blocks;

@@ -24,6 +24,13 @@ void *arena_alloc(struct arena *, size_t size); /* zeroed, aligned for any type 
 char *arena_strdup(struct arena *, const char *text); /* NULL stays NULL */
 struct span arena_span(struct arena *, struct span); /* a copy, followed by a NUL that is not counted */
 char *arena_printf(struct arena *, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* What was allocated since a mark is forgotten. */
+struct arena_mark {
+	const void *block;
+	size_t used;
+};
+struct arena_mark arena_mark(const struct arena *);
+void arena_rewind(struct arena *, struct arena_mark);
 size_t arena_size(const struct arena *); /* bytes held */
 
 #endif

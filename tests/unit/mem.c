@@ -107,9 +107,31 @@ static void an_arena_copies_texts_and_spans_with_a_nul_behind(void **state)
 	arena_free(arena);
 }
 
+static void what_was_allocated_since_a_mark_is_forgotten(void **state)
+{
+	struct arena *arena = arena_new();
+	struct arena_mark empty = arena_mark(arena), mark;
+	char *first = arena_strdup(arena, "first"), *second;
+	size_t held = arena_size(arena);
+
+	mark = arena_mark(arena);
+	second = arena_strdup(arena, "second");
+	arena_alloc(arena, 1 << 20);
+	arena_alloc(arena, 100000);
+	arena_rewind(arena, mark);
+	assert_int_equal(arena_size(arena), held);
+	assert_string_equal(first, "first");
+	assert_ptr_equal(arena_alloc(arena, 7), second);
+	assert_string_equal(second, ""); /* zeroed again */
+	arena_rewind(arena, empty);
+	assert_int_equal(arena_size(arena), 0);
+	arena_free(arena);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_was_allocated_since_a_mark_is_forgotten),
 		cmocka_unit_test(memory_comes_zeroed_also_when_nothing_is_asked_for),
 		cmocka_unit_test(texts_are_copied),
 		cmocka_unit_test(arrays_grow_by_doubling_and_keep_what_they_hold),

@@ -27,7 +27,8 @@ int xpath_tick(struct xpath_run *run, size_t steps)
 	if (run->work > XPATH_WORK_MAX)
 		return error_set(run->error, ERROR_REJECT, "xpath.work", "more than %u steps for one document",
 				 XPATH_WORK_MAX);
-	if (before >> 12 != run->work >> 12 && arena_size(run->scratch) + arena_size(run->lasting) > XPATH_MEMORY_MAX)
+	if (before >> 12 != run->work >> 12 &&
+	    arena_size(run->scratch) + arena_size(run->kept) + arena_size(run->lasting) > XPATH_MEMORY_MAX)
 		return error_set(run->error, ERROR_REJECT, "xpath.work", "more than %u MiB of memory for one document",
 				 XPATH_MEMORY_MAX >> 20);
 	return 0;
@@ -214,13 +215,19 @@ static int test_some(struct xpath_run *run, const struct xpath_expr *expr, const
 	if (xpath_eval(run, expr->kids[0], focus, &over))
 		return -1;
 	for (size_t i = 0; i < over.count && *truth == every; i++) {
+		struct arena_mark mark = arena_mark(run->arena);
+
 		run->slots[expr->sub] = (struct xpath_seq){&over.items[i], 1};
 		if (xpath_test(run, expr->kids[1], focus, &one_truth))
 			return -1;
+		arena_rewind(run->arena, mark);
 		*truth = one_truth;
 	}
 	return 0;
 }
+
+static int eval_op(struct xpath_run *run, const struct xpath_expr *expr, const struct xpath_focus *focus,
+		   struct xpath_seq *out);
 
 static int eval_let(struct xpath_run *run, const struct xpath_expr *expr, const struct xpath_focus *focus,
 		    struct xpath_seq *out)
@@ -254,19 +261,30 @@ static int eval_user(struct xpath_run *run, const struct xpath_expr *expr, const
 	return failed ? -1 : xpath_convert(run, out, &function->result, "the result of a function");
 }
 
-/* Keeps it as long as the document. */
+/* Keeps the value as long as the document, and nothing of what it took to find it. */
+static struct xpath_seq keep(struct xpath_run *run, const struct xpath_seq *seq)
+{
+	struct xpath_seq kept = {arena_alloc(run->lasting, (seq->count + 1) * sizeof *kept.items), seq->count};
+
+	for (size_t i = 0; i < seq->count; i++) {
+		kept.items[i] = seq->items[i];
+		if (kept.items[i].type == XPATH_STRING || kept.items[i].type == XPATH_UNTYPED)
+			kept.items[i].text = arena_span(run->lasting, kept.items[i].text);
+	}
+	return kept;
+}
+
 static int eval_lasting(struct xpath_run *run, const struct xpath_expr *expr, struct xpath_value *value,
 			const struct xpath_focus *focus)
 {
-	struct arena *before = run->arena;
+	struct xpath_seq found = {NULL, 0};
 	int failed;
 
 	if (value->state == XPATH_MAKING)
 		return xpath_fault(run, "a variable depends on itself");
 	value->state = XPATH_MAKING;
-	run->arena = run->lasting;
-	failed = expr ? xpath_eval(run, expr, focus, &value->value) : 0;
-	run->arena = before;
+	failed = expr ? expr->cache >= 0 ? eval_op(run, expr, focus, &found) : xpath_eval(run, expr, focus, &found) : 0;
+	value->value = keep(run, &found);
 	value->state = failed ? XPATH_UNKNOWN : XPATH_KNOWN;
 	return failed;
 }

@@ -316,12 +316,20 @@ struct xpath_expr *xpath_compile(struct xpath_program *program, struct span text
 	return start(&parser) ? finish(&parser, xpath_parse(&parser)) : NULL;
 }
 
+/* A pattern is looked for once in a document: what it finds need not be kept. */
+static struct xpath_expr *once(struct xpath_expr *expr)
+{
+	expr->cache = -1;
+	return expr;
+}
+
 /* A pattern matches what its path finds below some node; so it is looked for from the whole document. Of (a | b)[c]/d,
  * as XSLT 3.0 has it, a and b are. */
 static struct xpath_expr *anywhere(struct xpath_parser *parser, struct xpath_expr *path)
 {
 	bool set = path->op == XPATH_OP_UNION, inner = path->op == XPATH_OP_PATH || path->op == XPATH_OP_FILTER ||
 						       (path->op == XPATH_OP_SEQUENCE && path->count == 1);
+	bool direct = path->op == XPATH_OP_STEP && (path->axis == XPATH_CHILD || path->axis == XPATH_ATTRIBUTES);
 	struct xpath_expr *kids[2];
 
 	if (path->op == XPATH_OP_ROOT)
@@ -335,16 +343,23 @@ static struct xpath_expr *anywhere(struct xpath_parser *parser, struct xpath_exp
 			if (!path->kids[i])
 				return NULL;
 		}
-		return xpath_again(parser->program, path);
+		return once(xpath_again(parser->program, path));
 	}
 	if (path->op != XPATH_OP_STEP || (path->axis != XPATH_CHILD && path->axis != XPATH_ATTRIBUTES &&
 					  path->axis != XPATH_DESCENDANT && path->axis != XPATH_SELF))
 		return xpath_wrong(parser, "a rule's context is a pattern: paths of children and attributes");
+	for (size_t i = 0; direct && i < path->count; i++)
+		direct = !xpath_is_positional(path->kids[i]);
 	kids[0] = xpath_new(parser->program, XPATH_OP_ROOT, NULL, 0);
+	if (direct) {
+		path->axis = path->axis == XPATH_CHILD ? XPATH_DESCENDANT : XPATH_DESCENDANT_ATTRIBUTES;
+		return once(xpath_new2(parser->program, XPATH_OP_PATH, kids[0], path));
+	}
 	kids[1] = xpath_new(parser->program, XPATH_OP_STEP, NULL, 0);
 	kids[1]->axis = XPATH_DESCENDANT_OR_SELF;
 	kids[1]->test = (struct xpath_test){.kind = -2, .number = -1};
-	return xpath_new2(parser->program, XPATH_OP_PATH, xpath_new(parser->program, XPATH_OP_PATH, kids, 2), path);
+	kids[0] = once(xpath_new(parser->program, XPATH_OP_PATH, kids, 2));
+	return once(xpath_new2(parser->program, XPATH_OP_PATH, kids[0], path));
 }
 
 struct xpath_expr *xpath_compile_pattern(struct xpath_program *program, struct span text, struct error *error)

@@ -445,13 +445,13 @@ bool xpath_is_positional(const struct xpath_expr *predicate)
 /* left//right: mostly all descendants at once. */
 static struct xpath_expr *below(struct xpath_parser *parser, struct xpath_expr *left, struct xpath_expr *right)
 {
-	bool direct = right->op == XPATH_OP_STEP && right->axis == XPATH_CHILD;
+	bool direct = right->op == XPATH_OP_STEP && (right->axis == XPATH_CHILD || right->axis == XPATH_ATTRIBUTES);
 	struct xpath_expr *all;
 
 	for (size_t i = 0; direct && i < right->count; i++)
 		direct = !xpath_is_positional(right->kids[i]);
 	if (direct) {
-		right->axis = XPATH_DESCENDANT;
+		right->axis = right->axis == XPATH_CHILD ? XPATH_DESCENDANT : XPATH_DESCENDANT_ATTRIBUTES;
 		return xpath_new2(parser->program, XPATH_OP_PATH, left, right);
 	}
 	all = xpath_new(parser->program, XPATH_OP_STEP, NULL, 0);

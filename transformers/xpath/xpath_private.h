@@ -54,6 +54,7 @@ enum xpath_axis {
 	XPATH_DESCENDANT_OR_SELF,
 	XPATH_FOLLOWING_SIBLING,
 	XPATH_FOLLOWING,
+	XPATH_DESCENDANT_ATTRIBUTES, /* of no expression: those of all elements in it, for //@name */
 	XPATH_PARENT,
 	XPATH_ANCESTOR, /* from here on in reverse order */
 	XPATH_PRECEDING_SIBLING,
@@ -142,7 +143,8 @@ struct xpath_run {
 	const struct xpath_program *program;
 	const struct xpath_tree *tree;
 	uint32_t *names; /* those of the program among those of the tree; 0: none */
-	struct arena *arena, *scratch, *lasting;
+	/* the one in use: of one evaluation, of variables in slots, of what depends on the document alone */
+	struct arena *arena, *scratch, *kept, *lasting;
 	struct xpath_value {
 		enum { XPATH_UNKNOWN, XPATH_MAKING, XPATH_KNOWN } state;
 		struct xpath_seq value;

@@ -277,8 +277,13 @@ void xpath_settle(struct xpath_program *program, struct xpath_expr *expr)
 {
 	follow(expr);
 	expr->cache = -1;
-	if (worth_keeping(expr))
-		expr->cache = (int)program->caches++;
+	if (!worth_keeping(expr))
+		return;
+	expr->cache = (int)program->caches++;
+	/* What it is made of once is not asked for again. */
+	for (size_t i = 0; i < expr->count; i++)
+		if (i == 0 || expr->op == XPATH_OP_CALL || expr->op == XPATH_OP_GENERAL)
+			expr->kids[i]->cache = -1;
 }
 
 struct xpath_expr *xpath_new(struct xpath_program *program, enum xpath_op op, struct xpath_expr **kids, size_t count)

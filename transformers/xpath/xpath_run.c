@@ -16,6 +16,7 @@ struct xpath_run *xpath_run_new(const struct xpath_program *program, const struc
 	run->now_ms = now_ms;
 	run->lasting = arena_new();
 	run->scratch = arena_new();
+	run->kept = arena_new();
 	run->arena = run->scratch;
 	run->slots = run->slots_first;
 	run->names = mem_alloc((program->names_count + 1) * sizeof *run->names);
@@ -35,6 +36,7 @@ void xpath_run_free(struct xpath_run *run)
 		return;
 	pattern_free(run->pattern);
 	arena_free(run->scratch);
+	arena_free(run->kept);
 	arena_free(run->lasting);
 	free(run->names);
 	free(run->globals);
@@ -45,6 +47,7 @@ void xpath_run_free(struct xpath_run *run)
 void xpath_run_reset(struct xpath_run *run)
 {
 	arena_reset(run->scratch);
+	arena_reset(run->kept);
 }
 
 static void begin(struct xpath_run *run, uint32_t node, struct xpath_focus *focus, struct error *error)
@@ -63,6 +66,7 @@ int xpath_run_test(struct xpath_run *run, const struct xpath_expr *expr, uint32_
 {
 	struct xpath_focus focus;
 
+	arena_reset(run->scratch);
 	begin(run, node, &focus, error);
 	return xpath_test(run, expr, &focus, truth);
 }
@@ -88,6 +92,7 @@ int xpath_run_slot(struct xpath_run *run, int slot, const struct xpath_expr *exp
 	struct xpath_focus focus;
 
 	begin(run, node, &focus, error);
+	run->arena = run->kept;
 	return xpath_eval(run, expr, &focus, &run->slots[slot]);
 }
 

@@ -5,7 +5,8 @@
 bool xpath_matches(const struct xpath_run *run, const struct xpath_test *test, enum xpath_axis axis, uint32_t node)
 {
 	const struct xpath_node *of = &run->tree->nodes[node];
-	enum xpath_kind kind = axis == XPATH_ATTRIBUTES ? XPATH_ATTRIBUTE : XPATH_ELEMENT;
+	bool attributes = axis == XPATH_ATTRIBUTES || axis == XPATH_DESCENDANT_ATTRIBUTES;
+	enum xpath_kind kind = attributes ? XPATH_ATTRIBUTE : XPATH_ELEMENT;
 	const struct xpath_name *name;
 
 	if (test->kind == -2)
@@ -57,6 +58,15 @@ static void visit_range(struct found *found, uint32_t from, uint32_t to)
 		found->failed = true;
 	for (uint32_t i = from; i < to && !found->failed; i++)
 		if (found->run->tree->nodes[i].kind != XPATH_ATTRIBUTE)
+			visit(found, i);
+}
+
+static void visit_attributes(struct found *found, uint32_t from, uint32_t to)
+{
+	if (xpath_tick(found->run, (to - from) / 4))
+		found->failed = true;
+	for (uint32_t i = from + 1; i < to && !found->failed; i++)
+		if (found->run->tree->nodes[i].kind == XPATH_ATTRIBUTE)
 			visit(found, i);
 }
 
@@ -145,6 +155,9 @@ static void walk(struct found *found, uint32_t node)
 		for (uint32_t i = 0; below && i < of->attributes; i++)
 			visit(found, node + 1 + i);
 		break;
+	case XPATH_DESCENDANT_ATTRIBUTES:
+		visit_attributes(found, node, of->end);
+		break;
 	case XPATH_SELF:
 		visit(found, node);
 		break;
@@ -214,6 +227,19 @@ static int holds_in_pattern(struct xpath_run *run, const struct xpath_expr *pred
 	return 0;
 }
 
+/* It leaves nothing behind but its truth. */
+static int holds_cleanly(struct xpath_run *run, const struct xpath_expr *predicate, const struct xpath_focus *focus,
+			 bool *truth)
+{
+	struct arena *arena = run->arena;
+	struct arena_mark mark = arena_mark(arena);
+	int failed =
+		run->lenient ? holds_in_pattern(run, predicate, focus, truth) : holds(run, predicate, focus, truth);
+
+	arena_rewind(arena, mark);
+	return failed;
+}
+
 int xpath_predicates(struct xpath_run *run, const struct xpath_expr *expr, size_t first, struct xpath_seq *seq)
 {
 	for (size_t p = first; p < expr->count; p++) {
@@ -225,8 +251,7 @@ int xpath_predicates(struct xpath_run *run, const struct xpath_expr *expr, size_
 
 			focus.item = seq->items[i];
 			focus.position = i + 1;
-			if (run->lenient ? holds_in_pattern(run, expr->kids[p], &focus, &truth)
-					 : holds(run, expr->kids[p], &focus, &truth))
+			if (holds_cleanly(run, expr->kids[p], &focus, &truth))
 				return -1;
 			if (truth)
 				seq->items[n++] = seq->items[i];
