@@ -105,8 +105,8 @@ struct xpath_run *xpath_run_new(const struct xpath_program *, const struct xpath
 void xpath_run_free(struct xpath_run *);
 /* Forgets what was made since the last call, but variables of the document. Slots must be set again. */
 void xpath_run_reset(struct xpath_run *);
-/* Each with a node as the context. A text lives until the next call, what is in a slot until xpath_run_reset. -1: REJECT `xpath.value` (the expression
- * cannot be evaluated for this document) or `xpath.work`. */
+/* Each with a node as the context. A text lives until the next call, what is in a slot until xpath_run_reset. -1:
+ * REJECT `xpath.value` (the expression cannot be evaluated for this document) or `xpath.work`. */
 int xpath_run_test(struct xpath_run *, const struct xpath_expr *, uint32_t node, bool *, struct error *);
 int xpath_run_text(struct xpath_run *, const struct xpath_expr *, uint32_t node, struct span *, struct error *);
 int xpath_run_slot(struct xpath_run *, int slot, const struct xpath_expr *, uint32_t node, struct error *);
