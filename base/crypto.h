@@ -43,6 +43,14 @@ void rsa_public(const struct rsa *, struct buf *exponent, struct buf *modulus); 
 int rsa_sign(const struct rsa *, struct span, struct buf *signature); /* PKCS #1 v1.5 with SHA-256 (RFC 8017); -1 */
 void rsa_free(struct rsa *);
 
+/* Certificates of a PEM text (X.509, RFC 5280), the first `most` of them. Returns how many there were. */
+struct certificate {
+	char subject[200];                      /* "CN=erp.example.org,O=…" (RFC 2253), cut */
+	char fingerprint[SHA256_SIZE * 2 + 1]; /* SHA-256, hexadecimal */
+	int64_t expires_ms;                    /* Unix milliseconds; 0: not to be read */
+};
+int certificate_each(struct span pem, unsigned most, void (*each)(void *arg, const struct certificate *), void *arg);
+
 bool crypto_equal(struct span a, struct span b); /* takes the same time wherever they differ */
 void crypto_random(void *out, size_t len);
 

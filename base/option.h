@@ -37,6 +37,7 @@ enum option_flag {
 	/* OPTION_NODE only, told to editors and readers: */
 	OPTION_LIST = 4,  /* a list of what table and range say, or one */
 	OPTION_NAMED = 8, /* a map of names to what table and range say */
+	OPTION_CERTIFICATE = 16, /* OPTION_TEXT only: a PEM file, whose end is watched (site_certificates) */
 };
 
 struct option {

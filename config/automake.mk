@@ -18,6 +18,7 @@ config_libconfig_a_SOURCES = \
   %D%/describe.c %D%/describe.h \
   %D%/editor_schema.c %D%/editor_schema.h \
   %D%/effect.c \
+  %D%/expiry.c %D%/expiry.h \
   %D%/effective.c %D%/effective.h \
   %D%/endpoint.c \
   %D%/environments.c \

@@ -85,6 +85,11 @@ static void walk_option(const struct walk *walk, const struct option *option, co
 		if (*(const char *const *)at)
 			walk->each(walk->arg, &(struct found){.secret = *(const char *const *)at, .place = place});
 		break;
+	case OPTION_TEXT:
+		if (option->flags & OPTION_CERTIFICATE && *(const char *const *)at)
+			walk->each(walk->arg,
+				   &(struct found){.certificate = *(const char *const *)at, .place = place});
+		break;
 	default:
 		break;
 	}

@@ -131,6 +131,7 @@ const struct error_code error_codes[] = {
 	{"envelope.unreadable", D, "An envelope is damaged, or of a newer version"},
 	{"expect.body", D, "The key of an expectation is looked for in a document that is not at hand"},
 	{"expect.changed", A, "Another machine changes the same expectation"},
+	{"expiry.certificate", V, "A file of certificates cannot be read, and its end is not watched"},
 	{"file.body", A, "The body of a message ended early while it was written"},
 	{"file.busy", A, "Another worker is writing the same message"},
 	{"file.changed", A, "A file changed while it was received; it is looked at again"},

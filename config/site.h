@@ -181,6 +181,22 @@ struct site_limits {           /* site.yaml's limits: */
 	uint64_t process_memory; /* address space of a transform process; default 4 GiB, at most half the machine */
 };
 
+/* site.yaml's expiry: */
+#define EXPIRY_WARN_MAX 8
+struct expiry_secret {
+	const char *name;
+	int64_t expires_ms; /* Unix milliseconds, the beginning of that day in UTC */
+	struct place place;
+};
+struct site_expiry {
+	int64_t warn_ms[EXPIRY_WARN_MAX]; /* before the end; default 30, 7 and 1 days */
+	size_t warn_count;
+	const char *owner, *runbook;      /* may be NULL */
+	struct text_list certificates;    /* paths, as written */
+	struct expiry_secret *secrets;
+	size_t secrets_count;
+};
+
 struct site {
 	struct arena *arena;
 	const struct bundle *bundle;
@@ -201,6 +217,7 @@ struct site {
 	uint64_t disk_reserve;
 	unsigned transform_processes; /* 0: as many as there are cores */
 	struct site_limits limits;
+	struct site_expiry expiry;
 	struct flow *flows;
 	size_t flows_count;
 	struct contract *contracts;
@@ -252,6 +269,9 @@ const struct lookup_table *site_table(const struct site *, const char *name, str
 int lookup_table_read(struct arena *, struct findings *, const char *path, struct span text, struct lookup_table *);
 /* The text of FOLDER/NAME in the site, as steps name it: a layout, a grammar, an XSLT program. NULL: not there. */
 const struct span *site_file(const struct site *, const char *folder, const char *name);
+/* Calls back for every file of certificates that the site's settings name, absolute, and where; a file may come more
+ * than once. Borrowed for the call. */
+void site_certificates(const struct site *, void (*each)(void *arg, const char *path, struct place), void *arg);
 /* Calls back for every expression of the site's flows that is no template's; mapping: it is a file of mappings/. */
 void site_expressions(const struct site *, void (*each)(void *arg, struct expression *, bool mapping), void *arg);
 /* The flow that a queue belongs to, "in.orders/collect", and which of its segments; NULL: none. */

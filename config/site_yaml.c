@@ -1,5 +1,6 @@
 /* site.yaml: the site's own settings. See site.h and load.h. */
 #include "config.h"
+#include "config/expiry.h"
 #include "config/load.h"
 
 #include <stddef.h>
@@ -20,6 +21,7 @@ struct site_settings {
 	struct retention retention;
 	struct limits limits;
 	struct processes processes;
+	struct expiry_settings expiry;
 };
 #define AT(type, field) .offset = offsetof(struct type, field)
 static const struct option retention_options[] = {
@@ -152,6 +154,11 @@ const struct option site_options[] = {
 	 AT(site_settings, processes),
 	 .table = processes_options,
 	 .help = "how many of which"},
+	{.name = "expiry",
+	 .type = OPTION_TABLE,
+	 AT(site_settings, expiry),
+	 .table = expiry_options,
+	 .help = "keys, certificates and passwords that end: whom to tell, and how long before"},
 	OPTION_END,
 };
 
@@ -337,6 +344,7 @@ void load_site_yaml(struct load *load, const struct node *node)
 					    settings.limits.process_memory};
 	load_queue_and_store(load, &settings, place);
 	load_listen(load, settings.listen);
+	load_expiry(load, &settings.expiry, node_find(node, "expiry"));
 }
 
 /* What the rest needs to be read at all, when site.yaml is not readable. */

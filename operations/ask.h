@@ -10,6 +10,7 @@
  *      endpoints:{NAME:{state, since, error, next}}, workers:[{role, since, unsettled}], dead, doubt, parked,
  *      held:[{queue, flow, step, open, members, oldest_ms, due_ms}] (what waits in durable steps),
  *      expectations:[{name, flow, open, missed, met, late, missed_ever, lag_ms, last_ms, overdue_ms}],
+ *      expiring:[{kind, id, name, used, owner, runbook, expires_ms, told_ms?}],
  *      broker:{connected, consuming, blocked, text}, accepting, problems:[{what, since, keys, owner, runbook, next}],
  *      holds, counters:{…}}
  *   dead.list {flow?, cause?, key?, since?, state?, limit?, after?}

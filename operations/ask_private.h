@@ -53,6 +53,9 @@ int ask_audited(struct ask_context *, const char *what, json_t *request, struct 
 /* Each expectation with its counts, as status has it, and those that were missed as problems. */
 int ask_expectations(struct ask_context *, json_t *expectations, json_t *problems, struct error *);
 
+/* What ends some day, and what of it is a problem by now. */
+int ask_expiring(struct ask_context *, json_t *answer, struct error *);
+
 /* What waits in durable steps, by step, as status has it. */
 int ask_held_steps(struct ask_context *, json_t *steps, struct error *);
 

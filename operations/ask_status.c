@@ -256,6 +256,7 @@ int ask_status(struct ask_context *context, json_t *request, json_t *answer, str
 	    count(context, "SELECT count(*) FROM effects WHERE state = 2", answer, "doubt", error) ||
 	    count(context, "SELECT count(*) FROM parks", answer, "parked", error) ||
 	    stored_problems(context, answer, error) || lack_problems(context, answer, error) ||
+	    ask_expiring(context, answer, error) ||
 	    ask_expectations(context, json_object_get(answer, "expectations"), json_object_get(answer, "problems"),
 			     error))
 		return -1;

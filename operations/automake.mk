@@ -6,12 +6,14 @@ operations_liboperations_a_SOURCES = \
   %D%/ask_doubt.c \
   %D%/ask_event.c \
   %D%/ask_expect.c \
+  %D%/ask_expiring.c \
   %D%/ask_held.c \
   %D%/ask_status.c \
   %D%/ask_table.c \
   %D%/audit.c %D%/audit.h \
   %D%/expectation.c %D%/expectation.h \
   %D%/expectation_period.c %D%/expectation_period.h \
+  %D%/expiring.c %D%/expiring.h \
   %D%/health.c %D%/health.h \
   %D%/lineage.c %D%/lineage.h %D%/lineage_private.h \
   %D%/lineage_originals.c \

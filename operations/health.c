@@ -158,6 +158,22 @@ static void expectations(struct buf *body, const json_t *all)
 			"How long after its time the last one came; negative: before it");
 }
 
+static void expiring(struct buf *body, const json_t *all)
+{
+	static const char *const labels[] = {"kind", "id", "name"};
+	const json_t *one;
+	size_t i;
+
+	family(body, "key_expiry_timestamp_seconds", "gauge",
+	       "When a key, a certificate or a secret ends, in seconds since 1970");
+	json_array_foreach(all, i, one) {
+		buf_text(body, "ferrule_key_expiry_timestamp_seconds{");
+		for (size_t k = 0; k < sizeof labels / sizeof *labels; k++)
+			label(body, labels[k], json_string_value(json_object_get(one, labels[k])), k ? "," : "");
+		buf_printf(body, "} %.17g\n", one_of(one, "expires_ms") / 1000);
+	}
+}
+
 void health_metrics(const json_t *answer, int *status, const char **type, struct buf *body)
 {
 	const json_t *queues = json_object_get(answer, "queues");
@@ -187,5 +203,6 @@ void health_metrics(const json_t *answer, int *status, const char **type, struct
 	of_moving(body, json_object_get(answer, "moving"), "rate", "moving_bytes_per_second",
 		  "How fast the file on its way at an endpoint goes");
 	expectations(body, json_object_get(answer, "expectations"));
+	expiring(body, json_object_get(answer, "expiring"));
 	of_counters(body, json_object_get(answer, "counters"));
 }

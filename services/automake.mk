@@ -5,6 +5,7 @@ services_libservices_a_SOURCES =
 services_libservices_a_SOURCES += %D%/backoff.c %D%/backoff.h
 services_libservices_a_SOURCES += %D%/board.c %D%/board.h
 services_libservices_a_SOURCES += %D%/expecting.c %D%/expecting.h
+services_libservices_a_SOURCES += %D%/expiries.c %D%/expiries.h
 services_libservices_a_SOURCES += %D%/generation.c %D%/generation.h %D%/generation_kept.c %D%/generation_kept.h
 services_libservices_a_SOURCES += %D%/moving.c %D%/moving.h
 services_libservices_a_SOURCES += %D%/receive.c %D%/receive.h
@@ -30,7 +31,7 @@ services_libservices_a_SOURCES += %D%/masking.c %D%/masking.h %D%/masking_privat
 services_libservices_a_SOURCES += %D%/rehearsal.c %D%/rehearsal.h %D%/rehearsal_private.h %D%/rehearsal_compare.c \
   %D%/rehearsal_hold.c %D%/rehearsal_input.c
 services_libservices_a_SOURCES += %D%/refusal.c %D%/refusal.h
-services_libservices_a_SOURCES += %D%/steward.c %D%/steward.h %D%/steward_collect.c %D%/steward_expect.c %D%/steward_release.c
+services_libservices_a_SOURCES += %D%/steward.c %D%/steward.h %D%/steward_collect.c %D%/steward_expect.c %D%/steward_keys.c %D%/steward_release.c
 services_libservices_a_SOURCES += %D%/turns.c %D%/turns.h %D%/turns_sequence.c %D%/turns_sequence.h
 services_libservices_a_SOURCES += %D%/transform.c %D%/transform_hold.c %D%/transform_inner.h %D%/transform_output.c %D%/transform_output.h \
   %D%/transform_tables.c %D%/transform_tables.h

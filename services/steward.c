@@ -11,6 +11,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "operations/held.h"
+#include "services/expiries.h"
 #include "services/receive.h"
 #include "services/refusal.h"
 
@@ -33,6 +34,7 @@ struct steward {
 	bool waits;  /* something waits for a time, or for a machine that may end */
 	bool used;
 	int64_t next_ms;    /* when something is due */
+	int64_t keys_ms;    /* when to look again at what ends some day */
 	int64_t not_before; /* monotonic; after a failure of the site */
 	struct stuck stuck[STUCK_MOST];
 	size_t stuck_count;
@@ -330,12 +332,14 @@ static int look(struct worker *worker, bool *more, struct error *error)
 {
 	struct steward *steward = worker->own;
 	int64_t next = INT64_MAX;
-	bool again = false;
+	bool again = false, elsewhere = false;
 
 	steward->wanted = false; /* from here on: what is told of while it looks is looked at in the next round */
 	board_hold(worker->slot, &(struct id){{0}});
 	board_step(worker->slot, "expectations");
-	if (steward_expect(worker, &again, &next, error)) {
+	if (steward_expect(worker, &again, &next, &elsewhere, error) ||
+	    (!elsewhere && expiries_any(worker->site) &&
+	     steward_keys(worker, &again, &steward->keys_ms, error))) {
 		board_let_go(worker->slot);
 		steward->wanted = true;
 		return -1;
@@ -345,7 +349,10 @@ static int look(struct worker *worker, bool *more, struct error *error)
 		return -1;
 	*more = *more || again;
 	steward->used = steward->used || again;
-	steward->waits = steward->waits || next != INT64_MAX || steward_has_days(worker->site);
+	if (expiries_any(worker->site) && !elsewhere && steward->keys_ms < next)
+		next = steward->keys_ms;
+	steward->waits = steward->waits || next != INT64_MAX || steward_has_days(worker->site) ||
+			 expiries_any(worker->site);
 	if (next < steward->next_ms)
 		steward->next_ms = next;
 	return 0;

@@ -31,9 +31,14 @@ int steward_publish(struct worker *, struct unit *, const json_t *collection, co
 int steward_change(struct worker *, const json_t *collection, const char *change, const char *reason, struct error *);
 
 /* One round of what must happen by a time: opens the days that have begun, judges what is due, and publishes events.
- * *more: there may be more to do at once; *next becomes the time of the next, when that is earlier. */
-int steward_expect(struct worker *, bool *more, int64_t *next, struct error *);
+ * *more: there may be more to do at once; *next becomes the time of the next, when that is earlier; *elsewhere: another
+ * machine has the steward. */
+int steward_expect(struct worker *, bool *more, int64_t *next, bool *elsewhere, struct error *);
 bool steward_has_days(const struct site *); /* something is expected by a time of day: the steward never rests */
+
+/* What ends some day (expiries.h), once *next is over; *next becomes when to look again. Events that are to be told
+ * wait in the store then, *more. */
+int steward_keys(struct worker *, bool *more, int64_t *next, struct error *);
 
 const char *steward_text(const json_t *, const char *key); /* "" when it is not there */
 int64_t steward_number(const json_t *, const char *key);   /* 0 when it is not there */

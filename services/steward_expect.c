@@ -228,7 +228,7 @@ static int publish(struct worker *worker, const json_t *events, struct error *er
 }
 
 /* ---- a round */
-int steward_expect(struct worker *worker, bool *more, int64_t *next, struct error *error)
+int steward_expect(struct worker *worker, bool *more, int64_t *next, bool *elsewhere, struct error *error)
 {
 	json_t *request = json_pack("{s:o}", "days", day_names(worker->site)), *answer = NULL, *one;
 	int result = queue_ask(worker->queue, "expect.due", request, &answer, STEWARD_ASK_MS, error);
@@ -239,7 +239,8 @@ int steward_expect(struct worker *worker, bool *more, int64_t *next, struct erro
 		return -1;
 	if (json_is_integer(json_object_get(answer, "next_ms")) && steward_number(answer, "next_ms") < *next)
 		*next = steward_number(answer, "next_ms");
-	if (!json_is_true(json_object_get(answer, "elsewhere"))) {
+	*elsewhere = json_is_true(json_object_get(answer, "elsewhere"));
+	if (!*elsewhere) {
 		result = publish(worker, json_object_get(answer, "events"), error) ||
 			 all_days(worker, answer, next, error);
 		json_array_foreach(json_object_get(answer, "due"), i, one)

@@ -22,6 +22,7 @@ include tests/file.mk
 include tests/ftp.mk
 include tests/sftp.mk
 include tests/mail.mk
+include tests/alerts.mk
 include tests/http.mk
 include tests/services.mk
 include tests/cli.mk

@@ -236,6 +236,7 @@ const struct option http_target_options[] = {
 	 .help = "Requests at once to this endpoint"},
 	{.name = "ca",
 	 .type = OPTION_TEXT,
+	 .flags = OPTION_CERTIFICATE,
 	 .offset = offsetof(struct http_target, ca),
 	 .help = "PEM file of the authorities to trust; default is the system's"},
 	{.name = "proxy",

@@ -66,6 +66,7 @@ const struct option mail_options[] = {
 	 .help = "Secret that holds the account's password"},
 	{.name = "ca",
 	 .type = OPTION_TEXT,
+	 .flags = OPTION_CERTIFICATE,
 	 .offset = offsetof(struct mail_settings, ca),
 	 .help = "PEM file of the authorities to trust; default is the system's"},
 	{.name = "helo",

@@ -28,6 +28,7 @@ subscribe:
   - ferrule.disk-recovered.v1
   - ferrule.expectation-missed.v1
   - ferrule.expectation-met.v1
+  - ferrule.key-expiring.v1
 steps:
   - use: {snippet: ferrule-alert, with: {within: 500ms}}
 publish: alert.raised.v1

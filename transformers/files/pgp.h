@@ -40,6 +40,7 @@ int pgp_find(struct pgp *, const char *fingerprint, bool secret, struct pgp_key 
 typedef void pgp_each_fn(void *arg, const struct pgp_key *, const char *what);
 /* All keys; what: "public" or "secret". */
 int pgp_each(struct pgp *, pgp_each_fn *, void *arg, struct error *);
+int pgp_each_public(struct pgp *, pgp_each_fn *, void *arg, struct error *); /* those alone: starts no gpg-agent */
 /* Takes the keys of an export, armored or not; makes the keyring if it is missing. what: "new", "changed" or "known".
  * REJECT `openpgp.import`: there is no key in it. */
 int pgp_import(const char *home, struct span bytes, pgp_each_fn *, void *arg, struct error *);

@@ -355,6 +355,11 @@ int pgp_each(struct pgp *pgp, pgp_each_fn *each, void *arg, struct error *error)
 	return each_of(pgp, false, each, arg, error) || each_of(pgp, true, each, arg, error) ? -1 : 0;
 }
 
+int pgp_each_public(struct pgp *pgp, pgp_each_fn *each, void *arg, struct error *error)
+{
+	return each_of(pgp, false, each, arg, error);
+}
+
 /* ---- importing ----------------------------------------------------------------------------------------------------
  */
 /* No passphrase stays in the agent: a step has those that it names, and no others. */
