@@ -162,6 +162,7 @@ const struct finding_code finding_codes[] = {
 	{"route.otherwise", E, "`otherwise` of a route has a condition"},
 	{"route.topic", E, "Two branches of a route publish to the same topic"},
 	{"runbook.missing", W, "A runbook is not there"},
+	{"scan.address", E, "What is said of a virus scanner is no address, or two"},
 	{"schedule.cron", E, "A schedule is not the five fields of cron"},
 	{"schedule.form", E, "A schedule says what does not go together, or it never runs"},
 	{"schedule.time", E, "A time of day in a window or a cut-off is none"},

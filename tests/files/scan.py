@@ -1,7 +1,9 @@
 #!/usr/bin/python3
-"""scan against a real clamd with a small signature database of our own, and against one that is away, hangs or lies."""
+"""scan against a real clamd with a small signature database of our own, a real ICAP server (c-icap) before it, and against stand-ins that
+are away, hang or lie."""
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -99,6 +101,195 @@ def _(bed):
     liar, document = Liar(bed, b"stream: OK\0"), os.urandom(600000)
     done = bed.step("scan", document, file="a", clamd=liar.address)
     equal((done.names, liar.got), (["a"], [document]), done.said)
+
+
+def c_icap(bed, socket_path):
+    """A real ICAP server, whose service asks a real clamd."""
+    program, modules = shutil.which("c-icap"), "/usr/lib/x86_64-linux-gnu/c_icap"
+    found = [d for d in (modules, "/usr/lib/aarch64-linux-gnu/c_icap", "/usr/lib/c_icap") if os.path.exists(os.path.join(d, "virus_scan.so"))]
+    if not program or not found:
+        raise Skip("there is no c-icap with virus_scan: apt-get install c-icap libc-icap-mod-virus-scan")
+    with socket.create_server(("127.0.0.1", 0)) as s:
+        port = s.getsockname()[1]
+    bed.write("clamd_mod.conf", f"Module common clamd_mod.so\nclamd_mod.ClamdSocket {socket_path}\n")
+    bed.write("virus_scan.conf", "Service antivirus_module virus_scan.so\nServiceAlias avscan virus_scan?allow204=on&sizelimit=off&mode=simple\n"
+              "ServiceAlias always virus_scan?allow204=off&sizelimit=off&mode=simple\nvirus_scan.ScanFileTypes TEXT DATA EXECUTABLE ARCHIVE GIF JPEG MSOFFICE\n"
+              "virus_scan.SendPercentData 5\nvirus_scan.StartSendPercentDataAfter 64M\nvirus_scan.MaxObjectSize 64M\nvirus_scan.DefaultEngine clamd\n")
+    bed.write("c-icap.conf", f"""PidFile {bed.path('c-icap.pid')}
+CommandsSocket {bed.path('c-icap.ctl')}
+Timeout 30
+StartServers 1
+MaxServers 1
+MinSpareThreads 5
+MaxSpareThreads 10
+ThreadsPerChild 10
+Port 127.0.0.1:{port}
+ServerName test
+TmpDir {bed.directory}
+MaxMemObject 131072
+DebugLevel 1
+ModulesDir {found[0]}
+ServicesDir {found[0]}
+TemplateDir /usr/share/c_icap/templates/
+TemplateDefaultLanguage en
+LoadMagicFile /etc/c-icap/c-icap.magic
+ServerLog {bed.path('c-icap.log')}
+AccessLog {bed.path('c-icap-access.log')}
+Service echo srv_echo.so
+Include {bed.path('virus_scan.conf')}
+Include {bed.path('clamd_mod.conf')}
+""")
+    with open(bed.path("c-icap.out"), "wb") as out:
+        process = subprocess.Popen([program, "-N", "-D", "-f", bed.path("c-icap.conf")], stdout=out, stderr=out, start_new_session=True)
+
+    def end():
+        process.terminate()
+        try:
+            process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    bed.cleanup.append(end)
+    for _ in range(300):
+        with socket.socket() as s:
+            if not s.connect_ex(("127.0.0.1", port)):
+                return f"icap://127.0.0.1:{port}"
+        if process.poll() is not None:
+            break
+        time.sleep(0.05)
+    raise Skip("c-icap does not start here")
+
+
+@test("a real ICAP server (c-icap, with clamd behind it) decides the same, with preview and without, for small and for large")
+def _(bed):
+    at = c_icap(bed, clamd(bed))
+    for service in ("avscan", "always"):
+        for size in (0, 1, 500, 1024, 1025, 700000):
+            clean = os.urandom(size)
+            done = bed.step("scan", clean, file="order.csv", icap=f"{at}/{service}")
+            equal((done.names, done.codes), (["order.csv"], []), (service, size, done.said))
+            equal(done.read("order.csv"), clean, "content")
+        refused = bed.refused("scan.infected", "scan", EICAR, icap=f"{at}/{service}")
+        check("Own.Test.Signature" in refused.said, refused.said)
+        bed.refused("scan.infected", "scan", os.urandom(400000) + EICAR + os.urandom(10), icap=f"{at}/{service}")
+    done = bed.step("scan", b"order" * 1000, file="a", icap=f"{at}/echo")
+    equal((done.names, done.codes), (["a"], []), done.said)
+    for service in ("nothing", "info"):
+        done = bed.step("scan", b"order", icap=f"{at}/{service}")
+        check(done.names == [] and "scan.unavailable" in done.said, service, done.said)
+    bed.refused("scan.too-large", "scan", os.urandom(2000), icap=f"{at}/avscan", max_size="1KiB")
+
+
+class IcapLiar:
+    """A stand-in that speaks ICAP as far as it is told to: answers OPTIONS, then says `answer` to RESPMOD, at once or when it has read all."""
+
+    def __init__(self, bed, answer, preview=None, options=b"", at_once=False, cut=None):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"icap://127.0.0.1:{self.listener.getsockname()[1]}/scan"
+        self.answer, self.preview, self.options, self.at_once, self.cut, self.got = answer, preview, options, at_once, cut, []
+        threading.Thread(target=self.serve, daemon=True).start()
+        bed.cleanup.append(self.listener.close)
+
+    @staticmethod
+    def head(stream):
+        lines = []
+        while (line := stream.readline()) not in (b"\r\n", b""):
+            lines.append(line)
+        return b"".join(lines)
+
+    @staticmethod
+    def chunks(stream):
+        content, last = b"", b""
+        while True:
+            last = stream.readline()
+            size = int(last.split(b";")[0], 16)
+            if size == 0:
+                stream.readline()
+                return content, b"ieof" in last
+            content += stream.read(size)
+            stream.readline()
+
+    def serve(self):
+        try:
+            while True:
+                peer, _ = self.listener.accept()
+                stream = peer.makefile("rb")
+                self.head(stream)
+                preview = b"" if self.preview is None else b"Preview: %d\r\n" % self.preview
+                peer.sendall(self.options or b"ICAP/1.0 200 OK\r\nMethods: RESPMOD\r\nAllow: 204\r\n" + preview + b"Encapsulated: null-body=0\r\n\r\n")
+                if not self.head(stream).startswith(b"RESPMOD "):
+                    continue
+                self.head(stream), self.head(stream)
+                content = b""
+                if not self.at_once:
+                    content, whole = self.chunks(stream)
+                    if self.preview is not None and not whole and b"204" not in self.answer[:20]:
+                        peer.sendall(b"ICAP/1.0 100 Continue\r\n\r\n")
+                        content += self.chunks(stream)[0]
+                self.got.append(content)
+                if self.answer is None:
+                    time.sleep(30)
+                    return
+                answer = self.answer.replace(b"BODY", b"%x\r\n%s\r\n0\r\n\r\n" % (len(content), content)) if content else self.answer.replace(b"BODY", b"0\r\n\r\n")
+                for n in range(0, len(answer), self.cut or len(answer) or 1):
+                    peer.sendall(answer[n:n + (self.cut or len(answer))])
+                peer.shutdown(socket.SHUT_WR)
+                peer.recv(1)
+                peer.close()
+        except (OSError, ValueError, TypeError):
+            pass
+
+
+def adapted(status, body=b"BODY", more=b""):
+    http = b"HTTP/1.1 %s\r\nServer: x\r\n\r\n" % status
+    return b"ICAP/1.0 200 OK\r\n" + more + b"Encapsulated: res-hdr=0, res-body=%d\r\n\r\n" % len(http) + http + body
+
+
+@test("headers that name an infection, or another document in its place, are an infection; the same document back is none")
+def _(bed):
+    document = os.urandom(3000)
+    other = b"7\r\nno sale\r\n0\r\n\r\n"
+    for preview in (None, 0, 100, 5000):
+        for cut in (None, 7):
+            same = IcapLiar(bed, adapted(b"200 OK"), preview, cut=cut)
+            done = bed.step("scan", document, file="a", icap=same.url)
+            equal((done.names, done.codes, same.got[-1:]), (["a"], [], [document]), (preview, cut, done.said))
+    nothing = IcapLiar(bed, b"ICAP/1.0 204 No Content\r\nX-Infection-Found: 0\r\nEncapsulated: null-body=0\r\n\r\n", 100)
+    done = bed.step("scan", document, file="a", icap=nothing.url)
+    equal((done.names, nothing.got), (["a"], [document[:100]]), "204 to the preview: " + done.said)
+    for answer in (adapted(b"200 OK", other), adapted(b"403 Forbidden", other), adapted(b"403 Forbidden"), adapted(b"200 OK", b"0\r\n\r\n"),
+                   adapted(b"200 OK", more=b"X-Infection-Found: Type=0; Resolution=2; Threat=Own.Name;\r\n"), adapted(b"200 OK", more=b"X-Virus-ID: Own.Name\r\n"),
+                   adapted(b"200 OK", more=b"X-Violations-Found: 1\r\n"), b"ICAP/1.0 204 No\r\nx-infection-found: Type=0; Threat=Own.Name;\r\n\r\n",
+                   b"ICAP/1.0 200 OK\r\nEncapsulated: res-hdr=0, null-body=26\r\n\r\nHTTP/1.1 403 Forbidden\r\n\r\n"):
+        refused = bed.refused("scan.infected", "scan", document, icap=IcapLiar(bed, answer).url)
+        check("Own.Name" in refused.said or b"Own.Name" not in answer, answer, refused.said)
+
+
+@test("where an ICAP server is away, hangs, refuses, breaks off or says what is no ICAP, nothing passes and the document waits")
+def _(bed):
+    document = os.urandom(100000)
+    good = adapted(b"200 OK", b"5\r\nhello\r\n0\r\n\r\n")
+    answers = [b"", b"ICAP/1.0 500 Error\r\n\r\n", b"ICAP/1.0 404 Nothing\r\n\r\n", b"ICAP/1.0 503 Later\r\n\r\n", b"HTTP/1.1 204 No Content\r\n\r\n", b"ICAP/1.0 204",
+               b"ICAP/1.0 206 Part\r\n\r\n", b"ICAP/1.0 100 Continue\r\n\r\n", adapted(b"200 OK", b"zz\r\n"), adapted(b"200 OK", b"ffffffffffffff\r\nx"), b"x" * 100000,
+               b"ICAP/1.0 200 OK\r\nEncapsulated: res-hdr=0, res-body=99999999\r\n\r\n", good[:-6], good[:60]]
+    for answer in answers:
+        done = bed.step("scan", document, icap=IcapLiar(bed, answer).url, timeout="3s")
+        check(done.names == [] and "scan.unavailable" in done.said, answer[:60], done.said)
+    for options in (b"ICAP/1.0 404 Nothing\r\n\r\n", b"ICAP/1.0 200 OK\r\nMethods: REQMOD\r\n\r\n", b"no\r\n\r\n"):
+        done = bed.step("scan", document, icap=IcapLiar(bed, b"", options=options).url)
+        check(done.names == [] and "scan.unavailable" in done.said, options, done.said)
+    begun = time.monotonic()
+    done = bed.step("scan", document, icap=IcapLiar(bed, None).url, timeout="1s")
+    check(done.names == [] and "takes too long" in done.said and time.monotonic() - begun < 15, done.said)
+    done = bed.step("scan", document, icap="icap://127.0.0.1:1/scan")
+    check(done.names == [] and "scan.unavailable" in done.said, done.said)
+
+
+@test("a server that gives back while it is still being sent to is listened to, and neither waits for the other")
+def _(bed):
+    size = 24 << 20
+    liar = IcapLiar(bed, adapted(b"200 OK", b"%x\r\n%s\r\n0\r\n\r\n" % (size, b"x" * size)), at_once=True)
+    bed.refused("scan.infected", "scan", os.urandom(size), icap=liar.url, timeout="10s")
 
 
 main()

@@ -1,43 +1,45 @@
-/* scan: lets a document through that clamd finds nothing in, by its INSTREAM command (clamd(8)) over a socket. What was
- * not scanned never passes: where clamd does not answer the document waits. */
+/* scan: lets a document through that clamd finds nothing in, by its INSTREAM command (clamd(8)) over a socket, or a
+ * scanner that speaks ICAP (scan_icap.c). What was not scanned never passes: where nobody answers the document waits.
+ */
 #include "config.h"
-#include "transformers/transformers.h"
+#include "transformers/files/scan.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <netdb.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/mem.h"
-#include "transformers/files/document.h"
+#include "transformers/transformers.h"
 
-#define SLICE_MS 500
 #define ANSWER_MAX 4096
 
-struct scan_settings {
-	const char *clamd;
-	int64_t timeout_ms;
-};
+#define CLAMD "/run/clamav/clamd.ctl"
 
-struct scanning {
-	const struct scan_settings *settings;
-	struct out *out;
-	int fd;
-	int64_t until; /* of what is waited for now */
+struct scan_settings {
+	const char *clamd, *icap;
+	int64_t timeout_ms;
+	uint64_t max;
 };
 
 static const struct option options[] = {
 	{.name = "clamd",
 	 .type = OPTION_TEXT,
 	 .offset = offsetof(struct scan_settings, clamd),
-	 .fallback = "/run/clamav/clamd.ctl",
 	 .flags = OPTION_MAIN,
-	 .help = "where clamd listens: the path of its socket, or HOST:PORT, over which documents go as they are"},
+	 .help = "where clamd listens: the path of its socket, by default " CLAMD
+		 ", or HOST:PORT, over which documents go as they are"},
+	{.name = "icap",
+	 .type = OPTION_TEXT,
+	 .offset = offsetof(struct scan_settings, icap),
+	 .help = "in place of clamd a scanner that speaks ICAP: icap://HOST:PORT/SERVICE; documents go as they are"},
+	{.name = "max-size",
+	 .type = OPTION_SIZE,
+	 .offset = offsetof(struct scan_settings, max),
+	 .fallback = "0",
+	 .help = "a larger document is refused unscanned; many scanners let pass what is too large for them. 0: no limit"},
 	{.name = "timeout",
 	 .type = OPTION_DURATION,
 	 .offset = offsetof(struct scan_settings, timeout_ms),
@@ -46,113 +48,21 @@ static const struct option options[] = {
 	OPTION_END,
 };
 
-/* ---- the socket ---------------------------------------------------------------------------------------------------
- */
-static int away(const struct scanning *s, const char *why, struct error *error)
-{
-	return error_set(error, ERROR_RETRY, "scan.unavailable", "clamd at %s %s: the document waits",
-			 s->settings->clamd, why);
-}
-
-/* Waits in slices, so that the watchdog hears of it. */
-static int wait_for(struct scanning *s, short events, struct error *error)
-{
-	struct pollfd pollfd = {.fd = s->fd, .events = events};
-	int ready;
-
-	while ((ready = poll(&pollfd, 1, SLICE_MS)) <= 0) {
-		if (ready < 0 && errno != EINTR)
-			return away(s, strerror(errno), error);
-		if (clock_tick_ms() > s->until)
-			return away(s, "takes too long", error);
-		if (out_tick(s->out, error))
-			return -1;
-	}
-	return 0;
-}
-
-static int connect_to(struct scanning *s, const struct sockaddr *address, socklen_t size, struct error *error)
-{
-	int failed = 0;
-	socklen_t length = sizeof failed;
-
-	s->fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (s->fd < 0)
-		return away(s, strerror(errno), error);
-	if (!connect(s->fd, address, size))
-		return 0;
-	if (errno != EINPROGRESS)
-		return away(s, strerror(errno), error);
-	if (wait_for(s, POLLOUT, error))
-		return -1;
-	getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &failed, &length);
-	return failed ? away(s, strerror(failed), error) : 0;
-}
-
-static int connect_path(struct scanning *s, struct error *error)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-
-	if (strlen(s->settings->clamd) >= sizeof address.sun_path)
-		return away(s, "has too long a path", error);
-	memcpy(address.sun_path, s->settings->clamd, strlen(s->settings->clamd));
-	return connect_to(s, (struct sockaddr *)&address, sizeof address, error);
-}
-
-static int connect_host(struct scanning *s, const char *colon, struct error *error)
-{
-	struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found = NULL;
-	char *host = mem_span_dup(span_make(s->settings->clamd, (size_t)(colon - s->settings->clamd)));
-	int failed = getaddrinfo(host, colon + 1, &hints, &found), result = -1;
-
-	free(host);
-	if (failed)
-		return away(s, gai_strerror(failed), error);
-	for (struct addrinfo *each = found; each && result; each = each->ai_next) {
-		result = connect_to(s, each->ai_addr, each->ai_addrlen, error);
-		if (result && s->fd >= 0) {
-			close(s->fd);
-			s->fd = -1;
-		}
-	}
-	freeaddrinfo(found);
-	return result;
-}
-
-/* 1: it was closed, and clamd may have said why. */
-static int send_all(struct scanning *s, struct span bytes, struct error *error)
-{
-	while (bytes.len) {
-		ssize_t n = send(s->fd, bytes.data, bytes.len, MSG_NOSIGNAL);
-
-		if (n > 0) {
-			bytes = span_make(bytes.data + n, bytes.len - (size_t)n);
-			s->until = clock_tick_ms() + s->settings->timeout_ms;
-		} else if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
-			if (wait_for(s, POLLOUT, error))
-				return -1;
-		} else {
-			return errno == EPIPE || errno == ECONNRESET ? 1 : away(s, strerror(errno), error);
-		}
-	}
-	return 0;
-}
-
 /* ---- the protocol -------------------------------------------------------------------------------------------------
  */
 static int send_chunk(struct scanning *s, struct span chunk, struct error *error)
 {
 	uint32_t length = htonl((uint32_t)chunk.len);
-	int result = send_all(s, span_make(&length, sizeof length), error);
+	int result = scan_send(s, span_make(&length, sizeof length), error);
 
-	return result ? result : send_all(s, chunk, error);
+	return result ? result : scan_send(s, chunk, error);
 }
 
 static int send_document(struct scanning *s, struct item *item, struct error *error)
 {
 	struct document_feed feed;
 	struct span chunk;
-	int result = send_all(s, span_make("zINSTREAM", sizeof "zINSTREAM"), error), more = 0;
+	int result = scan_send(s, span_make("zINSTREAM", sizeof "zINSTREAM"), error), more = 0;
 
 	document_feed_begin(&feed, item, s->out);
 	while (!result && (more = document_feed_next(&feed, &chunk, error)) > 0)
@@ -167,12 +77,12 @@ static int read_answer(struct scanning *s, char answer[ANSWER_MAX], struct error
 {
 	size_t used = 0;
 
-	s->until = clock_tick_ms() + s->settings->timeout_ms;
+	scan_time(s);
 	for (;;) {
 		ssize_t n = recv(s->fd, answer + used, ANSWER_MAX - 1 - used, 0);
 
 		if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
-			if (wait_for(s, POLLIN, error))
+			if (scan_wait(s, POLLIN, error))
 				return -1;
 			continue;
 		}
@@ -182,7 +92,7 @@ static int read_answer(struct scanning *s, char answer[ANSWER_MAX], struct error
 			break;
 	}
 	answer[strcspn(answer, "\n")] = '\0';
-	return *answer ? 0 : away(s, "closed the connection without an answer", error);
+	return *answer ? 0 : scan_away(s, "closed the connection without an answer", error);
 }
 
 /* "stream: OK", "stream: NAME FOUND", "… ERROR": what is none of the first two is no leave to pass. */
@@ -202,22 +112,56 @@ static int judge(const struct scanning *s, char *answer, struct error *error)
 		return error_set(error, ERROR_REJECT, "scan.too-large",
 				 "clamd takes no document of this size (its StreamMaxLength): it was not scanned, and "
 				 "does not pass");
-	return error_set(error, ERROR_RETRY, "scan.unavailable", "clamd at %s says: %s: the document waits",
-			 s->settings->clamd, answer);
+	return error_set(error, ERROR_RETRY, "scan.unavailable", "clamd at %s says: %s: the document waits", s->where,
+			 answer);
+}
+
+static int ask_clamd(struct scanning *s, struct item *item, struct error *error)
+{
+	const char *colon = strrchr(s->where, ':');
+	char answer[ANSWER_MAX] = "";
+	char *host = colon ? mem_span_dup(span_make(s->where, (size_t)(colon - s->where))) : NULL;
+	int failed = *s->where == '/' || !colon ? scan_connect_path(s, s->where, error)
+						: scan_connect_host(s, host, colon + 1, error);
+
+	free(host);
+	return failed || send_document(s, item, error) < 0 || read_answer(s, answer, error) || judge(s, answer, error)
+		       ? -1
+		       : 0;
+}
+
+static int check(const void *opaque, const struct transformer_context *context, struct place place,
+		 struct findings *findings)
+{
+	const struct scan_settings *settings = opaque;
+	const char *fault = settings->icap ? scan_icap_fault(settings->icap) : NULL;
+
+	if (settings->icap && settings->clamd)
+		fault = "a step asks one scanner: clamd or icap";
+	if (!fault)
+		return 0;
+	finding_add(findings, place, SEVERITY_ERROR, "scan.address", "%s", fault);
+	return -1;
 }
 
 static int run(void *self, struct item *item, struct out *out, struct error *error)
 {
-	struct scanning s = {.settings = self, .out = out, .fd = -1};
-	const char *colon = strrchr(s.settings->clamd, ':');
-	char answer[ANSWER_MAX] = "";
+	const struct scan_settings *settings = self;
+	struct scanning s = {.what = settings->icap ? "the ICAP server" : "clamd",
+			     .where = settings->icap    ? settings->icap
+				      : settings->clamd ? settings->clamd
+							: CLAMD,
+			     .timeout_ms = settings->timeout_ms,
+			     .out = out,
+			     .fd = -1};
 	int failed;
 
-	s.until = clock_tick_ms() + s.settings->timeout_ms;
-	failed = *s.settings->clamd == '/' || !colon ? connect_path(&s, error) : connect_host(&s, colon, error);
-	if (!failed)
-		failed = send_document(&s, item, error) < 0 || read_answer(&s, answer, error) ||
-			 judge(&s, answer, error);
+	if (settings->max && reader_size(item->bytes) > settings->max)
+		return error_set(error, ERROR_REJECT, "scan.too-large",
+				 "it has more than %llu bytes (max-size): it was not scanned, and does not pass",
+				 (unsigned long long)settings->max);
+	scan_time(&s);
+	failed = (settings->icap ? scan_icap : ask_clamd)(&s, item, error);
 	if (s.fd >= 0)
 		close(s.fd);
 	return failed ? -1 : out_emit(out, item, error);
@@ -225,10 +169,11 @@ static int run(void *self, struct item *item, struct out *out, struct error *err
 
 const struct transformer_ops scan_transformer = {
 	.name = "scan",
-	.help = "Lets a document through in which clamd finds no virus",
+	.help = "Lets a document through in which a virus scanner (clamd, or one that speaks ICAP) finds nothing",
 	.options = options,
 	.settings_size = sizeof(struct scan_settings),
 	.takes = FORM_BYTES,
 	.gives = FORM_BYTES,
+	.check = check,
 	.run = run,
 };
