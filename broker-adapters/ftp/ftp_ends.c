@@ -22,11 +22,11 @@
 		 .range = "explicit|implicit|unencrypted",                                                             \
 		 .help = "TLS asked for by AUTH TLS, or from the first byte; with `unencrypted` everybody on the way " \
 			 "reads and changes password and files"},                                                      \
-		{.name = "ca",                                                                                         \
+		{.name = "ca", .flags = OPTION_CERTIFICATE,                                                            \
 		 AT(OPTION_TEXT, ca),                                                                                  \
 		 .help = "PEM file of the authorities that may have signed the server's certificate, relative to the " \
 			 "site; the system's by default"},                                                             \
-		{.name = "certificate",                                                                                \
+		{.name = "certificate", .flags = OPTION_CERTIFICATE,                                                   \
 		 AT(OPTION_TEXT, certificate),                                                                         \
 		 .help = "PEM file with our own certificate, where the server asks for one"},                          \
 		{.name = "key", AT(OPTION_SECRET, key), .help = "The private key of our certificate, PEM"},            \
