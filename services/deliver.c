@@ -398,7 +398,7 @@ static bool any_running(const struct deliver *deliver)
 	return false;
 }
 
-/* HTTP transfers have descriptors of their own inside libcurl: while some run, the sink waits for both those and the
+/* Transfers have descriptors of their own inside libcurl: while some run, the sink waits for both those and the
  * loop. */
 static void deliver_ready(struct worker *worker)
 {
@@ -406,7 +406,7 @@ static void deliver_ready(struct worker *worker)
 
 	take(worker);
 	reap(worker);
-	if (deliver->ops->shared && deliver->jobs_count)
+	if ((deliver->ops->shared && deliver->jobs_count) || any_running(deliver))
 		reap_some(worker, loop_fd(worker->loop), queue_unsent(worker->queue) ? 0 : 100);
 	if (deliver->jobs_count)
 		worker->busy_at = clock_tick_ms();

@@ -3,5 +3,5 @@ check_PROGRAMS += tests/unit/expiring
 TESTS += tests/unit/expiring
 tests_unit_expiring_SOURCES = tests/unit/expiring.c
 tests_unit_expiring_LDADD = $(CHECK_LIBS)
-dist_check_SCRIPTS += tests/e2e/expiring.py
-TESTS += tests/e2e/expiring.py
+dist_check_SCRIPTS += tests/e2e/expiring.py tests/e2e/alert_ways.py
+TESTS += tests/e2e/expiring.py tests/e2e/alert_ways.py

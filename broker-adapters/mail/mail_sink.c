@@ -1,4 +1,4 @@
-/* Deliveries over SMTP (libcurl): one multi handle for all endpoints of the process, as for HTTP.
+/* Deliveries over SMTP (libcurl): one multi handle for its endpoint.
  *
  * libcurl speaks the protocol; where a transfer stands is read from the commands that go out and the replies that come
  * in, since its own error codes do not tell a refused recipient from a lost connection. Passwords are seen on neither
@@ -483,7 +483,6 @@ const struct sink_ops mail_sink_ops = {
 	.settings_size = sizeof(struct mail_settings),
 	.traits = SINK_KEY,
 	.natural = EFFECT_NONE,
-	.shared = true,
 	.address = mail_address,
 	.open = sink_open,
 	.close = sink_close,

@@ -1,0 +1,132 @@
+#!/usr/bin/env python3
+"""What ships for alerts, with real counterparts: every kind of trouble comes by mail, by webhook and into syslog, together by owner, with
+runbook and next command; the same trouble is told again after a time and not before."""
+import datetime
+import time
+
+from bed import HungTarget, Target, check, equal, free_port, main, test, wait
+from daemons import MailServer, Rsyslog
+
+SITE = """name: e2e
+limits: {{disk-reserve: 1MiB}}
+processes: {{transform: 2}}
+expiry: {{owner: operations, runbook: runbooks/key-expiring.md, secrets: {{mail-password: {day}}}}}
+"""
+ORDERS = """
+flow: {name}
+owner: {owner}
+runbook: https://example.net/{name}
+from: {{file: '{name}/*.json', after: delete, age: 0s, interval: 50ms}}
+steps:
+  - decode: json
+to: {{operation: {system}.put}}
+effect: none
+{more}
+"""
+ALERTS = """
+flow: alerts
+owner: operations
+subscribe:
+  - ferrule.dead-letter.v1
+  - ferrule.doubt.v1
+  - ferrule.endpoint-paused.v1
+  - ferrule.endpoint-resumed.v1
+  - ferrule.disk-low.v1
+  - ferrule.disk-recovered.v1
+  - ferrule.expectation-missed.v1
+  - ferrule.expectation-met.v1
+  - ferrule.key-expiring.v1
+steps:
+  - use: {{snippet: ferrule-alert, with: {{within: 300ms, again: {again}}}}}
+publish: alert.raised.v1
+---
+flow: alerts-mail
+owner: operations
+subscribe: alert.raised.v1
+to: {{mail: ops@example.org, from: ferrule@example.org, subject: '$(.title)', text: '$(.text)', host: 127.0.0.1, port: {mail}, tls: none}}
+effect: {{key: '$(.id)', remembers: forever}}
+---
+flow: alerts-webhook
+owner: operations
+subscribe: alert.raised.v1
+steps:
+  - map: {{jq: '{{n: .id, text: "\\(.title)\\n\\(.text)", kinds: [.alerts[].kind]}}'}}
+to: {{operation: chat.put}}
+effect: {{key: '$(.n)', remembers: 1h}}
+---
+flow: alerts-syslog
+owner: operations
+subscribe: alert.raised.v1
+to: {{syslog: '$(.title): $(.text)', severity: warning, data: {{owner: '$(.owner)', count: '$(.count)'}}, host: 127.0.0.1, port: {syslog}, transport: tcp}}
+effect: {{key: '$(.id)', remembers: forever}}
+"""
+
+
+def prepare(site, again="4h"):
+    mail, chat, log = MailServer(site, "smtp"), Target(site, "chat"), Rsyslog(site)
+    site.write("flows/alerts.yaml", ALERTS.format(mail=mail.port, syslog=log.port, again=again).lstrip("\n"))
+    site.system("chat", chat.url)
+    return mail, chat, log
+
+
+@test("a dead letter, a doubt, a paused endpoint, a missed answer and an ending password each come by mail, by webhook and into syslog")
+def kinds(site):
+    mail, chat, log = prepare(site)
+    target, hung = Target(site, "good"), HungTarget(site)
+    tomorrow = (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=3)).date().isoformat()
+    site.write("site.yaml", SITE.format(day=tomorrow))
+    site.system("good", target.url)
+    site.system("hung", hung.url, more="timeout: 1s\n")
+    site.system("gone", f"http://127.0.0.1:{free_port()}")
+    site.flow(ORDERS.format(name="bad", owner="sales", system="good", more=""))
+    site.flow(ORDERS.format(name="unclear", owner="finance", system="hung", more=""))
+    site.flow(ORDERS.format(name="waits", owner="care", system="gone", more=""))
+    site.flow(ORDERS.format(name="asks", owner="treasury", system="good", more="expect: {event: answer.v1, key: .n, within: 1s}"))
+    site.flow("flow: answers\nowner: treasury\nfrom: {file: 'answers/*.json', age: 0s}\nsteps: [{decode: json}]\npublish: answer.v1\n")
+    site.flow("flow: answers-kept\nowner: treasury\nsubscribe: answer.v1\nto: {file: 'kept/$(.n).json', create: yes}\neffect: rename\n")
+    code, out, err = site.type("check")
+    check(code == 0, out, err)
+    site.start()
+    site.drop("bad/1.json", b"{ no json")
+    for name in ("unclear", "waits", "asks"):
+        site.drop(f"{name}/1.json", {"n": name})
+    wanted = {"json.syntax": "sales", "may or may not": "finance", "is paused": "care", "no answer.v1 for asks": "treasury", "mail-password expires": "operations"}
+
+    def texts(mail):
+        return "\n".join(m["headers"]["Subject"] + "\n" + m["parts"][0]["text"] for m in mail.mails())
+
+    def lines(log):
+        return "\n".join(line["text"] for line in log.lines())
+    wait(lambda: all(words in texts(mail) and words in lines(log) for words in wanted) and len(chat.effects()) >= 5, 40, "every kind by every way")
+    for words, owner in wanted.items():
+        one = next(m for m in mail.mails() if words in m["headers"]["Subject"] + m["parts"][0]["text"])
+        text = one["parts"][0]["text"]
+        check("next: ferrule " in text and "runbook: " in text, text)
+        check(any(words in line["text"] and f'owner="{owner}"' in line["data"] and line["severity"] == "warning" for line in log.lines()), words, owner)
+        command = next(line for line in text.splitlines() if "next: ferrule" in line).split("ferrule ", 1)[1].split()
+        code, out, err = site.type(*command)
+        check(code in (0, 1), command, out, err)
+    equal([letter["cause"] for letter in site.dead()], ["json.syntax"], "dead letters")
+    equal({m["headers"]["Subject"] for m in mail.mails() if "json.syntax" in m["headers"]["Subject"]}, {"dead letter of bad: json.syntax in decode:json"}, "subjects")
+
+
+@test("the same trouble is not told again before its time, and is after it")
+def again(site):
+    mail, chat, log = prepare(site, "6s")
+    target = Target(site, "good")
+    site.system("good", target.url)
+    site.flow(ORDERS.format(name="bad", owner="sales", system="good", more=""))
+    site.start()
+    site.drop("bad/1.json", b"{ no json 1")
+    wait(lambda: mail.mails(), 15, "the first mail")
+    began = time.monotonic()
+    site.drop("bad/2.json", b"{ no json 2")
+    wait(lambda: len(site.dead()) == 2, 10, "the second letter")
+    site.idle()
+    check(len(mail.mails()) == 1 or time.monotonic() - began > 5, "told twice within its time")
+    time.sleep(max(0.0, 7 - (time.monotonic() - began)))
+    site.drop("bad/3.json", b"{ no json 3")
+    wait(lambda: len(mail.mails()) == 2 and len(log.lines()) == 2 and len(chat.effects()) == 2, 20, "it again, by each way")
+
+
+main()
