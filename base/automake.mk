@@ -47,5 +47,5 @@ base_libbase_a_SOURCES = \
   %D%/utf8.c %D%/utf8.h \
   %D%/vault.c %D%/vault.h \
   %D%/vault_collect.c \
-  %D%/vault_get.c %D%/vault_private.h \
+  %D%/vault_part.c %D%/vault_get.c %D%/vault_private.h \
   %D%/wire.c %D%/wire_channel.c %D%/wire.h

@@ -25,7 +25,6 @@
 
 #define PACK_MAX (64u * 1024 * 1024)
 #define UNWRITTEN_MAX (1024u * 1024)
-#define PENDING_MAX 256
 #define CHUNK (256u * 1024)
 #define WRITE_EACH (16u << 20)
 
@@ -337,15 +336,6 @@ static int sync_buckets(struct vault *vault)
 }
 
 /* Bytes on their way in: from a reader, or from a descriptor after what was read of it already. */
-struct incoming {
-	struct span first;
-	struct reader *reader;
-	uint64_t offset;
-	vault_read_fn *read;
-	void *arg;
-	uint64_t limit;
-};
-
 static ssize_t read_some(void *arg, void *into, size_t len, struct error *error)
 {
 	int fd = *(const int *)arg;
@@ -357,7 +347,7 @@ static ssize_t read_some(void *arg, void *into, size_t len, struct error *error)
 	return n < 0 ? error_errno(error, ERROR_RETRY, "document.read", "reading the document") : n;
 }
 
-static ssize_t next(struct incoming *in, char *into, size_t len, struct error *error)
+static ssize_t next(struct vault_incoming *in, char *into, size_t len, struct error *error)
 {
 	size_t n = in->first.len < len ? in->first.len : len;
 	ssize_t got;
@@ -385,9 +375,10 @@ static void pass_on(struct vault *vault, int fd, uint64_t from, uint64_t to)
 		vault->tell(vault->tell_arg);
 }
 
-static int stream(struct vault *vault, struct incoming *in, int fd, struct vault_pending *pending, struct error *error)
+int vault_stream(struct vault *vault, struct vault_incoming *in, int fd, struct vault_pending *pending,
+		 struct error *error)
 {
-	struct sha256 *digest = sha256_new();
+	struct sha256 *digest = in->digest ? in->digest : sha256_new();
 	char *chunk = mem_alloc(CHUNK);
 	ssize_t n = 1;
 	int result = -1;
@@ -434,34 +425,42 @@ static void remember(struct vault *vault, const struct vault_pending *pending)
 	vault->pending[vault->pending_count++] = *pending;
 }
 
-static int put_file(struct vault *vault, struct incoming *in, struct vault_entry *entry, struct error *error)
+int vault_put_ended(struct vault *vault, const struct vault_pending *pending, struct vault_entry *entry)
+{
+	char path[VAULT_PATH_MAX], hex[ID_TEXT];
+
+	snprintf(path, sizeof path, "tmp/%s", pending->tmp);
+	if (find_pending(vault, &pending->digest))
+		unlinkat(vault->directory, path, 0);
+	else
+		remember(vault, pending);
+	entry->digest = pending->digest;
+	entry->size = pending->size;
+	id_hex(&pending->digest, hex);
+	snprintf(entry->ref, sizeof entry->ref, "f:%s:%llu", hex, (unsigned long long)pending->size);
+	FAULT("vault.put");
+	return 0;
+}
+
+static int put_file(struct vault *vault, struct vault_incoming *in, struct vault_entry *entry, struct error *error)
 {
 	struct vault_pending pending = {.size = 0};
-	char path[VAULT_PATH_MAX], hex[ID_TEXT];
+	char path[VAULT_PATH_MAX];
 	int fd, result;
 
-	if (vault->pending_count >= PENDING_MAX && place_files(vault))
+	if (vault->pending_count >= VAULT_PENDING_MAX && place_files(vault))
 		return vault_error(error, "disk.write", "naming a document");
 	snprintf(pending.tmp, sizeof pending.tmp, "%s-%u", vault->writer, ++vault->tmps_made);
 	snprintf(path, sizeof path, "tmp/%s", pending.tmp);
 	fd = openat(vault->directory, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return vault_error(error, "disk.write", "opening a new document");
-	result = stream(vault, in, fd, &pending, error);
+	result = vault_stream(vault, in, fd, &pending, error);
 	if (close(fd) && !result)
 		result = vault_error(error, "disk.write", "closing a document");
-	if (result || find_pending(vault, &pending.digest))
-		unlinkat(vault->directory, path, 0);
-	else
-		remember(vault, &pending);
 	if (result)
-		return -1;
-	entry->digest = pending.digest;
-	entry->size = pending.size;
-	id_hex(&pending.digest, hex);
-	snprintf(entry->ref, sizeof entry->ref, "f:%s:%llu", hex, (unsigned long long)pending.size);
-	FAULT("vault.put");
-	return 0;
+		unlinkat(vault->directory, path, 0);
+	return result ? -1 : vault_put_ended(vault, &pending, entry);
 }
 
 void vault_progress(struct vault *vault, void (*tell)(void *), void *arg)
@@ -473,7 +472,7 @@ void vault_progress(struct vault *vault, void (*tell)(void *), void *arg)
 /* ---- both -------------------------------------------------------------------------------------------------------- */
 int vault_put(struct vault *vault, struct reader *reader, struct vault_entry *entry, struct error *error)
 {
-	struct incoming in = {.reader = reader, .limit = UINT64_MAX};
+	struct vault_incoming in = {.reader = reader, .limit = UINT64_MAX};
 	struct span content;
 
 	if (reader_size(reader) > VAULT_PACK_LIMIT)
@@ -493,7 +492,7 @@ int vault_put_stream(struct vault *vault, vault_read_fn *more, void *arg, uint64
 {
 	size_t room = VAULT_PACK_LIMIT + 1, used = 0;
 	char *first = mem_alloc(room);
-	struct incoming in = {.read = more, .arg = arg, .limit = limit};
+	struct vault_incoming in = {.read = more, .arg = arg, .limit = limit};
 	ssize_t n = 1;
 	int result;
 

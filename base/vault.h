@@ -39,6 +39,13 @@ int vault_put_fd(struct vault *, int fd, uint64_t limit, struct vault_entry *, s
 /* The same from a function that gives the next bytes: how many, 0 at the end, -1 an error, which is handed on. */
 typedef ssize_t vault_read_fn(void *arg, void *into, size_t len, struct error *);
 int vault_put_stream(struct vault *, vault_read_fn *, void *arg, uint64_t limit, struct vault_entry *, struct error *);
+/* As vault_put_stream, for what takes long: when it fails for now, or this process dies, its bytes stay in tmp/ under
+ * `key`, and the next put with that key goes on behind them, unless the machine was started anew meanwhile. `resume` is
+ * told how many there are and where to read them: 0 what comes next goes behind them; 1 they are of no use; -1 an
+ * error, and they stay. */
+typedef int vault_resume_fn(void *arg, int fd, uint64_t have, struct error *error);
+int vault_put_part(struct vault *, const struct id *key, vault_resume_fn *, vault_read_fn *, void *arg, uint64_t limit,
+		   struct vault_entry *, struct error *);
 /* Makes everything put so far durable. RETRY (`disk.full`, `disk.sync`; scope SITE): nothing that was put since the
  * last sync counts, and all of it must be put again. That is also so after a put that failed in the middle of a
  * batch. */

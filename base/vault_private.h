@@ -1,11 +1,13 @@
-/* What the vault's files share: vault.c stores, vault_get.c finds, vault_collect.c takes away. */
+/* What the vault's files share: vault.c stores, vault_part.c goes on, vault_get.c finds, vault_collect.c takes away. */
 #ifndef FERRULE_BASE_VAULT_PRIVATE_H
 #define FERRULE_BASE_VAULT_PRIVATE_H
 
+#include "base/crypto.h"
 #include "base/vault.h"
 
 #define VAULT_PATH_MAX 300
 #define VAULT_NAME_MAX 100
+#define VAULT_PENDING_MAX 256
 #define VAULT_TRASH_MS (24 * 3600 * 1000LL)
 
 /* An entry of a pack: magic, u32 length, digest, content. It describes itself, so that damage is told and a pack can be
@@ -40,6 +42,22 @@ struct vault {
 	void *tell_arg;
 	int lost;            /* errno: something put since the last sync is gone, and that sync must fail */
 };
+
+/* Where a document comes from. */
+struct vault_incoming {
+	struct span first;
+	struct reader *reader;
+	uint64_t offset;
+	vault_read_fn *read;
+	void *arg;
+	uint64_t limit;
+	struct sha256 *digest; /* of what is in the file already; NULL: nothing */
+};
+
+/* Its bytes into the file, and their digest; frees `digest`. */
+int vault_stream(struct vault *, struct vault_incoming *, int fd, struct vault_pending *, struct error *);
+/* The file is whole: it gets its name with the next sync. */
+int vault_put_ended(struct vault *, const struct vault_pending *, struct vault_entry *);
 
 enum vault_kind { VAULT_PACKED, VAULT_FILE };
 

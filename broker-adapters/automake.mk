@@ -32,7 +32,7 @@ broker_adapters_libadapters_a_SOURCES += \
 broker_adapters_libadapters_a_SOURCES += \
   %D%/remote/remote.h %D%/remote/remote_ahead.c %D%/remote/remote_calls.h %D%/remote/remote_prepare.c \
   %D%/remote/remote_settle.c %D%/remote/remote_sidecar.c %D%/remote/remote_sink.c %D%/remote/remote_sink.h \
-  %D%/remote/remote_source.c %D%/remote/remote_source.h
+  %D%/remote/remote_fetch.c %D%/remote/remote_source.c %D%/remote/remote_source.h
 
 # folders of an SFTP server
 broker_adapters_libadapters_a_SOURCES += \

@@ -24,8 +24,6 @@
 #define IDLE_MS 20000    /* after that a connection may be gone without a word */
 #define LONG_MS 900000   /* lying there for so long by its own time: clocks do not differ by more */
 #define WAIT_MS 5000     /* an `age` up to this is waited for at once */
-#define RESUMES 5        /* without a byte in between */
-#define TAIL 32768u      /* of what was read before a break is read again */
 
 /* ---- the connection -------------------------------------------------------------------------------------------- */
 
@@ -34,7 +32,7 @@ char *remote_source_path(const struct remote_source *source, const char *name, c
 	return mem_printf("%s/%s%s", source->folder, name, suffix);
 }
 
-static void disconnect(struct remote_source *source)
+void remote_source_disconnect(struct remote_source *source)
 {
 	remote_close(source->remote);
 	source->remote = NULL;
@@ -50,7 +48,7 @@ int remote_source_connect(struct remote_source *source, struct error *error)
 	    (remote_idle_ms(source->remote) < IDLE_MS ||
 	     remote_lstat(source->remote, source->folder, &attrs, NULL) >= 0))
 		return 0;
-	disconnect(source);
+	remote_source_disconnect(source);
 	if (source->down) {
 		*error = source->why;
 		return -1;
@@ -274,7 +272,7 @@ static int look(struct remote_source *source, struct error *error)
 		return 0;
 	if (!reused || !remote_is_lost(source->remote))
 		return -1;
-	disconnect(source); /* it had ended while nothing was asked */
+	remote_source_disconnect(source); /* it had ended while nothing was asked */
 	error_clear(error);
 	return remote_source_connect(source, error) || list_folder(source, error) ? -1 : 0;
 }
@@ -305,183 +303,6 @@ int remote_source_poll(void *arg, struct document **into, size_t max, size_t *fo
 	return 0;
 }
 
-/* ---- reading --------------------------------------------------------------------------------------------------- */
-
-struct fetching {
-	struct remote_source *source;
-	struct remote_held *held;
-	char *path;
-	struct remote_download *download;
-	uint64_t offset;
-	unsigned breaks; /* since the last byte */
-	unsigned resumed;
-	char tail[TAIL]; /* the last bytes that were read */
-	size_t tail_len;
-};
-
-static int changed(const struct fetching *fetching, const char *when, struct error *error)
-{
-	error_set(error, ERROR_RETRY, "file.changed", "%s changed %s; it is left for the next look", fetching->path,
-		  when);
-	error->scope = SCOPE_MESSAGE;
-	return -1;
-}
-
-static int open_failed(struct fetching *fetching, int status, struct error *error)
-{
-	if (status == REMOTE_MISSING)
-		return error_set(error, ERROR_RETRY, "file.vanished", "%s was taken away before it was read",
-				 fetching->path);
-	remote_fail(fetching->source->remote, status, "cannot read", fetching->path, error);
-	if (status > 0)
-		error->scope = SCOPE_MESSAGE;
-	return -1;
-}
-
-static void keep_tail(struct fetching *fetching, const char *bytes, size_t n)
-{
-	size_t keep = n < TAIL ? TAIL - n : 0;
-
-	if (keep > fetching->tail_len)
-		keep = fetching->tail_len;
-	memmove(fetching->tail, fetching->tail + fetching->tail_len - keep, keep);
-	memcpy(fetching->tail + keep, bytes + (n < TAIL ? 0 : n - TAIL), n < TAIL ? n : TAIL);
-	fetching->tail_len = keep + (n < TAIL ? n : TAIL);
-}
-
-static int is_unchanged(struct fetching *fetching, const char *when, struct error *error)
-{
-	struct remote_attrs attrs;
-	struct stamp now;
-	int status = remote_lstat(fetching->source->remote, fetching->path, &attrs, error);
-
-	if (status)
-		return open_failed(fetching, status, error);
-	now = remote_stamp(&attrs);
-	return stamp_same(&now, &fetching->held->stamp) ? 0 : changed(fetching, when, error);
-}
-
-/* The part that was read before the break must be what lies there now. */
-static int verify_tail(struct fetching *fetching, struct error *error)
-{
-	char bytes[4096];
-
-	for (size_t at = 0; at < fetching->tail_len;) {
-		size_t want = fetching->tail_len - at < sizeof bytes ? fetching->tail_len - at : sizeof bytes;
-		ssize_t n = fetching->source->ops->download_read(fetching->download, bytes, want, error);
-
-		if (n < 0)
-			return -1;
-		if (n == 0 || memcmp(bytes, fetching->tail + at, (size_t)n))
-			return changed(fetching, "while it was read", error);
-		at += (size_t)n;
-	}
-	return 0;
-}
-
-static int begin(struct fetching *fetching, struct error *error)
-{
-	struct remote_source *source = fetching->source;
-	bool again = fetching->offset > 0;
-	int status;
-
-	if (remote_source_connect(source, error))
-		return -1;
-	if (again && is_unchanged(fetching, "while it was read", error))
-		return -1;
-	fetching->download =
-		source->ops->download_new(source->remote, fetching->path, fetching->offset - fetching->tail_len,
-					  fetching->held->stamp.size + 1, &status, error);
-	if (!fetching->download)
-		return open_failed(fetching, status, error);
-	if (!again)
-		return 0;
-	fetching->resumed++;
-	return verify_tail(fetching, error);
-}
-
-static ssize_t next_bytes(void *arg, void *into, size_t len, struct error *error)
-{
-	struct fetching *fetching = arg;
-	struct remote_source *source = fetching->source;
-
-	for (;;) {
-		ssize_t n = fetching->download || !begin(fetching, error)
-				    ? fetching->source->ops->download_read(fetching->download, into, len, error)
-				    : -1;
-
-		if (n >= 0) {
-			fetching->offset += (uint64_t)n;
-			fetching->breaks = n ? 0 : fetching->breaks;
-			keep_tail(fetching, into, (size_t)n);
-			return n;
-		}
-		if (!source->remote || !remote_is_lost(source->remote) || ++fetching->breaks > RESUMES)
-			return -1;
-		log_info(source->ops->name, SPAN_NONE, "reading goes on after a break file=\"%s/%s\" at=%" PRIu64,
-			 source->folder, fetching->held->shown, fetching->offset);
-		source->ops->download_free(fetching->download);
-		fetching->download = NULL;
-		disconnect(source);
-		error_clear(error);
-		FAULT("remote.broken");
-	}
-}
-
-static int put_content(struct remote_held *held, struct vault *vault, struct vault_entry *stored, struct error *error)
-{
-	struct reader *reader = reader_new_copy(span_make(held->content, (size_t)held->stamp.size));
-	int result = vault_put(vault, reader, stored, error);
-
-	reader_unref(reader);
-	free(held->content);
-	held->content = NULL;
-	if (!result)
-		FAULT("remote.fetched");
-	return result;
-}
-
-int remote_source_fetch(void *arg, struct document *document, struct vault *vault, struct error *error)
-{
-	struct remote_source *source = arg;
-	struct remote_held *held = document->adapter;
-	struct fetching *fetching;
-	int result = -1;
-
-	if (taking_size(&source->settings->taking, source->folder, held->shown, held->stamp.size, error))
-		return -1;
-	if (!held->content)
-		remote_source_read_ahead(source, held);
-	if (held->content)
-		return put_content(held, vault, &document->stored, error) ||
-				       remote_sidecar_check(source, held, vault, error)
-			       ? -1
-			       : 0;
-	fetching = mem_alloc(sizeof *fetching);
-	fetching->source = source;
-	fetching->held = held;
-	fetching->path = remote_source_path(source, held->name, "");
-	if (vault_put_stream(vault, next_bytes, fetching, held->stamp.size + 1, &document->stored, error)) {
-		if (error->class == ERROR_REJECT)
-			changed(fetching, "while it was read", error);
-		goto done;
-	}
-	FAULT("remote.fetched");
-	source->ops->download_free(fetching->download);
-	fetching->download = NULL;
-	if (remote_source_connect(source, error) || is_unchanged(fetching, "while it was read", error))
-		goto done;
-	if (document->stored.size != held->stamp.size)
-		changed(fetching, "while it was read", error);
-	else
-		result = remote_sidecar_check(source, held, vault, error);
-done:
-	source->ops->download_free(fetching->download);
-	free(fetching->path);
-	free(fetching);
-	return result;
-}
-
 /* ---- the rest -------------------------------------------------------------------------------------------------- */
 
 void remote_source_forget(void *arg, struct document *document)
@@ -510,7 +331,7 @@ void remote_source_close(void *arg)
 	entries_free(&source->noted);
 	entries_free(&source->markers);
 	entries_free(&source->sidecars);
-	disconnect(source);
+	remote_source_disconnect(source);
 	free(source->folder);
 	free(source);
 }

@@ -41,6 +41,7 @@ struct remote_source {
 
 /* Connected, or -1. What was idle for long is tried first. */
 int remote_source_connect(struct remote_source *, struct error *);
+void remote_source_disconnect(struct remote_source *);
 char *remote_source_path(const struct remote_source *, const char *name, const char *suffix); /* the caller frees */
 struct stamp remote_stamp(const struct remote_attrs *);
 bool remote_source_is_still(const struct remote_source *, const struct entry *);

@@ -192,6 +192,11 @@ done:
 	return result;
 }
 
+static bool is_rsa_blob(const struct libssh2_agent_publickey *key)
+{
+	return key->blob_len > 11 && !memcmp(key->blob + 4, "ssh-rsa", 7);
+}
+
 static int with_agent(struct sftp_link *link, struct error *error)
 {
 	struct libssh2_agent_publickey *key = NULL, *before = NULL;
@@ -213,7 +218,14 @@ static int with_agent(struct sftp_link *link, struct error *error)
 				goto done;
 			}
 		result = rc == 0 ? 0 : auth_failed(link, "key of the agent", error);
+		if (result && is_rsa_blob(key))
+			error_add(error, "; for an RSA key of an agent it is asked with SHA-1 only, which servers of "
+					 "today refuse: take an ed25519 key, or name the key's file (`key`)");
 		before = key;
+	}
+	if (result == 1 && !before) {
+		error_set(error, ERROR_RETRY, "sftp.agent", "the ssh-agent has no keys; ssh-add one");
+		error->scope = SCOPE_ENDPOINT;
 	}
 done:
 	if (agent) {

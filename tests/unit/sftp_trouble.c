@@ -264,6 +264,47 @@ static void keys_of_each_kind_let_us_in(void **state)
 		fails_saying(endpoint, "sftp.auth", "ssh-keygen -p -m PEM");
 }
 
+/* What ssh-agent prints, into our environment. */
+static void start_agent(char pid[16])
+{
+	char command[700], said[300], path[200] = "";
+	FILE *from;
+
+	snprintf(command, sizeof command, "ssh-agent -s -a '%s'", below("agent"));
+	from = popen(command, "r");
+	assert_non_null(from);
+	while (fgets(said, sizeof said, from)) {
+		sscanf(said, "SSH_AUTH_SOCK=%199[^;]", path);
+		sscanf(said, "SSH_AGENT_PID=%15[0-9]", pid);
+	}
+	assert_int_equal(pclose(from), 0);
+	setenv("SSH_AUTH_SOCK", path, 1);
+}
+
+static void keys_of_an_agent_let_us_in(void **state)
+{
+	struct endpoint *endpoint = source_at(sftp_lab_need()->port, "agent", "yes");
+	char pid[16] = "", command[700];
+
+	settings_of(endpoint)->key = NULL;
+	unsetenv("SSH_AUTH_SOCK");
+	fails_saying(endpoint, "sftp.agent", "SSH_AUTH_SOCK");
+	start_agent(pid);
+	fails_with(endpoint, "sftp.agent"); /* it has no keys */
+	snprintf(command, sizeof command, "ssh-add -q '%s/brix' '%s/acme.ecdsa'", sftp_lab_need()->keys,
+		 sftp_lab_need()->keys);
+	assert_int_equal(system(command), 0);
+	works(endpoint); /* the second of them */
+	snprintf(command, sizeof command, "ssh-add -q -D; ssh-add -q '%s/acme.rsa'", sftp_lab_need()->keys);
+	assert_int_equal(system(command), 0);
+	if (strcmp(SFTP_LAB, "openssh"))
+		works(endpoint);
+	else
+		fails_saying(endpoint, "sftp.auth", "SHA-1");
+	kill(atoi(pid), SIGTERM);
+	unsetenv("SSH_AUTH_SOCK");
+}
+
 static void a_password_lets_us_in_where_the_server_takes_one(void **state)
 {
 	struct endpoint *endpoint = source_at(sftp_lab_need()->port, "interval", "1m");
@@ -421,8 +462,7 @@ static int deliver_to(const char *name, const char *exists, const char *text, st
 	delivery.attempt.key = id_digest(span_of(text));
 	result = sftp_sink_ops.prepare(sink, &delivery.attempt, error) ||
 				 sftp_sink_ops.start(sink, &delivery.attempt, error) ||
-				 sftp_sink_ops.reap(sink, &done, 1, &n, -1, 0, error) ||
-				 done->error.class != ERROR_NONE
+				 sftp_sink_ops.reap(sink, &done, 1, &n, -1, 0, error) || done->error.class != ERROR_NONE
 			 ? -1
 			 : 0;
 	if (done)
@@ -531,6 +571,7 @@ int main(void)
 		TEST(a_server_that_nobody_knows_is_refused_with_its_fingerprint),
 		TEST(another_key_than_the_pinned_one_is_refused_and_both_are_shown),
 		TEST(keys_of_each_kind_let_us_in),
+		TEST(keys_of_an_agent_let_us_in),
 		TEST(a_password_lets_us_in_where_the_server_takes_one),
 		TEST(a_server_that_says_nothing_is_given_up_in_time),
 		TEST(reading_goes_on_where_a_line_broke),

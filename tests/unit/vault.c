@@ -49,6 +49,75 @@ static void what_was_put_can_be_read_by_its_writer_before_the_sync(void **state)
 	free(large);
 }
 
+/* ---- parts ------------------------------------------------------------------------------------------------------- */
+
+struct coming {
+	const char *bytes;
+	uint64_t at, size, stops; /* fails there */
+	uint64_t had;             /* when it went on */
+	enum error_class class;
+	bool useless; /* what is there is not of this */
+};
+
+static ssize_t come(void *arg, void *into, size_t len, struct error *error)
+{
+	struct coming *coming = arg;
+	uint64_t left = (coming->stops ? coming->stops : coming->size) - coming->at;
+
+	if (!left && coming->stops)
+		return error_set(error, coming->class, "test.stops", "the line broke");
+	len = len < left ? len : (size_t)left;
+	memcpy(into, coming->bytes + coming->at, len);
+	coming->at += len;
+	return (ssize_t)len;
+}
+
+static int go_on(void *arg, int fd, uint64_t have, struct error *error)
+{
+	struct coming *coming = arg;
+
+	coming->had = have;
+	coming->at = coming->useless ? 0 : have;
+	return coming->useless;
+}
+
+static int put_coming(struct vault *vault, struct coming *coming, struct vault_entry *entry)
+{
+	struct id key = id_digest(SPAN_LITERAL("a file"));
+	struct error error = {0};
+
+	return vault_put_part(vault, &key, go_on, come, coming, 10000000, entry, &error);
+}
+
+static void what_broke_off_goes_on_in_another_process_or_begins_anew_when_it_is_of_no_use(void **state)
+{
+	struct fixture *f = *state;
+	char *bytes = bytes_of(3000000, 3);
+	struct coming first = {.bytes = bytes, .size = 3000000, .stops = 1000000, .class = ERROR_RETRY}, second = first;
+	struct vault *other = vault_open(f->directory, NULL);
+	struct vault_entry entry;
+
+	for (int useless = 0; useless < 2; useless++) {
+		first.at = 0;
+		assert_int_equal(put_coming(f->vault, &first, &entry), -1);
+		second = (struct coming){.bytes = bytes, .size = 3000000, .useless = useless};
+		assert_int_equal(put_coming(other, &second, &entry), 0);
+		assert_int_equal(second.had, 1000000);
+		assert_int_equal(vault_sync(other, NULL), 0);
+		assert_holds(f->vault, entry.ref, bytes, 3000000);
+		second = (struct coming){.bytes = bytes, .size = 3000000}; /* nothing is left of it */
+		assert_int_equal(put_coming(other, &second, &entry), 0);
+		assert_int_equal(second.had, 0);
+	}
+	first = (struct coming){.bytes = bytes, .size = 3000000, .stops = 500000, .class = ERROR_REJECT};
+	assert_int_equal(put_coming(f->vault, &first, &entry), -1);
+	second = (struct coming){.bytes = bytes, .size = 3000000};
+	assert_int_equal(put_coming(other, &second, &entry), 0);
+	assert_int_equal(second.had, 0);
+	vault_close(other);
+	free(bytes);
+}
+
 static void a_thousand_small_documents_share_a_pack(void **state)
 {
 	struct fixture *f = *state;
@@ -225,9 +294,17 @@ static void a_reference_with_another_digest_offset_or_length_is_refused(void **s
 static void a_reference_that_was_made_up_reaches_no_file(void **state)
 {
 	static const char *const refs[] = {
-		"", "p", "p:", "f:", "x:1:2", "f:abc:1", "p:20260101/../../etc/passwd-1:0:1:00",
-		"p:../../../../0123456789abcdef-1:0:5:00", "f:../../../../../../../etc/passwd:5",
-		"p:20260101/0123456789abcdef-1:0:99999999:" EMPTY, "p:20260101/0123456789abcdef-1:-1:1:" EMPTY,
+		"",
+		"p",
+		"p:",
+		"f:",
+		"x:1:2",
+		"f:abc:1",
+		"p:20260101/../../etc/passwd-1:0:1:00",
+		"p:../../../../0123456789abcdef-1:0:5:00",
+		"f:../../../../../../../etc/passwd:5",
+		"p:20260101/0123456789abcdef-1:0:99999999:" EMPTY,
+		"p:20260101/0123456789abcdef-1:-1:1:" EMPTY,
 		"f:" EMPTY ":",
 		"f:E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855:1",
 	};
@@ -283,9 +360,10 @@ static int die_at(struct fixture *f, const char *faults, const char *bytes)
 
 static void a_kill_between_any_two_steps_leaves_a_vault_that_takes_the_document_again(void **state)
 {
-	static const char *const points[] = {"vault.put:1=kill", "vault.put:2=kill", "vault.file-synced:1=kill",
-					     "vault.file-renamed:1=kill", "vault.written:1=kill",
-					     "vault.pack-synced:1=kill", "vault.synced:1=kill"};
+	static const char *const points[] = {"vault.put:1=kill",         "vault.put:2=kill",
+					     "vault.file-synced:1=kill", "vault.file-renamed:1=kill",
+					     "vault.written:1=kill",     "vault.pack-synced:1=kill",
+					     "vault.synced:1=kill"};
 	struct fixture *f = *state;
 	char *bytes = bytes_of(100000, 5);
 
@@ -407,6 +485,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		VAULT_TEST(documents_of_every_size_come_back_whole_from_another_process),
 		VAULT_TEST(what_was_put_can_be_read_by_its_writer_before_the_sync),
+		VAULT_TEST(what_broke_off_goes_on_in_another_process_or_begins_anew_when_it_is_of_no_use),
 		VAULT_TEST(a_thousand_small_documents_share_a_pack),
 		VAULT_TEST(a_descriptor_is_read_to_its_end),
 		VAULT_TEST(a_document_past_its_limit_is_refused_and_leaves_nothing),
