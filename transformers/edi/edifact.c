@@ -43,18 +43,20 @@ static void set_repetition(struct edi_syntax *syntax, char c)
 		syntax->repetition = c;
 }
 
-/* Without UNA: the usual ones, or the control characters that level B once had. */
-static bool guess(struct span got, struct edi_syntax *syntax)
+/* What follows the tag of the header. */
+static char behind_tag(struct span got)
 {
 	size_t at = 3;
 
 	while (at < got.len && (got.data[at] == '\r' || got.data[at] == '\n'))
 		at++;
-	if (at < got.len && got.data[at] == '\x1d')
-		set_separators(syntax, "\x1f\x1d.  \x1c");
-	else
-		set_separators(syntax, ":+.? '");
-	return at < got.len && got.data[at] == syntax->element;
+	return at < got.len ? got.data[at] : '\0';
+}
+
+/* Without UNA: the usual ones, or the control characters that level B once had. */
+static void guess(struct span got, struct edi_syntax *syntax)
+{
+	set_separators(syntax, behind_tag(got) == '\x1d' ? "\x1f\x1d.  \x1c" : ":+.? '");
 }
 
 /* ---- the header */
@@ -126,13 +128,19 @@ static int start_at(struct edi_scan *scan, uint64_t offset, struct span got, str
 				 "there is no EDIFACT at byte %llu: an interchange starts with UNA, UNB or UIB",
 				 (unsigned long long)offset);
 	edi_scan_speak(scan, says(got, "UNB") ? &edi_edifact : &edi_interactive);
-	if (!una && !guess(got, &scan->syntax))
+	if (!una)
+		guess(got, &scan->syntax);
+	if (!una && behind_tag(got) != scan->syntax.element)
 		return error_set(why, ERROR_REJECT, "edifact.separator",
 				 "%.3s is not followed by +, and there is no UNA that says which separators are used",
 				 got.data);
 	if (!are_sound(&scan->syntax))
 		return error_set(why, ERROR_REJECT, "edifact.separator",
 				 "a separator in UNA is a letter, a digit or no ASCII character, or two are the same");
+	if (behind_tag(got) != scan->syntax.element)
+		return error_set(why, ERROR_REJECT, "edifact.separator",
+				 "%.3s is not followed by %c, which UNA says is what separates elements", got.data,
+				 scan->syntax.element);
 	return read_header(scan, got, start, una, why);
 }
 

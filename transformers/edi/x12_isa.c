@@ -133,6 +133,8 @@ static int check_separators(const struct edi_syntax *syntax, struct span isa, st
 	if (memchr(isa.data, t, isa.len))
 		return error_set(why, ERROR_REJECT, "x12.separator",
 				 "the segment terminator stands within ISA, which is then no segment");
+	if (isa.len && !isa.data[isa.len - 1])
+		return error_set(why, ERROR_REJECT, "x12.separator", "the last element of ISA is a zero byte");
 	if (!is_separator(e) || (c && !is_separator(c)) || !is_separator(t))
 		return error_set(why, ERROR_REJECT, "x12.separator",
 				 "a separator in ISA is a letter, a digit, a blank or no ASCII character");
