@@ -201,7 +201,7 @@ static void read_maybe(struct reading *r, const struct node *maybe)
 }
 
 /* `lines/IT105=PE|ST`: where it says something else, the balance is not judged. */
-static void read_only(struct reading *r, const struct node *only)
+static void read_only_one(struct reading *r, const struct node *only)
 {
 	struct span text = only->type == NODE_SCALAR ? only->text : SPAN_NONE, path = cut(&text, '=');
 	struct edi_term term = {.only = true};
@@ -217,6 +217,14 @@ static void read_only(struct reading *r, const struct node *only)
 	term.component_when = (uint8_t)component;
 	term.when = arena_span(r->library->arena, text).data;
 	keep(r, &term, nodes[0]);
+}
+
+static void read_only(struct reading *r, const struct node *only)
+{
+	for (size_t i = 0; only->type == NODE_LIST && i < only->count; i++)
+		read_only_one(r, only->items[i]);
+	if (only->type != NODE_LIST)
+		read_only_one(r, only);
 }
 
 static void read_what(struct reading *r, const struct node *map)
