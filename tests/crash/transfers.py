@@ -30,7 +30,7 @@ from lab import LAB, Failure, Site, Skip, Tap, fault_names, has_faults, kill, li
 PYTHON = "/usr/bin/python3"  # Debian's, which has its packages
 AREAS = ("sftp.", "remote.", "mail.", "openpgp.", "deliver.", "receive.")
 # Passed only where something else is configured or goes wrong besides.
-SELDOM = {"remote.removed", "remote.broken", "remote.resolved"}
+SELDOM = {"remote.removed", "remote.broken", "remote.resolved", "remote.sidecar-aside", "remote.sidecar-gone"}
 FLOWS = {
     "intake": """
 from: {file: 'drop/in/*', after: archive, age: 0s, interval: 100ms}
