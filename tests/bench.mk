@@ -1,6 +1,6 @@
 # Figures, not tests: `make bench` prints them; docs/performance.md says what they mean. The tests only see that it runs.
 BENCH_SUPPORT = tests/bench/bench.c tests/bench/bench.h
-BENCHES = tests/bench/hop_spool tests/bench/hop_amqp tests/bench/steps tests/bench/edi tests/bench/scan tests/bench/schema tests/bench/sftp tests/bench/delay
+BENCHES = tests/bench/hop_spool tests/bench/hop_amqp tests/bench/steps tests/bench/edi tests/bench/scan tests/bench/schema tests/bench/sftp tests/bench/delay tests/bench/pgp
 check_PROGRAMS += $(BENCHES)
 tests_bench_hop_spool_SOURCES = tests/bench/hop_spool.c $(BENCH_SUPPORT)
 tests_bench_hop_spool_LDADD = $(LAYERS) $(LIBS_FOREIGN)
@@ -18,6 +18,8 @@ tests_bench_schema_LDADD = $(LAYERS) $(LIBS_FOREIGN)
 tests_bench_sftp_SOURCES = tests/bench/sftp.c $(BENCH_SUPPORT)
 tests_bench_sftp_LDADD = $(LAYERS) $(LIBS_FOREIGN)
 tests_bench_delay_SOURCES = tests/bench/delay.c
+tests_bench_pgp_SOURCES = tests/bench/pgp.c $(BENCH_SUPPORT)
+tests_bench_pgp_LDADD = $(LAYERS) $(LIBS_FOREIGN)
 
 EXTRA_DIST += tests/bench/bench.py
 dist_check_SCRIPTS += tests/bench/smoke.sh

@@ -75,7 +75,7 @@ extern const struct option sftp_jump_options[];
 		 .help = "A sign of life after so long without traffic while an answer is awaited"}, \
 		{.name = "channels", \
 		 SFTP_OPTION(OPTION_INT, channels), \
-		 .fallback = "4", \
+		 .fallback = "8", \
 		 .range = "1..16", \
 		 .help = "Channels of the one connection that many small files may use side by side; 1 where the " \
 			 "server wants no more"}, \

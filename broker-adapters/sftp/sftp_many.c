@@ -12,7 +12,7 @@
 
 #define STACK (256u * 1024) /* of which only what is used takes memory */
 #define GUARD 4096u
-#define LANES_FROM 16u /* so many files are worth the time that it takes to open more channels */
+#define FILES_A_LANE 8u /* so many are worth the time that it takes to open one more channel */
 #define OWNERS 4096u   /* more than requests can be on their way: a power of two */
 
 enum walk_state { WALK_NONE, WALK_READY, WALK_WAITS };
@@ -214,12 +214,12 @@ static bool any_waits(const struct sftp_many *many)
 
 /* A server does one thing after another on each channel, and syncing takes it long. One that gives no more of them is
  * not asked again. */
-static void open_lanes(struct sftp *sftp)
+static void open_lanes(struct sftp *sftp, size_t files)
 {
 	struct sftp_link *link;
 	struct error why;
 
-	while (sftp->lanes_count < sftp->lanes_wanted && !sftp->lost) {
+	while (sftp->lanes_count < sftp->lanes_wanted && sftp->lanes_count < files / FILES_A_LANE && !sftp->lost) {
 		link = sftp_link_branch(sftp->lanes[0]->link, &why);
 		if (link && !sftp_lane_add(sftp, link, &why))
 			continue;
@@ -244,8 +244,7 @@ void sftp_many(struct sftp *sftp, remote_one_fn *one, void *const *args, size_t 
 	many->one = one;
 	sftp->gathers = true;
 	error_clear(&many->why);
-	if (n >= LANES_FROM)
-		open_lanes(sftp);
+	open_lanes(sftp, n);
 	for (;;) {
 		if (!sftp->lost)
 			begun += begin_more(sftp, args + begun, n - begun);

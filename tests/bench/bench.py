@@ -478,6 +478,25 @@ def bench_sftp(root):
         subprocess.run([script, "down", folder], check=False, stdin=subprocess.DEVNULL, timeout=60)
 
 
+def bench_openpgp(root):
+    """Encrypting beside gpg with the same key, neither of them compressing."""
+    if not shutil.which("gpg"):
+        say("openpgp_encrypt", skipped="there is no gpg")
+        return
+    keyring, path = os.path.join(root, "keys"), os.path.join(root, "file")
+    os.mkdir(keyring, 0o700)
+    try:
+        subprocess.run(["gpg", "--homedir", keyring, "--batch", "--quiet", "--passphrase", "", "--quick-generate-key", "bench <bench@example.com>", "default", "default", "2y"],
+                       check=True, stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
+        listed = subprocess.run(["gpg", "--homedir", keyring, "--batch", "--with-colons", "--list-keys"], check=True, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60).stdout
+        with open(path, "wb") as file:
+            for _ in range(1 if SMOKE else 256):
+                file.write(DICE.randbytes(MIB))
+        bench_program("pgp", keyring, re.search(r"^fpr:+([0-9A-F]+):", listed, re.M).group(1), path, "1" if SMOKE else "3")
+    finally:
+        subprocess.run(["gpgconf", "--homedir", keyring, "--kill", "all"], check=False, stdin=subprocess.DEVNULL, capture_output=True, timeout=30)
+
+
 def bench_several(root):
     """With RabbitMQ and PostgreSQL."""
     try:
@@ -500,7 +519,8 @@ def bench_several(root):
 
 
 PARTS = {"spool": lambda root: bench_program("hop_spool", *(("300", "1") if SMOKE else ("20000", "5"))), "schema": bench_schema, "edi": bench_edi,
-         "lines": bench_lines, "xml": bench_xml, "sftp": bench_sftp, "one_machine": bench_one_machine, "several": bench_several}
+         "lines": bench_lines, "xml": bench_xml, "sftp": bench_sftp, "openpgp": bench_openpgp,
+         "one_machine": bench_one_machine, "several": bench_several}
 ONLY = [word for word in sys.argv[2:] if word != "--smoke"]
 
 

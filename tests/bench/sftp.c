@@ -29,7 +29,7 @@
 extern const struct source_ops sftp_source_ops;
 extern const struct sink_ops sftp_sink_ops;
 
-static struct sftp_settings settings = {.key = "key", .timeout_ms = 60000, .keepalive_ms = 15000, .channels = 4};
+static struct sftp_settings settings = {.key = "key", .timeout_ms = 60000, .keepalive_ms = 15000, .channels = 8};
 static const char *port, *called, *secrets;
 
 static struct endpoint endpoint_of(const void *own)

@@ -9,7 +9,7 @@ trap 'rm -rf "$work"' EXIT
 python3 "$src/tests/bench/bench.py" "$build" --smoke >"$work/out" 2>"$work/err"
 status=$?
 number=0
-for name in machine spool_hop spool_publish_under_load schema edi_850 edi_810 edi_orders csv fixed_width xml_split sftp start_to_ready idle_memory main_job_spool amqp_hop main_job_amqp; do
+for name in machine spool_hop spool_publish_under_load schema edi_850 edi_810 edi_orders csv fixed_width xml_split sftp openpgp_encrypt start_to_ready idle_memory main_job_spool amqp_hop main_job_amqp; do
 	number=$((number + 1))
 	line=$(grep "^{\"bench\": \"$name" "$work/out")
 	case $line in
