@@ -32,6 +32,13 @@ struct document {
 	size_t attrs_count;
 	bool failed;               /* the adapter could not read it; `error` says why; it is reported and left alone */
 	struct error error;
+	/* By settle: what it put into the archive, the document and its sidecar; path NULL: nothing. Freed by
+	 * forget. */
+	struct archived {
+		char *path;
+		uint64_t size;
+		int64_t time_ms;
+	} archived[2];
 	void *adapter;             /* the adapter's own */
 };
 
@@ -67,6 +74,11 @@ struct source_ops {
 	int (*check)(const struct endpoint *, struct error *);
 	/* The key of the other machine, without logging in there; blocks. NULL: it has none. */
 	int (*look)(const struct endpoint *, struct peer_key *, struct error *);
+	/* Does it keep an archive of its own? NULL: never. */
+	bool (*archives)(const void *settings);
+	/* Removes what settle archived once (`archived` above), if it is that still: anything else stays. *removed: it
+	 * was. -1: RETRY. */
+	int (*expire)(void *, const struct archived *, bool *removed, struct error *);
 	/* After a poll: what waits for its other half (a sidecar), those that wait the longest; how many there are in
 	 * all. May be NULL. */
 	size_t (*halves)(void *, source_half_fn *, void *arg);

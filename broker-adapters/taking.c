@@ -31,3 +31,16 @@ int taking_size(const struct taking *taking, const char *folder, const char *sho
 				 (unsigned long long)size, (unsigned long long)taking->min_size);
 	return 0;
 }
+
+size_t taking_archived(const char *folder, const char *path)
+{
+	static const char form[] = "/dddd-dd-dd/";
+	size_t n = strlen(folder);
+
+	if (strncmp(path, folder, n) != 0)
+		return 0;
+	for (size_t i = 0; form[i]; i++, n++)
+		if (form[i] == 'd' ? path[n] < '0' || path[n] > '9' : path[n] != form[i])
+			return 0;
+	return path[n] && path[n] != '.' && !strchr(path + n, '/') ? n : 0;
+}

@@ -46,4 +46,7 @@ int taking_check(const struct taking *, struct error *);
 /* REJECT document.too-large, document.too-small, document.empty. */
 int taking_size(const struct taking *, const char *folder, const char *shown, uint64_t size, struct error *);
 
+/* Is it a path that an archive by day below `folder` gives: FOLDER/2026-03-02/NAME? Where NAME begins; 0: it is not. */
+size_t taking_archived(const char *folder, const char *path);
+
 #endif

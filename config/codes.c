@@ -219,6 +219,7 @@ const struct finding_code finding_codes[] = {
 	{"topic.subscriber", W, "No flow subscribes to a topic that a flow publishes to"},
 	{"transfer.bandwidth", W, "A transfer limits a line that it does not use"},
 	{"transfer.delivers", E, "A flow takes what a transfer receives that delivers it by itself"},
+	{"transfer.retain", E, "A transfer keeps an archive for a time, and has none"},
 	{"transfer.sequence", E, "A sequence ends in front of its beginning"},
 	{"transfer.source", E, "A transfer has a schedule, and no source that is asked"},
 	{"transfer.unknown", E, "There is no transfer of this name"},

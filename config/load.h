@@ -73,7 +73,7 @@ struct site_calendar {
 struct site_transfer {
 	struct transfer transfer;
 	bool delivers; /* has `to` */
-	struct place schedule, zone, times, bandwidth; /* what of it is to blame */
+	struct place schedule, zone, times, bandwidth, retain; /* what of it is to blame */
 	struct site_transfer *next;
 };
 

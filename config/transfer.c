@@ -79,6 +79,7 @@ struct transfer_settings {
 	const char *name, *zone;
 	const struct node *schedule, *calendar, *window, *sequence;
 	uint64_t bandwidth;
+	int64_t retain_ms;
 };
 
 #define AT(field) .offset = offsetof(struct schedule_settings, field)
@@ -205,6 +206,12 @@ const struct option transfer_options[] = {
 	 AT(sequence),
 	 .table = sequence_options,
 	 .help = "numbers that it gives to what it takes, or that a partner gives"},
+	{.name = "retain",
+	 .type = OPTION_DURATION,
+	 AT(retain_ms),
+	 .range = "1s..",
+	 .help = "what its sources have archived (after: archive) is removed from there after so long; kept for ever "
+		 "where it is not said"},
 	{.name = "bandwidth",
 	 .type = OPTION_RATE,
 	 AT(bandwidth),
@@ -316,6 +323,7 @@ void load_transfer(struct load *load, const struct node *node)
 	transfer->name = settings.name;
 	transfer->place = node->place;
 	transfer->bandwidth = settings.bandwidth;
+	transfer->retain_ms = settings.retain_ms;
 	transfer->schedule.zone = settings.zone ? settings.zone : "UTC";
 	fill_schedule(load, &settings, transfer);
 	fill_sequence(load, &settings, transfer);
@@ -323,6 +331,7 @@ void load_transfer(struct load *load, const struct node *node)
 	entry->zone = place_of(node, "zone", entry->schedule);
 	entry->times = place_of(node, "window", place_of(node, "calendar", entry->schedule));
 	entry->bandwidth = place_of(node, "bandwidth", node->place);
+	entry->retain = place_of(node, "retain", node->place);
 	entry->delivers = node_find(node, "to") != NULL;
 	entry->next = load->transfers;
 	load->transfers = entry;
@@ -368,6 +377,18 @@ static void told(const struct error *error, struct place place, struct findings 
 	finding_add(findings, place, SEVERITY_ERROR, error->code, "%s", error->text);
 }
 
+static bool has_archive(const struct flow *flow)
+{
+	for (size_t i = 0; i < flow->sources_count; i++) {
+		const struct source *source = &flow->sources[i];
+
+		if (source->poll && source->poll->archives && source->endpoint.settings &&
+		    source->poll->archives(source->endpoint.settings))
+			return true;
+	}
+	return false;
+}
+
 static bool is_paced(const struct flow *flow)
 {
 	bool paced = flow->sink && flow->sink_ops->paced;
@@ -398,6 +419,9 @@ static void check_transfer(const struct load *load, const struct site_transfer *
 	if (transfer->sequence && !polled)
 		finding_add(findings, entry->schedule, SEVERITY_ERROR, "transfer.source",
 			    "a sequence goes with a source that is asked, such as `from: {file: …}`");
+	if (transfer->retain_ms && !has_archive(flow))
+		finding_add(findings, entry->retain, SEVERITY_ERROR, "transfer.retain",
+			    "`retain` is about the archive of a source: there is none here (`after: archive`)");
 	if (transfer->bandwidth && !is_paced(flow))
 		finding_add(findings, entry->bandwidth, SEVERITY_WARNING, "transfer.bandwidth",
 			    "`bandwidth` limits nothing here: it is for what goes over a line, to or from a server "

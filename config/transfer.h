@@ -44,6 +44,7 @@ struct transfer {
 	bool scheduled; /* it has a schedule, a calendar or a window */
 	struct schedule_spec schedule;
 	const struct sequence_spec *sequence; /* NULL: none */
+	int64_t retain_ms;                    /* how long its sources' archives are kept; 0: for ever */
 	uint64_t bandwidth;                   /* bytes a second, each way; 0: no limit */
 };
 

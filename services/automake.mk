@@ -2,6 +2,7 @@ noinst_LIBRARIES += services/libservices.a
 services_libservices_a_SOURCES =
 
 # what every process of a site shares
+services_libservices_a_SOURCES += %D%/archive.c %D%/archive.h
 services_libservices_a_SOURCES += %D%/backoff.c %D%/backoff.h
 services_libservices_a_SOURCES += %D%/board.c %D%/board.h
 services_libservices_a_SOURCES += %D%/expecting.c %D%/expecting.h

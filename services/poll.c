@@ -8,6 +8,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/pace.h"
+#include "services/archive.h"
 #include "services/backoff.h"
 #include "services/moving.h"
 #include "services/receive.h"
@@ -16,6 +17,7 @@
 
 #define BATCH 100
 #define WAIT_STEP_MS 200
+#define EXPIRE_MS 3600000
 #define HOLD_MS 5000
 #define STAND_BY_MS 1000 /* between two questions whether the other machine has gone */
 
@@ -33,6 +35,7 @@ struct poll {
 	bool failing, held;
 	int64_t asked_hold; /* monotonic, when holds were asked for last */
 	int64_t asked_ms;   /* when the source was asked last */
+	int64_t expire_next; /* monotonic: when the archive is looked through */
 	json_t *halves;     /* what waits there for its other half */
 	json_t *refused;    /* the last that was refused, and how many since this process began */
 };
@@ -276,6 +279,42 @@ static int number_all(struct poll *poll, struct reception *receptions, size_t n,
 	return poll->turns ? turns_number(poll->turns, messages, count, clock_now_ms(), error) : 0;
 }
 
+/* 0: its archive is kept for ever. */
+static int64_t retain_of(const struct poll *poll)
+{
+	return poll->flow->transfer && poll->source->poll->expire ? poll->flow->transfer->retain_ms : 0;
+}
+
+static void note_archived(struct worker *worker, struct reception *receptions, size_t n)
+{
+	struct document *documents[BATCH];
+	struct error error = {0};
+
+	for (size_t i = 0; i < n; i++)
+		documents[i] = receptions[i].document;
+	if (archive_note(worker, worker->endpoint, documents, n, &error))
+		log_warn("poll", SPAN_NONE,
+			 "what was archived is not noted, and stays endpoint=%s code=%s error=\"%s\"",
+			 worker->endpoint, error.code, error.text);
+}
+
+/* Behind a look at the source that went well, now and then. */
+static void expire_archive(struct worker *worker, struct poll *poll)
+{
+	struct error error = {0};
+	bool more = false;
+
+	if (!retain_of(poll) || clock_tick_ms() < poll->expire_next)
+		return;
+	at_source(worker, true);
+	if (archive_expire(worker, poll->source->poll, poll->adapter, worker->endpoint, retain_of(poll), &more,
+			   &error))
+		log_warn("poll", SPAN_NONE, "the archive is not tidied, later again endpoint=%s code=%s error=\"%s\"",
+			 worker->endpoint, error.code, error.text);
+	at_source(worker, false);
+	poll->expire_next = clock_tick_ms() + (more ? 0 : EXPIRE_MS);
+}
+
 static int accept_batch(struct worker *worker, struct poll *poll, struct document **documents, size_t n,
 			struct error *error)
 {
@@ -301,6 +340,8 @@ static int accept_batch(struct worker *worker, struct poll *poll, struct documen
 	at_source(worker, true);
 	result = settle_all(worker, poll, receptions, n, error);
 	at_source(worker, false);
+	if (retain_of(poll))
+		note_archived(worker, receptions, n);
 done:
 	for (size_t i = 0; i < n; i++)
 		receive_free(&receptions[i]);
@@ -465,6 +506,8 @@ static void poll_ready(struct worker *worker)
 		failed(worker, poll, &error);
 	else
 		worked(worker, poll, more);
+	if (!more && !poll->failing)
+		expire_archive(worker, poll);
 wait:
 	worker->wait_ms = (int)(poll->next - clock_tick_ms());
 	if (worker->wait_ms < 0)

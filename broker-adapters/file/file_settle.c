@@ -389,8 +389,10 @@ static int settle_file(const struct file_source *source, struct held *held, enum
 				 source->folder, held->shown);
 		if (file_source_remove(source, held, error))
 			return -1;
-	} else if (state == 0 && file_source_put_away(source, held, to, placed, error)) {
-		return -1;
+	} else if (state == 0) {
+		if (file_source_put_away(source, held, to, placed, error))
+			return -1;
+		file_source_archived(&held->document.archived[0], to, placed, &held->stamp);
 	}
 	return file_sidecar_follow(source, held, deletes ? NULL : to, placed, error);
 }
@@ -413,5 +415,64 @@ int file_source_settle(void *arg, struct document *document, enum settlement how
 	if (to.directory >= 0)
 		close(to.directory);
 	free(to.path);
+	return result;
+}
+
+/* ---- retention ------------------------------------------------------------------------------------------------- */
+
+void file_source_archived(struct archived *archived, const struct place_to *to, const char *placed,
+			  const struct stamp *stamp)
+{
+	free(archived->path);
+	*archived = (struct archived){mem_printf("%s/%s", to->path, placed), stamp->size, stamp->mtime_ns / 1000000};
+}
+
+static int remove_archived(const struct archived *archived, int archive, const char *path, size_t name, bool *removed,
+			   struct error *error)
+{
+	char day[11];
+	struct stat st;
+	int folder;
+
+	snprintf(day, sizeof day, "%s", path + name - 11);
+	folder = file_directory(archive, day, false, 0, true);
+	if (folder < 0)
+		return errno == ENOENT || errno == ENOTDIR || errno == ELOOP ? 0
+									     : file_fail(error, "cannot open", path);
+	if (!fstatat(folder, path + name, &st, AT_SYMLINK_NOFOLLOW) && S_ISREG(st.st_mode) &&
+	    (uint64_t)st.st_size == archived->size && file_ns(st.st_mtim) / 1000000 == archived->time_ms) {
+		if (unlinkat(folder, path + name, 0) && errno != ENOENT) {
+			file_fail(error, "cannot remove", path);
+			close(folder);
+			return -1;
+		}
+		*removed = true;
+	}
+	close(folder);
+	if (*removed)
+		unlinkat(archive, day, AT_REMOVEDIR); /* the day's last */
+	return 0;
+}
+
+/* By the archive as it is configured now: what lies elsewhere is no business of ours. */
+int file_source_expire(void *arg, const struct archived *archived, bool *removed, struct error *error)
+{
+	const struct file_source *source = arg;
+	const struct file_source_settings *settings = source->settings;
+	char *root = settings->to ? file_path(source->root, settings->to) : mem_printf("%s/archive", source->folder);
+	size_t name = settings->after == AFTER_ARCHIVE ? taking_archived(root, archived->path) : 0;
+	int archive, result = 0;
+
+	*removed = false;
+	if (name) {
+		archive = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC | (settings->to ? 0 : O_NOFOLLOW));
+		if (archive < 0)
+			result = errno == ENOENT ? 0 : file_fail(error, "cannot open", root);
+		else
+			result = remove_archived(archived, archive, archived->path, name, removed, error);
+		if (archive >= 0)
+			close(archive);
+	}
+	free(root);
 	return result;
 }

@@ -182,11 +182,10 @@ int file_sidecar_aside(const struct file_source *source, struct held *held, bool
 }
 
 static int put_away(const struct file_source *source, const char *name, const struct stamp *stamp, const char *as,
-		    const struct place_to *to, struct error *error)
+		    const struct place_to *to, char placed[256], struct error *error)
 {
 	struct held *sidecar = held_new(name);
 	struct place_to where = to ? *to : (struct place_to){0};
-	char placed[256];
 	int result;
 
 	sidecar->stamp = *stamp;
@@ -203,19 +202,23 @@ int file_sidecar_follow(const struct file_source *source, struct held *held, con
 			const char *placed, struct error *error)
 {
 	const char *suffix = source->settings->taking.sidecar;
-	char name[PAIR_NAME], as[PAIR_NAME];
+	char name[PAIR_NAME], as[PAIR_NAME], into[256];
 
 	if (held->sidecar_kind == PAIR_NONE || !is_there(source, held))
 		return 0;
 	pair_name(name, held->sidecar_kind, held->name, suffix);
 	pair_placed(as, placed, suffix);
-	return put_away(source, name, &held->sidecar, as, to, error);
+	if (put_away(source, name, &held->sidecar, as, to, into, error))
+		return -1;
+	if (to)
+		file_source_archived(&held->document.archived[1], to, into, &held->sidecar);
+	return 0;
 }
 
 static int follow_later(const struct file_source *source, const struct entry *entry, struct error *error)
 {
 	const struct file_source_settings *settings = source->settings;
-	char of[PAIR_NAME], as[PAIR_NAME];
+	char of[PAIR_NAME], as[PAIR_NAME], into[256];
 	bool refused = pair_kind(settings->taking.sidecar, entry->name, of) == PAIR_REFUSED;
 	bool deletes = settings->after == AFTER_DELETE && !refused;
 	struct place_to to = {NULL, -1, ""};
@@ -223,7 +226,7 @@ static int follow_later(const struct file_source *source, const struct entry *en
 
 	pair_placed(as, of, settings->taking.sidecar);
 	if (!result)
-		result = put_away(source, entry->name, &entry->stamp, as, deletes ? NULL : &to, error);
+		result = put_away(source, entry->name, &entry->stamp, as, deletes ? NULL : &to, into, error);
 	if (to.directory >= 0)
 		close(to.directory);
 	free(to.path);

@@ -427,6 +427,8 @@ static void file_source_forget(void *arg, struct document *document)
 	*held->at = held->next;
 	if (held->next)
 		held->next->at = held->at;
+	free(held->document.archived[0].path);
+	free(held->document.archived[1].path);
 	free(held);
 }
 
@@ -503,6 +505,11 @@ static int64_t file_source_interval_ms(const void *settings)
 	return ((const struct file_source_settings *)settings)->interval_ms;
 }
 
+static bool file_source_archives(const void *settings)
+{
+	return ((const struct file_source_settings *)settings)->after == AFTER_ARCHIVE;
+}
+
 static bool file_source_pending(void *arg)
 {
 	return ((const struct file_source *)arg)->waiting;
@@ -531,5 +538,7 @@ const struct source_ops file_source_ops = {
 	.pending = file_source_pending,
 	.check = file_source_check,
 	.here = true,
+	.archives = file_source_archives,
+	.expire = file_source_expire,
 	.halves = file_source_halves,
 };

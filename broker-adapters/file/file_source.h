@@ -63,6 +63,8 @@ int file_source_put_away(const struct file_source *, const struct held *, const 
 			 struct error *);
 int file_source_remove(const struct file_source *, const struct held *, struct error *);
 struct held *held_new(const char *name); /* in no list */
+void file_source_archived(struct archived *, const struct place_to *, const char *placed, const struct stamp *);
+int file_source_expire(void *, const struct archived *, bool *removed, struct error *);
 
 /* file_sidecar.c: of a document, found while the folder is listed. Is it there and whole? */
 bool file_sidecar_ready(struct file_source *, const struct entry *);

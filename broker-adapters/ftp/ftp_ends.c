@@ -108,6 +108,11 @@ static int64_t ftp_source_interval_ms(const void *settings)
 	return ((const struct ftp_source_settings *)settings)->files.interval_ms;
 }
 
+static bool ftp_source_archives(const void *settings)
+{
+	return ((const struct ftp_source_settings *)settings)->files.after == REMOTE_ARCHIVE;
+}
+
 const struct source_ops ftp_source_ops = {
 	.name = "ftp",
 	.help = "Takes files that lie on an FTP server, by FTPS unless it is told otherwise",
@@ -123,6 +128,8 @@ const struct source_ops ftp_source_ops = {
 	.pending = remote_source_pending,
 	.halves = remote_source_halves,
 	.check = ftp_source_check,
+	.archives = ftp_source_archives,
+	.expire = remote_source_expire,
 	.paced = true,
 };
 

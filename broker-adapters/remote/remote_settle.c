@@ -243,6 +243,8 @@ static int settle_once(struct remote_source *source, struct remote_held *held, e
 		result = deletes ? remove_file(source, path, error)
 				 : remote_source_put_away(source, path, &held->stamp, held->name, folder,
 							  suffix_of(how), placed, error);
+	if (!result && state == 0 && folder)
+		remote_source_archived(&held->document.archived[0], folder, placed, &held->stamp);
 	if (!result && sidecar)
 		result = remote_sidecar_follow(source, held, folder, placed, error);
 	free(folder);
@@ -311,4 +313,47 @@ int remote_source_settle_all(void *arg, struct document *const *documents, const
 	free(args);
 	free(all);
 	return result;
+}
+
+/* ---- retention ------------------------------------------------------------------------------------------------- */
+
+void remote_source_archived(struct archived *archived, const char *folder, const char *placed,
+			    const struct stamp *stamp)
+{
+	free(archived->path);
+	*archived = (struct archived){mem_printf("%s/%s", folder, placed), stamp->size, stamp->mtime_ns / 1000000};
+}
+
+/* By the archive as it is configured now: what lies elsewhere is no business of ours. Folders of days stay: to remove
+ * one that is empty is not among what all servers can. */
+int remote_source_expire(void *arg, const struct archived *archived, bool *removed, struct error *error)
+{
+	struct remote_source *source = arg;
+	char *root = source->settings->to ? mem_strdup(source->settings->to)
+					  : remote_source_path(source, "archive", "");
+	bool ours = source->settings->after == REMOTE_ARCHIVE && taking_archived(root, archived->path);
+	struct remote_attrs attrs;
+	struct stamp now;
+	int status;
+
+	*removed = false;
+	free(root);
+	if (!ours)
+		return 0;
+	if (remote_source_connect(source, error))
+		return -1;
+	status = remote_lstat(source->remote, archived->path, &attrs, error);
+	if (status == REMOTE_MISSING)
+		return 0;
+	if (status)
+		return remote_fail(source->remote, status, "cannot look at", archived->path, error);
+	now = remote_stamp(&attrs);
+	if ((attrs.has_mode && (attrs.mode & S_IFMT) && !S_ISREG(attrs.mode)) || now.size != archived->size ||
+	    now.mtime_ns / 1000000 != archived->time_ms)
+		return 0;
+	status = remote_remove(source->remote, archived->path, error);
+	if (status && status != REMOTE_MISSING)
+		return remote_fail(source->remote, status, "cannot remove", archived->path, error);
+	*removed = true;
+	return 0;
 }

@@ -200,9 +200,8 @@ int remote_sidecar_aside(struct remote_source *source, struct remote_held *held,
 }
 
 static int put_away(struct remote_source *source, const char *path, const struct stamp *stamp, const char *as,
-		    const char *folder, struct error *error)
+		    const char *folder, char placed[256], struct error *error)
 {
-	char placed[256];
 	int status;
 
 	if (folder) {
@@ -218,10 +217,10 @@ static int put_away(struct remote_source *source, const char *path, const struct
 	return status;
 }
 
-int remote_sidecar_follow(struct remote_source *source, const struct remote_held *held, const char *folder,
+int remote_sidecar_follow(struct remote_source *source, struct remote_held *held, const char *folder,
 			  const char *placed, struct error *error)
 {
-	char as[PAIR_NAME], *path;
+	char as[PAIR_NAME], into[256], *path;
 	int state;
 
 	if (held->sidecar_kind == PAIR_NONE)
@@ -230,7 +229,9 @@ int remote_sidecar_follow(struct remote_source *source, const struct remote_held
 	state = is_there(source, path, &held->sidecar, error);
 	if (state == 0) {
 		pair_placed(as, placed, source->settings->taking.sidecar);
-		state = put_away(source, path, &held->sidecar, as, folder, error);
+		state = put_away(source, path, &held->sidecar, as, folder, into, error);
+		if (!state && folder)
+			remote_source_archived(&held->document.archived[1], folder, into, &held->sidecar);
 	}
 	free(path);
 	return state < 0 ? -1 : 0;
@@ -242,14 +243,14 @@ static int follow_later(struct remote_source *source, const struct entry *entry,
 	char *document = remote_source_path(source, of, ""), *path = remote_source_path(source, entry->name, ""),
 	     *folder = NULL;
 	bool deletes = source->settings->after == REMOTE_DELETE && !refused;
-	char as[PAIR_NAME];
+	char as[PAIR_NAME], into[256];
 	struct remote_attrs attrs;
 	int status = remote_lstat(source->remote, document, &attrs, error);
 
 	if (status == REMOTE_MISSING) {
 		folder = deletes ? NULL : remote_source_folder(source, refused);
 		pair_placed(as, of, source->settings->taking.sidecar);
-		status = put_away(source, path, &entry->stamp, as, folder, error);
+		status = put_away(source, path, &entry->stamp, as, folder, into, error);
 	}
 	free(document);
 	free(path);

@@ -316,6 +316,8 @@ void remote_source_forget(void *arg, struct document *document)
 	else
 		source->last = held->at;
 	free(held->content);
+	free(held->document.archived[0].path);
+	free(held->document.archived[1].path);
 	free(held);
 }
 

@@ -52,6 +52,7 @@ void remote_source_read_ahead(struct remote_source *, struct remote_held *);
 /* remote_settle.c: what the file at `path` is moved to: the first free name like `as`, which is given back. */
 int remote_source_put_away(struct remote_source *, const char *path, const struct stamp *, const char *as,
 			   const char *folder, const char *suffix, char placed[256], struct error *);
+void remote_source_archived(struct archived *, const char *folder, const char *placed, const struct stamp *);
 char *remote_source_folder(const struct remote_source *, bool refused); /* the caller frees */
 
 /* remote_sidecar.c: of a document, as the last listing has it; NULL: there is none. */
@@ -65,7 +66,7 @@ int remote_sidecar_leftovers(struct remote_source *, struct error *);
 int remote_sidecar_check(struct remote_source *, const struct remote_held *, struct vault *, struct error *);
 /* In front of putting its document away, and behind that; folder NULL: it is deleted. */
 int remote_sidecar_aside(struct remote_source *, struct remote_held *, bool refused, struct error *);
-int remote_sidecar_follow(struct remote_source *, const struct remote_held *, const char *folder, const char *placed,
+int remote_sidecar_follow(struct remote_source *, struct remote_held *, const char *folder, const char *placed,
 			  struct error *);
 
 #endif

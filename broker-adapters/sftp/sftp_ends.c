@@ -35,6 +35,11 @@ static int sftp_source_look(const struct endpoint *endpoint, struct peer_key *ke
 	return sftp_source_check(endpoint, error) ? -1 : sftp_look(endpoint->settings, endpoint, key, error);
 }
 
+static bool sftp_source_archives(const void *settings)
+{
+	return ((const struct sftp_source_settings *)settings)->files.after == REMOTE_ARCHIVE;
+}
+
 const struct source_ops sftp_source_ops = {
 	.name = "sftp",
 	.help = "Takes files that lie on an SFTP server",
@@ -50,6 +55,8 @@ const struct source_ops sftp_source_ops = {
 	.interval_ms = sftp_source_interval_ms,
 	.pending = remote_source_pending,
 	.check = sftp_source_check,
+	.archives = sftp_source_archives,
+	.expire = remote_source_expire,
 	.halves = remote_source_halves,
 	.look = sftp_source_look,
 	.paced = true,

@@ -49,6 +49,7 @@ EXEMPT = {
         "archived", "broken", "fetched", "marked", "mkdir", "reaped", "removed", "renamed", "renaming", "resolved", "settled",
         "unmarked")},
     **{f"mail.{name}": "only with a mail server; tests/crash/transfers.py" for name in ("answered", "content", "sent", "start")},
+    **{f"archive.{name}": "only of transfers with `retain`; tests/e2e/sftp_transfers.py" for name in ("noting", "removed")},
     **{f"{kind}.sidecar-{name}": f"only of files with sidecars; tests/conformance/{test}-source-sidecars" for name in ("aside", "gone")
        for kind, test in (("file", "file"), ("remote", "sftp"))},
     **{f"syslog.{name}": "only with a syslog receiver; tests/e2e/syslog_sink.py" for name in ("confirmed", "connect", "send", "sent")},

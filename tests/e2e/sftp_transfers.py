@@ -244,4 +244,37 @@ def made_between(site, server):
     equal(server.names("inbox"), ["a.dat", "a.dat.sha256"], "what is there")
 
 
+@on_both("what was archived is removed when its time is over, and nothing else: not what is younger, changed, foreign or a link")
+def retained(site, server):
+    fetching(site, server, ", sidecar: .md5", "retain: 90d\n")
+    for name in ("old.dat", "young.dat", "changed.dat", "linked.dat"):
+        server.put("outbox", name, name, ago=5)
+        server.put("outbox", name + ".md5", digest("md5", name.encode()), ago=5)
+    site.start()
+    site.wait_files("got", 4, 20)
+    site.idle()
+    wait(lambda: len(site.ask("table", "list", "ferrule-archived")["entries"]) == 8, 10, "all of them to be noted")
+    site.stop()
+    day = "outbox/archive/" + os.listdir(server.at("outbox/archive"))[0]
+    # all but `young` came long ago; two are not what they were; and somebody keeps a file of his own there
+    for entry in site.ask("table", "list", "ferrule-archived")["entries"]:
+        if "young" not in entry["value"]["path"]:
+            source, at, name = entry["key"].split("/")
+            site.do("table", "remove", "ferrule-archived", entry["key"], "--site", site.path)
+            site.do("table", "put", "ferrule-archived", f"{source}/{int(at) - 91 * 86400000:013}/{name}", json.dumps(entry["value"]), "--site", site.path)
+    for path in ("../../etc/passwd", "outbox/keep.edi", day + "/../../keep.edi"):
+        site.do("table", "put", "ferrule-archived", f"fetch/0000000000001/{path.replace('/', '_')}", json.dumps({"path": path, "size": 4, "time": 1000}), "--site", site.path)
+    server.put("outbox", "keep.edi", "keep")
+    os.utime(server.at("outbox/keep.edi"), (1, 1))
+    server.put(day, "changed.dat", "changed since")
+    server.put(day, "foreign.dat", "old.dat", ago=5)
+    os.unlink(server.at(day, "linked.dat"))
+    os.symlink("foreign.dat", server.at(day, "linked.dat"))
+    site.start()
+    wait(lambda: site.said("past its time, removed") and len(site.ask("table", "list", "ferrule-archived")["entries"]) == 2, 20, "the archive to be tidied")
+    equal(sorted(os.listdir(server.at(day))), ["changed.dat", "foreign.dat", "linked.dat", "young.dat", "young.dat.md5"], "what is left in the archive")
+    equal(os.path.exists(server.at("outbox/keep.edi")), True, "what lies outside of it")
+    equal(site.files("got"), ["changed.dat", "linked.dat", "old.dat", "young.dat"], "what was delivered")
+
+
 main()

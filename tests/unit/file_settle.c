@@ -108,6 +108,56 @@ static void what_another_source_has_put_aside_is_left_to_it(void **state)
 	assert_false(there("drop/.ferrule-taken-b.edi.sha256"));
 }
 
+static bool expired(struct archived archived)
+{
+	struct error error = {0};
+	bool removed;
+
+	if (file_source_ops.expire(w.source, &archived, &removed, &error))
+		fail_msg("%s", error.text);
+	return removed;
+}
+
+static void only_what_was_archived_and_is_that_still_is_removed_from_the_archive(void **state)
+{
+	struct document *document;
+	struct archived was, other;
+	char day[CLOCK_TEXT], *folder, *moved;
+
+	source_with("drop/*", "age", "0s", NULL, NULL);
+	today(day);
+	put("a.edi", "1");
+	document = one();
+	fetch(document);
+	file_source_ops.settle(w.source, document, SETTLE_ACCEPTED, NULL);
+	was = document->archived[0];
+	was.path = mem_strdup(was.path);
+	assert_null(document->archived[1].path);
+	forget(document);
+	other = was;
+	other.size++;
+	assert_false(expired(other));
+	other = was;
+	other.time_ms++;
+	assert_false(expired(other));
+	other.path = mem_printf("%s/archive/../a.edi", w.drop);
+	assert_false(expired(other));
+	free(other.path);
+	folder = mem_printf("%s/archive/%s", w.drop, day);
+	moved = mem_printf("%s/archive/elsewhere", w.drop);
+	assert_int_equal(rename(folder, moved), 0);
+	assert_int_equal(symlink("elsewhere", folder), 0);
+	assert_false(expired(was));
+	assert_int_equal(unlink(folder), 0);
+	assert_int_equal(rename(moved, folder), 0);
+	assert_true(expired(was));
+	assert_false(expired(was));
+	assert_int_equal(access(folder, F_OK), -1); /* its day went with it */
+	free(was.path);
+	free(folder);
+	free(moved);
+}
+
 static void a_sidecar_that_is_a_link_or_still_empty_is_none(void **state)
 {
 	char *link;
@@ -278,6 +328,7 @@ int main(void)
 		TEST(nothing_in_the_archive_is_overwritten),
 		TEST(a_moved_file_keeps_its_name),
 		TEST(a_deleted_file_is_gone_but_what_died_stays_in_sight),
+		TEST(only_what_was_archived_and_is_that_still_is_removed_from_the_archive),
 		TEST(what_another_source_has_put_aside_is_left_to_it),
 		TEST(a_sidecar_that_is_a_link_or_still_empty_is_none),
 		TEST(a_file_that_is_not_what_its_sidecar_says_is_refused_with_both_digests),

@@ -1,0 +1,109 @@
+/* Retention of archives. See archive.h. */
+#include "config.h"
+#include "services/archive.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/log.h"
+#include "base/utf8.h"
+
+#define WAIT_MS 5000
+#define BATCH 200
+
+static bool note(struct unit *unit, const char *source, int64_t now, const struct archived *archived)
+{
+	struct id digest;
+	char hex[ID_TEXT], *key;
+
+	if (!archived->path || !utf8_is_clean(span_of(archived->path)))
+		return false; /* it stays for ever: the store has texts */
+	digest = id_digest(span_of(archived->path));
+	id_hex(&digest, hex);
+	key = mem_printf("%s/%013lld/%.16s", source, (long long)now, hex);
+	unit_change(unit, "table.put",
+		    json_pack("{s:s s:s s:{s:s s:I s:I}}", "table", ARCHIVE_TABLE, "key", key, "value", "path",
+			      archived->path, "size", (json_int_t)archived->size, "time",
+			      (json_int_t)archived->time_ms));
+	free(key);
+	return true;
+}
+
+int archive_note(struct worker *worker, const char *source, struct document *const *documents, size_t n,
+		 struct error *error)
+{
+	struct unit *unit = unit_new(worker->queue);
+	int64_t now = clock_now_ms();
+	bool any = false;
+
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < 2; k++)
+			any = note(unit, source, now, &documents[i]->archived[k]) || any;
+	FAULT("archive.noting");
+	if (any)
+		return unit_commit_within(unit, WAIT_MS, error);
+	unit_free(unit);
+	return 0;
+}
+
+static int expire_one(const struct source_ops *ops, void *adapter, const json_t *value, struct error *error)
+{
+	const char *path = json_string_value(json_object_get(value, "path"));
+	struct archived archived = {(char *)(uintptr_t)path,
+				    (uint64_t)json_integer_value(json_object_get(value, "size")),
+				    json_integer_value(json_object_get(value, "time"))};
+	bool removed = false;
+
+	if (!path || ops->expire(adapter, &archived, &removed, error))
+		return path ? -1 : 0;
+	FAULT("archive.removed");
+	if (removed)
+		log_info("archive", SPAN_NONE, "past its time, removed path=\"%s\"", path);
+	else
+		log_info("archive", SPAN_NONE, "gone, or another file by now, left alone path=\"%s\"", path);
+	return 0;
+}
+
+/* "SOURCE/TIME/…": when it was archived; -1: another source's. */
+static int64_t time_of(const char *key, const char *source)
+{
+	size_t n = strlen(source);
+
+	return strncmp(key, source, n) || key[n] != '/' ? -1 : strtoll(key + n + 1, NULL, 10);
+}
+
+int archive_expire(struct worker *worker, const struct source_ops *ops, void *adapter, const char *source,
+		   int64_t retain_ms, bool *more, struct error *error)
+{
+	int64_t before = clock_now_ms() - retain_ms;
+	char *after = mem_printf("%s/", source);
+	json_t *request = json_pack("{s:s s:s s:i}", "table", ARCHIVE_TABLE, "after", after, "limit", BATCH),
+	       *answer = NULL, *entry;
+	struct unit *unit = unit_new(worker->queue);
+	int result = queue_ask(worker->queue, "table.list", request, &answer, WAIT_MS, error);
+	size_t i, done = 0;
+
+	json_array_foreach(json_object_get(answer, "entries"), i, entry) {
+		const char *key = json_string_value(json_object_get(entry, "key"));
+		int64_t at = key ? time_of(key, source) : -1;
+
+		if (at < 0 || at >= before || result)
+			break;
+		result = expire_one(ops, adapter, json_object_get(entry, "value"), error);
+		if (result)
+			break;
+		unit_change(unit, "table.remove", json_pack("{s:s s:s}", "table", ARCHIVE_TABLE, "key", key));
+		done++;
+		board_tick(worker->slot);
+	}
+	*more = !result && done == BATCH;
+	json_decref(request);
+	json_decref(answer);
+	free(after);
+	if (!done) {
+		unit_free(unit);
+		return result;
+	}
+	return unit_commit_within(unit, WAIT_MS, result ? NULL : error) || result ? -1 : 0;
+}
