@@ -108,7 +108,7 @@ static bool plain(const struct edi_syntax *syntax, struct span segment)
 {
 	size_t elements = 0, components = 0;
 
-	if (segment.len < 5 || segment.data[segment.len - 1] == ':')
+	if (segment.len < 5 || segment.data[3] != syntax->tag || segment.data[segment.len - 1] == ':')
 		return false;
 	for (size_t i = 4; i < segment.len; i++) {
 		uint8_t class = syntax->class[(uint8_t)segment.data[i]];
