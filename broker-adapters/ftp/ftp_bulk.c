@@ -231,6 +231,8 @@ static int store(struct sending *sending, struct error *error)
 		return -1;
 	}
 	ftp->code = ftp->codes[0];
+	if (result == CURLE_OK && sending->at < sending->size)
+		result = CURLE_SEND_ERROR; /* the server took the end of a broken line for the file's */
 	if (ftp_lost_by(ftp, result, error))
 		return -1;
 	FAULT("ftp.written");

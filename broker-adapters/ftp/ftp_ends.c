@@ -37,8 +37,8 @@
 		 AT(OPTION_ENUM, mode),                                                                                \
 		 .fallback = "passive",                                                                                \
 		 .range = "passive|active",                                                                            \
-		 .help = "Who opens the connections for data: we do, or (seldom, and through few firewalls) the "      \
-			 "server does"},                                                                               \
+		 .help = "Who opens the connections for data: we do, or (seldom, and without TLS only) the server "    \
+			 "does"},                                                                                      \
 		{.name = "timeout",                                                                                    \
 		 AT(OPTION_DURATION, timeout_ms),                                                                      \
 		 .fallback = "30s",                                                                                    \
@@ -73,6 +73,10 @@ int ftp_check_settings(const struct ftp_settings *settings, const struct endpoin
 		return error_set(
 			error, ERROR_FATAL, "ftp.settings",
 			"ftp: a certificate of our own needs both, `certificate: FILE` and `key: {secret: NAME}`");
+	if (settings->mode == FTP_ACTIVE && settings->tls != FTP_UNENCRYPTED)
+		return error_set(error, ERROR_FATAL, "ftp.settings",
+				 "ftp: mode: active and TLS do not go together (libcurl waits for ever when a server "
+				 "that connects to us wants TLS); leave out `mode`");
 	if (settings->tls == FTP_UNENCRYPTED && (settings->ca || settings->certificate))
 		return error_set(
 			error, ERROR_FATAL, "ftp.settings",

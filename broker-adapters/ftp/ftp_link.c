@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <strings.h>
 #include <sys/socket.h>
 
@@ -319,6 +320,8 @@ static int bad_certificate(struct ftp *ftp, struct error *error)
 	return lost(ftp, error, "ftp.certificate", why, "nothing was sent");
 }
 
+#define OURS "it may want a certificate of ours: `certificate` and `key`"
+
 int ftp_lost_by(struct ftp *ftp, CURLcode result, struct error *error)
 {
 	char silent[80];
@@ -350,6 +353,8 @@ int ftp_lost_by(struct ftp *ftp, CURLcode result, struct error *error)
 			"`tls: implicit` if it wants TLS at once; without any, `tls: unencrypted` lets everybody on "
 			"the way read password and files");
 	case CURLE_SSL_CONNECT_ERROR:
+		if (strstr(ftp->why, "handshake failure") && !ftp->key)
+			return lost(ftp, error, "ftp.certificate", ftp->why, OURS);
 		return lost(ftp, error, "ftp.tls", ftp->why,
 			    ftp->settings->tls == FTP_IMPLICIT ? "`tls: explicit` if it begins in plain text" : "");
 	case CURLE_SSL_CACERT_BADFILE:
@@ -358,6 +363,8 @@ int ftp_lost_by(struct ftp *ftp, CURLcode result, struct error *error)
 	case CURLE_PEER_FAILED_VERIFICATION:
 		return bad_certificate(ftp, error);
 	default:
+		if (!ftp->inside && strstr(ftp->why, "certificate required"))
+			return lost(ftp, error, "ftp.certificate", ftp->why, OURS);
 		return lost(ftp, error, "ftp.lost", ftp->why[0] ? ftp->why : curl_easy_strerror(result), "");
 	}
 }
@@ -452,6 +459,7 @@ struct ftp *ftp_open(const struct ftp_settings *settings, const struct endpoint 
 {
 	struct ftp *ftp = mem_alloc(sizeof *ftp);
 
+	signal(SIGPIPE, SIG_IGN); /* OpenSSL writes without asking for silence */
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	ftp->settings = settings;
 	ftp->endpoint = endpoint;

@@ -256,7 +256,8 @@ static bool read_unix(struct span line, int64_t now, struct remote_attrs *attrs,
 		} else {
 			continue;
 		}
-		return attrs->has_mtime;
+		if (attrs->has_mtime)
+			return true;
 	}
 	return false;
 }

@@ -115,7 +115,7 @@ write_config()
 			TransferLog $dir/xfer.log
 			WtmpLog off
 			UseReverseDNS off
-			MaxInstances 40
+			MaxInstances 400
 		END
 		host PORT "$FTP_PORT"
 		for name in ${names#PORT }; do

@@ -125,6 +125,8 @@ struct endpoint *ftp_lab_endpoint(struct arena *arena, const char *root, const s
 		add(arena, map, "user", "acme");
 	if (!node_find(map, "port"))
 		add(arena, map, "port", lab.port);
+	if (!lab.ca && !node_find(map, "tls"))
+		add(arena, map, "tls", "unencrypted");
 	if (!node_find(map, "ca") && !node_find(map, "tls"))
 		add(arena, map, "ca", lab.ca);
 	findings_init(&findings);

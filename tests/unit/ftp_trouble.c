@@ -1,0 +1,328 @@
+/* FTP where things go wrong: servers without TLS and with the wrong certificate, servers that say nothing or never
+ * stop, lines that break in any place. On a real server, with a line of our own in between where one is to break. */
+#include "config.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "tests/support/ftp_lab.h"
+#include "tests/support/support.h"
+
+extern const struct source_ops ftp_source_ops;
+extern const struct sink_ops ftp_sink_ops;
+
+static char *root;
+static struct arena *arena;
+static pid_t line;
+
+static int set_up(void **state)
+{
+	ftp_lab_need();
+	ftp_lab_clean();
+	root = support_tmpdir();
+	arena = arena_new();
+	line = 0;
+	return 0;
+}
+
+static void mend(void)
+{
+	if (line <= 0)
+		return;
+	kill(-line, SIGKILL);
+	waitpid(line, NULL, 0);
+	line = 0;
+}
+
+static int tear_down(void **state)
+{
+	mend();
+	support_rmtree(root);
+	free(root);
+	arena_free(arena);
+	return 0;
+}
+
+/* ---- asking for a folder, the smallest thing that needs all of a connection -------------------------------------- */
+
+static int listen_somewhere(char port[8])
+{
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	socklen_t len = sizeof at;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof at), 0);
+	assert_int_equal(listen(fd, 16), 0);
+	getsockname(fd, (struct sockaddr *)&at, &len);
+	snprintf(port, 8, "%d", ntohs(at.sin_port));
+	return fd;
+}
+
+#define SOURCE(port, ...)                                                                                              \
+	ftp_lab_endpoint(arena, root, ftp_source_ops.options, ftp_source_ops.settings_size, "outbox/*", "age", "0s",   \
+			 "timeout", "2s", "port", port, __VA_ARGS__, NULL)
+
+static int ask(const struct endpoint *endpoint, size_t *found, struct error *error)
+{
+	void *source = ftp_source_ops.open(endpoint, error);
+	struct document *documents[16];
+	int result;
+
+	assert_non_null(source);
+	*found = 0;
+	result = ftp_source_ops.poll(source, documents, 16, found, error);
+	for (size_t i = 0; i < *found; i++)
+		ftp_source_ops.forget(source, documents[i]);
+	ftp_source_ops.close(source);
+	return result;
+}
+
+static void fails_with(const struct endpoint *endpoint, const char *code, const char *saying)
+{
+	struct error error = {0};
+	size_t found;
+
+	assert_int_equal(ask(endpoint, &found, &error), -1);
+	assert_string_equal(error.code, code);
+	assert_int_equal(error.class, ERROR_RETRY);
+	assert_int_equal(error.scope, SCOPE_ENDPOINT);
+	if (!strstr(error.text, saying))
+		fail_msg("\"%s\" does not say \"%s\"", error.text, saying);
+}
+
+static size_t works(const struct endpoint *endpoint)
+{
+	struct error error = {0};
+	size_t found;
+	int result = ask(endpoint, &found, &error);
+
+	for (int tries = 0; result && !strcmp(error.code, "ftp.lost") && tries < 3; tries++)
+		result = ask(endpoint, &found, &error); /* a busy server may close a connection at any time */
+	if (result)
+		fail_msg("%s: %s", error.code, error.text);
+	return found;
+}
+
+static void put(const char *name, struct span content, int64_t seconds_ago)
+{
+	char *path = ftp_lab_path("outbox", name);
+	struct timespec then = {.tv_sec = time(NULL) - seconds_ago};
+
+	support_write(path, content);
+	utimensat(AT_FDCWD, path, (struct timespec[]){then, then}, 0);
+	free(path);
+}
+
+/* ---- TLS, or none ------------------------------------------------------------------------------------------------ */
+
+static void without_tls_nothing_is_said_unless_it_is_written(void **state)
+{
+	put("a.xml", SPAN_LITERAL("x"), 60);
+	fails_with(SOURCE(ftp_lab_port("PLAIN"), "tls", "explicit"), "ftp.tls", "unencrypted");
+	assert_int_equal(works(SOURCE(ftp_lab_port("PLAIN"), "tls", "unencrypted")), 1);
+	assert_int_equal(works(SOURCE(ftp_lab_port("PORT"), "tls", "unencrypted")), 1);
+}
+
+static void a_certificate_that_is_not_theirs_or_not_trusted_is_refused(void **state)
+{
+	const char *expired = ftp_lab_port("EXPIRED");
+
+	works(SOURCE(ftp_lab_port("PORT"), "host", "localhost"));
+	fails_with(SOURCE(expired, "interval", "1m"), "ftp.certificate", "expired");
+	fails_with(SOURCE(ftp_lab_port("OTHER"), "interval", "1m"), "ftp.certificate", "another name");
+	fails_with(SOURCE(ftp_lab_port("PORT"), "tls", "explicit"), "ftp.certificate", "`ca: FILE`");
+	fails_with(SOURCE(ftp_lab_port("PORT"), "ca", "nowhere.pem"), "ftp.certificate", "nowhere.pem");
+}
+
+static void tls_at_once_works_where_the_server_begins_with_it(void **state)
+{
+	const char *port = ftp_lab_port("IMPLICIT");
+
+	put("a.xml", SPAN_LITERAL("x"), 60);
+	assert_int_equal(works(SOURCE(port, "tls", "implicit", "ca", ftp_lab_need()->ca)), 1);
+	fails_with(SOURCE(ftp_lab_port("PORT"), "tls", "implicit", "ca", ftp_lab_need()->ca), "ftp.tls", "explicit");
+	fails_with(SOURCE(port, "interval", "1m"), "ftp.timeout", "2 s");
+}
+
+static void a_certificate_of_ours_lets_us_in_where_one_is_asked_for(void **state)
+{
+	const char *port = ftp_lab_port("ASKING");
+	char *key = mem_printf("%s.key", ftp_lab_need()->client), *ours = mem_printf("%s.pem", ftp_lab_need()->client);
+	struct endpoint *endpoint = SOURCE(port, "certificate", ours);
+	struct ftp_settings *settings = (struct ftp_settings *)(uintptr_t)endpoint->settings;
+	char *bytes, *secret = support_path(root, "key");
+	size_t len;
+
+	fails_with(SOURCE(port, "interval", "1m"), "ftp.certificate", "certificate of ours");
+	bytes = support_read(key, &len);
+	support_write(secret, span_make(bytes, len));
+	chmod(secret, 0600);
+	settings->key = "key";
+	works(endpoint);
+	free(bytes);
+	free(secret);
+	free(key);
+	free(ours);
+}
+
+static void a_login_that_is_refused_says_so(void **state)
+{
+	fails_with(SOURCE(ftp_lab_port("PORT"), "user", "somebody", "tls", "unencrypted"), "ftp.auth",
+		   "does not let us in");
+}
+
+/* ---- ways of data ------------------------------------------------------------------------------------------------ */
+
+static void an_answer_that_leads_to_another_machine_is_not_followed(void **state)
+{
+	put("a.xml", SPAN_LITERAL("x"), 60);
+	assert_int_equal(works(SOURCE(ftp_lab_port("PASV"), "tls", "unencrypted")), 1);
+}
+
+static void the_server_connects_to_us_where_that_is_configured(void **state)
+{
+	put("a.xml", SPAN_LITERAL("x"), 60);
+	assert_int_equal(works(SOURCE(ftp_lab_port("PORT"), "mode", "active", "tls", "unencrypted")), 1);
+}
+
+static void without_facts_a_listing_is_read_and_its_times_are_not_believed(void **state)
+{
+	struct endpoint *endpoint = SOURCE(ftp_lab_port("LIST"), "tls", "unencrypted");
+	struct ftp_source_settings *settings = (struct ftp_source_settings *)(uintptr_t)endpoint->settings;
+
+	put("a b  ü.xml", SPAN_LITERAL("x"), 7200);
+	settings->files.age_ms = 6000; /* not waited for at once */
+	assert_int_equal(works(endpoint), 0);
+	settings->files.age_ms = 50;
+	assert_int_equal(works(endpoint), 1);
+}
+
+/* ---- servers that say nothing, or never stop --------------------------------------------------------------------- */
+
+static void a_server_that_says_nothing_is_given_up_in_time(void **state)
+{
+	char port[8];
+	int fd = listen_somewhere(port);
+	int64_t since = clock_tick_ms();
+
+	fails_with(SOURCE(port, "tls", "unencrypted"), "ftp.timeout", "2 s");
+	assert_in_range(clock_tick_ms() - since, 1500, 6000);
+	close(fd);
+	fails_with(SOURCE(port, "tls", "unencrypted"), "ftp.connect", port);
+}
+
+static void say(int fd, const char *text)
+{
+	if (write(fd, text, strlen(text)) < 0)
+		_exit(0);
+}
+
+/* As much of a server as a listing needs. `kind`: n stops in the middle of one, l has a line without an end, e is one
+ * without an end, u leads up. */
+static void serve(int fd, char kind)
+{
+	int client = accept(fd, NULL, NULL), data = -1, listening = -1;
+	FILE *from = fdopen(dup(client), "r");
+	char text[600], port[8];
+
+	say(client, "220 here\r\n");
+	while (from && fgets(text, sizeof text, from)) {
+		if (!strncmp(text, "USER", 4)) {
+			say(client, "331 and?\r\n");
+		} else if (!strncmp(text, "PASS", 4)) {
+			say(client, "230 in\r\n");
+		} else if (!strncmp(text, "PWD", 3)) {
+			say(client, "257 \"/\"\r\n");
+		} else if (!strncmp(text, "FEAT", 4)) {
+			say(client, "211-all\r\n MLST type*;size*;modify*;\r\n211 that\r\n");
+		} else if (!strncmp(text, "EPSV", 4)) {
+			listening = listen_somewhere(port);
+			snprintf(text, sizeof text, "229 come (|||%s|)\r\n", port);
+			say(client, text);
+		} else if (!strncmp(text, "MLSD", 4)) {
+			data = accept(listening, NULL, NULL);
+			say(client, "150 now\r\n");
+			say(data, "type=file;size=1;modify=20260102030405; a.xml\r\n");
+			say(data, "type=file;size=1;modify=20260102030405; ../../b.xml\r\n");
+			while (kind == 'l')
+				say(data, "type=file;size=1;modify=20260102030405; endless");
+			for (unsigned i = 0; kind == 'e'; i++) {
+				snprintf(text, sizeof text, "type=file;size=1;modify=20260102030405; %0200u.xml\r\n",
+					 i);
+				say(data, text);
+			}
+			if (kind == 'n')
+				pause();
+			close(data);
+			say(client, "226 done\r\n");
+		} else {
+			say(client, "200 so be it\r\n");
+		}
+	}
+	_exit(0);
+}
+
+static void served(char kind, char port[8])
+{
+	int fd = listen_somewhere(port);
+
+	line = fork();
+	if (line == 0) {
+		setpgid(0, 0);
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		signal(SIGPIPE, SIG_IGN);
+		serve(fd, kind);
+	}
+	setpgid(line, line);
+	close(fd);
+}
+
+static void listings_that_stop_never_end_or_lead_elsewhere_are_bounded(void **state)
+{
+	int64_t since;
+	char port[8];
+
+	served('u', port);
+	assert_int_equal(works(SOURCE(port, "tls", "unencrypted")), 1);
+	mend();
+	served('l', port);
+	fails_with(SOURCE(port, "tls", "unencrypted"), "ftp.listing", "no end");
+	mend();
+	served('e', port);
+	fails_with(SOURCE(port, "tls", "unencrypted"), "ftp.listing", "no end");
+	mend();
+	since = clock_tick_ms();
+	served('n', port);
+	fails_with(SOURCE(port, "tls", "unencrypted"), "ftp.timeout", "2 s");
+	assert_in_range(clock_tick_ms() - since, 1500, 8000);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(without_tls_nothing_is_said_unless_it_is_written),
+		TEST(a_certificate_that_is_not_theirs_or_not_trusted_is_refused),
+		TEST(tls_at_once_works_where_the_server_begins_with_it),
+		TEST(a_certificate_of_ours_lets_us_in_where_one_is_asked_for),
+		TEST(a_login_that_is_refused_says_so),
+		TEST(an_answer_that_leads_to_another_machine_is_not_followed),
+		TEST(the_server_connects_to_us_where_that_is_configured),
+		TEST(without_facts_a_listing_is_read_and_its_times_are_not_believed),
+		TEST(a_server_that_says_nothing_is_given_up_in_time),
+		TEST(listings_that_stop_never_end_or_lead_elsewhere_are_bounded),
+	};
+
+	return cmocka_run_group_tests_name("trouble with ftp on " FTP_LAB, tests, NULL, NULL);
+}
