@@ -140,6 +140,11 @@ dist_ship_edi_DATA = \
   %D%/edi/x12-005010-997.yaml \
   %D%/edi/x12-005010-999.yaml \
   %D%/edi/x12-005010.yaml
+ship_calendarsdir = $(pkgdatadir)/calendars
+dist_ship_calendars_DATA = \
+  %D%/calendars/target2.yaml \
+  %D%/calendars/uk-england.yaml \
+  %D%/calendars/us-federal.yaml
 ship_snippetsdir = $(pkgdatadir)/snippets
 dist_ship_snippets_DATA = \
   %D%/snippets/ferrule-alert.yaml

@@ -24,7 +24,7 @@ static const char *const endings[] = {".yaml", ".yml", ".jq", ".json", ".xsl", "
 				      ".xml",  ".csv", ".xsd", ".sch",  ".cpy", ".txt"};
 
 /* What ships and comes into a site's bundle by its name, when something in it says that. */
-static const char *const named_folders[] = {"edi", "layouts", "mappings", "snippets"};
+static const char *const named_folders[] = {"calendars", "edi", "layouts", "mappings", "snippets"};
 
 struct reading {
 	struct bundle *bundle;
@@ -227,10 +227,11 @@ const struct span *bundle_find(const struct bundle *bundle, const char *path)
 	return NULL;
 }
 
-/* The site's YAML, or a file that came by its name, says this name; that of a snippet is said without its ending. */
+/* The site's YAML, or a file that came by its name, says this name; snippets and calendars are said without ending. */
 static bool is_named(const struct bundle *bundle, const char *folder, const char *name)
 {
-	size_t n = strcmp(folder, "snippets") ? strlen(name) : strcspn(name, ".");
+	bool ends = strcmp(folder, "snippets") != 0 && strcmp(folder, "calendars") != 0;
+	size_t n = ends ? strlen(name) : strcspn(name, ".");
 
 	for (size_t i = 0; i < bundle->count; i++) {
 		const struct bundle_file *file = &bundle->files[i];
@@ -241,12 +242,43 @@ static bool is_named(const struct bundle *bundle, const char *folder, const char
 	return false;
 }
 
+/* Does a line of this text give a calendar this name? */
+static bool names_calendar(struct span text, const char *name, size_t n)
+{
+	static const char key[] = "calendar:";
+	const char *at = text.data, *end = at + text.len, *line;
+
+	for (line = at; line < end; line = at + 1) {
+		at = memchr(line, '\n', (size_t)(end - line));
+		at = at ? at : end;
+		if ((size_t)(at - line) < sizeof key + n || memcmp(line, key, sizeof key - 1) != 0)
+			continue;
+		for (line += sizeof key - 1; line < at && strchr(" \t'\"", *line);)
+			line++;
+		if ((size_t)(at - line) >= n && !memcmp(line, name, n) &&
+		    (line + n == at || strchr(" \t\r'\"#", line[n])))
+			return true;
+	}
+	return false;
+}
+
+/* The site has a calendar of this name in a file of another: a calendar is found by its name alone. */
+static bool has_calendar(const struct bundle *bundle, const char *name)
+{
+	for (size_t i = 0; i < bundle->count; i++)
+		if (span_starts(span_of(bundle->files[i].path), "calendars/") &&
+		    names_calendar(bundle->files[i].text, name, strcspn(name, ".")))
+			return true;
+	return false;
+}
+
 /* Those files of a folder that ships which are named: again as long as one of them names others. */
 static int add_named(struct reading *r, const char *folder, struct error *error)
 {
 	char shipped[PATH_MAX], prefix[32];
 	size_t count, before;
 	char **names;
+	bool calendars;
 	int failed = 0;
 
 	config_shipped(shipped, sizeof shipped, folder);
@@ -255,13 +287,16 @@ static int add_named(struct reading *r, const char *folder, struct error *error)
 	r->prefix = prefix;
 	r->shipped = true;
 	names = names_new(shipped, &count);
+	calendars = !strcmp(folder, "calendars");
 	do {
 		before = r->bundle->count;
 		for (size_t i = 0; i < count && !failed; i++) {
 			char path[NAME_MAX + 32];
 
 			snprintf(path, sizeof path, "%s%s", prefix, names[i]);
-			if (wanted(names[i]) && !bundle_find(r->bundle, path) && is_named(r->bundle, folder, names[i]))
+			if (wanted(names[i]) && !bundle_find(r->bundle, path) &&
+			    is_named(r->bundle, folder, names[i]) &&
+			    !(calendars && has_calendar(r->bundle, names[i])))
 				failed = add_file(r, names[i], error);
 		}
 	} while (!failed && r->bundle->count > before);

@@ -15,11 +15,19 @@ const struct option calendar_options[] = {
 	{.name = "holidays",
 	 .type = OPTION_TEXTS,
 	 AT(holidays),
-	 .help = "days without work: 2026-05-14, 12-24 for every year, easter-2, easter+1"},
+	 .help = "days without work: 2026-05-14, 12-24 for every year, 01-mon#3 for its third Monday of January, "
+		 "05-monL for its last of May, easter-2"},
 	{.name = "working",
 	 .type = OPTION_TEXTS,
 	 AT(working),
 	 .help = "days with work in spite of all that, written alike"},
+	{.name = "observed",
+	 .type = OPTION_ENUM,
+	 AT(observed),
+	 .range = "never|nearest|next",
+	 .fallback = "never",
+	 .help = "the free day for a holiday such as 12-24 that falls on no working day of the week: none, the nearest "
+		 "such day, or the next that is no holiday"},
 	OPTION_END,
 };
 #undef AT
@@ -435,6 +443,14 @@ static void check_transfer(const struct load *load, const struct site_transfer *
 		     findings);
 }
 
+static bool is_shipped(const struct load *load, const char *path)
+{
+	for (size_t i = 0; i < load->bundle->count; i++)
+		if (!strcmp(load->bundle->files[i].path, path))
+			return load->bundle->files[i].shipped;
+	return false;
+}
+
 void check_transfers(const struct load *load, bool whole, struct findings *findings)
 {
 	struct error error = {0};
@@ -442,7 +458,7 @@ void check_transfers(const struct load *load, bool whole, struct findings *findi
 	for (const struct site_calendar *calendar = load->calendars; calendar; calendar = calendar->next) {
 		if (load->registry->check_calendar && load->registry->check_calendar(&calendar->spec, &error))
 			told(&error, calendar->spec.place, findings);
-		if (whole && !calendar->used)
+		if (whole && !calendar->used && !is_shipped(load, calendar->spec.place.file))
 			finding_add(findings, calendar->spec.place, SEVERITY_WARNING, "calendar.unused",
 				    "no transfer uses the calendar `%s`", calendar->spec.name);
 	}

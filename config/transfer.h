@@ -5,12 +5,15 @@
 
 #include "base/option.h"
 
+enum calendar_observed { OBSERVED_NEVER, OBSERVED_NEAREST, OBSERVED_NEXT };
+
 /* calendars/NAME.yaml: which days are working days. */
 struct calendar_spec {
 	const char *name, *summary;
 	struct text_list days;     /* of the week */
-	struct text_list holidays; /* 2026-05-14, 12-24, easter-2 */
+	struct text_list holidays; /* 2026-05-14, 12-24, 05-monL, easter-2 */
 	struct text_list working;  /* likewise: working days in spite of both */
+	int observed;              /* enum calendar_observed: of a holiday such as 12-24 on a day that is free anyway */
 	struct place place;
 };
 

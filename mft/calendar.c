@@ -8,11 +8,14 @@
 #include "base/mem.h"
 #include "mft/date.h"
 
-enum rule_form { RULE_DATE, RULE_YEARLY, RULE_EASTER };
+enum rule_form { RULE_DATE, RULE_YEARLY, RULE_WEEKDAY, RULE_EASTER };
+
+#define LAST_OF_MONTH 9   /* in place of 1 … 4 */
+#define OBSERVED_REACH 14 /* days: further than this no holiday is moved */
 
 struct rule {
 	enum rule_form form;
-	int64_t value; /* the day; month * 100 + day; days from Easter */
+	int64_t value; /* the day; month * 100 + day; month * 100 + which * 10 + day of the week; days from Easter */
 };
 
 struct rules {
@@ -23,6 +26,7 @@ struct rules {
 struct calendar {
 	bool weekdays[7];
 	struct rules holidays, working;
+	enum calendar_observed observed;
 };
 
 static bool yearly_parse(struct span text, int64_t *value)
@@ -37,6 +41,24 @@ static bool yearly_parse(struct span text, int64_t *value)
 		return false;
 	*value = date.month * 100 + date.day;
 	return true;
+}
+
+/* 01-mon#3, 05-monL, as in cron. A fifth is not in every year: the last one is meant, or it is a mistake. */
+static bool weekday_parse(struct span text, int64_t *value)
+{
+	int weekday, month, which = LAST_OF_MONTH;
+
+	if (text.len < 7 || text.len > 8 || text.data[2] != '-' || text.data[0] < '0' || text.data[0] > '1' ||
+	    text.data[1] < '0' || text.data[1] > '9')
+		return false;
+	month = (text.data[0] - '0') * 10 + text.data[1] - '0';
+	weekday = date_weekday_parse(span_make(text.data + 3, 3));
+	if (text.len == 8 && text.data[6] == '#' && text.data[7] >= '1' && text.data[7] <= '4')
+		which = text.data[7] - '0';
+	else if (text.len != 7 || text.data[6] != 'L')
+		return false;
+	*value = month * 100 + which * 10 + weekday;
+	return month >= 1 && month <= 12 && weekday >= 0;
 }
 
 /* easter, easter+39, easter-2 */
@@ -68,11 +90,16 @@ static int rule_parse(struct span text, struct rule *rule, struct error *error)
 	rule->form = RULE_YEARLY;
 	if (yearly_parse(text, &rule->value))
 		return 0;
+	rule->form = RULE_WEEKDAY;
+	if (weekday_parse(text, &rule->value))
+		return 0;
 	rule->form = RULE_EASTER;
 	if (easter_parse(text, &rule->value))
 		return 0;
 	return error_set(error, ERROR_REJECT, "calendar.date",
-			 "`%.40s` is no day: write 2026-12-24, 12-24 for every year, or easter-2", text.data);
+			 "`%.40s` is no day: write 2026-12-24, 12-24 for every year, 01-mon#3 (1 to 4), 05-monL, or "
+			 "easter-2",
+			 text.data);
 }
 
 static int compare(const void *a, const void *b)
@@ -120,6 +147,15 @@ static bool has(const struct rules *rules, enum rule_form form, int64_t value)
 	return bsearch(&rule, rules->list, rules->count, sizeof rule, compare) != NULL;
 }
 
+static bool has_weekday(const struct rules *rules, struct date date, int64_t day)
+{
+	int64_t weekday = date.month * 100 + date_weekday(day);
+
+	return has(rules, RULE_WEEKDAY, weekday + ((date.day - 1) / 7 + 1) * 10) ||
+	       (date.day + 7 > date_month_length(date.year, date.month) &&
+		has(rules, RULE_WEEKDAY, weekday + LAST_OF_MONTH * 10));
+}
+
 static bool named(const struct rules *rules, int64_t day)
 {
 	struct date date;
@@ -128,7 +164,50 @@ static bool named(const struct rules *rules, int64_t day)
 		return false;
 	date = date_of(day);
 	return has(rules, RULE_DATE, day) || has(rules, RULE_YEARLY, date.month * 100 + date.day) ||
-	       has(rules, RULE_EASTER, day - date_easter(date.year));
+	       has_weekday(rules, date, day) || has(rules, RULE_EASTER, day - date_easter(date.year));
+}
+
+/* A holiday such as 12-24 on a day that is free anyway. */
+static bool is_lost(const struct calendar *calendar, int64_t day)
+{
+	struct date date = date_of(day);
+
+	return !calendar->weekdays[date_weekday(day)] &&
+	       has(&calendar->holidays, RULE_YEARLY, date.month * 100 + date.day);
+}
+
+/* The nearest day of work of the week is this one; of two that are as near, the later. */
+static bool is_nearest(const struct calendar *calendar, int64_t lost, int64_t day)
+{
+	for (int i = 1; i < 7; i++) {
+		if (calendar->weekdays[date_weekday(lost + i)])
+			return lost + i == day;
+		if (calendar->weekdays[date_weekday(lost - i)])
+			return lost - i == day;
+	}
+	return false;
+}
+
+/* Is this day, no holiday itself, free for one that was lost? With `next` those that wait take the days in turn. */
+static bool is_observed(const struct calendar *calendar, int64_t day)
+{
+	int waiting = 0;
+
+	if (calendar->observed == OBSERVED_NEVER)
+		return false;
+	if (calendar->observed == OBSERVED_NEAREST) {
+		for (int64_t other = day - 6; other <= day + 6; other++)
+			if (is_lost(calendar, other) && is_nearest(calendar, other, day))
+				return true;
+		return false;
+	}
+	for (int64_t other = day - OBSERVED_REACH; other < day; other++) {
+		if (!calendar->weekdays[date_weekday(other)])
+			waiting += is_lost(calendar, other);
+		else if (waiting > 0 && !named(&calendar->holidays, other))
+			waiting--;
+	}
+	return waiting > 0;
 }
 
 /* A week of the calendar's days, all holidays by date left out, has to have one left in four years. */
@@ -150,6 +229,7 @@ struct calendar *calendar_new(const struct calendar_spec *spec, struct error *er
 		memset(calendar->weekdays, true, sizeof calendar->weekdays);
 		return calendar;
 	}
+	calendar->observed = (enum calendar_observed)spec->observed;
 	if (read_weekdays(calendar, &spec->days, error) || read_rules(&calendar->holidays, &spec->holidays, error) ||
 	    read_rules(&calendar->working, &spec->working, error))
 		goto failed;
@@ -182,7 +262,7 @@ bool calendar_works(const struct calendar *calendar, int64_t day)
 {
 	if (named(&calendar->working, day))
 		return true;
-	return calendar->weekdays[date_weekday(day)] && !named(&calendar->holidays, day);
+	return calendar->weekdays[date_weekday(day)] && !named(&calendar->holidays, day) && !is_observed(calendar, day);
 }
 
 static int64_t search(const struct calendar *calendar, int64_t day, int step)

@@ -1,10 +1,12 @@
 # Transfers: schedules, calendars, time zones (mft/).
-check_PROGRAMS += tests/mft/runs tests/unit/schedule
+check_PROGRAMS += tests/mft/runs tests/unit/calendars tests/unit/schedule
 tests_mft_runs_SOURCES = tests/mft/runs.c
 tests_mft_runs_LDADD = $(CHECK_LIBS)
 tests_unit_schedule_SOURCES = tests/unit/schedule.c
 tests_unit_schedule_LDADD = $(CHECK_LIBS)
-TESTS += tests/unit/schedule
+tests_unit_calendars_SOURCES = tests/unit/calendars.c
+tests_unit_calendars_LDADD = $(CHECK_LIBS)
+TESTS += tests/unit/calendars tests/unit/schedule
 dist_check_SCRIPTS += tests/mft/runs.py
 TESTS += tests/mft/runs.py
 

@@ -86,6 +86,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (spec.window_from && !*spec.window_from)
 		spec.window_from = spec.window_to = NULL;
 	spec.holidays = (enum schedule_holidays)(size / 3 % 3);
+	calendar.observed = (int)(size / 27 % 3);
 	spec.missed = (enum schedule_missed)(size / 9 % 3);
 	if (!*spec.cron)
 		spec.cron = NULL;

@@ -299,6 +299,7 @@ static const struct {
 		     "window: {from: '06:00', to: '20:00'}\n"},
 	{"flow", "flow: a\nowner: b\nfrom: {transfer: t}\npublish: d.v1\n"},
 	{"calendar", "calendar: a\ndays: [mon, tue]\nholidays: [12-24, easter-2]\n"},
+	{"calendar", "calendar: a\nholidays: [01-mon#3, 05-monL]\nobserved: next\n"},
 	{"environment", "A: 1\nB: x\n"},
 	{"test", "test: a\nflow: b\ninput: {json: {a: 1}}\npublished: none\n"},
 };
@@ -344,6 +345,7 @@ static const struct {
 	{"transfer", "transfer: a\nowner: b\nfrom: {file: x}\nwindow: {from: '06:00'}\n"},
 	{"transfer", "owner: b\nfrom: {file: x}\n"},
 	{"calendar", "calendar: a\nholiday: [12-24]\n"},
+	{"calendar", "calendar: a\nobserved: monday\n"},
 	{"environment", "A: {b: c}\n"},
 	{"test", "test: a\nflow: b\n"},
 	{"test", "test: a\nflow: b\ninput: x\nexpected: y\n"},

@@ -265,10 +265,14 @@ static void what_ships_is_taken_by_its_name(void **state)
 	file("shipped/edi/orders.yaml", "extends: base.yaml\n");
 	file("shipped/edi/other.yaml", "\n");
 	file("shipped/mappings/orders.jq", ".\n");
+	file("shipped/calendars/bank.yaml", "calendar: bank\n");
+	file("shipped/calendars/post.yaml", "calendar: post\n");
+	file("shipped/calendars/rail.yaml", "calendar: rail\n");
+	file("calendars/ours.yaml", "calendar: banker\nsummary: not that of the post\n---\ncalendar: 'rail' # by us\n");
 	file("shipped/mappings/ours.jq", ".shipped\n");
 	file("mappings/ours.jq", ".ours\n");
 	file("site.yaml", SITE);
-	file("flows/in.yaml", "# orders.yaml, orders.jq and ours.jq\n" IN);
+	file("flows/in.yaml", "# orders.yaml, orders.jq and ours.jq, by post and rail\n" IN);
 	setenv("FERRULE_DATA", shipped, 1);
 	read_bundle("");
 	unsetenv("FERRULE_DATA");
@@ -277,6 +281,9 @@ static void what_ships_is_taken_by_its_name(void **state)
 	assert_true(has("edi/base.yaml"));
 	assert_false(has("edi/other.yaml"));
 	assert_true(has("mappings/orders.jq"));
+	assert_true(has("calendars/post.yaml"));
+	assert_true(has("calendars/bank.yaml")); /* it is said in `banker` */
+	assert_false(has("calendars/rail.yaml")); /* the site has one of this name in another file */
 	assert_true(span_is(*bundle_find(bundle, "mappings/ours.jq"), ".ours\n"));
 }
 
