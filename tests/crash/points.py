@@ -45,6 +45,7 @@ EXEMPT = {
     "turns.numbered": "only of a source with a schedule; tests/e2e/transfers.py",
     "turns.saving": "only of a source with a schedule; tests/e2e/transfers.py",
     **{f"sftp.{name}": "only with an SFTP server; tests/crash/transfers.py" for name in ("opened", "read", "synced", "written")},
+    **{f"ftp.{name}": "only with an FTP server; tests/conformance/ftp_source and ftp_sink" for name in ("opened", "read", "synced", "written")},
     **{f"remote.{name}": "only with a server of files; tests/crash/transfers.py and the conformance tests of sftp" for name in (
         "archived", "broken", "fetched", "marked", "mkdir", "reaped", "removed", "renamed", "renaming", "resolved", "settled",
         "unmarked")},
@@ -55,6 +56,7 @@ EXEMPT = {
     **{f"syslog.{name}": "only with a syslog receiver; tests/e2e/syslog_sink.py" for name in ("confirmed", "connect", "send", "sent")},
 }
 SPOOL = ("db.run.full", "db.commit.full", "queue.early")  # passed only without a broker
+BROKER = ("store.intake", "amqp.")  # passed only with one
 BATCH = 8
 LATER = 3
 LINKS = "file.no-exclusive-rename%1=fail"
@@ -140,7 +142,7 @@ def points_of(options):
         raise Failure(f"no longer in the sources: {stale}")
     rabbit = options.queue == "rabbitmq"
     chosen = [name for name in names if name not in EXEMPT
-              and (name not in SPOOL if rabbit else not name.startswith("amqp."))]
+              and (name not in SPOOL if rabbit else not name.startswith(BROKER))]
     if options.only:
         unknown = set(options.only.split(",")) - names
         if unknown:

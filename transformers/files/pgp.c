@@ -63,6 +63,8 @@ static ssize_t write_out(void *arg, const void *bytes, size_t len)
 	return (ssize_t)len;
 }
 
+#define IO_BUFFER "65536" /* of gpgme, between ours and the pipes of GnuPG; its own is 512 bytes */
+
 struct pipes {
 	struct flow_of_bytes flow;
 	struct gpgme_data_cbs in_calls, out_calls;
@@ -75,7 +77,9 @@ static int pipes_begin(struct pipes *pipes, struct pgp_work *work, struct error 
 				.in_calls = {.read = read_in},
 				.out_calls = {.write = write_out}};
 	if (!gpgme_data_new_from_cbs(&pipes->in, &pipes->in_calls, &pipes->flow) &&
-	    !gpgme_data_new_from_cbs(&pipes->out, &pipes->out_calls, &pipes->flow))
+	    !gpgme_data_new_from_cbs(&pipes->out, &pipes->out_calls, &pipes->flow) &&
+	    !gpgme_data_set_flag(pipes->in, "io-buffer-size", IO_BUFFER) &&
+	    !gpgme_data_set_flag(pipes->out, "io-buffer-size", IO_BUFFER))
 		return 0;
 	return error_set(error, ERROR_RETRY, "openpgp.engine", "there is no memory for GnuPG's pipes");
 }
