@@ -143,14 +143,15 @@ int sftp_lstat_two(struct sftp *sftp, const char *a, int *status_a, struct remot
 	struct sftp_reply reply;
 	uint32_t first = ask(sftp, FXP_LSTAT, a), second = ask(sftp, FXP_LSTAT, b);
 
+	*status_a = *status_b = -1;
 	for (int i = 0; i < 2; i++) {
 		int *status;
 
 		if (sftp_next(sftp, &reply, error))
 			return -1;
-		if (reply.id != first && reply.id != second)
+		status = reply.id == first ? status_a : reply.id == second ? status_b : NULL;
+		if (!status || *status >= 0)
 			return sftp_garbled(sftp, "an answer to nothing that was asked", error);
-		status = reply.id == first ? status_a : status_b;
 		*status = attrs_of(sftp, &reply, reply.id == first ? attrs_a : attrs_b, error);
 		if (*status < 0)
 			return -1;
@@ -204,17 +205,19 @@ int sftp_rename_look(struct sftp *sftp, bool replace, const char *from, const ch
 	uint32_t renamed = ask_rename(sftp, replace, from, to), looked = ask(sftp, FXP_LSTAT, from);
 	struct remote_attrs attrs;
 	struct sftp_reply reply;
-	int status = -1, n;
+	int status = -1, n, *answer;
 
+	*left = -1;
 	for (int i = 0; i < 2; i++) {
 		if (sftp_next(sftp, &reply, error))
 			return -1;
-		if (reply.id != renamed && reply.id != looked)
+		answer = reply.id == renamed ? &status : reply.id == looked ? left : NULL;
+		if (!answer || *answer >= 0)
 			return sftp_garbled(sftp, "an answer to nothing that was asked", error);
-		n = reply.id == renamed ? sftp_status_of(sftp, &reply, error) : attrs_of(sftp, &reply, &attrs, error);
+		n = answer == &status ? sftp_status_of(sftp, &reply, error) : attrs_of(sftp, &reply, &attrs, error);
 		if (n < 0)
 			return -1;
-		*(reply.id == renamed ? &status : left) = n;
+		*answer = n;
 	}
 	return status;
 }

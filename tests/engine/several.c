@@ -262,9 +262,9 @@ static void an_ordered_queue_is_handed_over_in_order(void **state)
 		bed_publish_ordered(publisher, "in.ordered", "ordered", text, 1);
 	}
 	queue_credit(worker, "in.ordered", 1, MIB);
-	queue_credit(other, "in.ordered", 10, MIB);
 	held = bed_take(worker, 10000);
 	assert_true(bed_is(held, "0"));
+	queue_credit(other, "in.ordered", 10, MIB); /* only now: who asks first gets the lock */
 	assert_null(bed_take(other, 500));
 	kill(first->engine, SIGSTOP);
 	lab_sql("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' GROUP BY pid"
