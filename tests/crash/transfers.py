@@ -324,21 +324,30 @@ class Round:
         """Every point on the way once."""
         site = self.site
         wanted = set(self.points) - SELDOM
+
+        def struck():
+            return {name[:-7] for name in os.listdir(site.marks) if name.endswith(".struck")}
+
+        def missing():
+            return {name for name in wanted - struck() if name.startswith(("sftp.", "remote.", "mail.", "openpgp."))}
+
         for _ in range(12):
             site.put()
-        for _ in range(30):
+        for _ in range(40):
             code = site.run_idle(60, [f"{name}:1=kill" for name in sorted(wanted)], once=True)
             if code not in (0, -9):
                 raise Failure(f"the site ended with {code}")
             if code == 0 and len(site.other_side.back) == len(site.files):
-                break
+                if not missing():
+                    break
+                for _ in range(3):  # all were on their way before the last points came to their turn
+                    site.put()
         site.to_the_end(self.options.settle)
         site.judge()
-        struck = {name[:-7] for name in os.listdir(site.marks) if name.endswith(".struck")}
-        missed = {name for name in wanted - struck if name.startswith(("sftp.", "remote.", "mail.", "openpgp."))}
+        missed = missing()
         if missed:
             raise Failure(f"never passed: {sorted(missed)}")
-        site.summary += f", struck at {len(struck)} points"
+        site.summary += f", struck at {len(struck())} points"
 
 
 def one(options, seed, server, tap, points):

@@ -4,10 +4,20 @@
 
 #include "transformers/edi/edi_encode.h"
 
+#define ISA13_MAX 35 /* nine digits; others send more */
+
+static bool is_ascii(struct span text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if (text.data[i] < ' ' || text.data[i] > '~')
+			return false;
+	return true;
+}
+
 static int start(struct edi_scan *scan, uint64_t offset, struct edi_start *start, struct error *why,
 		 struct error *error)
 {
-	struct span got;
+	struct span got, control;
 
 	if (window_get(&scan->window, offset, X12_ISA_SEEN, &got, error))
 		return -1;
@@ -18,7 +28,14 @@ static int start(struct edi_scan *scan, uint64_t offset, struct edi_start *start
 	}
 	start->offset = start->una_end = start->header_from = offset;
 	start->charset = NULL;
-	return x12_read_isa(got, start, &scan->syntax, why) ? 0 : 1;
+	if (x12_read_isa(got, start, &scan->syntax, why))
+		return 0;
+	control = edi_trimmed(edi_element(&scan->syntax, start->header, 13));
+	if (control.len <= ISA13_MAX && is_ascii(control))
+		return 1;
+	error_set(why, ERROR_REJECT, "x12.control",
+		  "the control number in ISA13 has more than %d characters, or one that is none of ASCII", ISA13_MAX);
+	return 0;
 }
 
 static size_t find(struct span bytes)
@@ -32,14 +49,6 @@ static bool service(const struct edi_syntax *syntax, struct span segment)
 {
 	return edi_is(syntax, segment, "TA1") || edi_is(syntax, segment, "TA3") || edi_is(syntax, segment, "ISB") ||
 	       edi_is(syntax, segment, "ISE") || edi_is(syntax, segment, "ISR");
-}
-
-static bool is_ascii(struct span text)
-{
-	for (size_t i = 0; i < text.len; i++)
-		if (text.data[i] < ' ' || text.data[i] > '~')
-			return false;
-	return true;
 }
 
 static int check_open(const struct edi_syntax *syntax, enum edi_level level, struct span segment, struct error *why)

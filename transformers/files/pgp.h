@@ -15,14 +15,14 @@
 
 struct pgp;
 
-/* The keyring is a directory of this user's with mode 0700. RETRY `openpgp.keyring`: it is not there, or not that;
- * `openpgp.engine`: there is no GnuPG. */
-/* The same of the directory alone: why not, or NULL. */
+/* The keyring is a directory of this user's with mode 0700: why not, or NULL. */
 const char *pgp_keyring_fault(const char *home);
+/* RETRY `openpgp.keyring`: it is not there, or not that; `openpgp.engine`: there is no GnuPG. */
 struct pgp *pgp_new(const char *home, struct error *);
 void pgp_free(struct pgp *); /* NULL is legal */
 void pgp_passphrase(struct pgp *, struct secret *); /* takes it; of every secret key that is used from now on */
-/* Ends the gpg-agent of a keyring, if there is one: for who may have lost the process that started it. */
+/* Ends the gpg-agent of a keyring, if there is one, and waits for that: for who may have lost the process that started
+ * it. */
 void pgp_end_agent(const char *home);
 
 /* ---- keys */

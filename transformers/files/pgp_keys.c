@@ -8,13 +8,18 @@
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "base/mem.h"
 
+#define END_MS 2000 /* an agent that is told to end may take so long */
+#define END_STEP_MS 5
 #define HOME_MAX 85 /* of a path: an agent's socket lies in it, and a socket's path has at most 107 bytes */
 
 extern char **environ;
@@ -67,13 +72,29 @@ static char *whole_path(const char *home)
 	return path ? path : mem_strdup(home);
 }
 
+/* Somebody answers there: what a killed agent leaves behind does not count. */
 static bool has_agent(const char *home)
 {
-	char *socket = mem_printf("%s/S.gpg-agent", home);
-	bool there = !access(socket, F_OK);
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool there;
 
-	free(socket);
+	snprintf(address.sun_path, sizeof address.sun_path, "%s/S.gpg-agent", home);
+	there = fd >= 0 && !connect(fd, (const struct sockaddr *)&address, sizeof address);
+	if (fd >= 0)
+		close(fd);
 	return there;
+}
+
+/* An agent that was told to end takes a moment, in which the next one to come would take it for another's. */
+static void await_end(const char *home)
+{
+	const struct timespec step = {.tv_nsec = END_STEP_MS * 1000000l};
+	char *path = mem_printf("%s/S.gpg-agent", home);
+
+	for (int waited = 0; waited < END_MS && !access(path, F_OK); waited += END_STEP_MS)
+		nanosleep(&step, NULL);
+	free(path);
 }
 
 struct pgp *pgp_new(const char *home, struct error *error)
@@ -120,9 +141,11 @@ void pgp_end_agent(const char *home)
 	posix_spawn_file_actions_init(&actions);
 	for (int fd = 0; fd < 3; fd++)
 		posix_spawn_file_actions_addopen(&actions, fd, "/dev/null", O_RDWR, 0);
-	if (!access(path, X_OK) && !posix_spawnp(&pid, "gpgconf", &actions, NULL, words, environ))
+	if (!access(path, X_OK) && !posix_spawnp(&pid, "gpgconf", &actions, NULL, words, environ)) {
 		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 			continue;
+		await_end(path);
+	}
 	posix_spawn_file_actions_destroy(&actions);
 	free(path);
 }
