@@ -146,7 +146,9 @@ static int named(const struct xpath_program *program, struct span name, size_t a
 	if (xpath_split(program, name, &uri, &local, error))
 		return -1;
 	*function = xpath_function_find(program, uri, local, arity);
-	return 0;
+	return *function ? 0
+			 : error_set(error, ERROR_REJECT, "xpath.syntax", "the function %.*s could not be declared",
+				     SPAN_ARGS(name));
 }
 
 int xpath_function_declare(struct xpath_program *program, struct span name, size_t parameters, struct error *error)
