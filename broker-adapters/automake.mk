@@ -36,7 +36,8 @@ broker_adapters_libadapters_a_SOURCES += \
 
 # folders of an SFTP server
 broker_adapters_libadapters_a_SOURCES += \
-  %D%/sftp/sftp.c %D%/sftp/sftp.h %D%/sftp/sftp_bulk.c %D%/sftp/sftp_client.c %D%/sftp/sftp_dial.c %D%/sftp/sftp_dial.h \
+  %D%/sftp/sftp.c %D%/sftp/sftp.h %D%/sftp/sftp_agent.c %D%/sftp/sftp_agent.h %D%/sftp/sftp_bulk.c \
+  %D%/sftp/sftp_client.c %D%/sftp/sftp_dial.c %D%/sftp/sftp_dial.h \
   %D%/sftp/sftp_ends.c %D%/sftp/sftp_files.c %D%/sftp/sftp_files.h %D%/sftp/sftp_key.c %D%/sftp/sftp_link.c %D%/sftp/sftp_link.h \
   %D%/sftp/sftp_login.c %D%/sftp/sftp_many.c %D%/sftp/sftp_many.h %D%/sftp/sftp_wire.c %D%/sftp/sftp_wire.h
 

@@ -376,7 +376,7 @@ const struct error_code error_codes[] = {
 	{"session.fork", V, "The queue process cannot be started"},
 	{"session.gone", A, "The worker that began a delivery has ended"},
 	{"session.pipe", V, "The queue process cannot be started"},
-	{"sftp.agent", A, "There is no ssh-agent, or it has no keys"},
+	{"sftp.agent", A, "There is no ssh-agent, it has no keys, or it does not sign"},
 	{"sftp.auth", A, "An SFTP server does not let us in"},
 	{"sftp.connect", A, "An SFTP server cannot be reached, or does not speak SSH"},
 	{"sftp.damaged", A, "What an SFTP server has of a file is not what was sent to it"},

@@ -4,7 +4,8 @@ SFTP_TESTS = \
   tests/conformance/sftp_source_openssh tests/conformance/sftp_source_proftpd \
   tests/conformance/sftp_source_sidecars_openssh tests/conformance/sftp_source_sidecars_proftpd \
   tests/conformance/sftp_sink_openssh tests/conformance/sftp_sink_proftpd \
-  tests/unit/sftp_trouble_openssh tests/unit/sftp_trouble_proftpd
+  tests/unit/sftp_trouble_openssh tests/unit/sftp_trouble_proftpd \
+  tests/unit/sftp_login_openssh tests/unit/sftp_login_proftpd
 check_PROGRAMS += $(SFTP_TESTS)
 TESTS += $(SFTP_TESTS)
 EXTRA_DIST += tests/lab/sftp-openssh.sh tests/lab/sftp-proftpd.sh
@@ -35,6 +36,12 @@ tests_unit_sftp_trouble_openssh_LDADD = $(CHECK_LIBS)
 tests_unit_sftp_trouble_proftpd_SOURCES = $(tests_unit_sftp_trouble_openssh_SOURCES)
 tests_unit_sftp_trouble_proftpd_CPPFLAGS = $(AM_CPPFLAGS) -DSFTP_LAB='"proftpd"'
 tests_unit_sftp_trouble_proftpd_LDADD = $(CHECK_LIBS)
+tests_unit_sftp_login_openssh_SOURCES = tests/unit/sftp_login.c tests/support/sftp_try.c tests/support/sftp_try.h $(SFTP_SUPPORT)
+tests_unit_sftp_login_openssh_CPPFLAGS = $(AM_CPPFLAGS) -DSFTP_LAB='"openssh"'
+tests_unit_sftp_login_openssh_LDADD = $(CHECK_LIBS)
+tests_unit_sftp_login_proftpd_SOURCES = $(tests_unit_sftp_login_openssh_SOURCES)
+tests_unit_sftp_login_proftpd_CPPFLAGS = $(AM_CPPFLAGS) -DSFTP_LAB='"proftpd"'
+tests_unit_sftp_login_proftpd_LDADD = $(CHECK_LIBS)
 
 check_PROGRAMS += tests/unit/health
 TESTS += tests/unit/health

@@ -7,6 +7,8 @@
 
 #include "base/crypto.h"
 #include "base/secret.h"
+#include "broker-adapters/sftp/sftp_agent.h"
+#include "broker-adapters/sftp/sftp_wire.h"
 
 /* libssh2 reads to the end of a line, and secrets lose theirs. Wiped by the caller. */
 static char *with_newline(struct span bytes)
@@ -28,6 +30,15 @@ static bool is_refused(struct sftp_link *link)
 	       !(text && strstr(text, "Callback"));
 }
 
+/* It calls that a refusal as well. */
+static bool has_ended(struct sftp_link *link)
+{
+	char *text = NULL;
+
+	libssh2_session_last_error(link->session, &text, NULL, 0);
+	return text && strstr(text, "Waiting for");
+}
+
 static int auth_failed(struct sftp_link *link, const char *what, struct error *error)
 {
 	const char *user = link->server.user;
@@ -47,7 +58,17 @@ static int auth_failed(struct sftp_link *link, const char *what, struct error *e
 	return 1;
 }
 
-/* ---- RSA ------------------------------------------------------------------------------------------------------- */
+/* ---- signatures of our own --------------------------------------------------------------------------------------- */
+
+/* What signs for libssh2: an RSA key of ours, or an agent. */
+struct signer {
+	const struct rsa *rsa;
+	struct sftp_agent *agent;
+	size_t key; /* of the agent's */
+	const char *algorithm;
+	bool failed; /* the agent did: */
+	struct error *error;
+};
 
 static void put_field(struct buf *blob, struct span bytes, bool number)
 {
@@ -63,11 +84,17 @@ static void put_field(struct buf *blob, struct span bytes, bool number)
 static int sign_for(LIBSSH2_SESSION *session, unsigned char **signature, size_t *len, const unsigned char *data,
 		    size_t data_len, void **abstract)
 {
+	struct signer *signer = *abstract;
+	struct span bytes = span_make(data, data_len);
 	struct buf made;
 	int failed;
 
 	buf_init(&made, 4096);
-	failed = rsa_sign(*abstract, span_make(data, data_len), &made);
+	if (signer->rsa)
+		failed = rsa_sign(signer->rsa, bytes, &made);
+	else
+		failed = sftp_agent_sign(signer->agent, signer->key, bytes, signer->algorithm, &made, signer->error);
+	signer->failed = failed;
 	*signature = failed ? NULL : malloc(made.len + 1);
 	if (*signature)
 		memcpy(*signature, made.data, made.len);
@@ -76,15 +103,27 @@ static int sign_for(LIBSSH2_SESSION *session, unsigned char **signature, size_t 
 	return *signature ? 0 : -1;
 }
 
+/* As libssh2's functions; LIBSSH2_ERROR_EAGAIN: it took too long, see the error. */
+static int with_signer(struct sftp_link *link, struct span blob, struct signer *signer)
+{
+	int64_t silent_since = 0;
+	void *arg = signer;
+	int rc;
+
+	while ((rc = libssh2_userauth_publickey(link->session, link->server.user, (const unsigned char *)blob.data,
+						blob.len, sign_for, &arg)) == LIBSSH2_ERROR_EAGAIN)
+		if (sftp_link_wait(link, &silent_since, "logging in at", signer->error))
+			break;
+	return rc;
+}
+
 /* With SHA-256 (RFC 8332): libssh2 1.10 itself signs with SHA-1 alone, which servers do not take any more (OpenSSH
  * since 8.8). It takes the name of the algorithm from the public key, so the key is given to it under that name;
- * servers that do not understand that refuse it, and are asked as libssh2 would. As libssh2's functions. */
-static int with_rsa(struct sftp_link *link, struct rsa *rsa, struct error *error)
+ * servers that do not understand that refuse it, and are asked as libssh2 would. */
+static int with_rsa(struct sftp_link *link, const struct rsa *rsa, struct error *error)
 {
-	const char *user = link->server.user;
+	struct signer signer = {.rsa = rsa, .error = error};
 	struct buf blob, exponent, modulus;
-	int64_t silent_since = 0;
-	void *arg = rsa;
 	int rc;
 
 	buf_init(&blob, 16384);
@@ -94,10 +133,7 @@ static int with_rsa(struct sftp_link *link, struct rsa *rsa, struct error *error
 	put_field(&blob, SPAN_LITERAL("rsa-sha2-256"), false);
 	put_field(&blob, buf_view(&exponent), true);
 	put_field(&blob, buf_view(&modulus), true);
-	while ((rc = libssh2_userauth_publickey(link->session, user, (const unsigned char *)blob.data, blob.len,
-						sign_for, &arg)) == LIBSSH2_ERROR_EAGAIN)
-		if (sftp_link_wait(link, &silent_since, "logging in at", error))
-			break;
+	rc = with_signer(link, buf_view(&blob), &signer);
 	buf_free(&blob);
 	buf_free(&exponent);
 	buf_free(&modulus);
@@ -192,47 +228,79 @@ done:
 	return result;
 }
 
-static bool is_rsa_blob(const struct libssh2_agent_publickey *key)
+/* ---- an agent ---------------------------------------------------------------------------------------------------- */
+
+/* One of its keys; an RSA key with SHA-256, or as the servers of before ask for it. 0 we are in, 1 the server refuses
+ * it, 2 the agent fails (error says how), -1 it takes too long (likewise), -2 the line breaks. */
+static int with_agent_key(struct sftp_link *link, struct sftp_agent *agent, size_t i, bool sha1, struct error *error)
 {
-	return key->blob_len > 11 && !memcmp(key->blob + 4, "ssh-rsa", 7);
+	struct span key = sftp_agent_key(agent, i), rest = key, kind = SPAN_NONE;
+	struct signer signer = {.agent = agent, .key = i, .error = error};
+	char algorithm[40];
+	struct buf blob;
+	int rc;
+
+	sftp_take_text(&rest, &kind);
+	if (sftp_agent_is_rsa(agent, i) && !sha1)
+		kind = SPAN_LITERAL("rsa-sha2-256");
+	snprintf(algorithm, sizeof algorithm, "%.*s", SPAN_ARGS(kind));
+	signer.algorithm = algorithm;
+	buf_init(&blob, 20000);
+	put_field(&blob, kind, false);
+	buf_span(&blob, rest);
+	rc = with_signer(link, buf_view(&blob), &signer);
+	buf_free(&blob);
+	if (rc == 0 || rc == LIBSSH2_ERROR_EAGAIN)
+		return rc == 0 ? 0 : -1;
+	if (signer.failed)
+		return 2;
+	return is_refused(link) && !has_ended(link) ? 1 : -2;
 }
 
+static int none_fits(struct sftp_link *link, size_t keys, struct error *error)
+{
+	error_set(error, ERROR_RETRY, "sftp.auth",
+		  "%s lets %s in with none of the %zu keys of the ssh-agent (`ssh-add -l` shows them); ask the partner "
+		  "whether one of them is set up for that account",
+		  link->server.host, link->server.user, keys);
+	if (error)
+		error->scope = SCOPE_ENDPOINT;
+	return 1;
+}
+
+static int cut_off(struct sftp_link *link, size_t tried, struct error *error)
+{
+	error_set(
+		error, ERROR_RETRY, "sftp.auth",
+		"%s ended the connection after %zu keys of the ssh-agent had been shown to it; servers let only a few "
+		"be tried: take those of others out (ssh-add -d), or name the key's file (`key`)",
+		link->server.host, tried);
+	if (error)
+		error->scope = SCOPE_ENDPOINT;
+	return -1;
+}
+
+/* Each key once; then the RSA keys as servers want them that know of SHA-1 only. */
 static int with_agent(struct sftp_link *link, struct error *error)
 {
-	struct libssh2_agent_publickey *key = NULL, *before = NULL;
-	LIBSSH2_AGENT *agent = libssh2_agent_init(link->session);
-	int result = 1, rc;
+	struct sftp_agent *agent = sftp_agent_open(getenv("SSH_AUTH_SOCK"), link->settings->timeout_ms / 2, error);
+	size_t keys = agent ? sftp_agent_count(agent) : 0, tried = 0;
+	bool agent_failed = false;
+	int state = 1;
 
-	if (!agent || libssh2_agent_connect(agent) || libssh2_agent_list_identities(agent)) {
-		error_set(error, ERROR_RETRY, "sftp.agent",
-			  "there is no ssh-agent to ask (SSH_AUTH_SOCK), or it has no keys; start one with the site");
-		error->scope = SCOPE_ENDPOINT;
-		goto done;
+	for (size_t i = 0; i < 2 * keys && state > 0 && !sftp_agent_is_lost(agent); i++) {
+		if (i >= keys && !sftp_agent_is_rsa(agent, i % keys))
+			continue;
+		state = with_agent_key(link, agent, i % keys, i >= keys, agent_failed ? NULL : error);
+		agent_failed |= state == 2;
+		tried++;
 	}
-	while (result == 1 && libssh2_agent_get_identity(agent, &key, before) == 0) {
-		int64_t silent_since = 0;
-
-		while ((rc = libssh2_agent_userauth(agent, link->server.user, key)) == LIBSSH2_ERROR_EAGAIN)
-			if (sftp_link_wait(link, &silent_since, "logging in at", error)) {
-				result = -1;
-				goto done;
-			}
-		result = rc == 0 ? 0 : auth_failed(link, "key of the agent", error);
-		if (result && is_rsa_blob(key))
-			error_add(error, "; for an RSA key of an agent it is asked with SHA-1 only, which servers of "
-					 "today refuse: take an ed25519 key, or name the key's file (`key`)");
-		before = key;
-	}
-	if (result == 1 && !before) {
-		error_set(error, ERROR_RETRY, "sftp.agent", "the ssh-agent has no keys; ssh-add one");
-		error->scope = SCOPE_ENDPOINT;
-	}
-done:
-	if (agent) {
-		libssh2_agent_disconnect(agent);
-		libssh2_agent_free(agent);
-	}
-	return result;
+	if (state == -2 && !agent_failed)
+		cut_off(link, tried, error);
+	else if (agent && state > 0 && !agent_failed)
+		none_fits(link, keys, error);
+	sftp_agent_close(agent);
+	return state > 0 ? 1 : state ? -1 : 0;
 }
 
 /* What the server would take; "" when it does not say. */

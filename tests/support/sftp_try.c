@@ -108,6 +108,42 @@ void visitor_end(struct visitor *visitor)
 	sftp_source_ops.close(visitor->source);
 }
 
+int source_ask(const struct endpoint *endpoint, struct error *error)
+{
+	void *source = sftp_source_ops.open(endpoint, error);
+	struct document *documents[4];
+	size_t found = 0;
+	int result;
+
+	assert_non_null(source);
+	result = sftp_source_ops.poll(source, documents, 4, &found, error);
+	for (size_t i = 0; i < found; i++)
+		sftp_source_ops.forget(source, documents[i]);
+	sftp_source_ops.close(source);
+	return result;
+}
+
+void source_fails(const struct endpoint *endpoint, const char *code, const char *words)
+{
+	struct error error = {0};
+
+	assert_int_equal(source_ask(endpoint, &error), -1);
+	if (strcmp(error.code, code))
+		fail_msg("it is called %s, not %s: %s", error.code, code, error.text);
+	assert_int_equal(error.class, ERROR_RETRY);
+	assert_int_equal(error.scope, SCOPE_ENDPOINT);
+	if (words && !strstr(error.text, words))
+		fail_msg("it does not say %s: %s", words, error.text);
+}
+
+void source_works(const struct endpoint *endpoint)
+{
+	struct error error = {0};
+
+	if (source_ask(endpoint, &error))
+		fail_msg("%s: %s", error.code, error.text);
+}
+
 /* ---- sink ------------------------------------------------------------------------------------------------------ */
 
 void delivery_begin(struct delivery *delivery, const struct endpoint *endpoint, const char *name, struct span body)

@@ -31,6 +31,12 @@ int visitor_look(struct visitor *);
 unsigned visitor_until(struct visitor *, unsigned files, unsigned looks);
 void visitor_end(struct visitor *);
 
+/* The smallest thing that needs all of a connection, a look into the folder: 0 or -1. */
+int source_ask(const struct endpoint *, struct error *);
+/* It fails, the endpoint pauses, and its words have these among them if they are not NULL. */
+void source_fails(const struct endpoint *, const char *code, const char *words);
+void source_works(const struct endpoint *);
+
 struct delivery {
 	struct message *message;
 	struct attempt attempt;
