@@ -13,6 +13,7 @@ struct peer_key {
 	char known[200];  /* fingerprints that are pinned for it; "" none */
 	bool trusted;     /* it is one of them */
 	bool configured;  /* they stand in the site's files: nothing is to be recorded */
+	bool on_the_way;  /* it is that of a server in between, behind which nobody can look before it is trusted */
 	char file[4096];  /* where `line` is recorded, a file in the form of OpenSSH's known_hosts */
 	char line[4096];
 };

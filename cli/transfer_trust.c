@@ -86,26 +86,29 @@ static void tell(const struct arguments *arguments, const char *system, const st
 	json_t *report;
 
 	if (arguments->json) {
-		report = json_pack("{s:s s:s s:s s:s s:s s:b s:b}", "system", system, "host", key->host, "type",
+		report = json_pack("{s:s s:s s:s s:s s:s s:b s:b s:b}", "system", system, "host", key->host, "type",
 				   key->type, "fingerprint", key->fingerprint, "known", key->known, "trusted",
-				   key->trusted, "recorded", recorded);
+				   key->trusted, "recorded", recorded, "jump", key->on_the_way);
 		verb_print_json(report);
 		json_decref(report);
 		return;
 	}
-	printf("%s shows:  %s %s\n", key->host, key->type, key->fingerprint);
+	printf("%s%s shows:  %s %s\n", key->on_the_way ? "The jump host " : "", key->host, key->type, key->fingerprint);
 	printf("pinned:  %s\n", key->known[0] ? key->known : key->trusted ? key->fingerprint : "nothing");
 	if (recorded)
-		printf("It is pinned now, in %s.\n", key->file);
+		printf("It is pinned now, in %s.%s%s\n", key->file,
+		       key->on_the_way ? " The server behind it is the next: ferrule transfer trust " : "",
+		       key->on_the_way ? system : "");
 	else if (key->trusted)
 		printf("It is the pinned one; nothing is to be done.\n");
 	else if (key->configured)
-		printf("The site pins fingerprints by `host-key:`. If the partner confirms the new one, write it "
-		       "there.\n");
+		printf("The site pins fingerprints by `host-key:`%s. If %s confirms the new one, write it there.\n",
+		       key->on_the_way ? " below `jump`" : "",
+		       key->on_the_way ? "whoever runs that server" : "the partner");
 	else
-		printf("Compare with what the partner tells you by another way than this line, then:\n"
+		printf("Compare with what %s tells you by another way than this line, then:\n"
 		       "  ferrule transfer trust %s --fingerprint %s\n",
-		       system, key->fingerprint);
+		       key->on_the_way ? "whoever runs it" : "the partner", system, key->fingerprint);
 }
 
 static int trust(const struct arguments *arguments, const char *system, const struct site *site)

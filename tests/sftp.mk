@@ -71,3 +71,13 @@ tests_unit_sftp_many_liar_LDADD = $(CHECK_LIBS)
 tests_unit_sftp_many_proftpd_SOURCES = $(tests_unit_sftp_many_liar_SOURCES)
 tests_unit_sftp_many_proftpd_CPPFLAGS = $(AM_CPPFLAGS) -DSFTP_LAB='"proftpd"'
 tests_unit_sftp_many_proftpd_LDADD = $(CHECK_LIBS)
+
+# Behind jump hosts and proxies
+check_PROGRAMS += tests/unit/sftp_ways_openssh tests/unit/sftp_ways_proftpd
+TESTS += tests/unit/sftp_ways_openssh tests/unit/sftp_ways_proftpd
+tests_unit_sftp_ways_openssh_SOURCES = tests/unit/sftp_ways.c tests/support/sftp_try.c tests/support/sftp_try.h $(SFTP_SUPPORT)
+tests_unit_sftp_ways_openssh_CPPFLAGS = $(AM_CPPFLAGS) -DSFTP_LAB='"openssh"'
+tests_unit_sftp_ways_openssh_LDADD = $(CHECK_LIBS)
+tests_unit_sftp_ways_proftpd_SOURCES = $(tests_unit_sftp_ways_openssh_SOURCES)
+tests_unit_sftp_ways_proftpd_CPPFLAGS = $(AM_CPPFLAGS) -DSFTP_LAB='"proftpd"'
+tests_unit_sftp_ways_proftpd_LDADD = $(CHECK_LIBS)

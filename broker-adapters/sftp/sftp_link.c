@@ -253,7 +253,7 @@ static int open_channel(struct sftp_link *link, const char *host, int64_t port, 
 
 static int reach(struct sftp_link *link, const char *order, struct error *error);
 
-static struct sftp_link *open_outer(const struct sftp_link *link, struct error *error)
+static struct sftp_link *open_outer(struct sftp_link *link, struct error *error)
 {
 	const struct sftp_settings *settings = link->settings;
 	struct sftp_server server = {.host = settings->jump.host,
@@ -265,7 +265,7 @@ static struct sftp_link *open_outer(const struct sftp_link *link, struct error *
 				     .host_keys = &settings->jump.host_keys,
 				     .agent = settings->agent};
 	struct sftp_link *outer = NULL;
-	struct peer_key key;
+	struct peer_key other;
 	struct error later;
 	int state = 1;
 
@@ -274,8 +274,12 @@ static struct sftp_link *open_outer(const struct sftp_link *link, struct error *
 
 		sftp_link_close(outer);
 		outer = link_new(settings, link->endpoint, &server);
-		state = reach(outer, key_orders[i], told) ? -1 : sftp_key_check(outer, &key, told);
+		state = reach(outer, key_orders[i], told) ? -1
+							  : sftp_key_check(outer, i ? &other : link->stranger, told);
+		link->stopped |= state == 1;
 	}
+	if (state == 0)
+		link->stopped = false;
 	if (state || sftp_login(outer, error) || open_channel(outer, link->server.host, link->server.port, error)) {
 		sftp_link_close(outer);
 		error_wrap(error, "the jump host");
@@ -307,8 +311,8 @@ static struct sftp_server server_of(const struct sftp_settings *settings)
 				    settings->passphrase, settings->port, &settings->host_keys, settings->agent};
 }
 
-/* Connected and asked for its key, in the order in which one may be known. 0 it is known; 1 it is not: of the first
- * that was shown; -1. */
+/* Connected and asked for its key, in the order in which one may be known. 0 it is known; 1 it is not, or that of the
+ * jump host is not (key->on_the_way): of the first that was shown; -1. */
 static int reach_known(const struct sftp_settings *settings, const struct endpoint *endpoint, struct sftp_link **into,
 		       struct peer_key *key, struct error *error)
 {
@@ -320,6 +324,7 @@ static int reach_known(const struct sftp_settings *settings, const struct endpoi
 	for (size_t i = 0; key_orders[i] && state == 1; i++) {
 		struct sftp_link *link = link_new(settings, endpoint, &server);
 
+		link->stranger = i ? &other : key;
 		state = reach(link, key_orders[i], i ? &later : error)
 				? -1
 				: sftp_key_check(link, i ? &other : key, i ? &later : error);
@@ -327,6 +332,11 @@ static int reach_known(const struct sftp_settings *settings, const struct endpoi
 			*key = i ? other : *key;
 			*into = link;
 			return 0;
+		}
+		if (link->stopped && !i) {
+			key->on_the_way = true;
+			sftp_link_close(link);
+			return 1;
 		}
 		sftp_link_close(link);
 		if (i) /* it has no key of that kind */

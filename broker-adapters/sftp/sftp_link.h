@@ -25,6 +25,8 @@ struct sftp_link {
 	LIBSSH2_CHANNEL *channel; /* of the subsystem, or of an outer link the way on */
 	struct span answer;       /* to what is asked at login; only then */
 	bool branch;              /* the session is another's, only the channel its own */
+	struct peer_key *stranger; /* while connecting: where the key of a jump host goes that is not the pinned one; */
+	bool stopped;              /* … and it went there */
 	bool closing;             /* nothing goes through it any more */
 	int64_t deadline;         /* while connecting: monotonic; 0: each wait has its own */
 };
