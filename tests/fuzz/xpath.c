@@ -33,7 +33,15 @@ static void once(const struct xpath_program *program, const struct xpath_expr *e
 	xpath_run_free(run);
 }
 
-static void evaluate(struct span text, const struct xpath_tree *tree, bool pattern)
+/* document('…') gives it once more, whatever the name is. */
+static const struct xpath_tree *document_again(void *arg, struct span href, struct error *error)
+{
+	if (!href.len)
+		error_set(error, ERROR_REJECT, "xpath.syntax", "there is no document without a name");
+	return href.len ? arg : NULL;
+}
+
+static void evaluate(struct span text, struct xpath_tree *tree, bool pattern)
 {
 	struct xpath_program *program = xpath_program_new();
 	struct xpath_expr *expr;
@@ -41,14 +49,17 @@ static void evaluate(struct span text, const struct xpath_tree *tree, bool patte
 	struct error error;
 
 	xpath_namespace(program, SPAN_LITERAL("p"), SPAN_LITERAL("urn:p"));
+	xpath_documents(program, document_again, tree);
 	expr = pattern ? xpath_compile_pattern(program, text, &error) : xpath_compile(program, text, &error);
 	if (expr) {
+		xpath_join(program, tree);
 		buf_init(&first, 1 << 20);
 		buf_init(&second, 1 << 20);
 		once(program, expr, tree, &first);
 		once(program, expr, tree, &second);
 		if (!span_equal(buf_view(&first), buf_view(&second)))
 			abort();
+		xpath_tree_part(tree);
 		buf_free(&first);
 		buf_free(&second);
 	} else if (strcmp(error.code, "xpath.syntax") != 0) {
@@ -67,7 +78,7 @@ static void forget(void *arg, struct schematron_finding *finding)
 	buf_free(&text);
 }
 
-static void judge(struct span text, const struct xpath_tree *tree)
+static void judge(struct span text, struct xpath_tree *tree)
 {
 	struct error error;
 	struct xpath_tree *rules = xml_nodes_of_file(text, "rules", &error);

@@ -43,6 +43,7 @@ struct xpath_expr *schematron_expr(struct schematron_reader *reader, struct sche
 	struct error error;
 
 	text = arena_span(reader->rules->arena, text);
+	reader->at = at;
 	expr = pattern ? xpath_compile_pattern(program, text, &error) : xpath_compile(program, text, &error);
 	if (!expr)
 		schematron_fault(reader, at, "%s: %s: `%.*s%s`", what, error.text,
@@ -121,8 +122,7 @@ const struct schematron_at *schematron_find(const struct schematron_list *list, 
 }
 
 /* ---- files */
-static const struct schematron_source *add_source(struct schematron_reader *reader, const char *file,
-						  struct xpath_tree *tree)
+static struct schematron_source *add_source(struct schematron_reader *reader, const char *file, struct xpath_tree *tree)
 {
 	struct schematron_source *source = arena_alloc(reader->rules->arena, sizeof *source);
 
@@ -161,19 +161,19 @@ static char *beside(const char *file, struct span href)
 	return mem_printf("%.*s%s%.*s", SPAN_ARGS(folder), folder.len ? "/" : "", SPAN_ARGS(href));
 }
 
-const struct schematron_source *schematron_load(struct schematron_reader *reader, struct schematron_at at,
-						struct span href)
+struct schematron_source *schematron_load(struct schematron_reader *reader, struct schematron_at at, struct span href,
+					  struct error *error)
 {
 	const struct transformer_context *context = reader->context;
 	char *file = href.data ? beside(at.source->file, href) : NULL;
-	const struct schematron_source *source = NULL;
+	struct schematron_source *source = NULL;
 	const struct span *text =
 		file && context && context->file ? context->file(context->site, "mappings", file) : NULL;
 	struct xpath_tree *tree;
-	struct error error;
+	struct error why;
 
 	for (size_t i = 0; file && i < reader->sources.count && !source; i++) {
-		const struct schematron_source *other = reader->sources.items[i];
+		struct schematron_source *other = reader->sources.items[i];
 
 		source = strcmp(other->file, file) ? NULL : other;
 	}
@@ -182,21 +182,39 @@ const struct schematron_source *schematron_load(struct schematron_reader *reader
 		return source;
 	}
 	if (reader->sources.count >= SCHEMATRON_FILES_MAX)
-		schematron_fault(reader, at, "more than %d files are included", SCHEMATRON_FILES_MAX);
+		error_set(error, ERROR_REJECT, "schematron.rules", "more than %d files are included",
+			  SCHEMATRON_FILES_MAX);
 	else if (!file)
-		schematron_fault(reader, at, "what is included is a file of mappings/, and not `%.*s`",
-				 (int)(href.len > 100 ? 100 : href.len), href.data ? href.data : "");
+		error_set(error, ERROR_REJECT, "schematron.rules",
+			  "what is included is a file of mappings/, and not `%.*s`",
+			  (int)(href.len > 100 ? 100 : href.len), href.data ? href.data : "");
 	else if (!text)
-		schematron_fault(reader, at, "there is no mappings/%s, which is included here", file);
+		error_set(error, ERROR_REJECT, "schematron.rules", "there is no mappings/%s, which is included here",
+			  file);
 	else {
-		tree = xml_nodes_of_file(*text, file, &error);
+		tree = xml_nodes_of_file(*text, file, &why);
 		if (tree)
 			source = add_source(reader, file, tree);
 		else
-			schematron_fault(reader, at, "mappings/%s cannot be included: %s", file, error.text);
+			error_set(error, ERROR_REJECT, "schematron.rules", "mappings/%s cannot be included: %s", file,
+				  why.text);
 	}
 	free(file);
 	return source;
+}
+
+/* What document('…') in an expression gives. */
+static const struct xpath_tree *document(void *arg, struct span href, struct error *error)
+{
+	struct schematron_reader *reader = arg;
+	struct schematron_source *source = schematron_load(reader, reader->at, href, error);
+
+	if (!source)
+		return NULL;
+	if (!source->kept)
+		schematron_list_add(&reader->rules->trees, source->tree);
+	source->kept = true;
+	return source->tree;
 }
 
 /* ---- children */
@@ -213,6 +231,7 @@ static void include(struct schematron_reader *reader, struct schematron_at at, s
 	const struct schematron_source *source;
 	const char *hash = href.len ? memchr(href.data, '#', href.len) : NULL;
 	struct schematron_at root;
+	struct error error;
 
 	if (hash) {
 		id = span_make(hash + 1, href.len - (size_t)(hash - href.data) - 1);
@@ -222,9 +241,11 @@ static void include(struct schematron_reader *reader, struct schematron_at at, s
 		schematron_fault(reader, at, "more than %d files include one another", SCHEMATRON_INCLUDED_MAX);
 		return;
 	}
-	source = schematron_load(reader, at, href);
-	if (!source)
+	source = schematron_load(reader, at, href, &error);
+	if (!source) {
+		schematron_fault(reader, at, "%s", error.text);
 		return;
+	}
 	root = (struct schematron_at){source, xpath_tree_first(source->tree, 0)};
 	while (root.node && source->tree->nodes[root.node].kind != XPATH_ELEMENT)
 		root.node = xpath_tree_next(source->tree, root.node);
@@ -456,8 +477,12 @@ bool schematron_is_ours(const struct xpath_tree *tree)
 
 static void reader_free(struct schematron_reader *reader)
 {
-	for (size_t i = 0; i < reader->sources.count; i++)
-		xpath_tree_free(((struct schematron_source *)reader->sources.items[i])->tree);
+	for (size_t i = 0; i < reader->sources.count; i++) {
+		struct schematron_source *source = reader->sources.items[i];
+
+		if (!source->kept)
+			xpath_tree_free(source->tree);
+	}
 	free(reader->sources.items);
 	free(reader->abstract_patterns.items);
 	free(reader->abstract_rules.items);
@@ -474,6 +499,7 @@ struct schematron *schematron_new(const char *name, struct xpath_tree *tree, con
 
 	rules->arena = arena_new();
 	rules->program = xpath_program_new();
+	xpath_documents(rules->program, document, &reader);
 	root = (struct schematron_at){add_source(&reader, name, tree), root_of(tree)};
 	if (schematron_is(root, "schema"))
 		read_schema(&reader, root, phase);
@@ -486,6 +512,7 @@ struct schematron *schematron_new(const char *name, struct xpath_tree *tree, con
 				 phase ? ", or none in this phase" : "");
 	rules->files = reader.sources.count;
 	reader_free(&reader);
+	xpath_documents(rules->program, NULL, NULL);
 	if (!reader.faults)
 		return rules;
 	if (reader.faults > 1)

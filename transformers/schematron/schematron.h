@@ -35,7 +35,7 @@ struct schematron_finding {
 };
 typedef void schematron_fn(void *arg, struct schematron_finding *);
 /* Calls for each. now_ms: what current-date() gives. -1: REJECT `schematron.work`. */
-int schematron_judge(const struct schematron *, const struct xpath_tree *, int64_t now_ms, schematron_fn *, void *arg,
+int schematron_judge(const struct schematron *, struct xpath_tree *, int64_t now_ms, schematron_fn *, void *arg,
 		     struct error *);
 /* What it says, and where: only for those that are told, while they are. */
 void schematron_text(struct schematron_finding *, struct buf *);

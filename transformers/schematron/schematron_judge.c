@@ -140,17 +140,19 @@ static int judge_pattern(struct schematron_run *run, const struct schematron_pat
 	return failed;
 }
 
-int schematron_judge(const struct schematron *rules, const struct xpath_tree *tree, int64_t now_ms, schematron_fn *each,
+int schematron_judge(const struct schematron *rules, struct xpath_tree *tree, int64_t now_ms, schematron_fn *each,
 		     void *arg, struct error *error)
 {
 	struct schematron_run run = {.rules = rules, .tree = tree, .each = each, .arg = arg, .error = error};
 	int failed = 0;
 
+	xpath_join(rules->program, tree);
 	run.xpath = xpath_run_new(rules->program, tree, now_ms);
 	run.claimed = mem_alloc(tree->count * sizeof *run.claimed);
 	for (size_t i = 0; i < rules->patterns.count && !failed; i++)
 		failed = judge_pattern(&run, rules->patterns.items[i], (uint32_t)i + 1);
 	xpath_run_free(run.xpath);
+	xpath_tree_part(tree);
 	free(run.claimed);
 	return failed;
 }
@@ -206,6 +208,9 @@ void schematron_free(struct schematron *rules)
 		return;
 	for (size_t i = 0; i < rules->lists.count; i++)
 		free(((struct schematron_list *)rules->lists.items[i])->items);
+	for (size_t i = 0; i < rules->trees.count; i++)
+		xpath_tree_free(rules->trees.items[i]);
+	free(rules->trees.items);
 	free(rules->lists.items);
 	free(rules->patterns.items);
 	xpath_program_free(rules->program);

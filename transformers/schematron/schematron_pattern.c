@@ -18,8 +18,10 @@ struct schematron_pattern *schematron_add_pattern(struct schematron_reader *read
 
 struct xpath_expr *schematron_variable(struct schematron_reader *reader, struct schematron_at at, struct span *name)
 {
-	struct span value = schematron_get(reader, at, "value"), text;
+	struct span value = schematron_get(reader, at, "value"), type = schematron_get(reader, at, "as"), text;
 	struct arena *arena = reader->rules->arena;
+	struct xpath_expr *expr;
+	struct error error;
 
 	*name = schematron_get(reader, at, "name");
 	if (!value.data)
@@ -28,9 +30,16 @@ struct xpath_expr *schematron_variable(struct schematron_reader *reader, struct 
 		schematron_fault(reader, at, "a variable has no name");
 		return NULL;
 	}
-	if (value.data)
-		return schematron_expr(reader, at, value, false,
+	if (value.data) {
+		expr = schematron_expr(reader, at, value, false,
 				       arena_printf(arena, "the variable %.*s", SPAN_ARGS(*name)));
+		if (!expr || !type.len)
+			return expr;
+		expr = xpath_make_typed(reader->rules->program, expr, type, &error);
+		if (!expr)
+			schematron_fault(reader, at, "%s", error.text);
+		return expr;
+	}
 	for (uint32_t i = xpath_tree_first(at.source->tree, at.node); i; i = xpath_tree_next(at.source->tree, i))
 		if (at.source->tree->nodes[i].kind == XPATH_ELEMENT) {
 			schematron_fault(reader, at, "the variable %.*s is made of elements: a value is known here",
@@ -232,9 +241,10 @@ static void read_content(struct schematron_reader *reader, struct schematron_at 
 	for (size_t i = 0; i < count; i++)
 		if (schematron_is(children[i], "rule") && !is_abstract_rule(reader, children[i]))
 			read_rule(reader, children[i], pattern);
+	/* Published rules keep variables for all patterns in one of them, as the first compilers had it. */
 	for (size_t i = 0; i < count; i++)
 		if (schematron_is(children[i], "let"))
-			xpath_global_hide(program, schematron_get(reader, children[i], "name"));
+			xpath_global_lend(program, schematron_get(reader, children[i], "name"));
 	reader->abstract_rules.count = abstract;
 }
 

@@ -47,6 +47,7 @@ struct schematron {
 	struct arena *arena;
 	struct schematron_list patterns; /* struct schematron_pattern */
 	struct schematron_list lists;    /* those that are to be freed */
+	struct schematron_list trees;    /* struct xpath_tree: what document() names */
 	size_t functions, files;
 };
 
@@ -54,6 +55,7 @@ struct schematron {
 struct schematron_source {
 	const char *file;
 	struct xpath_tree *tree;
+	bool kept; /* the rules look things up in it */
 };
 
 struct schematron_at { /* an element of one of the files */
@@ -78,6 +80,7 @@ struct schematron_reader {
 	struct schematron_list sources;                                        /* struct schematron_source */
 	struct schematron_list abstract_patterns, abstract_rules, diagnostics; /* struct schematron_at */
 	struct schematron_params params;
+	struct schematron_at at; /* whose expression is being read */
 	size_t faults, parts;
 	int including;
 };
@@ -95,7 +98,9 @@ struct xpath_expr *schematron_expr(struct schematron_reader *, struct schematron
 				   const char *what);
 bool schematron_counts_part(struct schematron_reader *, struct schematron_at);
 const struct schematron_at *schematron_find(const struct schematron_list *, struct span id);
-const struct schematron_source *schematron_load(struct schematron_reader *, struct schematron_at, struct span href);
+/* A file that `at` names, relative to its own. NULL: with an error. */
+struct schematron_source *schematron_load(struct schematron_reader *, struct schematron_at, struct span href,
+					  struct error *);
 
 void schematron_read_key(struct schematron_reader *, struct schematron_at);
 void schematron_declare_function(struct schematron_reader *, struct schematron_at);

@@ -29,6 +29,7 @@ enum xpath_type {
 	XPATH_DOUBLE,
 	XPATH_DATE,
 	XPATH_DATETIME,
+	XPATH_TIME,
 };
 
 struct xpath_item {
@@ -40,7 +41,7 @@ struct xpath_item {
 	union {
 		struct span text;             /* XPATH_UNTYPED, XPATH_STRING */
 		double real;                  /* XPATH_DOUBLE */
-		int64_t time;                 /* dates: microseconds of 1970, UTC */
+		int64_t time;                 /* microseconds, UTC: of 1970, and of a day for XPATH_TIME */
 		struct xpath_decimal decimal; /* XPATH_INTEGER, XPATH_DECIMAL */
 	};
 };
@@ -58,14 +59,14 @@ struct xpath_program *xpath_program_new(void);
 void xpath_program_free(struct xpath_program *);
 /* A prefix of the names in expressions. */
 void xpath_namespace(struct xpath_program *, struct span prefix, struct span uri);
-/* The names' default for elements is none; xs: and fn: are known when nobody says otherwise. */
+/* The names' default for elements is none; xs:, xsd: and fn: are known when nobody says otherwise. */
 const struct span *xpath_uri_of(const struct xpath_program *, struct span prefix); /* NULL: not declared */
 
 /* A variable of the whole document. They are told first, so that they may refer to one another in any order. -1: there
  * is one of that name. */
 int xpath_global(struct xpath_program *, struct span name);
-/* No later expression finds it. */
-void xpath_global_hide(struct xpath_program *, struct span name);
+/* Later expressions find it only where there is no other variable of that name, which there may be then. */
+void xpath_global_lend(struct xpath_program *, struct span name);
 /* Variables of the place where an expression stands (rules, functions), the innermost last: the slot it is put in.
  * xpath_unbind takes the last n away again. -1: too many. */
 int xpath_bind(struct xpath_program *, struct span name, struct error *);
@@ -81,6 +82,13 @@ int xpath_global_set(struct xpath_program *, struct span name, struct xpath_expr
 
 /* xsl:key: what key('name', …) finds. */
 int xpath_key(struct xpath_program *, struct span name, struct span match, struct span use, struct error *);
+
+/* What document('…') gives, with a literal: a tree that stays the caller's, as long as the program. NULL: with an
+ * error. Without one, document() is not known. */
+typedef const struct xpath_tree *xpath_document_fn(void *arg, struct span href, struct error *);
+void xpath_documents(struct xpath_program *, xpath_document_fn *, void *arg);
+/* Before a run: these documents are joined to the one that is judged. */
+void xpath_join(const struct xpath_program *, struct xpath_tree *);
 
 /* A function of rules. Declared first, so that they may call each other; then its parameters are bound, its body
  * compiled, and both set. Types are texts like "xs:decimal?"; none: item()*. */

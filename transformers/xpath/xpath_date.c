@@ -1,5 +1,5 @@
-/* Dates and times of XPath (xs:date, xs:dateTime), as microseconds of 1970 in UTC; without a time zone they are taken
- * for UTC. */
+/* Dates and times of XPath (xs:date, xs:dateTime, xs:time), as microseconds in UTC, of 1970 or of a day; without a time
+ * zone they are taken for UTC. */
 #include "config.h"
 #include <ctype.h>
 #include <stdio.h>
@@ -81,8 +81,6 @@ static bool read_time(struct span *text, int64_t *time)
 	int hour, minute, second;
 	int64_t part = 0, unit = 1000000;
 
-	if (!take(text, 'T'))
-		return false;
 	hour = digits(text, 2);
 	if (hour < 0 || !take(text, ':'))
 		return false;
@@ -120,7 +118,7 @@ static bool read_zone(struct span *text, struct xpath_item *out)
 	minute = digits(text, 2);
 	out->zone = (int16_t)((hour * 60 + minute) * (minus ? -1 : 1));
 	out->time -= out->zone * 60000000LL;
-	return minute >= 0 && minute < 60 && hour <= 14;
+	return minute >= 0 && minute < 60 && hour * 60 + minute <= 14 * 60;
 }
 
 int xpath_date_read(struct span text, enum xpath_type type, struct xpath_item *out)
@@ -130,8 +128,12 @@ int xpath_date_read(struct span text, enum xpath_type type, struct xpath_item *o
 	while (text.len && strchr(" \t\r\n", text.data[text.len - 1]))
 		text.len--;
 	*out = (struct xpath_item){.type = type};
-	if (!read_day(&text, &out->time) || (type == XPATH_DATETIME && !read_time(&text, &out->time)))
+	if (type != XPATH_TIME && !read_day(&text, &out->time))
 		return -1;
+	if (type != XPATH_DATE && ((type == XPATH_DATETIME && !take(&text, 'T')) || !read_time(&text, &out->time)))
+		return -1;
+	if (type == XPATH_TIME)
+		out->time %= DAY; /* 24:00:00 */
 	return read_zone(&text, out) && !text.len ? 0 : -1;
 }
 
@@ -139,12 +141,14 @@ void xpath_date_text(const struct xpath_item *item, char text[XPATH_NUMBER_TEXT]
 {
 	int64_t local = item->time + item->zone * 60000000LL, days = local / DAY - (local % DAY < 0),
 		rest = local - days * DAY;
-	int year, month, day, n, zone = item->zone < 0 ? -item->zone : item->zone;
+	int year, month, day, n = 0, zone = item->zone < 0 ? -item->zone : item->zone;
 
 	date_of(days, &year, &month, &day);
-	n = snprintf(text, XPATH_NUMBER_TEXT, "%04d-%02d-%02d", year, month, day);
-	if (item->type == XPATH_DATETIME) {
-		n += snprintf(text + n, XPATH_NUMBER_TEXT - (size_t)n, "T%02d:%02d:%02d", (int)(rest / 3600000000LL),
+	if (item->type != XPATH_TIME)
+		n = snprintf(text, XPATH_NUMBER_TEXT, "%04d-%02d-%02d%s", year, month, day,
+			     item->type == XPATH_DATETIME ? "T" : "");
+	if (item->type != XPATH_DATE) {
+		n += snprintf(text + n, XPATH_NUMBER_TEXT - (size_t)n, "%02d:%02d:%02d", (int)(rest / 3600000000LL),
 			      (int)(rest / 60000000LL % 60), (int)(rest / 1000000 % 60));
 		if (rest % 1000000) {
 			n += snprintf(text + n, XPATH_NUMBER_TEXT - (size_t)n, ".%06d", (int)(rest % 1000000));

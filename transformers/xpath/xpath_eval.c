@@ -294,12 +294,15 @@ static int eval_global(struct xpath_run *run, const struct xpath_expr *expr, str
 	static const struct xpath_focus document = {.item = {.type = XPATH_NODE}, .position = 1, .size = 1};
 	struct xpath_value *value = &run->globals[expr->sub];
 	struct xpath_seq *before = run->slots;
+	uint32_t current = run->current;
 	int failed = 0;
 
 	if (value->state != XPATH_KNOWN) {
 		run->slots = arena_alloc(run->lasting, XPATH_SLOTS_MAX * sizeof *run->slots);
+		run->current = 0;
 		failed = eval_lasting(run, run->program->globals[expr->sub].value, value, &document);
 		run->slots = before;
+		run->current = current;
 	}
 	*out = value->value;
 	return failed;
@@ -418,6 +421,24 @@ static int eval_context(struct xpath_run *run, const struct xpath_focus *focus, 
 	return 0;
 }
 
+static bool is_foreign(const struct xpath_run *run, const struct xpath_focus *focus)
+{
+	return !focus->none && focus->item.type == XPATH_NODE && focus->item.node >= run->tree->nodes[0].end;
+}
+
+static uint32_t root_of(const struct xpath_run *run, const struct xpath_focus *focus)
+{
+	return is_foreign(run, focus) ? xpath_tree_root(run->tree, focus->item.node) : 0;
+}
+
+static int eval_document(struct xpath_run *run, const struct xpath_expr *expr, struct xpath_seq *out)
+{
+	if ((size_t)expr->sub >= run->tree->joined_count)
+		return xpath_fault(run, "another document is not at hand");
+	*out = xpath_one(run, (struct xpath_item){.type = XPATH_NODE, .node = run->tree->joined[expr->sub]});
+	return 0;
+}
+
 /* Those that give a truth, which needs no sequence. */
 static int test_op(struct xpath_run *run, const struct xpath_expr *expr, const struct xpath_focus *focus, bool *truth)
 {
@@ -507,8 +528,10 @@ static int eval_op(struct xpath_run *run, const struct xpath_expr *expr, const s
 	case XPATH_OP_GLOBAL:
 		return eval_global(run, expr, out);
 	case XPATH_OP_ROOT:
-		*out = xpath_one(run, (struct xpath_item){.type = XPATH_NODE});
+		*out = xpath_one(run, (struct xpath_item){.type = XPATH_NODE, .node = root_of(run, focus)});
 		return 0;
+	case XPATH_OP_DOCUMENT:
+		return eval_document(run, expr, out);
 	case XPATH_OP_CONTEXT:
 		return eval_context(run, focus, out);
 	default:
@@ -519,17 +542,19 @@ static int eval_op(struct xpath_run *run, const struct xpath_expr *expr, const s
 int xpath_eval(struct xpath_run *run, const struct xpath_expr *expr, const struct xpath_focus *focus,
 	       struct xpath_seq *out)
 {
+	/* `/` is another document's inside of that: what is kept is of the one that is judged */
+	bool cached = expr->cache >= 0 && !is_foreign(run, focus);
 	int failed;
 
 	if (xpath_tick(run, 0))
 		return -1;
-	if (expr->cache >= 0 && run->caches[expr->cache].state == XPATH_KNOWN) {
+	if (cached && run->caches[expr->cache].state == XPATH_KNOWN) {
 		*out = run->caches[expr->cache].value;
 		return 0;
 	}
 	if (++run->depth > NESTED_MAX)
 		failed = xpath_fault(run, "functions call one another more deeply than %d parts", NESTED_MAX);
-	else if (expr->cache >= 0 && run->caches[expr->cache].state == XPATH_UNKNOWN) {
+	else if (cached && run->caches[expr->cache].state == XPATH_UNKNOWN) {
 		struct xpath_value *value = &run->caches[expr->cache];
 
 		failed = eval_lasting(run, expr, value, focus);

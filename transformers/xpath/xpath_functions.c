@@ -241,7 +241,7 @@ static int extreme(struct xpath_run *run, struct xpath_seq *of, struct xpath_seq
 		}
 		if (xpath_compare(run, item, best, false, &order))
 			return -1;
-		if (order == sign || (order == 2 && best.type == XPATH_DOUBLE && !isnan(best.real)))
+		if (order == sign || (order == 2 && item.type == XPATH_DOUBLE && isnan(item.real)))
 			best = item;
 	}
 	return of->count ? give(run, out, best) : 0;
@@ -422,7 +422,16 @@ FN(fn_name)
 
 FN(fn_root)
 {
-	return give(run, out, (struct xpath_item){.type = XPATH_NODE});
+	struct xpath_seq of;
+
+	if (subject(run, expr, focus, args, &of))
+		return -1;
+	if (!of.count)
+		return 0;
+	if (of.items[0].type != XPATH_NODE)
+		return xpath_fault(run, "root() takes a node");
+	return give(run, out,
+		    (struct xpath_item){.type = XPATH_NODE, .node = xpath_tree_root(run->tree, of.items[0].node)});
 }
 
 FN(fn_current)
@@ -511,7 +520,7 @@ const struct xpath_builtin xpath_builtins_other[] = {
 	{"position", 0, 0, fn_position, 'p'},
 	{"remove", 2, 2, fn_remove, 0},
 	{"reverse", 1, 1, fn_reverse, 0},
-	{"root", 0, 1, fn_root, 0},
+	{"root", 0, 1, fn_root, 'f'},
 	{"round", 1, 1, fn_round, 0},
 	{"round-half-to-even", 1, 2, fn_round_half_to_even, 0},
 	{"subsequence", 2, 3, fn_subsequence, 0},

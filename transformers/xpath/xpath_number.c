@@ -48,6 +48,12 @@ struct xpath_decimal xpath_decimal_of(int64_t value)
 	return (struct xpath_decimal){value, 0};
 }
 
+/* So many digits are exact, and with them no sum below can leave 128 bits unseen. */
+static bool fits(xpath_wide value)
+{
+	return value < power(DIGITS_MAX) && value > -power(DIGITS_MAX);
+}
+
 /* value * 10^n; false when it does not fit. */
 static bool shift(xpath_wide *value, int n)
 {
@@ -90,7 +96,7 @@ bool xpath_decimal_read(struct span text, struct xpath_decimal *decimal)
 	if (minus)
 		read.value = -read.value;
 	*decimal = read;
-	return digits;
+	return digits && fits(read.value);
 }
 
 bool xpath_decimal_from(double value, struct xpath_decimal *decimal)
@@ -176,7 +182,7 @@ bool xpath_decimal_add(struct xpath_decimal a, struct xpath_decimal b, struct xp
 		return false;
 	sum->scale = a.scale;
 	*sum = tidy(*sum);
-	return true;
+	return fits(sum->value);
 }
 
 bool xpath_decimal_multiply(struct xpath_decimal a, struct xpath_decimal b, struct xpath_decimal *product)
@@ -185,7 +191,7 @@ bool xpath_decimal_multiply(struct xpath_decimal a, struct xpath_decimal b, stru
 		return false;
 	product->scale = a.scale + b.scale;
 	*product = tidy(*product);
-	return product->scale <= XPATH_SCALE_MAX;
+	return product->scale <= XPATH_SCALE_MAX && fits(product->value);
 }
 
 /* As it is done on paper, digit by digit, until nothing is left over or there are digits enough. */

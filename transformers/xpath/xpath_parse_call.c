@@ -65,6 +65,32 @@ static struct xpath_expr *call_key(struct xpath_parser *parser, struct xpath_exp
 	return xpath_wrong(parser, "there is no key `%.*s`", SPAN_ARGS(arguments[0]->literal.text));
 }
 
+/* document('file'), doc('file'): which ones there are is known when rules are read. */
+static struct xpath_expr *call_document(struct xpath_parser *parser, struct xpath_expr **arguments, size_t count)
+{
+	struct xpath_program *program = parser->program;
+	const struct xpath_tree *tree;
+	struct xpath_expr *expr;
+	struct error error;
+	size_t at = 0;
+
+	if (count != 1 || arguments[0]->op != XPATH_OP_LITERAL || arguments[0]->literal.type != XPATH_STRING)
+		return xpath_wrong(parser, "document() takes one literal, a file beside the rules");
+	tree = program->document(program->document_arg, arguments[0]->literal.text, &error);
+	if (!tree)
+		return xpath_wrong(parser, "%.250s", error.text);
+	while (at < program->documents_count && program->documents[at] != tree)
+		at++;
+	if (at == program->documents_count) {
+		program->documents =
+			mem_grow(program->documents, &program->documents_capacity, at + 1, sizeof *program->documents);
+		program->documents[program->documents_count++] = tree;
+	}
+	expr = xpath_new(program, XPATH_OP_DOCUMENT, NULL, 0);
+	expr->sub = (int)at;
+	return expr;
+}
+
 static struct xpath_expr *call(struct xpath_parser *parser, struct span prefix, struct span local,
 			       struct xpath_expr **arguments, size_t count)
 {
@@ -76,6 +102,9 @@ static struct xpath_expr *call(struct xpath_parser *parser, struct span prefix, 
 		return NULL;
 	if (!uri.len && span_is(local, "key"))
 		return call_key(parser, arguments, count);
+	if ((!uri.len || span_is(uri, XPATH_FN)) && parser->program->document &&
+	    (span_is(local, "document") || span_is(local, "doc")))
+		return call_document(parser, arguments, count);
 	if (!uri.len || span_is(uri, XPATH_FN))
 		return call_builtin(parser, local, arguments, count);
 	if (span_is(uri, XPATH_XS)) {

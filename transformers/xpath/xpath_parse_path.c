@@ -122,7 +122,7 @@ static const struct {
 	{"int", XPATH_INTEGER},           {"long", XPATH_INTEGER},
 	{"decimal", XPATH_DECIMAL},       {"double", XPATH_DOUBLE},
 	{"float", XPATH_DOUBLE},          {"date", XPATH_DATE},
-	{"dateTime", XPATH_DATETIME},
+	{"dateTime", XPATH_DATETIME},     {"time", XPATH_TIME},
 };
 
 int xpath_type_of(struct xpath_parser *parser, struct span prefix, struct span local, enum xpath_type *type)
@@ -244,12 +244,27 @@ static struct xpath_expr *number_literal(struct xpath_parser *parser)
 					: xpath_of_decimal(decimal, point ? XPATH_DECIMAL : XPATH_INTEGER));
 }
 
+/* The last one first; how many there are: none. */
+static size_t global_of(const struct xpath_program *program, struct span name)
+{
+	size_t found = program->globals_count;
+
+	for (size_t i = program->globals_count; i > 0; i--)
+		if (span_equal(program->globals[i - 1].name, name)) {
+			if (!program->globals[i - 1].lent)
+				return i - 1;
+			if (found == program->globals_count)
+				found = i - 1;
+		}
+	return found;
+}
+
 static struct xpath_expr *variable(struct xpath_parser *parser)
 {
 	const struct xpath_program *program = parser->program;
 	struct xpath_expr *expr;
 	struct span prefix, local, name;
-	size_t start;
+	size_t start, found;
 
 	xpath_blanks(parser);
 	start = parser->at;
@@ -262,12 +277,12 @@ static struct xpath_expr *variable(struct xpath_parser *parser)
 			expr->sub = (int)i - 1;
 			return expr;
 		}
-	for (size_t i = 0; i < program->globals_count; i++)
-		if (span_equal(program->globals[i].name, name)) {
-			expr = xpath_new(parser->program, XPATH_OP_GLOBAL, NULL, 0);
-			expr->sub = (int)i;
-			return expr;
-		}
+	found = global_of(program, name);
+	if (found < program->globals_count) {
+		expr = xpath_new(parser->program, XPATH_OP_GLOBAL, NULL, 0);
+		expr->sub = (int)found;
+		return expr;
+	}
 	parser->at = start;
 	return xpath_wrong(parser, "there is no variable $%.*s", SPAN_ARGS(name));
 }

@@ -14,6 +14,7 @@ enum xpath_op {
 	XPATH_OP_GLOBAL, /* a variable of the document */
 	XPATH_OP_CONTEXT,
 	XPATH_OP_ROOT,
+	XPATH_OP_DOCUMENT, /* document('…'): `sub` is its place among those of the program */
 	XPATH_OP_SEQUENCE,
 	XPATH_OP_IF,
 	XPATH_OP_FOR,
@@ -114,7 +115,8 @@ struct xpath_program {
 	struct xpath_global {
 		struct span name;
 		struct xpath_expr *value;
-	} *globals;
+		bool lent; /* of a part that has ended: found where no other has the name */
+	} * globals;
 	size_t globals_count, globals_capacity;
 	struct xpath_function **functions;
 	size_t functions_count, functions_capacity;
@@ -125,10 +127,14 @@ struct xpath_program {
 	struct xpath_key {
 		struct span name;
 		struct xpath_expr *match, *use;
-	} *keys;
+	} * keys;
 	size_t keys_count, keys_capacity;
 	struct pattern **patterns;
 	size_t patterns_count, patterns_capacity;
+	const struct xpath_tree **documents;
+	size_t documents_count, documents_capacity;
+	xpath_document_fn *document;
+	void *document_arg;
 	size_t caches;
 };
 
@@ -148,7 +154,7 @@ struct xpath_run {
 	struct xpath_value {
 		enum { XPATH_UNKNOWN, XPATH_MAKING, XPATH_KNOWN } state;
 		struct xpath_seq value;
-	} *globals, *caches;
+	} * globals, *caches;
 	struct xpath_seq slots_first[XPATH_SLOTS_MAX], *slots;
 	uint32_t current; /* the rule's node */
 	int64_t now_ms;

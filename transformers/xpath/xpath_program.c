@@ -13,6 +13,7 @@ struct xpath_program *xpath_program_new(void)
 
 	program->arena = arena_new();
 	xpath_namespace(program, SPAN_LITERAL("xs"), SPAN_LITERAL(XPATH_XS));
+	xpath_namespace(program, SPAN_LITERAL("xsd"), SPAN_LITERAL(XPATH_XS)); /* in functions of published rules */
 	xpath_namespace(program, SPAN_LITERAL("fn"), SPAN_LITERAL(XPATH_FN));
 	xpath_namespace(program, SPAN_LITERAL("xml"), SPAN_LITERAL("http://www.w3.org/XML/1998/namespace"));
 	return program;
@@ -30,6 +31,7 @@ void xpath_program_free(struct xpath_program *program)
 	free(program->keys);
 	free(program->functions);
 	free(program->names);
+	free(program->documents);
 	arena_free(program->arena);
 	free(program);
 }
@@ -73,7 +75,7 @@ int xpath_split(const struct xpath_program *program, struct span name, struct sp
 static struct xpath_global *global_find(const struct xpath_program *program, struct span name)
 {
 	for (size_t i = 0; i < program->globals_count; i++)
-		if (span_equal(program->globals[i].name, name))
+		if (!program->globals[i].lent && span_equal(program->globals[i].name, name))
 			return &program->globals[i];
 	return NULL;
 }
@@ -98,12 +100,25 @@ int xpath_global_set(struct xpath_program *program, struct span name, struct xpa
 	return 0;
 }
 
-void xpath_global_hide(struct xpath_program *program, struct span name)
+void xpath_global_lend(struct xpath_program *program, struct span name)
 {
 	struct xpath_global *global = global_find(program, name);
 
 	if (global)
-		global->name = SPAN_NONE;
+		global->lent = true;
+}
+
+/* ---- other documents */
+void xpath_documents(struct xpath_program *program, xpath_document_fn *document, void *arg)
+{
+	program->document = document;
+	program->document_arg = arg;
+}
+
+void xpath_join(const struct xpath_program *program, struct xpath_tree *tree)
+{
+	for (size_t i = 0; i < program->documents_count; i++)
+		xpath_tree_join(tree, program->documents[i]);
 }
 
 int xpath_bind(struct xpath_program *program, struct span name, struct error *error)

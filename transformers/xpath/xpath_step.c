@@ -86,7 +86,7 @@ static void siblings(struct found *found, uint32_t node, bool behind)
 	const struct xpath_tree *tree = found->run->tree;
 	size_t start, n, steps = 0;
 
-	if (tree->nodes[node].kind == XPATH_ATTRIBUTE || !node)
+	if (tree->nodes[node].kind == XPATH_ATTRIBUTE || tree->nodes[node].kind == XPATH_DOCUMENT)
 		return;
 	if (behind) {
 		for (uint32_t i = xpath_tree_next(tree, node); i && !found->failed;
@@ -111,8 +111,10 @@ static void siblings(struct found *found, uint32_t node, bool behind)
 
 static void ancestors(struct found *found, uint32_t node)
 {
-	while (node) {
-		node = found->run->tree->nodes[node].parent;
+	const struct xpath_tree *tree = found->run->tree;
+
+	while (tree->nodes[node].kind != XPATH_DOCUMENT) {
+		node = tree->nodes[node].parent;
 		visit(found, node);
 	}
 }
@@ -126,10 +128,11 @@ static bool is_ancestor(const struct xpath_tree *tree, uint32_t node, uint32_t o
 static void preceding(struct found *found, uint32_t node)
 {
 	const struct xpath_tree *tree = found->run->tree;
+	uint32_t root = xpath_tree_root(tree, node);
 
-	if (xpath_tick(found->run, node / 4))
+	if (xpath_tick(found->run, (node - root) / 4))
 		found->failed = true;
-	for (uint32_t i = node; i > 0 && !found->failed; i--)
+	for (uint32_t i = node; i > root && !found->failed; i--)
 		if (tree->nodes[i - 1].kind != XPATH_ATTRIBUTE && !is_ancestor(tree, i - 1, node))
 			visit(found, i - 1);
 }
@@ -165,10 +168,11 @@ static void walk(struct found *found, uint32_t node)
 		siblings(found, node, true);
 		break;
 	case XPATH_FOLLOWING:
-		visit_range(found, of->kind == XPATH_ATTRIBUTE ? node + 1 : of->end, tree->nodes[0].end);
+		visit_range(found, of->kind == XPATH_ATTRIBUTE ? node + 1 : of->end,
+			    tree->nodes[xpath_tree_root(tree, node)].end);
 		break;
 	case XPATH_PARENT:
-		if (node)
+		if (of->kind != XPATH_DOCUMENT)
 			visit(found, of->parent);
 		break;
 	case XPATH_ANCESTOR_OR_SELF:

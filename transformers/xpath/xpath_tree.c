@@ -27,6 +27,7 @@ void xpath_tree_free(struct xpath_tree *tree)
 	if (!tree)
 		return;
 	free(tree->nodes);
+	free(tree->joined);
 	free(tree->names);
 	free(tree->table);
 	arena_free(tree->arena);
@@ -163,7 +164,45 @@ void xpath_tree_done(struct xpath_tree *tree)
 	tree->nodes[0].end = (uint32_t)tree->count;
 }
 
+/* ---- several */
+void xpath_tree_join(struct xpath_tree *tree, const struct xpath_tree *other)
+{
+	uint32_t base = (uint32_t)tree->count, count = other->nodes[0].end;
+	uint32_t *names = mem_alloc(other->names_count * sizeof *names);
+
+	for (size_t i = 1; i < other->names_count; i++)
+		names[i] = intern(tree, other->names[i].uri, other->names[i].local, other->names[i].prefix);
+	tree->nodes = mem_grow(tree->nodes, &tree->capacity, tree->count + count, sizeof *tree->nodes);
+	for (uint32_t i = 0; i < count; i++) {
+		struct xpath_node *node = &tree->nodes[base + i];
+
+		*node = other->nodes[i];
+		node->name = names[node->name];
+		node->parent += base;
+		node->end += base;
+	}
+	tree->count += count;
+	tree->joined = mem_grow(tree->joined, &tree->joined_capacity, tree->joined_count + 1, sizeof *tree->joined);
+	tree->joined[tree->joined_count++] = base;
+	free(names);
+}
+
+void xpath_tree_part(struct xpath_tree *tree)
+{
+	tree->count = tree->nodes[0].end;
+	tree->joined_count = 0;
+}
+
 /* ---- reading one */
+uint32_t xpath_tree_root(const struct xpath_tree *tree, uint32_t node)
+{
+	if (node < tree->nodes[0].end)
+		return 0;
+	while (tree->nodes[node].kind != XPATH_DOCUMENT)
+		node = tree->nodes[node].parent;
+	return node;
+}
+
 uint32_t xpath_tree_first(const struct xpath_tree *tree, uint32_t node)
 {
 	const struct xpath_node *of = &tree->nodes[node];

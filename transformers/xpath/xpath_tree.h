@@ -19,7 +19,7 @@ enum xpath_kind {
 struct xpath_node {
 	enum xpath_kind kind;
 	uint32_t name;       /* of an element, an attribute, an instruction: into names */
-	uint32_t parent;     /* that of the document is itself */
+	uint32_t parent;     /* that of a document is itself */
 	uint32_t attributes; /* how many follow it */
 	uint32_t end;        /* the node behind all that is in it */
 	uint32_t line;
@@ -31,8 +31,10 @@ struct xpath_name {
 };
 
 struct xpath_tree {
-	struct xpath_node *nodes; /* the document is the first */
+	struct xpath_node *nodes; /* the document is the first, and what was joined stands behind its end */
 	size_t count, capacity;
+	uint32_t *joined; /* the documents that were joined: their nodes */
+	size_t joined_count, joined_capacity;
 	struct xpath_name *names; /* 0: none */
 	size_t names_count, names_capacity;
 	uint32_t *table; /* of names, by their hash */
@@ -52,11 +54,16 @@ void xpath_tree_comment(struct xpath_tree *, struct span);
 void xpath_tree_instruction(struct xpath_tree *, struct span target, struct span data);
 void xpath_tree_end(struct xpath_tree *); /* of the innermost element */
 void xpath_tree_done(struct xpath_tree *);
+/* Another document behind this one, so that expressions reach it; its texts stay the other's. Then without all of
+ * them again. */
+void xpath_tree_join(struct xpath_tree *, const struct xpath_tree *other);
+void xpath_tree_part(struct xpath_tree *);
 
 /* 0: no node of the tree has that name. */
 uint32_t xpath_tree_name(const struct xpath_tree *, struct span uri, struct span local);
 uint32_t xpath_tree_first(const struct xpath_tree *, uint32_t node); /* its first child, or 0 */
 uint32_t xpath_tree_next(const struct xpath_tree *, uint32_t node);  /* its next sibling, or 0 */
+uint32_t xpath_tree_root(const struct xpath_tree *, uint32_t node);  /* the document that it stands in */
 /* The value as a text, in the tree or in the arena. */
 struct span xpath_tree_value(const struct xpath_tree *, uint32_t node, struct arena *);
 /* "/Invoice/cac:InvoiceLine[2]/@id": as the document writes its names. */

@@ -55,8 +55,9 @@ double xpath_real_of(const struct xpath_item *item)
 
 const char *xpath_type_name(enum xpath_type type)
 {
-	static const char *const names[] = {"item()",     "node()",     "xs:untypedAtomic", "xs:string", "xs:boolean",
-					    "xs:integer", "xs:decimal", "xs:double",        "xs:date",   "xs:dateTime"};
+	static const char *const names[] = {"item()",     "node()",      "xs:untypedAtomic", "xs:string",
+					    "xs:boolean", "xs:integer",  "xs:decimal",       "xs:double",
+					    "xs:date",    "xs:dateTime", "xs:time"};
 
 	return names[type];
 }
@@ -69,6 +70,7 @@ struct span xpath_text_of(struct xpath_run *run, const struct xpath_item *item)
 	case XPATH_ANY:
 		return SPAN_LITERAL("");
 	case XPATH_NODE:
+		run->work += (run->tree->nodes[item->node].end - item->node) / 8; /* the next tick judges it */
 		return xpath_tree_value(run->tree, item->node, run->arena);
 	case XPATH_UNTYPED:
 	case XPATH_STRING:
@@ -84,6 +86,7 @@ struct span xpath_text_of(struct xpath_run *run, const struct xpath_item *item)
 		break;
 	case XPATH_DATE:
 	case XPATH_DATETIME:
+	case XPATH_TIME:
 		xpath_date_text(item, text);
 		break;
 	}
@@ -171,6 +174,7 @@ static bool text_to(struct span text, enum xpath_type type, struct xpath_item *o
 		return xpath_double_read(text, &out->real);
 	case XPATH_DATE:
 	case XPATH_DATETIME:
+	case XPATH_TIME:
 		return xpath_date_read(text, type, out) == 0;
 	default:
 		return false;
@@ -214,15 +218,19 @@ static bool value_to(const struct xpath_item *item, enum xpath_type type, struct
 			out->decimal = xpath_decimal_of(item->truth);
 		return type >= XPATH_BOOLEAN && type <= XPATH_DOUBLE;
 	}
-	if (item->type == XPATH_DATE || item->type == XPATH_DATETIME) {
+	if (item->type >= XPATH_DATE) {
+		int64_t shift = item->zone * 60000000LL, local = item->time + shift, day = 86400000000LL,
+			of_day = (local % day + day) % day;
+
 		*out = *item;
 		out->type = type;
-		if (type == XPATH_DATE && item->type == XPATH_DATETIME) {
-			int64_t shift = item->zone * 60000000LL, local = item->time + shift, day = 86400000000LL;
-
-			out->time = (local - (local % day + day) % day) - shift;
-		}
-		return type == XPATH_DATE || type == XPATH_DATETIME;
+		if (item->type == XPATH_DATETIME && type == XPATH_DATE)
+			out->time = local - of_day - shift;
+		else if (item->type == XPATH_DATETIME && type == XPATH_TIME)
+			out->time = of_day - shift;
+		else
+			return item->type == XPATH_DATE && type == XPATH_DATETIME;
+		return true;
 	}
 	return number_to(item, type, out);
 }
