@@ -219,6 +219,9 @@ struct sink_ops {
 	int (*check)(const struct endpoint *, struct error *); /* as a source's */
 	int (*look)(const struct endpoint *, struct peer_key *, struct error *); /* as a source's */
 	bool paced; /* what it sends goes by base/pace.h */
+	/* What it delivers are files, named by the attribute "path", and it can tell whether an interrupted delivery
+	 * happened: copies of them may be kept (endpoint.archive). */
+	bool files;
 };
 
 #endif

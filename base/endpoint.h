@@ -32,6 +32,8 @@ struct endpoint {
 	struct effect_spec effect;
 	struct retry_spec retry;
 	int64_t timeout_ms;
+	const char *archive; /* where a copy of each delivered file is kept, relative to root; NULL: nowhere */
+	int64_t retain_ms;   /* how long; 0: for ever */
 };
 
 #endif

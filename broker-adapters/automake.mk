@@ -18,7 +18,7 @@ broker_adapters_libadapters_a_SOURCES += \
 
 # folders of this machine
 broker_adapters_libadapters_a_SOURCES += \
-  %D%/file/file.c %D%/file/file.h %D%/file/file_name.c %D%/file/file_prepare.c %D%/file/file_settle.c \
+  %D%/file/file.c %D%/file/file.h %D%/file/file_kept.c %D%/file/file_kept.h %D%/file/file_name.c %D%/file/file_prepare.c %D%/file/file_settle.c \
   %D%/file/file_sidecar.c %D%/file/file_sink.c \
   %D%/file/file_sink.h %D%/file/file_source.c %D%/file/file_source.h
 

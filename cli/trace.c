@@ -27,7 +27,7 @@ static void indent(int depth)
 static void print_detail(const json_t *detail)
 {
 	static const char *const shown[] = {"reason", "path", "status",  "location", "why",
-					    "step",   "key",  "number", "until",    "result"};
+					    "step",   "key",  "number", "until",    "result",   "archived"};
 
 	for (size_t i = 0; i < sizeof shown / sizeof *shown; i++) {
 		const json_t *value = json_object_get(detail, shown[i]);

@@ -16,7 +16,7 @@
 
 static const struct verb_option options[] = {
 	{"next", "N", "show: so many of the next runs (5)"},
-	{"from", "TIME", "show: the next runs from this time on, 2026-03-28T00:00:00Z"},
+	{"from", "TIME", "show: the next runs, sent: copies, from this time on, 2026-03-28T00:00:00Z"},
 	{"until", "TIME", "hold: when it ends by itself: 90m from now, the next 06:00, or 2026-01-31T18:00:00Z"},
 	{"reason", "TEXT", "hold: why; shown by status"},
 	{"wait", NULL, "run: until it is over, and show how far it is"},
@@ -401,6 +401,7 @@ static int release(const struct arguments *arguments, struct session *session)
 static const struct part parts[] = {
 	{"list", 0, 0, "", list},
 	{"show", 1, 1, "which transfer?", show},
+	{"sent", 1, 1, "which transfer?", transfer_sent},
 	{"run", 1, 1, "which transfer?", run},
 	{"skip", 1, 1, "which transfer?", skip},
 	{"hold", 1, 1, "which transfer?", hold},
@@ -422,18 +423,21 @@ static int transfer(const struct arguments *arguments)
 
 const struct verb verb_transfer = {
 	.name = "transfer",
-	.words = "list|show|run|skip|hold|release|trust|account [FLOW|SYSTEM|add] [PARTNER]",
+	.words = "list|show|sent|run|skip|hold|release|trust|account [FLOW|SYSTEM|add] [PARTNER]",
 	.words_max = 3,
 	.summary = "Transfers: when they ran and run next; run or hold one; accounts for partners",
 	.text = "  ferrule transfer list\n"
 		"  ferrule transfer show nightly --next 10\n"
+		"  ferrule transfer sent nightly --from 2026-03-01T00:00:00Z\n"
 		"  ferrule transfer run nightly\n"
 		"  ferrule transfer hold nightly --until 06:00 --reason 'the bank changes its server'\n"
 		"  ferrule transfer release nightly\n"
 		"  ferrule transfer account add acme --key acme.pub\n"
 		"  ferrule transfer trust acme\n"
 		"  ferrule transfer trust acme --fingerprint SHA256:…\n"
-		"\nskip: what a partner's sequence lacks will not come. run asks for a run now, beside the schedule; "
+		"\nsent: the copies that are kept of what it delivered (`to: {…, archive: FOLDER}`), of the last week "
+		"unless --from\nsays another time. skip: what a partner's sequence lacks will not come. run asks "
+		"for a run now, beside the schedule; "
 		"the next one keeps its time. A transfer that is held "
 		"neither\n"
 		"asks its source nor delivers. account add prints what makes an account for a partner in OpenSSH's own "
@@ -447,6 +451,7 @@ const struct verb verb_transfer = {
 		"failed "
 		"| held\n"
 		"  run: {result: asked, name}; with --wait {result: done|empty|failed, name, taken}\n"
+		"  sent: {copies: [{at_ms, path, size, sha256, message, name?}], more}\n"
 		"  hold, release: as ferrule hold and ferrule resume\n"
 		"  account add: {partner, script, applied}\n"
 		"  trust: {system, host, type, fingerprint, known, trusted, recorded}",

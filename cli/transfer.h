@@ -8,5 +8,7 @@
 int transfer_account(const struct arguments *);
 /* trust SYSTEM: asks the other machine alone, and writes its key where it is pinned. The site need not run. */
 int transfer_trust(const struct arguments *);
+/* sent FLOW: the copies that are kept of what it delivered. */
+int transfer_sent(const struct arguments *, struct session *);
 
 #endif

@@ -20,7 +20,7 @@ config_libconfig_a_SOURCES = \
   %D%/effect.c \
   %D%/expiry.c %D%/expiry.h \
   %D%/effective.c %D%/effective.h \
-  %D%/endpoint.c \
+  %D%/endpoint.c %D%/endpoint_archive.c \
   %D%/environments.c \
   %D%/error_codes.c %D%/error_codes.h \
   %D%/expect.c \

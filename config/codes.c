@@ -51,6 +51,7 @@ const struct finding_code finding_codes[] = {
 	{"effect.unknown", E, "There is no such effect"},
 	{"encode.columns", E, "Columns are not a list of names, or of NAME: jq"},
 	{"encode.separator", E, "A separator is not one character"},
+	{"endpoint.archive", E, "Copies of delivered files are asked for where no files are delivered"},
 	{"endpoint.direction", E, "Nothing can be received from this kind of endpoint"},
 	{"endpoint.form", E, "An endpoint is not a map with its kind"},
 	{"endpoint.kind", E, "An endpoint does not say its kind, or one that there is not"},

@@ -20,7 +20,10 @@ struct common {
 	const char *name;
 	int64_t timeout_ms;
 	int machines;
+	const char *archive;
+	int64_t retain_ms;
 };
+#define ALSO_MAX 6
 const struct option endpoint_options[] = {
 	{.name = "name",
 	 .type = OPTION_TEXT,
@@ -39,6 +42,15 @@ const struct option endpoint_options[] = {
 	 .fallback = "auto",
 	 .help = "of a source, where a site runs on several machines: one of them asks it, or each does; auto: "
 		 "one, but each for the folders of a flow that is no transfer"},
+	{.name = "archive",
+	 .type = OPTION_TEXT,
+	 .offset = offsetof(struct common, archive),
+	 .help = "of a sink of files: a folder on this machine that keeps a copy of each file as it was sent, by day"},
+	{.name = "retain",
+	 .type = OPTION_DURATION,
+	 .offset = offsetof(struct common, retain_ms),
+	 .range = "1s..",
+	 .help = "of a sink with `archive`: how long copies are kept; for ever where it is not said"},
 	OPTION_END,
 };
 
@@ -197,7 +209,7 @@ static const struct node *spread(struct load *load, const struct node *node, con
 
 /* Splits what config reads itself from what the adapter's table describes; a name in both is the adapter's. */
 static int fill_common(struct load *load, const struct node *node, const struct option *table, struct common *common,
-		       const char *also[4])
+		       const char *also[ALSO_MAX])
 {
 	const struct option *timeout = option_named(table, "timeout");
 	const struct node *own = node_empty(load, node->place);
@@ -208,7 +220,8 @@ static int fill_common(struct load *load, const struct node *node, const struct 
 		struct node *one = (struct node *)node_empty(load, node->place);
 
 		if (!(span_is(pair->key.text, "name") && !option_named(table, "name")) &&
-		    !(span_is(pair->key.text, "timeout") && !timeout) && !span_is(pair->key.text, "machines"))
+		    !(span_is(pair->key.text, "timeout") && !timeout) && !span_is(pair->key.text, "machines") &&
+		    !span_is(pair->key.text, "archive") && !span_is(pair->key.text, "retain"))
 			continue;
 		one->pairs = (struct pair *)pair;
 		one->count = 1;
@@ -219,6 +232,8 @@ static int fill_common(struct load *load, const struct node *node, const struct 
 	if (!timeout)
 		also[n++] = "timeout";
 	also[n++] = "machines";
+	also[n++] = "archive";
+	also[n++] = "retain";
 	also[n] = NULL;
 	return option_fill(&load->options, own, endpoint_options, NULL, common);
 }
@@ -286,7 +301,7 @@ int load_source(struct load *load, const char *flow, const struct node *node, si
 	const struct pair *pair = NULL;
 	const struct endpoint_kind *kind;
 	const struct option *table;
-	const char *also[4], *adapter;
+	const char *also[ALSO_MAX], *adapter;
 	struct common common = {0};
 	size_t size;
 
@@ -319,6 +334,7 @@ int load_source(struct load *load, const char *flow, const struct node *node, si
 		return -1;
 	into->endpoint.timeout_ms = common.timeout_ms;
 	into->machines = (enum source_machines)common.machines;
+	load_archive(load, node, NULL, common.archive, common.retain_ms, &into->endpoint);
 	if (into->machines != SOURCE_AUTO && !into->poll)
 		refuse_machines(load, node);
 	into->endpoint.name = common.name  ? common.name
@@ -529,7 +545,7 @@ int load_sink(struct load *load, struct flow *flow, const struct node *to, const
 	const struct pair *pair = NULL;
 	const struct endpoint_kind *kind;
 	const struct sink_ops *ops;
-	const char *also[4];
+	const char *also[ALSO_MAX];
 	int result = -1;
 
 	fill_retry(load, retry, to->place, &flow->retry);
@@ -555,6 +571,7 @@ int load_sink(struct load *load, struct flow *flow, const struct node *to, const
 	    fill_common(load, nodes.settings, ops->options, &common, also) == 0) {
 		if (common.machines != SOURCE_AUTO)
 			refuse_machines(load, nodes.settings);
+		load_archive(load, nodes.settings, ops, common.archive, common.retain_ms, sink);
 		sink->settings = load_fill(load, nodes.settings, ops->options, also, ops->settings_size);
 		if (sink->settings)
 			check_secret_values(load, nodes.settings);

@@ -17,6 +17,7 @@ const struct error_code error_codes[] = {
 	{"account.failed", V, "A step of setting up a partner's account failed"},
 	{"account.key", V, "The key of a partner's account cannot be read, or is no public key"},
 	{"account.root", V, "Setting up an account needs root"},
+	{"archive.links", A, "The file system of an archive has no hard links"},
 	{"ask.answer", V, "The answer of the queue process is damaged, or comes from another version"},
 	{"ask.request", V, "A question to the site lacks something, or is too long"},
 	{"ask.unknown", V, "The running site is of a version that does not know this question"},

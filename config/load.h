@@ -212,6 +212,9 @@ struct connection {
 };
 #define CONNECTIONS_MAX 8
 size_t connections_of(const struct registry *, struct connection into[CONNECTIONS_MAX]);
+/* What `archive` and `retain` say; ops NULL: of a source, where they have no place. */
+void load_archive(struct load *, const struct node *, const struct sink_ops *, const char *archive, int64_t retain_ms,
+		  struct endpoint *);
 extern const struct option endpoint_options[];      /* what every endpoint may say beside its adapter's settings */
 extern const struct option retry_options[], effect_options[];
 /* `sink` is where a missing effect is told. */

@@ -12,6 +12,7 @@ services_libservices_a_SOURCES += %D%/moving.c %D%/moving.h
 services_libservices_a_SOURCES += %D%/receive.c %D%/receive.h
 services_libservices_a_SOURCES += %D%/registry.c %D%/registry.h
 services_libservices_a_SOURCES += %D%/revisions.c %D%/revisions.h
+services_libservices_a_SOURCES += %D%/sent.c %D%/sent.h
 services_libservices_a_SOURCES += %D%/session.c %D%/session.h
 services_libservices_a_SOURCES += %D%/backup.c %D%/backup.h %D%/backup_private.h %D%/backup_restore.c %D%/backup_server.c
 services_libservices_a_SOURCES += %D%/site_lock.c %D%/site_lock.h

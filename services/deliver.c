@@ -16,6 +16,7 @@
 #include "services/deliver_request.h"
 #include "services/deliver_sweep.h"
 #include "services/moving.h"
+#include "services/sent.h"
 
 #define REAP_MAX 64
 #define TAKE_MAX 64
@@ -59,6 +60,17 @@ static void endpoint_failed(struct job *job, const struct error *why, bool inten
 
 static void start(struct job *job);
 
+/* It happened. Until its copy is where it belongs it is not over: then it is found out again. */
+static void happened(struct job *job, const char *stage)
+{
+	struct error error = {0};
+
+	if (sent_place(job, &error))
+		job_park(job, &error, OUTCOME_UNCLEAR, next_wait(job, &error));
+	else
+		job_delivered(job, stage);
+}
+
 /* It may have happened: the sink may find out. */
 static void find_out(struct job *job, const struct error *why, bool may_start)
 {
@@ -71,7 +83,7 @@ static void find_out(struct job *job, const struct error *why, bool may_start)
 		return;
 	}
 	if (answer == RESOLVED_HAPPENED)
-		job_delivered(job, "resolved");
+		happened(job, "resolved");
 	else if (answer == RESOLVED_UNKNOWN)
 		job_doubt(job, why);
 	else if (may_start)
@@ -88,7 +100,7 @@ static void finished(struct job *job)
 
 	switch (why->class) {
 	case ERROR_NONE:
-		job_delivered(job, "delivered");
+		happened(job, "delivered");
 		break;
 	case ERROR_REJECT:
 		target_open(job->worker, job->target);
@@ -119,7 +131,7 @@ static void start(struct job *job)
 	FAULT("deliver.intended");
 	job->state = STATE_RUNNING;
 	job->attempt.first_ms = job->intention.first_ms;
-	if (deliver->ops->start(deliver->sink, &job->attempt, &error)) {
+	if (sent_hold(job, &error) || deliver->ops->start(deliver->sink, &job->attempt, &error)) {
 		job->attempt.error = error;
 		finished(job);
 	}

@@ -11,6 +11,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "services/refusal.h"
+#include "services/sent.h"
 
 #define AGAIN_MS 500
 
@@ -30,6 +31,9 @@ void job_free(struct job *job)
 	deliver->jobs_count--;
 	job->target->in_hand--;
 	deliver->ops->abandon(deliver->sink, &job->attempt);
+	if (job->attempt.settled)
+		sent_forget(job);
+	kept_free(&job->kept);
 	buf_free(&job->attempt.receipt);
 	buf_free(&job->idempotency_key);
 	free(job);
@@ -183,6 +187,7 @@ static void end_delivered(struct job *job)
 
 	put_effect(job, unit, OUTCOME_DELIVERED, receipt);
 	put_audit(job, unit, receipt);
+	sent_note(job, unit);
 	unit_settle(unit, job->delivery);
 	put_record(job, unit, receipt);
 	commit(job, unit, settled);

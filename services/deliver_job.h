@@ -3,6 +3,7 @@
 #define FERRULE_SERVICES_DELIVER_JOB_H
 
 #include "base/adapter.h"
+#include "broker-adapters/file/file_kept.h"
 #include "services/deliver_target.h"
 
 enum state {
@@ -30,6 +31,7 @@ struct job {
 	bool withdraw;       /* the intent, too */
 	bool conclusive;     /* it ends this effect's story: no witness is needed any more */
 	struct timer *again; /* the unit failed, nothing was settled: when it is sent again */
+	struct kept kept;    /* the copy of what was delivered */
 	struct worker *worker;
 };
 

@@ -6,6 +6,7 @@
 #include "services/deliver_sweep.h"
 
 #include "base/log.h"
+#include "broker-adapters/file/file_kept.h"
 
 #define ASK_MS 5000
 #define OLD_MS (60ll * 60 * 1000)
@@ -43,6 +44,22 @@ static bool is_needed(void *arg, const struct id *key)
 	return needed;
 }
 
+/* Hidden copies of what was to be delivered. */
+static void sweep_copies(struct asker *delivered, struct asker *withdrawn, const struct endpoint *endpoint)
+{
+	struct error error = {0};
+	unsigned removed = 0;
+
+	if (!endpoint->archive)
+		return;
+	if (kept_sweep(endpoint, 0, is_needed, delivered, &removed, &error) ||
+	    kept_sweep(endpoint, OLD_MS, is_needed, withdrawn, &removed, &error))
+		log_warn("deliver", SPAN_NONE, "the archive is not swept endpoint=%s error=\"%s\"", endpoint->name,
+			 error.text);
+	if (removed)
+		log_info("deliver", SPAN_NONE, "swept the archive endpoint=%s removed=%u", endpoint->name, removed);
+}
+
 void deliver_sweep(struct queue *queue, const struct sink_ops *ops, void *sink, const struct endpoint *endpoint)
 {
 	struct asker delivered = {.queue = queue, .over = "delivered"},
@@ -50,6 +67,7 @@ void deliver_sweep(struct queue *queue, const struct sink_ops *ops, void *sink, 
 	unsigned finished = 0, old = 0;
 	struct error error = {0};
 
+	sweep_copies(&delivered, &withdrawn, endpoint);
 	if (!ops->sweep)
 		return;
 	if (ops->sweep(sink, endpoint, 0, is_needed, &delivered, &finished, &error) ||

@@ -14,6 +14,7 @@
 #include "services/expiries.h"
 #include "services/receive.h"
 #include "services/refusal.h"
+#include "services/sent.h"
 
 #define RETRY_MS 500
 #define SLEEP_MOST_MS 60000
@@ -35,6 +36,7 @@ struct steward {
 	bool used;
 	int64_t next_ms;    /* when something is due */
 	int64_t keys_ms;    /* when to look again at what ends some day */
+	int64_t sent_ms;    /* when to look again at copies of what was delivered */
 	int64_t not_before; /* monotonic; after a failure of the site */
 	struct stuck stuck[STUCK_MOST];
 	size_t stuck_count;
@@ -339,7 +341,8 @@ static int look(struct worker *worker, bool *more, struct error *error)
 	board_step(worker->slot, "expectations");
 	if (steward_expect(worker, &again, &next, &elsewhere, error) ||
 	    (!elsewhere && expiries_any(worker->site) &&
-	     steward_keys(worker, &again, &steward->keys_ms, error))) {
+	     steward_keys(worker, &again, &steward->keys_ms, error)) ||
+	    (!elsewhere && sent_any(worker->site) && sent_expire(worker, &again, &steward->sent_ms, error))) {
 		board_let_go(worker->slot);
 		steward->wanted = true;
 		return -1;
@@ -351,8 +354,10 @@ static int look(struct worker *worker, bool *more, struct error *error)
 	steward->used = steward->used || again;
 	if (expiries_any(worker->site) && !elsewhere && steward->keys_ms < next)
 		next = steward->keys_ms;
+	if (sent_any(worker->site) && !elsewhere && steward->sent_ms < next)
+		next = steward->sent_ms;
 	steward->waits = steward->waits || next != INT64_MAX || steward_has_days(worker->site) ||
-			 expiries_any(worker->site);
+			 expiries_any(worker->site) || sent_any(worker->site);
 	if (next < steward->next_ms)
 		steward->next_ms = next;
 	return 0;

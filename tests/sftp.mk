@@ -48,8 +48,8 @@ TESTS += tests/unit/health
 tests_unit_health_SOURCES = tests/unit/health.c
 tests_unit_health_LDADD = $(CHECK_LIBS)
 
-dist_check_SCRIPTS += tests/e2e/sftp_transfers.py tests/e2e/sftp_resume.py
-TESTS += tests/e2e/sftp_transfers.py tests/e2e/sftp_resume.py
+dist_check_SCRIPTS += tests/e2e/sent.py tests/e2e/sftp_transfers.py tests/e2e/sftp_resume.py
+TESTS += tests/e2e/sent.py tests/e2e/sftp_transfers.py tests/e2e/sftp_resume.py
 EXTRA_DIST += tests/e2e/sftp_lab.py
 
 # A server that cuts, hangs, is full and lies as it is told

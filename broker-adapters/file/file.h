@@ -1,5 +1,5 @@
 /* What the two ends of the file adapter share: opening directories, renaming without overwriting, and what an errno
- * means. Private to file_source.c, file_settle.c and file_sink.c.
+ * means. Private to the files of this folder.
  *
  * All calls block on the file system: a dead network mount hangs the process that polls or delivers there, which is why
  * each file endpoint has a process of its own. A FIFO, socket or device in place of a file or a folder never hangs
@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "base/error.h"
+#include "base/reader.h"
 #include "base/span.h"
 #include "broker-adapters/names.h"
 
@@ -28,6 +29,9 @@ char *file_path(const char *root, const char *path);
 int file_rename_new(int from, const char *name, int to, const char *target);
 /* renameat2(RENAME_NOREPLACE) and nothing else; errno EOPNOTSUPP where that does not exist. */
 int file_rename_exclusive(int from, const char *name, int to, const char *target);
+
+/* All of a body, from its beginning; tells its progress (base/progress.h). The folder is for the error. */
+int file_write_body(int fd, struct reader *, const char *folder, struct error *);
 
 static inline int64_t file_ns(struct timespec t)
 {

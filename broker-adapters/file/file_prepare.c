@@ -74,7 +74,7 @@ struct pending *pending_new(struct attempt *attempt, bool create, struct error *
 
 /* ---- prepare -------------------------------------------------------------------------------------------------- */
 
-static int write_body(int fd, struct reader *body, struct error *error, const char *folder)
+int file_write_body(int fd, struct reader *body, const char *folder, struct error *error)
 {
 	uint64_t at = 0, size = reader_size(body);
 	char *chunk = mem_alloc(size < CHUNK ? size + 1 : CHUNK);
@@ -166,7 +166,7 @@ static int write_tmp(struct pending *pending, bool over, bool *alone, struct err
 	if (fd < 0)
 		return -1;
 	FAULT("file.opened");
-	if (message->body && write_body(fd, message->body, error, pending->folder))
+	if (message->body && file_write_body(fd, message->body, pending->folder, error))
 		goto done;
 	FAULT("file.written");
 	if (fchmod(fd, file_modes[settings->mode]) || fsync(fd) || fstat(fd, &pending->temporary)) {

@@ -504,4 +504,5 @@ const struct sink_ops file_sink_ops = {
 	.sweep = file_sink_sweep,
 	.judge = file_sink_judge,
 	.check = file_sink_check,
+	.files = true,
 };

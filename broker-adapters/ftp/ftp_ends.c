@@ -206,4 +206,5 @@ const struct sink_ops ftp_sink_ops = {
 	.judge = ftp_sink_judge,
 	.check = ftp_sink_check,
 	.paced = true,
+	.files = true,
 };

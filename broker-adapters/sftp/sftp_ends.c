@@ -133,4 +133,5 @@ const struct sink_ops sftp_sink_ops = {
 	.check = sftp_sink_check,
 	.look = sftp_sink_look,
 	.paced = true,
+	.files = true,
 };
