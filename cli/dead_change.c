@@ -257,8 +257,8 @@ int dead_discard(const struct arguments *arguments, struct session *session)
 /* The editor's file lies where only this person can read it. */
 static int run_editor(const char *path)
 {
-	const char *editor = getenv("VISUAL") ? getenv("VISUAL") : getenv("EDITOR") ? getenv("EDITOR") : "vi";
-	char *command = mem_printf("%s '%s'", editor, path);
+	const char *visual = getenv("VISUAL"), *editor = visual && *visual ? visual : getenv("EDITOR");
+	char *command = mem_printf("%s '%s'", editor && *editor ? editor : "vi", path);
 	int status = system(command);
 
 	free(command);

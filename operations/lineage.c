@@ -102,8 +102,14 @@ static int document_put(struct lineage *lineage, const struct record_view *r, st
 	return name_put(lineage, &r->message, SPAN_LITERAL("document"), r->origin_name, error) ||
 	       (base.len != r->origin_name.len &&
 		name_put(lineage, &r->message, SPAN_LITERAL("document"), base, error)) ||
-	       (!id_is_none(&r->origin_digest) &&
+	       (id_is_none(&r->causation) && !id_is_none(&r->origin_digest) &&
 		name_put(lineage, &r->message, SPAN_LITERAL("digest"), span_of(digest), error));
+}
+
+/* A duplicate hangs below what it is one of, and may have come under another name: it is asked for by that one. */
+static bool is_document(const struct record_view *r)
+{
+	return id_is_none(&r->causation) || span_is(r->stage, "duplicate");
 }
 
 static int names_put(struct lineage *lineage, const struct record_view *r, struct error *error)
@@ -111,7 +117,7 @@ static int names_put(struct lineage *lineage, const struct record_view *r, struc
 	for (size_t i = 0; i < r->keys_count; i++)
 		if (name_put(lineage, &r->message, r->keys[i].name, r->keys[i].value, error))
 			return -1;
-	return id_is_none(&r->causation) && document_put(lineage, r, error) ? -1 : 0;
+	return is_document(r) && document_put(lineage, r, error) ? -1 : 0;
 }
 
 static json_t *detail_parse(struct span detail)

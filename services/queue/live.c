@@ -173,6 +173,14 @@ static void add_moving(json_t *moving, const char *name, const json_t *state)
 	json_array_append_new(moving, one);
 }
 
+/* One that is paused is told of as such: nobody takes for it, on purpose. */
+static bool is_paused(const json_t *endpoints, const char *name)
+{
+	const char *state = json_string_value(json_object_get(json_object_get(endpoints, name), "state"));
+
+	return state && !strcmp(state, "paused");
+}
+
 static void endpoints(struct engine *engine, json_t *answer, json_t *problems)
 {
 	json_t *all = json_object(), *moving = json_array();
@@ -190,7 +198,8 @@ static void endpoints(struct engine *engine, json_t *answer, json_t *problems)
 				add_moving(moving, name, state);
 			if (strchr(name, '/')) /* a step's queue, no endpoint */
 				continue;
-			json_object_set(all, name, state);
+			if (!is_paused(all, name)) /* a source may have the name of a target */
+				json_object_set(all, name, state);
 			halves_problem(name, json_object_get(state, "halves"), problems);
 			if (text && !strcmp(text, "paused"))
 				paused_problem(engine, name, state, problems);
@@ -242,14 +251,6 @@ static void site_problems(struct engine *engine, json_t *problems)
 							    "none: after three deaths alone it is a dead letter"));
 		free(what);
 	}
-}
-
-/* One that is paused is told of as such: nobody takes for it, on purpose. */
-static bool is_paused(const json_t *endpoints, const char *name)
-{
-	const char *state = json_string_value(json_object_get(json_object_get(endpoints, name), "state"));
-
-	return state && !strcmp(state, "paused");
 }
 
 static void unserved(const struct lane *lane, const json_t *endpoints, json_t *problems)
