@@ -223,6 +223,7 @@ const struct error_code error_codes[] = {
 	{"idoc.layout", D, "A layout of IDocs cannot be used"},
 	{"idoc.length", D, "A field of an IDoc is too long, or text stands behind the last one"},
 	{"idoc.missing", D, "A segment that must be there is not"},
+	{"idoc.order", D, "A segment stands behind one that belongs behind it"},
 	{"idoc.parent", D, "A segment has no segment that it stands below"},
 	{"idoc.record", D, "A record is no data record of an IDoc"},
 	{"idoc.repeat", D, "A segment stands there more often than it may"},

@@ -12,6 +12,7 @@
 #define IDOC_DATA 1000   /* of the fields */
 #define IDOC_DEPTH_MAX 20
 #define IDOC_SEGMENTS_MAX 200000 /* of one IDoc */
+#define IDOC_FILES_MAX 16        /* layouts whose order is judged, those behind them are not */
 
 struct idoc_field {
 	const char *name;
@@ -26,6 +27,7 @@ struct idoc_segment {
 	size_t fields_count;
 	size_t min, max;                         /* how often it stands below one parent; max 0: as often as it likes */
 	const char *idoc;                        /* ORDERS05: of its file, or NULL */
+	size_t file;                             /* which of the files, from 0: in one they stand in their order */
 	const struct idoc_segment *child, *next; /* those below it, and beside it */
 };
 
@@ -69,7 +71,8 @@ void idoc_close(void *);
 enum { IDOC_STRUCTURE = 1, IDOC_CONTENT = 2 };
 
 /* Holds what decode gives against the layout. IDOC_CONTENT: parents, fields and their lengths, unknown segments;
- * IDOC_STRUCTURE: what must be there, and how often, which the settings may ask for as well. -1: REJECT `idoc.…`. */
+ * IDOC_STRUCTURE: what must be there, how often, and in which order, which the settings may ask for as well. -1: REJECT
+ * `idoc.…`. */
 int idoc_judge(const struct idoc *, const json_t *tree, unsigned what, struct error *why);
 
 #define IDOC_LAYOUTS_OPTION                                                                                            \

@@ -26,7 +26,7 @@ static const struct option options[] = {
 	 .offset = offsetof(struct idoc_settings, check),
 	 .range = "syntax|structure",
 	 .fallback = "syntax",
-	 .help = "structure: also which segments must be there, and how often they may, as the layout says"},
+	 .help = "structure: also which segments must be there, how often they may and in which order, by the layout"},
 	OPTION_END,
 };
 

@@ -1,5 +1,5 @@
-/* An IDoc held against its layout: how often segments stand where, and, of XML, what flat files tell while they are
- * read. See idoc.h. */
+/* An IDoc held against its layout: how often segments stand where, in which order, and, of XML, what flat files tell
+ * while they are read. See idoc.h. */
 #include "config.h"
 #include "transformers/idoc/idoc.h"
 
@@ -23,13 +23,19 @@ static int fault(const struct judging *j, const char *code, const char *type, co
 	return error_place(j->why, "%s%s%s", j->path, *j->path ? "/" : "", type);
 }
 
+/* Of another type that is named, too. */
+static bool is_other(const struct judging *j, const struct idoc_segment *segment)
+{
+	return j->idoctyp && segment->idoc && strcmp(j->idoctyp, segment->idoc) != 0;
+}
+
 /* ---- how often */
 static int judge_count(const struct judging *j, const struct idoc_segment *segment, size_t n)
 {
 	char text[120];
 
-	if (j->idoctyp && segment->idoc && strcmp(j->idoctyp, segment->idoc) != 0)
-		return 0; /* of another type that is named, too */
+	if (is_other(j, segment))
+		return 0;
 	if (n < segment->min) {
 		snprintf(text, sizeof text, "there are %zu of it, and at least %zu must be", n, segment->min);
 		return fault(j, "idoc.missing", segment->type, n ? text : "it must be there");
@@ -47,6 +53,59 @@ static int judge_children(const struct judging *j, const json_t *object, const s
 
 	for (; child; child = child->next)
 		if (judge_count(j, child, json_array_size(json_object_get(object, child->type))))
+			return -1;
+	return 0;
+}
+
+/* ---- in which order */
+/* The first segment from `from` on of this type, and, when that is told, of the same file as another. */
+static const struct idoc_segment *behind(const struct judging *j, const struct idoc_segment *from, const char *type,
+					 const struct idoc_segment *other)
+{
+	while (from && (strcmp(from->type, type) != 0 || is_other(j, from) || (other && other->file != from->file)))
+		from = from->next;
+	return from;
+}
+
+/* Where the last one stands among its layout's; of each file, as an extension does not say where in its type it is. */
+struct ordered {
+	const struct idoc_segment *first, *at[IDOC_FILES_MAX];
+};
+
+static int judge_place(const struct judging *j, struct ordered *ordered, const char *type)
+{
+	const struct idoc_segment *known = behind(j, ordered->first, type, NULL), *found;
+	char text[120];
+
+	if (!known || known->file >= IDOC_FILES_MAX)
+		return 0; /* unknown, or not of this place */
+	found = behind(j, ordered->at[known->file] ? ordered->at[known->file] : known, type, known);
+	if (found) {
+		ordered->at[known->file] = found;
+		return 0;
+	}
+	snprintf(text, sizeof text, "it stands behind %.30s, and belongs in front of it",
+		 ordered->at[known->file]->type);
+	return fault(j, "idoc.order", type, text);
+}
+
+static int judge_order(const struct judging *j, const json_t *object, const struct idoc_segment *of)
+{
+	struct ordered ordered = {.first = of ? of->child : j->idoc->layout.child};
+	const json_t *order = json_object_get(object, "#order");
+	const char *type;
+	json_t *list;
+
+	if (json_is_array(order)) {
+		for (size_t i = 0; i < json_array_size(order); i++) {
+			type = json_string_value(json_array_get(order, i));
+			if (type && judge_place(j, &ordered, type))
+				return -1;
+		}
+		return 0;
+	}
+	json_object_foreach((json_t *)(uintptr_t)object, type, list)
+		if (json_is_array(list) && type[0] != '#' && judge_place(j, &ordered, type))
 			return -1;
 	return 0;
 }
@@ -104,7 +163,7 @@ static int judge_object(struct judging *j, const json_t *object, const struct id
 
 	if (depth > IDOC_DEPTH_MAX)
 		return fault(j, "idoc.too-large", "", "segments are nested more than 20 deep");
-	if ((j->what & IDOC_STRUCTURE) && judge_children(j, object, of))
+	if ((j->what & IDOC_STRUCTURE) && (judge_children(j, object, of) || judge_order(j, object, of)))
 		return -1;
 	json_object_foreach((json_t *)(uintptr_t)object, type, list) {
 		const struct idoc_segment *known = NULL;

@@ -365,6 +365,7 @@ int idoc_layout_read(struct idoc_layout *layout, struct arena *arena, const stru
 		size_t n = strlen(name);
 		const struct span *text =
 			context && context->file ? context->file(context->site, "layouts", name) : NULL;
+		size_t before = layout->count;
 
 		if (!text)
 			finding_add(findings, asked, SEVERITY_ERROR, "layout.idoc", "there is no %s", file);
@@ -372,6 +373,8 @@ int idoc_layout_read(struct idoc_layout *layout, struct arena *arena, const stru
 			read_report(layout, arena, file, *text, findings);
 		else
 			read_yaml(layout, arena, file, *text, findings);
+		for (; before < layout->count; before++)
+			layout->segments[before].file = i;
 	}
 	for (size_t i = 0; i < layout->count; i++)
 		if (layout->segments[i].max == SIZE_MAX)
