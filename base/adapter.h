@@ -69,6 +69,8 @@ struct source_ops {
 	int (*settle_all)(void *, struct document *const *, const enum settlement *, size_t n, struct error *);
 	void (*forget)(void *, struct document *);
 	int64_t (*interval_ms)(const void *settings); /* between polls */
+	/* Between polls, about each second: keeps what it holds open, or gives it back. Does not block. May be NULL. */
+	void (*rest)(void *);
 	bool (*pending)(void *); /* after a poll: something lies there that is not ready yet (in progress) */
 	/* What the option table cannot tell of the settings, offline: the error that opening would end with. May be
 	 * NULL. */
@@ -179,6 +181,8 @@ struct sink_ops {
 	int (*address)(const struct endpoint *, const struct expression_input *, struct message *, struct error *);
 	void *(*open)(struct error *);
 	void (*close)(void *);
+	/* While there is nothing to do: as a source's. May be NULL. */
+	void (*rest)(void *);
 	int (*endpoint)(void *, const struct endpoint *, struct error *); /* announces one; again after reload */
 	/* prepare will be called for each of these, in this order: a sink may do it for several of them at once here,
 	 * and prepare tells how that went. May block. May be NULL. */

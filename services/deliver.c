@@ -422,6 +422,8 @@ static void deliver_ready(struct worker *worker)
 		reap_some(worker, loop_fd(worker->loop), queue_unsent(worker->queue) ? 0 : 100);
 	if (deliver->jobs_count)
 		worker->busy_at = clock_tick_ms();
+	else if (deliver->ops->rest)
+		deliver->ops->rest(deliver->sink);
 	worker->wait_ms = any_running(deliver) ? 0 : clock_tick_ms() < deliver->not_before ? STORE_WAIT_MS / 5 : 1000;
 	if (worker->endpoint && clock_tick_ms() - worker->busy_at > (deliver->used ? IDLE_END_MS : UNUSED_END_MS))
 		worker_end(worker);

@@ -509,6 +509,8 @@ static void poll_ready(struct worker *worker)
 	if (!more && !poll->failing)
 		expire_archive(worker, poll);
 wait:
+	if (poll->source->poll->rest && !worker->draining)
+		poll->source->poll->rest(poll->adapter);
 	worker->wait_ms = (int)(poll->next - clock_tick_ms());
 	if (worker->wait_ms < 0)
 		worker->wait_ms = 0;

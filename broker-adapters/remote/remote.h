@@ -53,6 +53,7 @@ struct remote_upload {
 };
 
 #define REMOTE_PATH_MAX 4096
+#define REMOTE_HOLD_MS 600000 /* a connection that was not needed for so long is given back */
 
 struct remote_download;
 
@@ -81,6 +82,9 @@ struct remote_ops {
 	void (*close)(struct remote *);
 	bool (*is_lost)(const struct remote *);    /* nothing more comes of it: close it and open another */
 	int64_t (*idle_ms)(const struct remote *); /* since its last answer */
+	/* Between requests, about each second: keeps the line open and notices when it is gone, without waiting. NULL:
+	 * it does neither. */
+	void (*breathe)(struct remote *);
 	bool (*times_have_zone)(const struct remote *); /* else they are only good for comparing */
 	/* A rename over an existing file, at once. */
 	bool (*can_replace)(const struct remote *);
@@ -184,6 +188,7 @@ struct remote_source_settings {
 /* For the ops of a source; `open` is given the table of the adapter. FATAL of the settings. */
 void *remote_source_open(const struct remote_ops *, const struct endpoint *, struct error *);
 void remote_source_close(void *);
+void remote_source_rest(void *);
 int remote_source_poll(void *, struct document **into, size_t max, size_t *found, struct error *);
 int remote_source_fetch(void *, struct document *, struct vault *, struct error *);
 int remote_source_settle(void *, struct document *, enum settlement, struct error *);
@@ -232,6 +237,7 @@ struct remote_sink_settings {
 /* For the ops of a sink. */
 void *remote_sink_open(const struct remote_ops *);
 void remote_sink_close(void *);
+void remote_sink_rest(void *);
 int remote_sink_address(const struct remote_ops *, const struct endpoint *, const struct expression_input *,
 			struct message *, struct error *);
 void remote_sink_ahead(void *, struct attempt *const *, size_t n);

@@ -20,6 +20,14 @@ static inline int64_t remote_idle_ms(const struct remote *remote)
 	return remote->ops->idle_ms(remote);
 }
 
+/* False: it is of no use any more, close it. */
+static inline bool remote_breathes(struct remote *remote)
+{
+	if (remote->ops->breathe && !remote_is_lost(remote))
+		remote->ops->breathe(remote);
+	return !remote_is_lost(remote);
+}
+
 static inline bool remote_can_replace(const struct remote *remote)
 {
 	return remote->ops->can_replace(remote);

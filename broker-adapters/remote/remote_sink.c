@@ -26,6 +26,7 @@
 
 #include <jansson.h>
 
+#include "base/clock.h"
 #include "base/crypto.h"
 #include "base/fault.h"
 #include "base/utf8.h"
@@ -35,10 +36,21 @@
 
 /* ---- the connection -------------------------------------------------------------------------------------------- */
 
+void remote_sink_rest(void *arg)
+{
+	struct remote_sink *sink = arg;
+
+	if (!sink->remote || (remote_breathes(sink->remote) && clock_tick_ms() - sink->used_at <= REMOTE_HOLD_MS))
+		return;
+	remote_close(sink->remote);
+	sink->remote = NULL;
+}
+
 int remote_sink_connect(struct remote_sink *sink, const struct endpoint *endpoint, struct error *error)
 {
 	struct remote_attrs attrs;
 
+	sink->used_at = clock_tick_ms();
 	if (sink->remote && remote_in_many(sink->remote))
 		return remote_check(sink->remote, error);
 	if (sink->remote && sink->endpoint == endpoint && !remote_is_lost(sink->remote) &&

@@ -28,6 +28,7 @@ struct remote_sink {
 	const struct remote_ops *ops;
 	const struct endpoint *endpoint; /* that `remote` is connected to */
 	struct remote *remote;
+	int64_t used_at;
 	struct remote_pending *first, **last; /* started, to be reaped in this order */
 };
 

@@ -38,9 +38,20 @@ void remote_source_disconnect(struct remote_source *source)
 	source->remote = NULL;
 }
 
+void remote_source_rest(void *arg)
+{
+	struct remote_source *source = arg;
+
+	if (source->remote &&
+	    (!remote_breathes(source->remote) || clock_tick_ms() - source->used_at > REMOTE_HOLD_MS))
+		remote_source_disconnect(source);
+}
+
 int remote_source_connect(struct remote_source *source, struct error *error)
 {
 	struct remote_attrs attrs;
+
+	source->used_at = clock_tick_ms();
 
 	if (source->remote && remote_in_many(source->remote))
 		return remote_check(source->remote, error);

@@ -34,7 +34,7 @@ struct remote_source {
 	struct entries ready, noted, markers;
 	struct entries sidecars; /* by name, hidden ones too; `reported`: its document is there */
 	struct halves halves;
-	int64_t listed_at;
+	int64_t listed_at, used_at;
 	bool waiting;
 	struct remote_held *held, **last; /* in the order in which they were handed out */
 };

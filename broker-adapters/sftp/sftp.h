@@ -72,7 +72,8 @@ extern const struct option sftp_jump_options[];
 		 SFTP_OPTION(OPTION_DURATION, keepalive_ms), \
 		 .fallback = "15s", \
 		 .range = "1s..1h", \
-		 .help = "A sign of life after so long without traffic while an answer is awaited"}, \
+		 .help = "A sign of life after so long without traffic: while an answer is awaited, and between " \
+			 "looks and deliveries while the connection is held, which is for ten minutes"}, \
 		{.name = "channels", \
 		 SFTP_OPTION(OPTION_INT, channels), \
 		 .fallback = "8", \
@@ -135,6 +136,9 @@ void sftp_close(struct sftp *);
 bool sftp_is_lost(const struct sftp *);     /* nothing more comes of it: close it and open another */
 int sftp_check(struct sftp *, struct error *); /* -1: it is lost, RETRY of the endpoint */
 int64_t sftp_idle_ms(const struct sftp *);  /* since its last answer */
+/* While nothing is asked of it, about each second: after `keep-alive` without traffic it is asked something, without
+ * waiting for the answer; when that has not come within `timeout`, or the line has ended, it is lost. */
+void sftp_breathe(struct sftp *);
 bool sftp_can_replace(const struct sftp *); /* rename over an existing file, at once (posix-rename@openssh.com) */
 
 /* Each returns SFTP_OK, the server's status (> 0), or -1 when the connection is lost: RETRY of the endpoint. */

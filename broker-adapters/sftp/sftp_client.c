@@ -16,6 +16,8 @@ struct sftp *sftp_open(const struct sftp_settings *settings, const struct endpoi
 
 	struct sftp_link *link = sftp_link_open(settings, endpoint, error);
 
+	sftp->keepalive_ms = settings->keepalive_ms;
+	sftp->timeout_ms = settings->timeout_ms;
 	sftp->lanes_wanted = settings->channels < SFTP_LANES_MAX ? (unsigned)settings->channels : SFTP_LANES_MAX;
 	if (link && !sftp_lane_add(sftp, link, error))
 		return sftp;
@@ -29,7 +31,7 @@ void sftp_close(struct sftp *sftp)
 
 	if (!sftp)
 		return;
-	if (sftp->lanes_count && sftp->lane->ignored &&
+	if (sftp->lanes_count && sftp->lane->ignored > (sftp->probed_ms != 0) &&
 	    !sftp->lost) /* what was asked last without waiting must not be lost with the connection */
 		sftp_lstat(sftp, ".", &attrs, NULL);
 	sftp_many_free(sftp->many);
@@ -127,6 +129,28 @@ static int attrs_of(struct sftp *sftp, struct sftp_reply *reply, struct remote_a
 		return sftp_take_attrs(&reply->body, attrs) ? SFTP_OK : sftp_garbled(sftp, "no attributes", error);
 	status = sftp_status_of(sftp, reply, error);
 	return status == SFTP_OK ? sftp_garbled(sftp, "no attributes", error) : status;
+}
+
+/* Asked of SFTP and not of SSH: it goes the whole way, a server's own clock for those who do nothing starts anew, and
+ * libssh2 keeps each answer to one of its own keep-alives until the session ends. */
+void sftp_breathe(struct sftp *sftp)
+{
+	int64_t now = clock_tick_ms();
+
+	if (sftp->lost)
+		return;
+	sftp->lane = sftp->lanes[0];
+	if (sftp_drain(sftp, NULL))
+		return;
+	if (!sftp->lane->ignored)
+		sftp->probed_ms = 0;
+	if (sftp->probed_ms) {
+		sftp->lost = now - sftp->probed_ms > sftp->timeout_ms;
+	} else if (now - sftp->answered_ms >= sftp->keepalive_ms) {
+		sftp->probed_ms = now;
+		sftp_ignore(sftp, ask(sftp, FXP_LSTAT, "."));
+		sftp_flush(sftp, NULL);
+	}
 }
 
 int sftp_lstat(struct sftp *sftp, const char *path, struct remote_attrs *attrs, struct error *error)

@@ -46,6 +46,11 @@ static int64_t files_idle_ms(const struct remote *remote)
 	return sftp_idle_ms((const struct sftp *)remote);
 }
 
+static void files_breathe(struct remote *remote)
+{
+	sftp_breathe(of(remote));
+}
+
 static bool files_times_have_zone(const struct remote *remote)
 {
 	return true;
@@ -160,6 +165,7 @@ const struct remote_ops sftp_remote_ops = {
 	.close = files_close,
 	.is_lost = files_is_lost,
 	.idle_ms = files_idle_ms,
+	.breathe = files_breathe,
 	.times_have_zone = files_times_have_zone,
 	.can_replace = files_can_replace,
 	.fail = files_fail,

@@ -308,6 +308,29 @@ int sftp_take_any(struct sftp *sftp, struct sftp_reply *reply, struct error *err
 	return taken;
 }
 
+int sftp_drain(struct sftp *sftp, struct error *error)
+{
+	struct sftp_lane *lane = sftp->lane;
+	struct sftp_reply reply;
+	ssize_t n;
+
+	buf_drop(&lane->in, lane->at + lane->taken);
+	lane->at = lane->taken = 0;
+	n = sftp_link_try(lane->link, buf_room(&lane->in, GATHER), GATHER, error);
+	if (n < 0) {
+		sftp->lost = true;
+		return -1;
+	}
+	buf_added(&lane->in, (size_t)n);
+	while (has_packet(lane)) {
+		int taken = take_one(sftp, &reply, error);
+
+		if (taken != 1)
+			return taken ? -1 : sftp_garbled(sftp, "an answer to nothing that was asked", error);
+	}
+	return 0;
+}
+
 int sftp_answer(struct sftp *sftp, uint32_t id, struct sftp_reply *reply, struct error *error)
 {
 	if (sftp_next(sftp, reply, error))

@@ -61,6 +61,8 @@ struct sftp {
 	bool can_sync, can_replace, has_limits;
 	uint32_t max_read, max_write;
 	int64_t answered_ms;
+	int64_t keepalive_ms, timeout_ms;
+	int64_t probed_ms; /* when a sign of life was asked for that has not come; 0: none is awaited */
 	char said[160]; /* the server's words for the last status, */
 	int said_status; /* … which was this */
 };
@@ -85,6 +87,8 @@ int sftp_send_gathered(struct sftp *, struct error *);
 int sftp_next(struct sftp *, struct sftp_reply *, struct error *);
 /* Of all lanes, whoever waits for it; the lane is then that one. What is ignored is left out. */
 int sftp_take_any(struct sftp *, struct sftp_reply *, struct error *);
+/* While nothing is asked: takes what has come for this lane, without waiting. -1: the connection is lost. */
+int sftp_drain(struct sftp *, struct error *);
 /* The answer to this request, the only one under way besides ignored ones. */
 int sftp_answer(struct sftp *, uint32_t id, struct sftp_reply *, struct error *);
 int sftp_garbled(struct sftp *, const char *what, struct error *); /* ends the connection; -1 */

@@ -1,8 +1,11 @@
 """Real SFTP servers for end-to-end tests: `on_both` runs a test on OpenSSH's and on ProFTPD's mod_sftp, each started once."""
 import atexit
 import os
+import select
 import shutil
+import socket
 import subprocess
+import threading
 import time
 
 from bed import LAB, Skip, test
@@ -63,12 +66,48 @@ class Server:
         with open(self.at(*parts), "rb") as file:
             return file.read()
 
-    def describe(self, site, more=""):
-        """systems/acme.yaml of a site."""
+    def fingerprints(self):
+        done = subprocess.run(["ssh-keygen", "-lf", self.env["SFTP_KNOWN_HOSTS"]], stdout=subprocess.PIPE, check=True)
+        return [line.split()[1] for line in done.stdout.decode().splitlines()]
+
+    def describe(self, site, more="", port=None):
+        """systems/acme.yaml of a site; another port is that of a line to the server."""
+        known = f"known-hosts: {self.env['SFTP_KNOWN_HOSTS']}" if port is None else f"host-key: {self.fingerprints()}"
         with open(os.path.join(self.env["SFTP_KEYS"], "acme")) as file:
             site.secret("acme-key", file.read())
-        site.write("systems/acme.yaml", f"system: acme\nowner: edi\nsftp: {{host: {self.env['SFTP_HOST']}, port: {self.env['SFTP_PORT']}, user: acme, "
-                   f"key: {{secret: acme-key}}, known-hosts: {self.env['SFTP_KNOWN_HOSTS']}{more}}}\n")
+        site.write("systems/acme.yaml", f"system: acme\nowner: edi\nsftp: {{host: {self.env['SFTP_HOST']}, port: {port or self.env['SFTP_PORT']}, user: acme, "
+                   f"key: {{secret: acme-key}}, {known}{more}}}\n")
+
+
+class Forgetful:
+    """A line to a server that forgets a connection which carries nothing for so many seconds, as a NAT does: nobody is told, and
+    what is sent goes nowhere. `held` has an entry for each connection that came."""
+
+    def __init__(self, port, seconds):
+        self.to, self.seconds, self.held = int(port), seconds, []
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            client = self.listener.accept()[0]
+            self.held.append(client)
+            threading.Thread(target=self.carry, args=(client, socket.create_connection(("127.0.0.1", self.to))), daemon=True).start()
+
+    def carry(self, client, server):
+        try:
+            while ready := select.select([client, server], [], [], self.seconds)[0]:
+                for one in ready:
+                    data = one.recv(65536)
+                    if not data:
+                        client.close()
+                        server.close()
+                        return
+                    (server if one is client else client).sendall(data)
+        except OSError:
+            client.close()
+            server.close()
 
 
 def server(kind):

@@ -8,7 +8,7 @@ import subprocess
 import time
 
 from bed import FERRULE, Skip, check, equal, has_faults, main, read, wait
-from sftp_lab import on_both
+from sftp_lab import Forgetful, on_both
 
 FETCH = """
 transfer: fetch
@@ -84,6 +84,23 @@ def sent_slowly(site, server):
     wait(lambda: server.names("inbox") == ["big.dat"], 30, "the file")
     spent = time.monotonic() - began
     check(spent > 2.7, f"1.5 MB at 500 kB a second took {spent:.1f} s")
+
+
+@on_both("connections that are held between looks and deliveries outlive a line that forgets, by their keep-alives")
+def kept_alive(site, server):
+    line = Forgetful(server.env["SFTP_PORT"], 3)
+    sending(site, server)
+    site.write("transfers/fetch.yaml", FETCH.replace("200ms", "5s") % ("", ""))
+    server.describe(site, ", keep-alive: 1s, timeout: 5s", line.port)
+    server.put("outbox", "first.dat", "1")
+    site.drop("drop/first.dat", "1")
+    site.start()
+    wait(lambda: site.files("got") == ["first.dat"] and server.names("inbox") == ["first.dat"], 15, "the first")
+    time.sleep(4.5)  # longer than the line remembers
+    server.put("outbox", "second.dat", "2")
+    site.drop("drop/second.dat", "2")
+    wait(lambda: len(site.files("got")) == 2 and len(server.names("inbox")) == 2, 10, "the second")
+    equal(len(line.held), 2, "connections, one of the source and one of the sink")
 
 
 @on_both("of a long transfer status tells how far it is, both ways, and `transfer run --wait` until it is over")

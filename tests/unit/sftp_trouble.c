@@ -82,12 +82,13 @@ static const char *below(const char *name)
 	return paths[n % 4];
 }
 
-static void pump(int client, int server, long limit)
+/* Until so many bytes are through, nothing came for `quiet` milliseconds, or the clock says `until`: then true. */
+static bool pump(int client, int server, long limit, int quiet, int64_t until)
 {
 	struct pollfd both[2] = {{.fd = client, .events = POLLIN}, {.fd = server, .events = POLLIN}};
 	char bytes[16384];
 
-	while (poll(both, 2, 10000) > 0)
+	while (poll(both, 2, quiet) > 0 && clock_tick_ms() < until)
 		for (int i = 0; i < 2; i++) {
 			size_t room = sizeof bytes;
 			ssize_t n;
@@ -98,11 +99,12 @@ static void pump(int client, int server, long limit)
 				room = (size_t)limit;
 			n = read(both[i].fd, bytes, room);
 			if (n <= 0 || write(both[1 - i].fd, bytes, (size_t)n) != n)
-				return;
+				return false;
 			limit -= limit >= 0 ? n : 0;
 			if (limit == 0)
-				return;
+				return true;
 		}
+	return true;
 }
 
 /* The first `cuts` connections break after that many bytes of both directions; the others do not. */
@@ -117,12 +119,52 @@ static void break_after(char port[8], long bytes, int cuts)
 		for (;;) {
 			int client = accept(fd, NULL, NULL), server = connect_to_lab();
 
-			pump(client, server, cuts-- > 0 ? bytes : -1);
+			pump(client, server, cuts-- > 0 ? bytes : -1, 10000, INT64_MAX);
 			close(client);
 			close(server);
 		}
 	}
 	close(fd);
+}
+
+/* Connections are forgotten when they carry nothing for so long, as a NAT does: nobody is told, and what is sent goes
+ * nowhere. `held` counts them. `deaf`: it takes what is sent as before, but the first one brings nothing back. */
+static void forget_after(char port[8], int ms, bool deaf)
+{
+	int fd = listen_somewhere(port);
+	bool first = true;
+
+	line = fork();
+	for (; line == 0; first = false) {
+		int client = accept(fd, NULL, NULL), note = open(below("held"), O_WRONLY | O_CREAT | O_APPEND, 0600);
+		int server;
+
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (write(note, "x", 1) != 1)
+			abort();
+		close(note);
+		signal(SIGCHLD, SIG_IGN);
+		if (fork()) {
+			close(client);
+			continue;
+		}
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		signal(SIGPIPE, SIG_IGN);
+		server = connect_to_lab();
+		if (!pump(client, server, -1, ms, deaf && first ? clock_tick_ms() + ms : INT64_MAX))
+			_exit(0);
+		pause(); /* both ends stay open */
+	}
+	close(fd);
+}
+
+static unsigned connections_held(void)
+{
+	size_t len = 0;
+	char *text = support_read(below("held"), &len);
+
+	free(text);
+	return (unsigned)len;
 }
 
 static void mend(void)
@@ -176,6 +218,14 @@ static void put_old(const char *name, struct span content)
 	free(path);
 }
 
+static void remove_there(const char *name)
+{
+	char *path = sftp_lab_path("outbox", name);
+
+	unlink(path);
+	free(path);
+}
+
 static void reading_goes_on_where_a_line_broke(void **state)
 {
 	size_t size = 5u << 20;
@@ -201,6 +251,96 @@ static void reading_goes_on_where_a_line_broke(void **state)
 	sftp_source_ops.close(source);
 	vault_close(vault);
 	free(bytes);
+}
+
+/* ---- lines that forget ------------------------------------------------------------------------------------------ */
+
+/* As the role does it between two looks. */
+static void rest_for(void *source, int ms)
+{
+	int64_t end = clock_tick_ms() + ms;
+
+	while (clock_tick_ms() < end) {
+		sftp_source_ops.rest(source);
+		usleep(100000);
+	}
+}
+
+/* A look that must find this file; how long it took. */
+static int64_t finds(void *source, const char *name)
+{
+	struct document *document;
+	struct error error = {0};
+	int64_t begun = clock_tick_ms();
+	size_t found = 0;
+
+	put_old(name, SPAN_LITERAL("content"));
+	if (sftp_source_ops.poll(source, &document, 1, &found, &error))
+		fail_msg("%s: %s", error.code, error.text);
+	assert_int_equal(found, 1);
+	assert_true(span_is(document->name, name));
+	sftp_source_ops.forget(source, document);
+	remove_there(name);
+	return clock_tick_ms() - begun;
+}
+
+static void a_held_connection_outlives_a_line_that_forgets_by_its_keep_alives(void **state)
+{
+	struct error error = {0};
+	struct endpoint *endpoint;
+	char port[8];
+	void *source;
+
+	forget_after(port, 1600, false);
+	endpoint = source_at(port, "keep-alive", "1s");
+	source = sftp_source_ops.open(endpoint, &error);
+	finds(source, "a.xml");
+	rest_for(source, 4000);
+	assert_true(finds(source, "b.xml") < 1000);
+	rest_for(source, 3000);
+	assert_true(finds(source, "c.xml") < 1000);
+	assert_int_equal(connections_held(), 1);
+	sftp_source_ops.close(source);
+}
+
+static void without_keep_alives_it_is_forgotten_and_the_next_look_makes_another(void **state)
+{
+	struct error error = {0};
+	struct endpoint *endpoint;
+	char port[8];
+	void *source;
+
+	forget_after(port, 1600, false);
+	endpoint = source_at(port, "keep-alive", "1h");
+	source = sftp_source_ops.open(endpoint, &error);
+	finds(source, "a.xml");
+	rest_for(source, 2500);
+	assert_int_equal(connections_held(), 1);
+	assert_true(finds(source, "b.xml") >= 1900); /* `timeout` was waited for */
+	assert_int_equal(connections_held(), 2);
+	sftp_source_ops.close(source);
+}
+
+static void a_connection_that_died_while_nothing_was_asked_is_noticed_and_replaced_at_the_next_look(void **state)
+{
+	struct error error = {0};
+	struct endpoint *endpoint;
+	char port[8];
+	void *source;
+
+	forget_after(port, 1600, true);
+	endpoint = source_at(port, "keep-alive", "1s");
+	source = sftp_source_ops.open(endpoint, &error);
+	finds(source, "a.xml");
+	rest_for(source, 5500); /* it goes deaf, is asked for a sign of life, and is given up */
+	assert_true(finds(source, "b.xml") < 1500);
+	assert_int_equal(connections_held(), 2);
+	sftp_lab_do("stop"); /* an end that is told */
+	rest_for(source, 300);
+	sftp_lab_do("start");
+	assert_true(finds(source, "c.xml") < 1500);
+	assert_int_equal(connections_held(), 3);
+	sftp_source_ops.close(source);
 }
 
 static struct endpoint *sink_at(const char *port, const char *key, const char *value)
@@ -393,6 +533,9 @@ int main(void)
 		TEST(reading_goes_on_where_a_line_broke),
 		TEST(writing_goes_on_where_a_line_broke),
 		TEST(a_line_that_breaks_anywhere_ends_in_one_file),
+		TEST(a_held_connection_outlives_a_line_that_forgets_by_its_keep_alives),
+		TEST(without_keep_alives_it_is_forgotten_and_the_next_look_makes_another),
+		TEST(a_connection_that_died_while_nothing_was_asked_is_noticed_and_replaced_at_the_next_look),
 		TEST(what_exists_is_refused_replaced_or_numbered_alike_on_every_server),
 		TEST(a_folder_that_is_missing_or_forbidden_pauses_the_endpoint),
 		TEST(a_file_that_changes_while_it_is_read_is_left),
