@@ -529,7 +529,10 @@ static int run_once(struct edi_read *x, struct edi_segment *open, struct span ra
 	}
 	if (t.why.class == ERROR_NONE && edi_take_trailers(x, error) < 0)
 		return -1;
-	if (t.why.class == ERROR_NONE && x->high && !x->line.full && !utf8_is_clean(buf_view(&x->line))) {
+	/* A header that cannot be read refuses the line anyway, for its own reason. Whether `high` is set then is
+	   chance: the blocks that were looked at may begin within the header. */
+	if (t.why.class == ERROR_NONE && !(x->bad & (BAD_INTERCHANGE | BAD_GROUP)) && x->high && !x->line.full &&
+	    !utf8_is_clean(buf_view(&x->line))) {
 		edi_layout_return(&x->layout, mark);
 		if (!x->start.charset && !edi_has_high(x))
 			return 1;
