@@ -119,8 +119,11 @@ def judge(report, file, version, cases, folder):
     mine = [f[4] for f in found if f[0] == 1]
     report.say(not mine, what + ": a good document is taken", *mine)
     for number, case in enumerate(cases, 2):
-        codes, (tag, _, element) = case[3].split("|"), str(case[4]).partition(" ")
         mine = [f for f in found if f[0] == number]
+        if case[3] == "none":
+            report.say(not mine, "%s: %s" % (what, case[0]), *["found: " + f[4] for f in mine])
+            continue
+        codes, (tag, _, element) = case[3].split("|"), str(case[4]).partition(" ")
         right = [f for f in mine
                  if f[1] in codes and re.search(r"\b%s\b" % tag, f[4]) and (not element or f[3] == element)]
         report.say(bool(right), "%s: %s" % (what, case[0]), "expected: %s at %s" % (case[3], case[4]),

@@ -200,23 +200,36 @@ static void read_maybe(struct reading *r, const struct node *maybe)
 	r->balance->maybes = (unsigned)maybe->count;
 }
 
-/* `lines/IT105=PE|ST`: where it says something else, the balance is not judged. */
+/* `lines/IT105=PE|ST`: where it says something else, the balance is not judged; `SAC05=any`: nor where it says nothing.
+ * A tag alone is wherever it stands. */
 static void read_only_one(struct reading *r, const struct node *only)
 {
 	struct span text = only->type == NODE_SCALAR ? only->text : SPAN_NONE, path = cut(&text, '=');
 	struct edi_term term = {.only = true};
-	struct edi_node *nodes[1];
+	struct edi_node *nodes[EDI_TERMS_MAX];
 	unsigned element = 0, component = 0;
+	size_t n = text.len && path.len ? meanings(&r->grammar->root, path, nodes, EDI_TERMS_MAX, &element, &component)
+					: 0;
 
 	r->at = only;
-	if (!text.len || !path.len || !meanings(&r->grammar->root, path, nodes, 1, &element, &component) || !element) {
+	if (!n || !element) {
 		complain(r);
 		return;
 	}
 	term.element_when = (uint8_t)element;
 	term.component_when = (uint8_t)component;
-	term.when = arena_span(r->library->arena, text).data;
-	keep(r, &term, nodes[0]);
+	term.needed = span_is(text, "any");
+	term.when = term.needed ? NULL : arena_span(r->library->arena, text).data;
+	for (size_t i = 0; i < n; i++)
+		keep(r, &term, nodes[i]);
+}
+
+/* `hash: yes`. */
+static void read_hash(struct reading *r, const struct node *hash)
+{
+	r->balance->hash = hash->type == NODE_SCALAR && span_is(hash->text, "yes");
+	if (!r->balance->sum || (!r->balance->hash && !(hash->type == NODE_SCALAR && span_is(hash->text, "no"))))
+		EDI_COMPLAIN(r->library, hash, "grammar.balance", "`hash` of a sum is yes or no");
 }
 
 static void read_only(struct reading *r, const struct node *only)
@@ -232,7 +245,7 @@ static void read_what(struct reading *r, const struct node *map)
 	const struct node *of = node_find(map, "of"), *is = node_find(map, "is"), *within = node_find(map, "within");
 
 	if (map->type == NODE_MAP)
-		edi_check_keys(r->library, map, "of|maybe|only|is|within|note");
+		edi_check_keys(r->library, map, "of|maybe|only|is|within|hash|note");
 	if (!of || !is) {
 		EDI_COMPLAIN(r->library, map, "grammar.balance", "a balance is {count: {of: …, is: …}} or {sum: …}");
 		return;
@@ -246,6 +259,8 @@ static void read_what(struct reading *r, const struct node *map)
 		read_maybe(r, node_find(map, "maybe"));
 	if (node_find(map, "only"))
 		read_only(r, node_find(map, "only"));
+	if (node_find(map, "hash"))
+		read_hash(r, node_find(map, "hash"));
 	read_is(r, is);
 	if (!within)
 		r->balance->each = WITHIN_OF_PRODUCTS;

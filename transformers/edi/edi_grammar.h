@@ -14,7 +14,7 @@
 #define EDI_RULE_MAX 10      /* elements of a condition */
 #define EDI_GRAMMARS_MAX 100 /* files that one step names */
 #define EDI_BALANCES_MAX 20
-#define EDI_TERMS_MAX 20
+#define EDI_TERMS_MAX 32
 #define EDI_UNITS_MAX 8
 #define EDI_MAYBE_MAX 8 /* parts of a sum that a sender may count, or not */
 
@@ -132,6 +132,7 @@ struct edi_term {
 	uint8_t element_when, component_when;
 	bool minus;
 	bool only;        /* adds nothing: where the element says something that is not in `when`, nothing is known */
+	bool needed;      /* of such: nor is anything known where it says nothing */
 	uint8_t group;    /* 0: it counts always; else the part that may count, from 1 */
 	const char *when; /* "A|B": the element says one of these; NULL: always */
 };
@@ -141,6 +142,7 @@ struct edi_balance {
 	struct edi_term terms[EDI_TERMS_MAX];
 	size_t terms_count;
 	struct edi_term is;
+	bool hash;        /* a hash total (X12, element 347) is as good as the sum */
 	unsigned maybes;  /* groups of terms that may count */
 	int64_t within;   /* in millionths: so much may it differ */
 	int64_t each;     /* and so much for each product */

@@ -48,8 +48,9 @@ struct edi_frame { /* a loop that is open */
 struct edi_total {
 	__extension__ __int128 sums[1 + EDI_MAYBE_MAX]; /* of each group of terms; at EDI_SCALE decimals */
 	uint64_t counted, products;
-	bool lost; /* a number was too large, or is none */
-	bool said; /* what it is to be compared with came */
+	uint64_t hash; /* of the digits, without points and signs */
+	bool lost;     /* a number was too large, or is none */
+	bool said;     /* what it is to be compared with came */
 	__extension__ __int128 says;
 	uint32_t segment;
 	uint64_t offset;
