@@ -41,6 +41,8 @@ struct db {
 	void *self;
 };
 
+#define DB_SILENCE_MS 6000
+
 struct db_ops {
 	const char *name; /* "sqlite", "postgresql" */
 	const char *help;
@@ -70,6 +72,10 @@ struct db_ops {
 	 * the file has one owner, so any lock is granted. */
 	int (*lock)(void *, int64_t key, bool *held, struct error *);
 	void (*unlock)(void *, int64_t key);
+	/* To be called every second by who holds locks for long, outside a transaction: a connection with locks that
+	 * says nothing for DB_SILENCE_MS has lost them and its life, though its machine may be alive. -1: `db.gone`,
+	 * after ten seconds at most. NULL: nobody else can have them. */
+	int (*beat)(void *, struct error *);
 	bool (*alive)(void *); /* false after db.gone: reconnect with close and open */
 };
 

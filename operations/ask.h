@@ -88,8 +88,9 @@
  *   audit.note {what, by?, facts?, once?}   a record of the audit trail; once: the same again is none
  *   audit.checkpoint {}                     signs what is behind the last check point
  *
- * The queue process itself answers hold-source {name} → {held}: does this session ask that source, of all machines'
- * sessions? It keeps it until it ends or the store is lost.
+ * The queue process itself answers hold-source {name} → {held, tenure}: does this session ask that source, of all
+ * machines' sessions? It keeps it until it ends or the store is lost. The change source.fence {name, tenure} makes a
+ * unit fail with RETRY `source.lost` when that is over, whoever has it by now.
  *
  * What persons change, and a revision that was not the newest, leaves a record in the audit trail by itself. */
 #ifndef FERRULE_OPERATIONS_ASK_H

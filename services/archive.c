@@ -30,13 +30,14 @@ static bool note(struct unit *unit, const char *source, int64_t now, const struc
 	return true;
 }
 
-int archive_note(struct worker *worker, const char *source, struct document *const *documents, size_t n,
-		 struct error *error)
+int archive_note(struct worker *worker, const char *source, struct tenure tenure, struct document *const *documents,
+		 size_t n, struct error *error)
 {
 	struct unit *unit = unit_new(worker->queue);
 	int64_t now = clock_now_ms();
 	bool any = false;
 
+	tenure_fence(unit, tenure);
 	for (size_t i = 0; i < n; i++)
 		for (size_t k = 0; k < 2; k++)
 			any = note(unit, source, now, &documents[i]->archived[k]) || any;
@@ -74,7 +75,7 @@ static int64_t time_of(const char *key, const char *source)
 }
 
 int archive_expire(struct worker *worker, const struct source_ops *ops, void *adapter, const char *source,
-		   int64_t retain_ms, bool *more, struct error *error)
+		   struct tenure tenure, int64_t retain_ms, bool *more, struct error *error)
 {
 	int64_t before = clock_now_ms() - retain_ms;
 	char *after = mem_printf("%s/", source);
@@ -84,6 +85,7 @@ int archive_expire(struct worker *worker, const struct source_ops *ops, void *ad
 	int result = queue_ask(worker->queue, "table.list", request, &answer, WAIT_MS, error);
 	size_t i, done = 0;
 
+	tenure_fence(unit, tenure);
 	json_array_foreach(json_object_get(answer, "entries"), i, entry) {
 		const char *key = json_string_value(json_object_get(entry, "key"));
 		int64_t at = key ? time_of(key, source) : -1;

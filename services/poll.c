@@ -18,7 +18,6 @@
 #define BATCH 100
 #define WAIT_STEP_MS 200
 #define EXPIRE_MS 3600000
-#define HOLD_MS 5000
 #define STAND_BY_MS 1000 /* between two questions whether the other machine has gone */
 
 struct poll {
@@ -30,7 +29,8 @@ struct poll {
 	int64_t next;        /* monotonic */
 	struct backoff backoff;
 	bool alone;          /* of several machines one asks it, … */
-	bool ours;           /* … and that is this one */
+	bool ours;           /* … and that is this one, … */
+	struct tenure tenure; /* … for this time */
 	bool told_away;
 	bool failing, held;
 	int64_t asked_hold; /* monotonic, when holds were asked for last */
@@ -199,6 +199,7 @@ static int commit_all(struct worker *worker, struct poll *poll, struct reception
 {
 	struct unit *unit = unit_new(worker->queue);
 
+	tenure_fence(unit, poll->tenure);
 	for (size_t i = 0; i < n; i++) {
 		int result;
 
@@ -285,14 +286,14 @@ static int64_t retain_of(const struct poll *poll)
 	return poll->flow->transfer && poll->source->poll->expire ? poll->flow->transfer->retain_ms : 0;
 }
 
-static void note_archived(struct worker *worker, struct reception *receptions, size_t n)
+static void note_archived(struct worker *worker, struct poll *poll, struct reception *receptions, size_t n)
 {
 	struct document *documents[BATCH];
 	struct error error = {0};
 
 	for (size_t i = 0; i < n; i++)
 		documents[i] = receptions[i].document;
-	if (archive_note(worker, worker->endpoint, documents, n, &error))
+	if (archive_note(worker, worker->endpoint, poll->tenure, documents, n, &error))
 		log_warn("poll", SPAN_NONE,
 			 "what was archived is not noted, and stays endpoint=%s code=%s error=\"%s\"",
 			 worker->endpoint, error.code, error.text);
@@ -307,8 +308,8 @@ static void expire_archive(struct worker *worker, struct poll *poll)
 	if (!retain_of(poll) || clock_tick_ms() < poll->expire_next)
 		return;
 	at_source(worker, true);
-	if (archive_expire(worker, poll->source->poll, poll->adapter, worker->endpoint, retain_of(poll), &more,
-			   &error))
+	if (archive_expire(worker, poll->source->poll, poll->adapter, worker->endpoint, poll->tenure, retain_of(poll),
+			   &more, &error))
 		log_warn("poll", SPAN_NONE, "the archive is not tidied, later again endpoint=%s code=%s error=\"%s\"",
 			 worker->endpoint, error.code, error.text);
 	at_source(worker, false);
@@ -337,11 +338,15 @@ static int accept_batch(struct worker *worker, struct poll *poll, struct documen
 	for (size_t i = 0; poll->turns && i < n; i++)
 		if (settlement_of(&receptions[i]) == SETTLE_ACCEPTED)
 			turns_took(poll->turns, receptions[i].document, clock_now_ms());
+	if (!tenure_goes_on(poll->tenure, worker->queue)) { /* who asks it now recognises them, and settles them */
+		result = 0;
+		goto done;
+	}
 	at_source(worker, true);
 	result = settle_all(worker, poll, receptions, n, error);
 	at_source(worker, false);
 	if (retain_of(poll))
-		note_archived(worker, receptions, n);
+		note_archived(worker, poll, receptions, n);
 done:
 	for (size_t i = 0; i < n; i++)
 		receive_free(&receptions[i]);
@@ -407,14 +412,16 @@ static bool is_held(struct worker *worker, struct poll *poll)
 }
 
 /* Somebody else asked it meanwhile: what is remembered of its runs is read anew. */
-static int take_over(struct worker *worker, struct poll *poll, struct error *error)
+static int take_over(struct worker *worker, struct poll *poll, int64_t number, struct error *error)
 {
+	struct tenure tenure = {worker->endpoint, number};
 	struct turns *turns = NULL;
 
-	if (turns_open(&turns, worker->queue, poll->flow, &poll->source->endpoint, error))
+	if (turns_open(&turns, worker->queue, poll->flow, &poll->source->endpoint, tenure, error))
 		return -1;
 	turns_free(poll->turns);
 	poll->turns = turns;
+	poll->tenure = tenure;
 	poll->told_next = 0;
 	poll->ours = true;
 	poll->told_away = false;
@@ -435,18 +442,14 @@ static void tell_elsewhere(struct worker *worker, struct poll *poll)
  * with it. If not, another machine asks it, which may end at any time, or that cannot be known just now. */
 static bool is_ours(struct worker *worker, struct poll *poll)
 {
-	json_t *answer = NULL, *request;
 	struct error error = {0};
 	bool held, known;
+	int64_t number;
 
 	if (!poll->alone)
 		return true;
-	request = json_pack("{s:s}", "name", worker->endpoint);
-	known = !queue_ask(worker->queue, "hold-source", request, &answer, HOLD_MS, &error);
-	held = known && json_is_true(json_object_get(answer, "held"));
-	json_decref(answer);
-	json_decref(request);
-	if (held && (poll->ours || !take_over(worker, poll, &error)))
+	known = !tenure_ask(worker->queue, worker->endpoint, &held, &number, &error);
+	if (held && ((poll->ours && number == poll->tenure.number) || !take_over(worker, poll, number, &error)))
 		return true;
 	if (error.class == ERROR_FATAL)
 		worker_fail(worker, &error);
@@ -561,7 +564,8 @@ static int poll_start(struct worker *worker, struct error *error)
 	if (!poll->adapter)
 		return -1;
 	poll->alone = source_asked_alone(poll->flow, poll->source);
-	if (!poll->alone && turns_open(&poll->turns, worker->queue, poll->flow, &poll->source->endpoint, error)) {
+	if (!poll->alone &&
+	    turns_open(&poll->turns, worker->queue, poll->flow, &poll->source->endpoint, poll->tenure, error)) {
 		poll->source->poll->close(poll->adapter);
 		return -1;
 	}

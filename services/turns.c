@@ -19,6 +19,7 @@ struct turns {
 	struct queue *queue;
 	const struct transfer *transfer;
 	const char *source;
+	struct tenure tenure;
 	struct schedule *schedule;
 	json_t *state;      /* as it is in the store, or will be */
 	bool changed;       /* it is not in the store yet */
@@ -61,6 +62,7 @@ static int save(struct turns *turns, struct error *error)
 	struct unit *unit = unit_new(turns->queue);
 
 	FAULT("turns.saving");
+	tenure_fence(unit, turns->tenure);
 	unit_change(unit, "table.put",
 		    json_pack("{s:s s:s s:O}", "table", TURNS_TABLE, "key", turns->source, "value", turns->state));
 	if (unit_commit_within(unit, ASK_MS, error))
@@ -79,7 +81,7 @@ static void save_or_tell(struct turns *turns)
 }
 
 int turns_open(struct turns **into, struct queue *queue, const struct flow *flow, const struct endpoint *endpoint,
-	       struct error *error)
+	       struct tenure tenure, struct error *error)
 {
 	struct turns *turns;
 	json_t *values = NULL, *state;
@@ -91,6 +93,7 @@ int turns_open(struct turns **into, struct queue *queue, const struct flow *flow
 	turns->queue = queue;
 	turns->transfer = flow->transfer;
 	turns->source = endpoint->name;
+	turns->tenure = tenure;
 	turns->schedule = schedule_new(&flow->transfer->schedule, error);
 	if (!turns->schedule || find_entries(turns, &values, error)) {
 		turns_free(turns);
@@ -328,6 +331,7 @@ static int tell_lacks(struct turns *turns, json_t *state, const struct message *
 	log_warn("turns", SPAN_NONE, "sequence has gaps transfer=%s missing=\"%s\"", turns->transfer->name, lacks);
 	id_hex(&shown_by->id, id);
 	unit = unit_new(turns->queue);
+	tenure_fence(unit, turns->tenure);
 	unit_change(unit, "event.tell",
 		    json_pack("{s:s s:s s:{s:s s:s s:s s:I s:s}}", "topic", "ferrule.sequence-gap.v1", "subject",
 			      turns->transfer->name, "body", "transfer", turns->transfer->name, "source", turns->source,

@@ -15,13 +15,15 @@
 #include "base/queue.h"
 #include "config/site.h"
 #include "operations/ask.h"
+#include "services/tenure.h"
 
 #define TURNS_TABLE ASK_SCHEDULES
 #define TURNS_ASKED "run:"
 
 struct turns;
-/* *into NULL: the flow is no transfer's. -1: the store does not answer (RETRY), or the schedule cannot be read. */
-int turns_open(struct turns **into, struct queue *, const struct flow *, const struct endpoint *, struct error *);
+/* *into NULL: the flow is no transfer's. What is remembered is written under the tenure, and refused behind it. -1: the store does not answer (RETRY), or the schedule cannot be read. */
+int turns_open(struct turns **into, struct queue *, const struct flow *, const struct endpoint *, struct tenure,
+	       struct error *);
 void turns_free(struct turns *);
 /* Is the source to be asked now? If not, *next_ms is when (SCHEDULE_NEVER: not as things stand). */
 bool turns_due(struct turns *, int64_t now_ms, int64_t *next_ms);

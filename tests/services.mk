@@ -1,7 +1,7 @@
 # tests of services, and of the whole program from outside
 E2E_TESTS = tests/e2e/alerts.py tests/e2e/account.py tests/e2e/backup.py tests/e2e/backup_servers.py tests/e2e/bodies.py tests/e2e/bad_input.py tests/e2e/expect.py tests/e2e/expect_two.py tests/e2e/gateway.py tests/e2e/held.py tests/e2e/hung.py tests/e2e/language.py \
   tests/e2e/poison.py tests/e2e/reload.py \
-  tests/e2e/retention.py tests/e2e/sample.py tests/e2e/steward.py tests/e2e/store_trouble.py tests/e2e/two_machines.py tests/e2e/verbs.py
+  tests/e2e/retention.py tests/e2e/sample.py tests/e2e/steward.py tests/e2e/store_trouble.py tests/e2e/cut_off.py tests/e2e/two_machines.py tests/e2e/verbs.py
 dist_check_SCRIPTS += $(E2E_TESTS)
 EXTRA_DIST += tests/e2e/bed.py tests/e2e/servers.py
 TESTS += $(E2E_TESTS)

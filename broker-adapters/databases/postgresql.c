@@ -11,9 +11,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/fault.h"
 #include "base/mem.h"
 
+#define BEAT_MS 900         /* of silence, before a session with locks says that it is there */
+#define BEAT_LIMIT_MS 10000 /* no answer by then: the server is lost */
+#define SILENCE "6000"      /* DB_SILENCE_MS */
 #define PENDING_MAX 512 /* answers not yet read; bounds what the server has to keep for us */
 
 /* ---- prepared statements */
@@ -180,6 +184,34 @@ static size_t lock_find(const struct postgresql *db, int64_t key)
 	return i;
 }
 
+/* A machine that stands still, or whose packets vanish behind something that answers for it, is not found out by TCP:
+ * the server ends a session with locks that says nothing. Before version 14 there is only TCP. */
+static int set_silence(struct postgresql *db, bool ends, struct error *error)
+{
+	struct value value = VALUE_OF_TEXT(ends ? span_of(SILENCE) : SPAN_LITERAL("0"));
+
+	if (PQserverVersion(db->conn) < 140000)
+		return 0;
+	return postgresql_run(db,
+			      "SELECT set_config('idle_session_timeout', $1, false),"
+			      " set_config('idle_in_transaction_session_timeout', $1, false)",
+			      &value, 1, NULL, NULL, NULL, error);
+}
+
+static int postgresql_beat(void *self, struct error *error)
+{
+	struct postgresql *db = self;
+	int64_t one = 0;
+	int status;
+
+	if (db->in_transaction || !db->locks_count || clock_tick_ms() - db->heard_ms < BEAT_MS)
+		return 0;
+	db->limit_ms = db->settings->timeout_ms < BEAT_LIMIT_MS ? db->settings->timeout_ms : BEAT_LIMIT_MS;
+	status = postgresql_run(db, "SELECT 1::BIGINT", NULL, 0, take_number, &one, NULL, error);
+	db->limit_ms = 0;
+	return status;
+}
+
 /* The server counts repeated locks of a session; here a lock is held or not. */
 static int postgresql_lock(void *self, int64_t key, bool *held, struct error *error)
 {
@@ -193,7 +225,8 @@ static int postgresql_lock(void *self, int64_t key, bool *held, struct error *er
 	*held = lock_find(db, key) < db->locks_count;
 	if (*held)
 		return 0;
-	if (postgresql_run(db, "SELECT pg_try_advisory_lock($1)", &value, 1, take_number, &got, NULL, error))
+	if ((!db->locks_count && set_silence(db, true, error)) ||
+	    postgresql_run(db, "SELECT pg_try_advisory_lock($1)", &value, 1, take_number, &got, NULL, error))
 		return -1;
 	*held = got != 0;
 	if (!got)
@@ -214,6 +247,8 @@ static void postgresql_unlock(void *self, int64_t key)
 		return;
 	db->locks[at] = db->locks[--db->locks_count];
 	postgresql_run(db, "SELECT pg_advisory_unlock($1)", &value, 1, take_number, &freed, NULL, NULL);
+	if (!db->locks_count)
+		set_silence(db, false, NULL);
 }
 
 static int postgresql_renumber(void *self, const char *table, struct error *error)
@@ -316,6 +351,7 @@ const struct db_ops postgresql_ops = {
 	.rollback = postgresql_rollback,
 	.lock = postgresql_lock,
 	.unlock = postgresql_unlock,
+	.beat = postgresql_beat,
 	.alive = postgresql_alive,
 	.renumber = postgresql_renumber,
 };

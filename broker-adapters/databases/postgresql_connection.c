@@ -128,7 +128,7 @@ static int flush(struct postgresql *db, int64_t until, struct error *error)
 
 int postgresql_result(struct postgresql *db, PGresult **result, struct error *error)
 {
-	int64_t until = clock_tick_ms() + db->settings->timeout_ms;
+	int64_t until = clock_tick_ms() + (db->limit_ms ? db->limit_ms : db->settings->timeout_ms);
 
 	if (flush(db, until, error))
 		return -1;
@@ -136,6 +136,7 @@ int postgresql_result(struct postgresql *db, PGresult **result, struct error *er
 		if (wait_io(db, POLLIN, until, error))
 			return -1;
 	*result = PQgetResult(db->conn);
+	db->heard_ms = clock_tick_ms();
 	return 0;
 }
 

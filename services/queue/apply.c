@@ -310,7 +310,8 @@ static int apply_change(struct engine *engine, struct work *work, struct span in
 	engine->ask.holds_changed = holds_changed;
 	engine->ask.parks_changed = parks_changed;
 	engine->ask.held_changed = held_changed;
-	result = ask_change(&engine->ask, word, request, error);
+	result = strcmp(word, "source.fence") ? ask_change(&engine->ask, word, request, error)
+					      : sources_fence(engine, request, error);
 	engine->current = NULL;
 	free(word);
 	json_decref(request);
@@ -434,6 +435,16 @@ static int settle(struct engine *engine, struct work *work, struct item *item, s
 	return park_gone(engine, work, item->park, item->lane, item->key, error);
 }
 
+/* The lock belongs to this connection, as the commit does: what another steward may have done meanwhile is not done here
+ * once more. */
+static int steward_fence(struct engine *engine, const struct work *work, struct error *error)
+{
+	if (!work->of_steward || engine->stewards)
+		return 0;
+	return error_set(error, ERROR_RETRY, "steward.elsewhere",
+			 "another machine may have judged what is due meanwhile, so that it is asked for again");
+}
+
 int work_apply(struct engine *engine, struct work *work, struct error *error)
 {
 	work->changes_count = 0;
@@ -441,7 +452,7 @@ int work_apply(struct engine *engine, struct work *work, struct error *error)
 	work->park_due = INT64_MAX;
 	work->holds_changed = work->parks_changed = false;
 	work->held_due = false;
-	if (frames_apply(engine, work, buf_view(&work->early), error))
+	if (steward_fence(engine, work, error) || frames_apply(engine, work, buf_view(&work->early), error))
 		return -1;
 	FAULT("queue.published");
 	if (frames_apply(engine, work, buf_view(&work->writes), error))

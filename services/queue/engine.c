@@ -208,6 +208,8 @@ static void on_second(void *arg)
 	struct engine *engine = arg;
 	struct error error;
 
+	if (engine->db_open && engine->config.store->beat && engine->config.store->beat(engine->db.self, &error))
+		engine_store_failed(engine, &error);
 	db_look(engine);
 	disk_look(engine);
 	if (!engine->db_open)

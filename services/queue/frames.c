@@ -189,6 +189,8 @@ static bool on_write(struct session *session, uint8_t type, struct span in)
 		work_add(work, &work->early, type, in);
 		work_early(session->engine, work);
 	} else {
+		if (type == FRAME_CHANGE)
+			sources_fence_early(work, session->engine, in);
 		work_add(work, &work->writes, type, in);
 	}
 	return true;

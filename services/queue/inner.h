@@ -122,6 +122,7 @@ struct work {
 	enum work_kind kind;
 	bool committed; /* in the store; nobody was told yet */
 	bool committing, stalled, has_published;
+	bool of_steward; /* committed only while this machine has the steward */
 	struct buf early;     /* publishes and dead letters: may become durable before the unit */
 	struct buf writes;    /* everything else for the store */
 	struct buf unsent;    /* publishes that the broker did not take yet */
@@ -207,6 +208,7 @@ struct engine {
 	bool told;      /* what sessions were told: room, and a broker that takes messages */
 	bool disk_low, draining, closing;
 	bool stewards; /* this machine has the steward */
+	int64_t tenures;             /* that were given so far */
 	struct source_held *sources; /* that are asked from here, of those that one machine asks */
 	bool steward_left; /* one has ended since the last look: it may have missed something */
 	bool connected, consuming, blocked, in_transaction;
@@ -336,6 +338,9 @@ int live_answer(void *engine, const char *question, json_t *answer, struct error
 
 /* sources.c */
 int sources_hold(struct session *, const json_t *request, json_t **answer, struct error *);
+/* Within the transaction: RETRY `source.lost` when another machine may have had the source since. */
+int sources_fence(struct engine *, const json_t *request, struct error *);
+void sources_fence_early(struct work *, struct engine *, struct span payload); /* of a FRAME_CHANGE, into its error */
 void sources_leave(struct engine *, const struct session *); /* NULL: the connection to the store is lost */
 
 /* disk.c */

@@ -14,6 +14,8 @@ struct work *work_new(struct engine *engine, struct session *session, uint32_t n
 	struct work *work = mem_alloc(sizeof *work);
 
 	*work = (struct work){.session = session, .number = number, .kind = kind, .park_due = INT64_MAX};
+	work->of_steward = session && kind == WORK_UNIT && !engine->config.broker->shares_db &&
+			   !strcmp(session->role, "steward");
 	buf_init(&work->early, SESSION_WORK_MAX);
 	buf_init(&work->writes, SESSION_WORK_MAX);
 	buf_init(&work->unsent, SESSION_WORK_MAX);
@@ -186,6 +188,9 @@ void work_published(struct engine *engine, struct work *work, struct span payloa
 {
 	struct error error;
 
+	if (work->of_steward && !engine->stewards && !work->error.class)
+		error_set(&work->error, ERROR_RETRY, "steward.elsewhere",
+			  "another machine may have the steward by now");
 	work->has_published = true;
 	if (work->error.class)
 		return;

@@ -286,6 +286,131 @@ static void an_ordered_queue_is_handed_over_in_order(void **state)
 	bed_free(first);
 }
 
+/* ---- one machine stands still, and another takes over what only one may do */
+#define TAKEN_OVER_MS 10000
+
+static bool asks_source(struct queue *queue, int64_t *tenure)
+{
+	json_t *request = json_pack("{s:s}", "name", "partner"), *answer = NULL;
+	bool held = !queue_ask(queue, "hold-source", request, &answer, 5000, &bed_error) &&
+		    json_is_true(json_object_get(answer, "held"));
+
+	*tenure = json_integer_value(json_object_get(answer, "tenure"));
+	json_decref(request);
+	json_decref(answer);
+	return held;
+}
+
+static bool is_steward(struct queue *queue)
+{
+	json_t *request = json_object(), *answer = NULL;
+	bool elsewhere = queue_ask(queue, "held.due", request, &answer, 5000, &bed_error) ||
+			 json_is_true(json_object_get(answer, "elsewhere"));
+
+	json_decref(request);
+	json_decref(answer);
+	return !elsewhere;
+}
+
+/* What a poller commits of a document, and what it remembers of its schedule. */
+static int take_document(struct queue *queue, int64_t tenure, const char *text)
+{
+	struct unit *unit = unit_new(queue);
+	struct message *message = bed_message(text, 100);
+	struct id source = id_digest(span_of("the document"));
+
+	unit_change(unit, "source.fence", json_pack("{s:s s:I}", "name", "partner", "tenure", (json_int_t)tenure));
+	unit_change(unit, "table.put",
+		    json_pack("{s:s s:s s:s}", "table", "ferrule-schedules", "key", "partner", "value", text));
+	unit_seen(unit, &source, &message->id, INT64_MAX);
+	assert_int_equal(unit_publish(unit, NULL, "in.a", false, message, &bed_error), 0);
+	message_free(message);
+	return unit_commit_wait(unit, &bed_error);
+}
+
+static int judge_something(struct queue *queue, const char *subject)
+{
+	struct unit *unit = unit_new(queue);
+
+	unit_change(unit, "event.tell", json_pack("{s:s s:s s:{}}", "topic", "ferrule.sequence-gap.v1", "subject", subject, "body"));
+	return unit_commit_wait(unit, &bed_error);
+}
+
+static void schedule_is(struct queue *queue, const char *wanted)
+{
+	json_t *request = json_pack("{s:s s:[s]}", "table", "ferrule-schedules", "keys", "partner"), *answer = NULL;
+
+	assert_int_equal(queue_ask(queue, "table.find", request, &answer, 5000, &bed_error), 0);
+	assert_string_equal(json_string_value(json_object_get(json_object_get(answer, "values"), "partner")), wanted);
+	json_decref(request);
+	json_decref(answer);
+}
+
+/* Nobody ends the connections of the machine that stands still but the server, which hears nothing of it. */
+static void what_a_machine_began_before_another_took_over_is_refused(void **state)
+{
+	struct bed *first = bed_new(), *second = bed_new();
+	struct queue *poller, *steward, *other, *other_steward;
+	struct delivery *delivery;
+	int64_t tenure, theirs, stopped;
+	unsigned again = 0;
+	char text[32];
+
+	bed_stop(second, 0);
+	second->config = first->config;
+	bed_start(second);
+	poller = bed_connect(first, "poll:partner");
+	steward = bed_connect(first, "steward");
+	other = bed_connect(second, "poll:partner");
+	other_steward = bed_connect(second, "steward");
+	assert_true(asks_source(poller, &tenure));
+	assert_true(is_steward(steward));
+	assert_false(asks_source(other, &theirs));
+	assert_false(is_steward(other_steward));
+	if (judge_something(steward, "in its time"))
+		fail_msg("%s %s", bed_error.code, bed_error.text);
+	kill(first->engine, SIGSTOP);
+	stopped = clock_tick_ms();
+	while (!asks_source(other, &theirs) && clock_tick_ms() - stopped < TAKEN_OVER_MS)
+		queue_wait(other, 100, &bed_error);
+	assert_true(asks_source(other, &theirs));
+	while (!is_steward(other_steward) && clock_tick_ms() - stopped < TAKEN_OVER_MS)
+		queue_wait(other_steward, 100, &bed_error);
+	assert_true(is_steward(other_steward));
+	if (take_document(other, theirs, "theirs"))
+		fail_msg("%s %s", bed_error.code, bed_error.text);
+	kill(first->engine, SIGCONT);
+	do { /* until it has a connection again */
+		snprintf(text, sizeof text, "ours-%u", again++);
+		assert_int_equal(take_document(poller, tenure, text), -1);
+		queue_wait(poller, 50, &bed_error);
+	} while (!strcmp(bed_error.code, "db.gone") && again < 400);
+	assert_string_equal(bed_error.code, "source.lost");
+	assert_int_equal(bed_error.class, ERROR_RETRY);
+	assert_int_equal(judge_something(steward, "too late"), -1);
+	assert_string_equal(bed_error.code, "steward.elsewhere");
+	schedule_is(other, "theirs");
+	queue_credit(other, "in.a", 1000, MIB);
+	while ((delivery = bed_take(other, 1500))) {
+		assert_false(bed_is(delivery, text)); /* what could be known did not even go to the broker */
+		bed_settle(other, delivery);
+	}
+	assert_false(asks_source(poller, &tenure));
+	queue_close(other); /* and when that one goes, a new time begins here */
+	stopped = clock_tick_ms();
+	while (!asks_source(poller, &tenure) && clock_tick_ms() - stopped < TAKEN_OVER_MS)
+		queue_wait(poller, 50, &bed_error);
+	assert_int_equal(take_document(poller, tenure - 1, "of the time before"), -1);
+	assert_string_equal(bed_error.code, "source.lost");
+	assert_int_equal(take_document(poller, tenure, "now"), 0);
+	schedule_is(poller, "now");
+	queue_close(poller);
+	queue_close(steward);
+	queue_close(other_steward);
+	bed_free(second);
+	bed_free(first);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -295,6 +420,7 @@ int main(void)
 		cmocka_unit_test(what_follows_waits_for_a_unit_whose_session_has_gone),
 		cmocka_unit_test(order_holds_after_a_commit_whose_answer_was_lost),
 		cmocka_unit_test(an_ordered_queue_is_handed_over_in_order),
+		cmocka_unit_test(what_a_machine_began_before_another_took_over_is_refused),
 	};
 
 	return cmocka_run_group_tests_name("queue process on several machines", tests, NULL, NULL);
