@@ -81,7 +81,7 @@
  *   expect.open {name, flow, key?, member, label, message?, needed?, start_ms, end_ms?, due_ms | within_ms}
  *   expect.arrived {name, key?, member, at_ms?}  member: the id of what came
  *   expect.judge {number, about?}           the steward's: missed, unless it was met
- *   expect.close {number, reason}           it is not waited for any longer
+ *   expect.close {number, reason, by?}      it is not waited for any longer
  *   event.told {number}                     the steward's: it is published
  *   event.tell {topic, subject, body}      an event of Ferrule's own, once for the same three
  *   held.skip {number}                      the sequence goes on with the lowest number that waits
@@ -89,7 +89,7 @@
  *   audit.checkpoint {}                     signs what is behind the last check point
  *
  * The queue process itself answers hold-source {name} → {held, tenure}: does this session ask that source, of all
- * machines' sessions? It keeps it until it ends or the store is lost. The change source.fence {name, tenure} makes a
+ * machines' sessions? It keeps it until it ends or the store is lost. The change fence-source {name, tenure} makes a
  * unit fail with RETRY `source.lost` when that is over, whoever has it by now.
  *
  * What persons change, and a revision that was not the newest, leaves a record in the audit trail by itself. */

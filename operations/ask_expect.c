@@ -201,6 +201,11 @@ int ask_expect_close(struct ask_context *context, json_t *request, struct error 
 	why = *by ? mem_printf("%s (%s)", reason, by) : mem_strdup(reason);
 	result = store_expect_close(context->store, number, why, context->now, &closed, error);
 	free(why);
+	if (!result && *by && !closed) /* to the steward it is the same who closed it */
+		return error_set(error, ERROR_REJECT, "expect.none",
+				 "expectation %lld is not waited for: it is over, or there is none of this number"
+				 " (ferrule expect list)",
+				 (long long)number);
 	return result;
 }
 

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "operations/expectation_period.h"
 #include "operations/store.h"
+#include "services/receive.h"
 
 #define DAYS_AT_ONCE 400 /* after a long rest */
 #define WINDOW_WAIT_MS 200
@@ -186,6 +187,19 @@ static struct message *event_new(const struct site *site, const json_t *event)
 	return message;
 }
 
+/* Told is told: in the queues of a broker that no backup copies it would be lost by a restore. */
+static void keep(struct worker *worker, struct unit *unit, const char *topic, const struct message *message)
+{
+	const struct topology *topology = worker->topology;
+
+	for (size_t i = 0; !worker->site->broker->shares_db && i < topology->count; i++)
+		for (size_t k = 0; k < topology->queues[i].topics_count; k++)
+			if (!strcmp(topology->queues[i].topics[k], topic)) {
+				receive_keep(unit, topology->queues[i].name, message);
+				break;
+			}
+}
+
 static int put(struct worker *worker, struct unit *unit, const json_t *event, struct error *error)
 {
 	const char *topic = steward_text(event, "topic");
@@ -199,9 +213,11 @@ static int put(struct worker *worker, struct unit *unit, const json_t *event, st
 			break;
 	}
 	result = result ? -1 : unit_record(unit, &record);
-	if (!result)
+	if (!result) {
+		keep(worker, unit, topic, message);
 		unit_change(unit, "event.told",
 			    json_pack("{s:I}", "number", (json_int_t)steward_number(event, "number")));
+	}
 	message_free(message);
 	return result;
 }

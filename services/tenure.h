@@ -1,5 +1,5 @@
 /* A source's time with this machine, where one of several asks it: what is written in that time says so, and is refused
- * when it is over (`source.fence` in operations/ask.h). */
+ * when it is over (`fence-source` in operations/ask.h). */
 #ifndef FERRULE_SERVICES_TENURE_H
 #define FERRULE_SERVICES_TENURE_H
 
@@ -14,12 +14,12 @@ struct tenure {
 static inline void tenure_fence(struct unit *unit, struct tenure tenure)
 {
 	if (tenure.source)
-		unit_change(unit, "source.fence",
+		unit_change(unit, "fence-source",
 			    json_pack("{s:s s:I}", "name", tenure.source, "tenure", (json_int_t)tenure.number));
 }
 
-/* Waits. Is the source this session's, and for which time? Asking takes it when it is free. -1: that cannot be known just
- * now. */
+/* Waits. Is the source this session's, and for which time? Asking takes it when it is free. -1: that cannot be known
+ * just now. */
 int tenure_ask(struct queue *, const char *source, bool *held, int64_t *number, struct error *);
 /* Waits. What was begun may have taken long, and the source may have gone to another machine meanwhile. */
 bool tenure_goes_on(struct tenure, struct queue *);

@@ -21,7 +21,8 @@
 #define TURNS_ASKED "run:"
 
 struct turns;
-/* *into NULL: the flow is no transfer's. What is remembered is written under the tenure, and refused behind it. -1: the store does not answer (RETRY), or the schedule cannot be read. */
+/* *into NULL: the flow is no transfer's. What is remembered is written under the tenure, and refused behind it. -1: the
+ * store does not answer (RETRY), or the schedule cannot be read. */
 int turns_open(struct turns **into, struct queue *, const struct flow *, const struct endpoint *, struct tenure,
 	       struct error *);
 void turns_free(struct turns *);

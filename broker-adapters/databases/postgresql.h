@@ -22,7 +22,8 @@ struct postgresql {
 	bool in_transaction, began; /* began: BEGIN was sent */
 	unsigned pending;           /* pipelined statements whose answer was not read */
 	struct error spoiled;
-	int64_t heard_ms, limit_ms; /* monotonic, of the last answer; how long the next may take, 0: as the settings say */
+	int64_t heard_ms;           /* monotonic: the last answer */
+	int64_t limit_ms;           /* how long the next may take; 0: as the settings say */
 	int64_t *locks; /* held by this connection */
 	size_t locks_count, locks_capacity;
 	uint64_t salt; /* keeps the locks of two schemas apart */

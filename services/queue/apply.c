@@ -310,7 +310,7 @@ static int apply_change(struct engine *engine, struct work *work, struct span in
 	engine->ask.holds_changed = holds_changed;
 	engine->ask.parks_changed = parks_changed;
 	engine->ask.held_changed = held_changed;
-	result = strcmp(word, "source.fence") ? ask_change(&engine->ask, word, request, error)
+	result = strcmp(word, "fence-source") ? ask_change(&engine->ask, word, request, error)
 					      : sources_fence(engine, request, error);
 	engine->current = NULL;
 	free(word);
@@ -435,8 +435,8 @@ static int settle(struct engine *engine, struct work *work, struct item *item, s
 	return park_gone(engine, work, item->park, item->lane, item->key, error);
 }
 
-/* The lock belongs to this connection, as the commit does: what another steward may have done meanwhile is not done here
- * once more. */
+/* The lock belongs to this connection, as the commit does: what another steward may have done meanwhile is not done
+ * here once more. */
 static int steward_fence(struct engine *engine, const struct work *work, struct error *error)
 {
 	if (!work->of_steward || engine->stewards)

@@ -80,7 +80,7 @@ void sources_fence_early(struct work *work, struct engine *engine, struct span i
 	json_t *request;
 	uint32_t unit;
 
-	if (work->error.class || !take_u32(&in, &unit) || !take_field(&in, &name) || !span_is(name, "source.fence") ||
+	if (work->error.class || !take_u32(&in, &unit) || !take_field(&in, &name) || !span_is(name, "fence-source") ||
 	    !take_field(&in, &text))
 		return;
 	request = json_loadb(text.data ? text.data : "", text.len, 0, NULL);

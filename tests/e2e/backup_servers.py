@@ -57,6 +57,12 @@ steps:
   - validate: {contract: never/v1}
 to: {file: 'never/$(.n).json', create: yes}
 effect: rename
+---
+flow: alerts
+owner: tests
+subscribe: ferrule.dead-letter.v1
+to: {file: 'alerts/$(.message).json', create: yes, exists: number}
+effect: rename
 """
 NEVER = '{"$schema": "https://json-schema.org/draft/2020-12/schema", "type": "object", "required": ["never"]}'
 COUNT = 100
@@ -159,10 +165,11 @@ def in_queues(site):
     try:
         prepare(site, servers, keyed, blind)
         site.start()
-        for endpoint in ("copy", "to-keyed", "to-blind", "collected"):
+        for endpoint in ("copy", "to-keyed", "to-blind", "collected", "alerts"):
             site.do("hold", endpoint, "--until", "1h")
         drop(site, 1, 20)
         wait(lambda: sum(q["ready"] for q in site.status()["queues"] if q["flow"] in ("copy", "to-keyed")) >= 40, 30, "they wait")
+        wait(lambda: sum(q["ready"] for q in site.status()["queues"] if q["flow"] == "alerts") == 2, 30, "alerts wait, too")
         site.do("backup", where)
         site.kill_all()
     finally:
@@ -176,12 +183,13 @@ def in_queues(site):
         servers.choose(site)
         site.do("restore", where, timeout=120)
         site.start()
-        for endpoint in ("copy", "to-keyed", "to-blind", "collected"):
+        for endpoint in ("copy", "to-keyed", "to-blind", "collected", "alerts"):
             site.do("resume", endpoint)
         wait(lambda: len([p for p in set(keyed.paths()) if not p.startswith("/c")]) == 20, 40, "what the keyed target gets")
         wait(lambda: len([d for d in site.doubts() if d["endpoint"] == "to-blind"]) == 20, 40, "doubts of the blind one")
         wait(lambda: len(site.files("out")) + len([d for d in site.doubts() if d["endpoint"] == "copy"]) == 20, 40, "files, or their doubts")
         equal(blind.paths(), [], "sent blindly")
+        wait(lambda: len(site.files("alerts")) + len([d for d in site.doubts() if d["endpoint"] == "alerts"]) == 2, 20, "the alerts")
     finally:
         servers.down()
 

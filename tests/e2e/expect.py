@@ -131,6 +131,9 @@ def closed(site):
     code, _, err = site.type("expect", "close", str(one["number"]))
     check(code == 2 and "--reason" in err, code, err)
     site.do("expect", "close", str(one["number"]), "--reason", "the ERP has a holiday")
+    for number in (one["number"], 4711):  # nothing more is done, and that is said
+        code, _, err = site.type("expect", "close", str(number), "--reason", "again")
+        check(code == 1 and f"expectation {number} is not waited for" in err, number, code, err)
     equal(expectations(site), [], "what is waited for")
     check("holiday" in expectations(site, "--done")[0]["why"], "the reason is lost")
     equal(site.status()["problems"], [], "problems")

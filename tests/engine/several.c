@@ -319,7 +319,7 @@ static int take_document(struct queue *queue, int64_t tenure, const char *text)
 	struct message *message = bed_message(text, 100);
 	struct id source = id_digest(span_of("the document"));
 
-	unit_change(unit, "source.fence", json_pack("{s:s s:I}", "name", "partner", "tenure", (json_int_t)tenure));
+	unit_change(unit, "fence-source", json_pack("{s:s s:I}", "name", "partner", "tenure", (json_int_t)tenure));
 	unit_change(unit, "table.put",
 		    json_pack("{s:s s:s s:s}", "table", "ferrule-schedules", "key", "partner", "value", text));
 	unit_seen(unit, &source, &message->id, INT64_MAX);
@@ -332,7 +332,8 @@ static int judge_something(struct queue *queue, const char *subject)
 {
 	struct unit *unit = unit_new(queue);
 
-	unit_change(unit, "event.tell", json_pack("{s:s s:s s:{}}", "topic", "ferrule.sequence-gap.v1", "subject", subject, "body"));
+	unit_change(unit, "event.tell",
+		    json_pack("{s:s s:s s:{}}", "topic", "ferrule.sequence-gap.v1", "subject", subject, "body"));
 	return unit_commit_wait(unit, &bed_error);
 }
 
