@@ -5,7 +5,7 @@ transformers_libtransformers_a_SOURCES = \
   %D%/chain.c %D%/chain.h %D%/chain_bytes.c %D%/chain_envelope.c %D%/chain_envelope.h %D%/chain_flow.c %D%/chain_hand.c \
   %D%/chain_identity.c %D%/chain_identity.h %D%/chain_open.c %D%/chain_private.h %D%/chain_refused.c %D%/decode.c \
   %D%/encode.c %D%/encode.h %D%/format.h %D%/json.c %D%/lines.c %D%/lines.h %D%/text.c %D%/text.h %D%/transformers.h \
-  %D%/window.c %D%/window.h
+  %D%/iso2022.c %D%/iso2022.h %D%/iso2022_private.h %D%/iso2022_write.c %D%/window.c %D%/window.h
 
 # steps that know no format
 transformers_libtransformers_a_SOURCES += \
@@ -31,7 +31,8 @@ transformers_libtransformers_a_SOURCES += \
   %D%/edi/edi_finding.c %D%/edi/edi_finding.h %D%/edi/edi_grammar.h %D%/edi/edi_grammar_change.c \
   %D%/edi/edi_grammar_private.h %D%/edi/edi_grammar_read.c %D%/edi/edi_grammar_set.c %D%/edi/edi_json.c \
   %D%/edi/edi_judge.c %D%/edi/edi_judge.h %D%/edi/edi_judge_private.h %D%/edi/edi_layout.c %D%/edi/edi_layout.h \
-  %D%/edi/edi_drops.c %D%/edi/edi_line.c %D%/edi/edi_nested.c %D%/edi/edi_nested.h %D%/edi/edi_nested_segment.c \
+  %D%/edi/edi_drops.c %D%/edi/edi_escape.c %D%/edi/edi_escapes.c %D%/edi/edi_escapes.h %D%/edi/edi_escapes_write.c \
+  %D%/edi/edi_line.c %D%/edi/edi_nested.c %D%/edi/edi_nested.h %D%/edi/edi_nested_segment.c \
   %D%/edi/edi_observer.h %D%/edi/edi_package.c %D%/edi/edi_package.h %D%/edi/edi_package_encode.c \
   %D%/edi/edi_package_read.c %D%/edi/edi_pen.h %D%/edi/edi_put.c %D%/edi/edi_read.c \
   %D%/edi/edi_read.h %D%/edi/edi_scan.c %D%/edi/edi_right.h \

@@ -279,3 +279,33 @@ int text_set_byte(const struct text_set *set, struct span utf8, size_t *len)
 			return (int)i;
 	return -1;
 }
+
+static uint32_t character_of(iconv_t conversion, char *code, size_t len)
+{
+	char out[16], *to = out;
+	size_t room = sizeof out;
+	unsigned char *c = (unsigned char *)out;
+
+	iconv(conversion, NULL, NULL, NULL, NULL);
+	if (iconv(conversion, &code, &len, &to, &room) == (size_t)-1 || len || to != out + 4)
+		return 0;
+	return (uint32_t)c[0] << 24 | (uint32_t)c[1] << 16 | (uint32_t)c[2] << 8 | c[3];
+}
+
+int text_codes(const char *charset, const char *prefix, unsigned first, unsigned count, bool wide, uint32_t *characters)
+{
+	iconv_t conversion = iconv_open("UCS-4BE", charset);
+	size_t n = strlen(prefix);
+	char code[8];
+
+	if (conversion == (iconv_t)-1)
+		return -1;
+	memcpy(code, prefix, n);
+	for (unsigned i = 0; i < (wide ? count * count : count); i++) {
+		code[n] = (char)(first + (wide ? i / count : i));
+		code[n + 1] = (char)(first + i % count);
+		characters[i] = character_of(conversion, code, n + 1 + wide);
+	}
+	iconv_close(conversion);
+	return 0;
+}

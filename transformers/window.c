@@ -15,6 +15,16 @@ void window_begin(struct window *window, struct reader *reader, struct out *out)
 	window->size = reader_size(reader);
 }
 
+void window_begin_over(struct window *window, ssize_t (*source)(void *, uint64_t, void *, size_t, struct error *),
+		       void *arg, uint64_t size, struct out *out)
+{
+	memset(window, 0, sizeof *window);
+	window->source = source;
+	window->arg = arg;
+	window->out = out;
+	window->size = size;
+}
+
 void window_end(struct window *window)
 {
 	free(window->data);
@@ -38,13 +48,20 @@ static void move_to(struct window *window, uint64_t offset)
 	window->len -= before;
 }
 
+ssize_t window_peek(struct window *window, uint64_t offset, void *into, size_t len, struct error *error)
+{
+	if (window->source)
+		return window->source(window->arg, offset, into, len, error);
+	return reader_read(window->reader, offset, into, len, error);
+}
+
 static int fill(struct window *window, struct error *error)
 {
 	uint64_t at = window->base + window->len;
 	ssize_t n;
 
 	window->data = mem_grow(window->data, &window->capacity, window->len + CHUNK + WINDOW_SLACK, 1);
-	n = reader_read(window->reader, at, window->data + window->len, CHUNK, error);
+	n = window_peek(window, at, window->data + window->len, CHUNK, error);
 	if (n < 0 || out_tick(window->out, error))
 		return -1;
 	window->len += (size_t)n;

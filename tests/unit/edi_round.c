@@ -155,6 +155,8 @@ static void a_buffer_may_end_anywhere(void **state)
 	moved_over_the_edges("x12", "binary-segment");
 	moved_over_the_edges("edifact", "package-lines");
 	moved_over_the_edges("edifact", "package-of-bytes");
+	moved_over_the_edges("edifact", "unox-with-a-package");
+	moved_over_the_edges("edifact", "unox-cn");
 }
 
 /* ---- packages of objects */
@@ -238,6 +240,50 @@ static void real_packages_come_back_as_they_were(void **state)
 		support_skip("there are no sample files in ../shared/data beside the source, nor in FERRULE_DATA");
 }
 
+/* ---- escape sequences */
+#define UNOX_HEAD "UNB+UNOX:4+A+B+20260101:1200+R'"
+#define UNOX_MESSAGE "UNH+%u+ORDERS:D:96A:UN'NAD+BY+++\x1b$B'+?:\x1b(B+%u'UNT+3+%u'"
+
+/* Bytes of a character are no separators, however far from the nearest place that was noted they are. */
+static void escaped_documents_of_any_size_come_back(void **state)
+{
+	struct buf document, lines;
+	bool same;
+
+	buf_init(&document, 1 << 26);
+	buf_init(&lines, 1 << 28);
+	buf_text(&document, UNOX_HEAD);
+	for (unsigned i = 1; i <= 60000; i++)
+		buf_printf(&document, UNOX_MESSAGE, i, i, i);
+	buf_text(&document, "UNZ+60000+R'");
+	assert_true(round_trip("edifact", buf_view(&document), &same));
+	assert_true(same);
+	assert_int_equal(round_run(&decode_transformer, "edifact", buf_view(&document), &lines), 0);
+	assert_non_null(memmem(lines.data, lines.len, "\"charset\":\"ISO-2022-JP\"", 23));
+	assert_null(memmem(lines.data, lines.len, "escapes", 7));
+	buf_free(&document);
+	buf_free(&lines);
+}
+
+/* A message that is refused says its byte in the document, and its neighbours go on. */
+static void what_is_broken_in_an_escaped_document_is_refused_alone(void **state)
+{
+	struct buf document, lines;
+
+	buf_init(&document, 1 << 20);
+	buf_init(&lines, 1 << 20);
+	buf_text(&document, UNOX_HEAD);
+	for (unsigned i = 1; i <= 3; i++)
+		buf_printf(&document, i == 2 ? "UNH+%u+ORDERS:D:96A:UN'NAD+BY+++\x1b$(Z'+%u'UNT+3+%u'" : UNOX_MESSAGE, i, i,
+			   i);
+	buf_text(&document, "UNZ+3+R'");
+	assert_int_equal(round_run(&decode_transformer, "edifact", buf_view(&document), &lines), 1);
+	assert_non_null(memmem(lines.data, lines.len, "\"control\":\"1\"", 13));
+	assert_non_null(memmem(lines.data, lines.len, "\"control\":\"3\"", 13));
+	buf_free(&document);
+	buf_free(&lines);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -247,6 +293,8 @@ int main(void)
 		cmocka_unit_test(objects_of_any_size_come_back),
 		cmocka_unit_test(objects_have_a_limit),
 		cmocka_unit_test(real_packages_come_back_as_they_were),
+		cmocka_unit_test(escaped_documents_of_any_size_come_back),
+		cmocka_unit_test(what_is_broken_in_an_escaped_document_is_refused_alone),
 		cmocka_unit_test(headers_without_an_end_are_not_searched_for_ever),
 	};
 

@@ -85,6 +85,7 @@ struct edi_scan {
 	 * names as those of segments that may be binary. */
 	uint8_t first[256], second[256], third[256];
 	struct edi_charset charset; /* that syntax.charset may point to */
+	struct edi_escapes *escapes; /* the window is over their text (edi_escapes.h); or NULL */
 };
 
 /* What it may be by its name, of two characters and more. */
@@ -112,6 +113,8 @@ void edi_seek(struct edi_scan *, uint64_t offset);
 /* Passes over line ends, blanks, NUL, ^Z between segments; filler: what they were, or lost_filler is set, where they
  * were too much. -1: as window_get. */
 int edi_skip_filler(struct edi_scan *, struct span *, struct error *);
+/* For people: where in the document what the scan has at this offset is. */
+uint64_t edi_offset(struct edi_scan *, uint64_t offset);
 /* 1: a segment, 0: the end of the document, -1. */
 int edi_next(struct edi_scan *, struct edi_segment *, struct error *);
 /* In a transaction: passes over segments that neither open nor close anything, as far as the bytes in hand go; may do
@@ -156,6 +159,7 @@ struct edi_start {            /* of an interchange */
 	uint64_t header_from; /* where the header itself begins */
 	struct span header;   /* without terminator and line ends; in text, followed by the terminator */
 	char una[6];
+	bool unox;           /* it may have escape sequences (edi_escapes.h) */
 	const char *charset; /* as the header says; NULL: UTF-8, and ISO 8859-1 where that is not valid */
 	char text[EDI_HEADER_MAX + 64];
 };

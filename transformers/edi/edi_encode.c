@@ -2,9 +2,11 @@
 #include "config.h"
 #include "transformers/edi/edi_nested.h"
 
+#include <strings.h>
+
 /* What a line says, where its members lie in its text; empty: not there. */
 struct line {
-	struct span before, charset, interchange, group, transaction, segments, ends, layout;
+	struct span before, charset, interchange, group, transaction, segments, ends, layout, escapes;
 	struct span grammar, document, unplaced; /* of the nested form */
 	struct span package, object, object_base64;
 	bool written; /* its segments are out */
@@ -30,6 +32,10 @@ void edi_encoder_begin(struct edi_encoder *encoder, const struct edi_dialect *di
 	buf_init(&encoder->group.text, SIZE_MAX / 4);
 	buf_init(&encoder->group.previous, SIZE_MAX / 4);
 	buf_init(&encoder->spare, SIZE_MAX / 4);
+	buf_init(&encoder->escaped, SIZE_MAX / 4);
+	encoder->escaping.sets = iso2022_new();
+	iso2022_begin(&encoder->escaping.state);
+	encoder->plain_from = out->len;
 }
 
 void edi_encoder_end(struct edi_encoder *encoder)
@@ -39,6 +45,8 @@ void edi_encoder_end(struct edi_encoder *encoder)
 	buf_free(&encoder->group.text);
 	buf_free(&encoder->group.previous);
 	buf_free(&encoder->spare);
+	buf_free(&encoder->escaped);
+	iso2022_free(encoder->escaping.sets);
 }
 
 static int broken(const struct edi_encoder *encoder, struct error *error, const char *what)
@@ -70,7 +78,11 @@ static void close_interchange(struct edi_encoder *encoder, const json_t *as_was)
 
 void edi_encode_close(struct edi_encoder *encoder)
 {
+	struct error unused;
+
+	encoder->plain_from = encoder->out->len;
 	close_interchange(encoder, NULL);
+	edi_escape(encoder, SPAN_NONE, &unused); /* its characters are those of the header */
 }
 
 /* ---- headers */
@@ -118,14 +130,24 @@ static bool is_filler(struct span text)
 	return true;
 }
 
-static void put_before(struct edi_encoder *encoder, struct span before)
+static bool is_unox(const json_t *facts)
 {
+	const char *level = edi_fact(facts, "syntax");
+
+	return level && !strcasecmp(level, "UNOX");
+}
+
+static void put_before(struct edi_encoder *encoder, struct span before, bool unox)
+{
+	struct iso2022_state was = encoder->escaping.state;
 	json_t *value = before.len ? json_loadb(before.data, before.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL) : NULL;
 	struct span text = text_of(value);
-	size_t n = 0;
+	size_t n = 0, m;
 
 	while (n < text.len)
-		if (span_starts(span_make(text.data + n, text.len - n), EDI_MARK))
+		if (unox && (m = edi_escape_before(encoder, span_make(text.data + n, text.len - n))))
+			n += m;
+		else if (span_starts(span_make(text.data + n, text.len - n), EDI_MARK))
 			n += strlen(EDI_MARK);
 		else if (edi_is_filler(text.data[n]))
 			n++;
@@ -133,6 +155,9 @@ static void put_before(struct edi_encoder *encoder, struct span before)
 			break;
 	if (n && n == text.len)
 		buf_span(encoder->out, text);
+	else
+		encoder->escaping.state = was;
+	encoder->plain_from = encoder->out->len;
 	json_decref(value);
 }
 
@@ -147,16 +172,16 @@ static int open_interchange(struct edi_encoder *encoder, struct line *line, stru
 	json_t *facts;
 	int failed;
 
-	if (is_same(open, line->interchange)) {
-		edi_set_charset(encoder, line->charset);
-		return 0;
-	}
+	if (is_same(open, line->interchange))
+		return edi_set_charset(encoder, line->charset, error);
 	close_interchange(encoder, NULL);
+	if (edi_escape(encoder, SPAN_NONE, error))
+		return -1;
 	line->run = encoder->out->len;
 	facts = object_of(encoder, line->interchange, "interchange", error);
 	if (!facts)
 		return -1;
-	put_before(encoder, line->before);
+	put_before(encoder, line->before, is_unox(facts));
 	line->run = encoder->out->len;
 	if (encoder->dialect->una)
 		encoder->dialect = encoder->sink.dialect = is_interactive(facts) ? &edi_interactive : &edi_edifact;
@@ -177,6 +202,8 @@ static int open_group(struct edi_encoder *encoder, struct line *line, struct err
 		return 0;
 	if (open->state.open) {
 		close_group(encoder, NULL);
+		if (edi_escape(encoder, SPAN_NONE, error))
+			return -1;
 		line->run = encoder->out->len;
 	}
 	if (!line->group.len) {
@@ -295,7 +322,8 @@ static bool may_drop(const struct edi_syntax *syntax, struct span run, size_t at
 	return true;
 }
 
-static bool apply_note(struct edi_encoder *encoder, struct span run, const json_t *note, size_t *from)
+/* object: where that of a package is in the run. */
+static bool apply_note(struct edi_encoder *encoder, struct span run, size_t object, const json_t *note, size_t *from)
 {
 	json_int_t at = json_integer_value(json_array_get(note, 0)), drop = json_integer_value(json_array_get(note, 2));
 	const json_t *what = json_array_get(note, 1);
@@ -305,6 +333,8 @@ static bool apply_note(struct edi_encoder *encoder, struct span run, const json_
 	    drop > (json_int_t)run.len - at || !means_nothing(&encoder->sink.syntax, text, run, (size_t)at) ||
 	    !may_drop(&encoder->sink.syntax, run, (size_t)at, (size_t)drop))
 		return false;
+	if (encoder->escaping.object_len && (size_t)at <= object)
+		encoder->escaping.object_at += text.len - (size_t)drop;
 	buf_append(&encoder->spare, run.data + *from, (size_t)at - *from);
 	buf_span(&encoder->spare, text);
 	*from = (size_t)(at + drop);
@@ -316,12 +346,14 @@ static void lay_out(struct edi_encoder *encoder, const struct line *line)
 {
 	struct span run = span_make(encoder->out->data + line->run, encoder->out->len - line->run);
 	json_t *layout = json_loadb(line->layout.data, line->layout.len, JSON_ALLOW_NUL, NULL);
-	size_t from = 0, n = json_array_size(layout);
+	size_t from = 0, n = json_array_size(layout), object = encoder->escaping.object_at;
 	bool sound = json_integer_value(json_array_get(layout, 0)) == (json_int_t)run.len;
 
 	buf_reset(&encoder->spare);
 	for (size_t i = 1; i < n && sound; i++)
-		sound = apply_note(encoder, run, json_array_get(layout, i), &from);
+		sound = apply_note(encoder, run, object, json_array_get(layout, i), &from);
+	if (!sound)
+		encoder->escaping.object_at = object;
 	if (sound) {
 		buf_append(&encoder->spare, run.data + from, run.len - from);
 		encoder->out->len = line->run;
@@ -379,6 +411,8 @@ static struct span *member_of(struct line *line, struct span name)
 		return &line->layout;
 	if (span_is(name, "charset"))
 		return &line->charset;
+	if (span_is(name, "escapes"))
+		return &line->escapes;
 	if (span_is(name, "document"))
 		return &line->document;
 	if (span_is(name, "unplaced"))
@@ -510,6 +544,8 @@ struct kept {
 	struct edi_sink sink;
 	const struct edi_dialect *dialect;
 	bool packages;
+	struct edi_escaping escaping;
+	size_t plain_from;
 	char level[8], charset[40];
 };
 
@@ -520,7 +556,9 @@ static struct kept keep(const struct edi_encoder *encoder)
 			    .group = encoder->group.state,
 			    .sink = encoder->sink,
 			    .dialect = encoder->dialect,
-			    .packages = encoder->packages};
+			    .packages = encoder->packages,
+			    .escaping = encoder->escaping,
+			    .plain_from = encoder->plain_from};
 
 	memcpy(kept.level, encoder->level, sizeof kept.level);
 	memcpy(kept.charset, encoder->charset, sizeof kept.charset);
@@ -545,6 +583,8 @@ static void restore(struct edi_encoder *encoder, const struct kept *kept)
 	encoder->sink = kept->sink;
 	encoder->dialect = kept->dialect;
 	encoder->packages = kept->packages;
+	encoder->escaping = kept->escaping;
+	encoder->plain_from = kept->plain_from;
 	memcpy(encoder->level, kept->level, sizeof kept->level);
 	memcpy(encoder->charset, kept->charset, sizeof kept->charset);
 	restore_open(&encoder->interchange, &kept->interchange);
@@ -553,17 +593,20 @@ static void restore(struct edi_encoder *encoder, const struct kept *kept)
 
 int edi_encode_line(struct edi_encoder *encoder, struct span text, struct error *error)
 {
-	struct kept kept = keep(encoder);
+	struct kept kept;
 	struct line line = {0};
-	int result = read_line(encoder, &line, text, false, error);
+	int result;
 
+	encoder->plain_from = encoder->out->len; /* who takes what was written leaves an empty buffer */
+	kept = keep(encoder);
+	result = read_line(encoder, &line, text, false, error);
 	if (result == 1) {
 		restore(encoder, &kept);
 		line = (struct line){0};
 		result = read_line(encoder, &line, text, true, error);
 	}
 	if (!result)
-		result = put_trailers(encoder, &line, error);
+		result = put_trailers(encoder, &line, error) || edi_escape(encoder, line.escapes, error) ? -1 : 0;
 	if (!result && encoder->out->full)
 		result =
 			edi_fault(error, encoder->dialect, "limit", "the document passes %zu bytes", encoder->out->max);

@@ -5,7 +5,7 @@
 
 #include <jansson.h>
 
-#include "transformers/edi/edi.h"
+#include "transformers/edi/edi_escapes.h"
 
 enum edi_strictness { EDI_FIT, EDI_REJECT, EDI_REPLACE, EDI_TRANSLITERATE };
 
@@ -28,7 +28,10 @@ struct edi_sink {
 	bool utf8;                  /* the set is UTF-8 */
 	char level;                 /* A or B: the repertoire of UNOA or UNOB */
 	struct edi_charset charset; /* else this one; an empty name: ASCII */
-	bool table_only;            /* bytes are to be looked at one by one */
+	/* UNOX: it is UTF-8 at first, and then escaped; NULL: it is not. */
+	const struct iso2022_profile *profile;
+	struct iso2022 *sets; /* borrowed */
+	bool table_only;      /* bytes are to be looked at one by one */
 	uint8_t put[256];
 	uint8_t columns[16]; /* as in struct edi_syntax, of ASCII that is not plain */
 };
@@ -60,7 +63,9 @@ struct edi_encoder {
 	char level[8];                 /* UNOA … of the interchange */
 	char charset[40];              /* of the lines in hand, as JSON; empty: as the interchange says */
 	char sender[40], receiver[40]; /* ids of the interchange, which a group takes over */
-	struct buf spare;
+	struct edi_escaping escaping;
+	size_t plain_from; /* in `out`: what is UTF-8 yet, and is to be escaped */
+	struct buf spare, escaped;
 	struct edi_grammars *grammars; /* for lines in the nested form; borrowed, or NULL */
 	bool by_hand;                  /* grammars that nobody named are looked for among those that ship */
 };
@@ -85,6 +90,14 @@ void edi_put_end(struct edi_sink *); /* terminator and line ends */
 /* ASCII that stands for a character, or NULL. */
 const char *edi_transliterate(uint32_t character);
 
+/* ---- escape sequences of UNOX (edi_escape.c) */
+/* What was written since the last call, escaped as the line's `escapes` say (JSON, or empty), where they still fit.
+ * REJECT: it has characters that no set has. */
+int edi_escape(struct edi_encoder *, struct span escapes, struct error *);
+/* Bytes for what stands in front of an interchange: its length when they are escape sequences, whose state is taken
+ * over; else 0. */
+size_t edi_escape_before(struct edi_encoder *, struct span text);
+
 /* ---- packages (edi_package_encode.c): members of a line as they stand in it; all of UNO, object and UNP is appended
  */
 struct edi_package_line {
@@ -97,8 +110,8 @@ const char *edi_json_space(const char *p, const char *end);
 const char *edi_json_skip(const char *p, const char *end); /* a value; NULL: it is none */
 
 /* ---- envelopes (edi_envelope.c; put_open of each dialect) */
-/* The character set of a line: a JSON string, or empty. */
-void edi_set_charset(struct edi_encoder *, struct span charset);
+/* The character set of a line: a JSON string, or empty. REJECT: it is not for this interchange. */
+int edi_set_charset(struct edi_encoder *, struct span charset, struct error *);
 /* Separators and character set of what follows, from the line's `interchange` and `charset` (a JSON string, or empty).
  */
 int edi_open_interchange(struct edi_encoder *, json_t *facts, struct span charset, struct error *);

@@ -173,6 +173,7 @@ static void make_charset(struct edi_encoder *encoder)
 	const char *named = NULL;
 
 	sink->level = '\0';
+	sink->profile = NULL;
 	if (strlen(encoder->charset) > 2) { /* without its quotes */
 		snprintf(own, sizeof own, "%.*s", (int)strlen(encoder->charset) - 2, encoder->charset + 1);
 		named = own;
@@ -182,6 +183,10 @@ static void make_charset(struct edi_encoder *encoder)
 			sink->level = (char)toupper((unsigned char)encoder->level[3]);
 	}
 	/* Nothing says which: UTF-8, or ASCII where somebody wants it to be strict. */
+	if (named && (sink->profile = iso2022_profile(named)))
+		named = "UTF-8";
+	sink->sets = encoder->escaping.sets;
+	encoder->escaping.profile = sink->profile;
 	sink->utf8 = named ? !strcasecmp(named, "UTF-8") : sink->strictness == EDI_FIT;
 	memset(&sink->charset, 0, sizeof sink->charset);
 	if (!sink->utf8 && named && edi_charset_make(&sink->charset, named))
@@ -189,12 +194,22 @@ static void make_charset(struct edi_encoder *encoder)
 	edi_sink_ready(sink);
 }
 
-void edi_set_charset(struct edi_encoder *encoder, struct span charset)
+static int check_charset(const struct edi_encoder *encoder, struct error *error)
+{
+	if (!encoder->sink.profile || !strcasecmp(encoder->level, "UNOX"))
+		return 0;
+	return edi_fault(error, encoder->dialect, "charset",
+			 "%s has escape sequences, which only an interchange whose `syntax` is UNOX may have",
+			 iso2022_profile_name(encoder->sink.profile));
+}
+
+int edi_set_charset(struct edi_encoder *encoder, struct span charset, struct error *error)
 {
 	if (span_is(charset, encoder->charset) || charset.len >= sizeof encoder->charset)
-		return;
-	snprintf(encoder->charset, sizeof encoder->charset, "%.*s", SPAN_ARGS(charset));
+		return 0;
+	snprintf(encoder->charset, sizeof encoder->charset, "%.*s", (int)charset.len, charset.data ? charset.data : "");
 	make_charset(encoder);
+	return check_charset(encoder, error);
 }
 
 int edi_open_interchange(struct edi_encoder *encoder, json_t *facts, struct span charset, struct error *error)
@@ -208,7 +223,7 @@ int edi_open_interchange(struct edi_encoder *encoder, json_t *facts, struct span
 		charset = SPAN_NONE;
 	snprintf(encoder->charset, sizeof encoder->charset, "%.*s", (int)charset.len, charset.data ? charset.data : "");
 	make_charset(encoder);
-	return check_separators(encoder, &encoder->sink.syntax, error);
+	return check_charset(encoder, error) ? -1 : check_separators(encoder, &encoder->sink.syntax, error);
 }
 
 int edi_open_segment(struct edi_encoder *encoder, enum edi_level level, json_t *facts, char control[EDI_CONTROL_MAX],

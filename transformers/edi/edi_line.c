@@ -174,7 +174,10 @@ void edi_begin_line(struct edi_read *x)
 		buf_text(line, ",\"before\":");
 		edi_write_string(line, buf_view(&x->before));
 	}
-	if (x->charset || (!x->start.charset && x->scan.syntax.charset))
+	if (x->scan.escapes)
+		buf_printf(line, ",\"charset\":\"%s\"",
+			   iso2022_profile_name(edi_escapes_profile(x->scan.escapes)));
+	else if (x->charset || (!x->start.charset && x->scan.syntax.charset))
 		buf_printf(line, ",\"charset\":\"%s\"", x->scan.syntax.charset ? x->scan.charset.name : x->charset);
 	buf_text(line, ",\"interchange\":");
 	buf_span(line, buf_view(&x->interchange_json));
@@ -297,12 +300,28 @@ int edi_take_trailers(struct edi_read *x, struct error *error)
 	return more;
 }
 
-static void end_line(struct edi_read *x)
+/* Which escape sequences there were, where the encoder would write others. As edi_escapes_write. */
+static int write_escapes(struct edi_read *x, struct error *error)
 {
+	uint64_t from = x->line_from;
+
+	x->line_from = x->scan.offset;
+	/* Behind one that was rejected they cannot be what they were. */
+	if (!x->scan.escapes || x->came - x->interchange_came != x->lines - x->interchange_lines)
+		return 0;
+	return edi_escapes_write(x->scan.escapes, from, x->scan.offset, &x->line, error);
+}
+
+static int end_line(struct edi_read *x, struct error *error)
+{
+	int written;
+
 	if (x->ends)
 		buf_char(&x->line, '}');
 	edi_layout_write(&x->layout, &x->line);
+	written = write_escapes(x, error);
 	buf_char(&x->line, '}');
+	return written;
 }
 
 static void line_is_out(struct edi_read *x)
@@ -346,10 +365,15 @@ int edi_pass_line(struct edi_read *x, struct error *why)
 int edi_emit_line(struct edi_read *x, struct item *item, struct error *error)
 {
 	struct error why;
+	int written = end_line(x, error);
 
-	end_line(x);
+	if (written < 0)
+		return -1;
 	x->came++;
-	if (check_line(x, &why)) {
+	if (written)
+		edi_fault(&why, x->dialect, "character",
+			  "a character is written in a way that could not be written again: it has another code too");
+	if (written || check_line(x, &why)) {
 		edi_layout_return(&x->layout, x->header_mark);
 		x->scan.lost_filler = false;
 		return out_reject(x->out, item, &why, error);

@@ -38,7 +38,7 @@ static int is_closing(struct edi_scan *scan, uint64_t at, struct error *error)
 	size_t n = 0;
 
 	while (n < sizeof bytes) {
-		ssize_t more = reader_read(scan->window.reader, at + n, bytes + n, sizeof bytes - n, error);
+		ssize_t more = window_peek(&scan->window, at + n, bytes + n, sizeof bytes - n, error);
 
 		if (more < 0)
 			return -1;

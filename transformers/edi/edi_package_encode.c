@@ -135,6 +135,8 @@ int edi_put_package(struct edi_encoder *encoder, const struct edi_package_line *
 	failed = failed || take_object(encoder, line, &object, error) ||
 		 put_uno(encoder, facts, object.len, control, error);
 	if (!failed) {
+		encoder->escaping.object_at = encoder->out->len - encoder->plain_from;
+		encoder->escaping.object_len = object.len;
 		buf_span(encoder->out, buf_view(&object));
 		failed = put_unp(encoder, json_object_get(ends, "package"), object.len, control, error);
 	}

@@ -225,6 +225,10 @@ static int put_out(struct edi_read *x, struct package *p, bool group, struct err
 	struct item *item;
 	char path[48];
 
+	p->offset = edi_offset(&x->scan, p->offset);
+	p->end = edi_offset(&x->scan, p->end);
+	p->at.from = edi_offset(&x->scan, p->at.from);
+	p->fault_offset = edi_offset(&x->scan, p->fault_offset);
 	if (x->observer) {
 		tell(x, p, facts);
 		return 0;

@@ -38,7 +38,7 @@ void edi_sink_ready(struct edi_sink *sink)
 
 	memset(sink->put, PUT_CONTROL, 0x20);
 	memset(sink->put + 0x20, PUT_PLAIN, 0x60);
-	memset(sink->put + 0x80, sink->utf8 ? PUT_PLAIN : PUT_HIGH, 0x80);
+	memset(sink->put + 0x80, sink->utf8 && !sink->profile ? PUT_PLAIN : PUT_HIGH, 0x80);
 	sink->put[0x7f] = PUT_CONTROL;
 	sink->table_only = false;
 	for (unsigned c = 0x20; c < 0x7f; c++)
@@ -146,6 +146,8 @@ static int put_foreign(struct edi_sink *sink, uint32_t character, struct error *
 /* The character at p, of n bytes and not ASCII. */
 static int put_high(struct edi_sink *sink, const char *p, size_t n, struct error *error)
 {
+	if (sink->profile && sink->strictness != EDI_FIT && !iso2022_has(sink->sets, sink->profile, character_of(p, n)))
+		return put_foreign(sink, character_of(p, n), error);
 	if (sink->utf8) {
 		buf_append(sink->out, p, n);
 		return 0;

@@ -18,6 +18,9 @@ static struct item *item_of(struct edi_read *x, const char *path, const char *wh
 {
 	struct item *item = out_item(x->out, x->whole);
 
+	length = edi_offset(&x->scan, offset + length);
+	offset = edi_offset(&x->scan, offset);
+	length -= offset;
 	out_level(x->out, item, path);
 	item->offset = offset;
 	item->length = length;
@@ -312,6 +315,8 @@ static int run_interchange(struct edi_read *x, const struct edi_survey *survey, 
 	buf_reset(&x->group_json);
 	x->accounted = false;
 	x->interchange_came = x->came;
+	x->interchange_lines = x->lines;
+	x->line_from = x->start.offset;
 	if (lay_out_header(x, error))
 		return -1;
 	x->header_mark = edi_layout_mark(&x->layout);
@@ -343,8 +348,18 @@ static int reject_junk(struct edi_read *x, const struct error *why, struct error
 	return reject_interchange(x, start, next, why, error);
 }
 
+static bool has_escape(const struct buf *text)
+{
+	return text->len && (memchr(text->data, '\x1b', text->len) || memchr(text->data, '\x0f', text->len));
+}
+
 static int set_charset(struct edi_read *x, struct error *why)
 {
+	if (!x->start.unox && has_escape(&x->before))
+		return edi_fault(why, x->dialect, "character",
+				 "escape sequences stand in front of an interchange that is not of UNOX");
+	if (x->scan.escapes)
+		x->start.charset = "UTF-8";
 	if (x->charset)
 		x->start.charset = x->charset;
 	if (x->start.charset && strcasecmp(x->start.charset, "UTF-8")) {
@@ -369,6 +384,46 @@ static int refuse_rest(struct edi_read *x, struct error *error)
 	return reject_interchange(x, start, end, &why, error);
 }
 
+/* UNOX with escape sequences: its text is read in place of the document, the header once more. As start(). */
+static int read_escaped(struct edi_read *x, struct error *why, struct error *error)
+{
+	struct edi_escapes *escapes;
+
+	if (edi_escapes_new(&escapes, &x->scan, &x->start, &x->escaped, error))
+		return -1;
+	if (!escapes)
+		return 1;
+	x->looked += edi_escapes_looked(escapes);
+	edi_escapes_enter(escapes, &x->scan);
+	return x->dialect->start(&x->scan, x->start.offset, &x->start, why, error);
+}
+
+static int leave_escaped(struct edi_read *x, struct error *error)
+{
+	struct edi_escapes *escapes = x->scan.escapes;
+	int failed = edi_escapes_leave(escapes, &x->scan, &x->escaped, error);
+
+	edi_escapes_free(escapes);
+	return failed;
+}
+
+static void explain_unclosed(const struct edi_read *x, struct error *why)
+{
+	uint64_t at = x->scan.escapes ? edi_escapes_unclosed(x->scan.escapes) : 0;
+
+	if (at && why->class != ERROR_NONE)
+		error_add(why, "; characters of two bytes begin at byte %llu, and no escape sequence ends them",
+			  (unsigned long long)at);
+}
+
+static int refuse_stretch(struct edi_read *x, uint64_t start, const struct error *why, struct error *error)
+{
+	if (x->scan.escapes && leave_escaped(x, error))
+		return -1;
+	edi_seek(&x->scan, start);
+	return reject_junk(x, why, error);
+}
+
 static int run_stretch(struct edi_read *x, struct error *error)
 {
 	struct edi_survey survey;
@@ -376,22 +431,23 @@ static int run_stretch(struct edi_read *x, struct error *error)
 	uint64_t start = x->scan.offset;
 	int is = x->dialect->start(&x->scan, start, &x->start, &why, error), failed;
 
+	if (is > 0 && x->start.unox && !x->charset)
+		is = read_escaped(x, &why, error);
 	if (is < 0)
 		return -1;
 	x->dialect = x->scan.dialect;
 	x->interchange++;
 	if (!is) {
 		error_place(&why, "byte %llu", (unsigned long long)start);
-		edi_seek(&x->scan, start);
-		return reject_junk(x, &why, error);
+		return refuse_stretch(x, start, &why, error);
 	}
-	if (set_charset(x, &why)) {
-		edi_seek(&x->scan, start);
-		return reject_junk(x, &why, error);
-	}
+	if (set_charset(x, &why))
+		return refuse_stretch(x, start, &why, error);
 	if (read_suffix(x, error))
 		return -1;
 	failed = edi_survey(&x->scan, &x->start, &survey, error);
+	if (!failed)
+		explain_unclosed(x, &survey.why);
 	if (!failed && survey.why.class != ERROR_NONE && x->observer) {
 		x->came++;
 		edi_write_interchange(x);
@@ -405,6 +461,8 @@ static int run_stretch(struct edi_read *x, struct error *error)
 	free(survey.faults);
 	if (x->scan.offset < survey.end)
 		edi_seek(&x->scan, survey.end);
+	if (x->scan.escapes && leave_escaped(x, failed ? NULL : error))
+		failed = -1;
 	buf_reset(&x->before);
 	x->looked += survey.looked_to - start;
 	if (!failed && x->looked / LOOKS_MAX > x->scan.window.size && x->scan.offset < x->scan.window.size)
@@ -418,6 +476,22 @@ static int refuse_start(struct edi_read *x, struct error *error, const char *kin
 	return error_place(error, "byte %llu", (unsigned long long)at);
 }
 
+/* The escape sequence at the front, or a shift: what follows is to be UNOX. */
+static bool take_escape(struct edi_read *x, struct span got)
+{
+	struct iso2022_unit unit;
+
+	if (!x->dialect->una || !got.len || !memchr("\x1b\x0e\x0f", *got.data, 3))
+		return false;
+	iso2022_read(NULL, &x->escaped, got, &unit);
+	if (unit.kind != ISO2022_ESCAPE)
+		return false;
+	x->escaped = unit.after;
+	buf_append(&x->before, got.data, unit.len);
+	edi_seek(&x->scan, x->scan.offset + unit.len);
+	return true;
+}
+
 /* Byte order marks and white space in front of an interchange; files are put behind one another marks and all. */
 static int take_before(struct edi_read *x, struct error *error)
 {
@@ -428,10 +502,13 @@ static int take_before(struct edi_read *x, struct error *error)
 			return -1;
 		buf_span(&x->before, filler);
 		x->before.full |= x->scan.lost_filler;
-		if (window_get(&x->scan.window, x->scan.offset, 3, &got, error))
+		if (window_get(&x->scan.window, x->scan.offset, ISO2022_UNIT_MAX, &got, error))
 			return -1;
-		if (!span_starts(got, EDI_MARK))
+		if (!span_starts(got, EDI_MARK)) {
+			if (take_escape(x, got))
+				continue;
 			return 0;
+		}
 		buf_text(&x->before, EDI_MARK);
 		edi_seek(&x->scan, x->scan.offset + 3);
 	}
@@ -460,10 +537,13 @@ static int refuse_mark(struct edi_read *x, struct error *error)
 {
 	struct error why;
 
-	if (!memmem(x->before.data, x->before.len, EDI_MARK, strlen(EDI_MARK)))
+	bool mark = memmem(x->before.data, x->before.len, EDI_MARK, strlen(EDI_MARK)) != NULL;
+
+	if (!mark && !has_escape(&x->before))
 		return 0;
 	x->interchange++;
-	edi_fault(&why, x->dialect, "junk", "the document ends behind a byte order mark");
+	edi_fault(&why, x->dialect, "junk", "the document ends behind %s",
+		  mark ? "a byte order mark" : "an escape sequence");
 	return reject_interchange(x, x->scan.window.size - x->before.len, x->scan.window.size, &why, error);
 }
 
@@ -474,6 +554,7 @@ static void begin(struct edi_read *x, const struct edi_dialect *dialect, struct 
 	x->whole = item;
 	x->out = out;
 	edi_scan_begin(&x->scan, dialect, item->bytes, out);
+	iso2022_begin(&x->escaped);
 	buf_init(&x->interchange_json, EDI_TEXT_MAX);
 	buf_init(&x->group_json, EDI_TEXT_MAX);
 	buf_init(&x->group_header, EDI_TEXT_MAX);
@@ -484,6 +565,10 @@ static void begin(struct edi_read *x, const struct edi_dialect *dialect, struct 
 
 static void end(struct edi_read *x)
 {
+	struct error unused;
+
+	if (x->scan.escapes)
+		leave_escaped(x, &unused);
 	edi_scan_end(&x->scan);
 	buf_free(&x->interchange_json);
 	buf_free(&x->group_json);

@@ -2,6 +2,7 @@
 #ifndef FERRULE_TRANSFORMERS_EDI_READ_H
 #define FERRULE_TRANSFORMERS_EDI_READ_H
 
+#include "transformers/edi/edi_escapes.h"
 #include "transformers/edi/edi_judge.h"
 #include "transformers/edi/edi_layout.h"
 #include "transformers/edi/edi_observer.h"
@@ -28,6 +29,9 @@ struct edi_read {
 	const struct edi_observer *observer; /* is told in place of what is emitted; or NULL */
 	unsigned bad;                        /* enum edi_bad */
 	bool in_group, ended;
+	struct iso2022_state escaped; /* what is designated where an interchange starts */
+	uint64_t line_from;           /* with escape sequences: where the next line's text begins */
+	uint64_t interchange_lines;   /* emitted before this one */
 	struct buf group_header; /* GS or UNG with its terminator */
 	size_t group_header_len;
 	struct buf before; /* byte order mark and white space at the start of the document, for the first line */

@@ -244,13 +244,15 @@ static enum looked look_outside(struct survey *survey, struct edi_segment *segme
 		if (survey->group_why.class == ERROR_NONE)
 			edi_fault(&survey->group_why, dialect, "structure",
 				  "group %u has a segment outside any %s at byte %llu", survey->groups,
-				  dialect->transaction, (unsigned long long)segment->offset);
+				  dialect->transaction,
+				  (unsigned long long)edi_offset(survey->scan, segment->offset));
 		return LOOKED_ON;
 	}
 	edi_unwrap(survey->scan, segment);
 	if (!dialect->service(&survey->scan->syntax, segment->text)) {
 		snprintf(text, sizeof text, "there is a segment outside any %s, at byte %llu",
-			 dialect->groups_needed ? "group" : "message", (unsigned long long)segment->offset);
+			 dialect->groups_needed ? "group" : "message",
+			 (unsigned long long)edi_offset(survey->scan, segment->offset));
 		spoil(survey, "structure",
 		      edi_opens_package(survey->scan, segment->text)
 			      ? "there is a package of an object (UNO), which is of syntax version 4"
@@ -292,7 +294,7 @@ static enum looked look_at_package(struct survey *survey, const struct edi_segme
 		return LOOKED_ON;
 	snprintf(text, sizeof text,
 		 "the package at byte %llu has no UNP: neither where its length says, nor behind that",
-		 (unsigned long long)from);
+		 (unsigned long long)edi_offset(survey->scan, from));
 	error_clear(&survey->result->why);
 	spoil(survey, "truncated", text);
 	return LOOKED_TO_LOSS;

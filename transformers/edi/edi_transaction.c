@@ -140,7 +140,7 @@ static const char *printable(struct span text, char shown[16])
 	return shown;
 }
 
-static int explain(const struct edi_read *x, struct transaction *t, const struct edi_segment *segment,
+static int explain(struct edi_read *x, struct transaction *t, const struct edi_segment *segment,
 		   const struct edi_fault *fault, struct error *why)
 {
 	const struct edi_dialect *dialect = x->dialect;
@@ -158,6 +158,14 @@ static int explain(const struct edi_read *x, struct transaction *t, const struct
 				 "a segment is called \"%s\", but a name is two or three capital letters and digits",
 				 printable(name, shown));
 	copy_text(t->fault_name, sizeof t->fault_name, name);
+	if (fault->byte == '\x1b' && x->scan.escapes) {
+		uint64_t at;
+		const char *what = edi_escapes_fault(x->scan.escapes, segment->offset, segment->end, &at);
+
+		if (what)
+			return edi_fault(why, dialect, "character", "segment %.3s: %s, at byte %llu", t->fault_name,
+					 what, (unsigned long long)at);
+	}
 	if (fault->byte < 0x20 || fault->byte == 0x7f)
 		return edi_fault(why, dialect, "character", "segment %.3s contains the control character 0x%02x",
 				 t->fault_name, fault->byte);
@@ -282,6 +290,20 @@ static void close_transaction(struct edi_read *x, struct transaction *t, const s
 		buf_char(&x->line, ']');
 	if (!edi_is_plain_close(x, segment->text, t->segments, t->control))
 		edi_write_end(x, "transaction", segment);
+}
+
+/* Where the document has them, which the scan may have elsewhere. */
+static void place_offsets(struct edi_read *x, struct transaction *t)
+{
+	struct edi_findings *judged = x->judge && t->judged ? edi_judge_findings(x->judge) : NULL;
+
+	if (!x->scan.escapes || (t->why.class == ERROR_NONE && !x->observer && out_in_pieces(x->out)))
+		return; /* nobody is told */
+	t->offset = edi_offset(&x->scan, t->offset);
+	t->end = edi_offset(&x->scan, t->end);
+	t->fault_offset = edi_offset(&x->scan, t->fault_offset);
+	for (size_t i = 0; judged && i < judged->count; i++)
+		judged->list[i].offset = edi_offset(&x->scan, judged->list[i].offset);
 }
 
 static struct span position_of(struct edi_read *x, const struct transaction *t)
@@ -544,6 +566,7 @@ static int run_once(struct edi_read *x, struct edi_segment *open, struct span ra
 		edi_layout_return(&x->layout, x->header_mark);
 		x->accounted = x->accounted || closed;
 	}
+	place_offsets(x, &t);
 	if (!x->observer)
 		return put_out(x, &t, group, error);
 	tell(x, &t);

@@ -95,6 +95,8 @@ static int read_header(struct edi_scan *scan, struct span got, struct edi_start 
 		set_repetition(syntax, una ? start->una[4] : '*');
 	snprintf(level, sizeof level, "%.*s", SPAN_ARGS(edi_shown(edi_component(syntax, identifier, 1))));
 	start->charset = edifact_charset(level);
+	start->unox = !strcasecmp(level, "UNOX") && !memchr("\x1b\x0e\x0f", syntax->terminator, 3) &&
+		      !memchr("\x1b\x0e\x0f", syntax->element, 3) && !memchr("\x1b\x0e\x0f", syntax->component, 3);
 	if (scan->dialect == &edi_interactive)
 		return 0;
 	version = edi_component(syntax, edi_element(syntax, start->header, 5), 1);
@@ -164,6 +166,7 @@ int edifact_start(struct edi_scan *scan, uint64_t offset, struct edi_start *star
 	if (got.len > EDI_HEADER_MAX + 64)
 		got.len = EDI_HEADER_MAX + 64;
 	start->charset = NULL;
+	start->unox = false;
 	return start_at(scan, offset, got, start, why) ? 0 : 1;
 }
 
