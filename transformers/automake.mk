@@ -34,7 +34,7 @@ transformers_libtransformers_a_SOURCES += \
   %D%/edi/edi_drops.c %D%/edi/edi_escape.c %D%/edi/edi_escapes.c %D%/edi/edi_escapes.h %D%/edi/edi_escapes_write.c \
   %D%/edi/edi_line.c %D%/edi/edi_nested.c %D%/edi/edi_nested.h %D%/edi/edi_nested_segment.c \
   %D%/edi/edi_observer.h %D%/edi/edi_package.c %D%/edi/edi_package.h %D%/edi/edi_package_encode.c \
-  %D%/edi/edi_package_read.c %D%/edi/edi_pen.h %D%/edi/edi_put.c %D%/edi/edi_read.c \
+  %D%/edi/edi_package_read.c %D%/edi/edi_pen.h %D%/edi/edi_put.c %D%/edi/edi_read.c %D%/edi/edi_read_escaped.c \
   %D%/edi/edi_read.h %D%/edi/edi_scan.c %D%/edi/edi_right.h \
   %D%/edi/edi_segments.c %D%/edi/edi_shape.c %D%/edi/edi_shape.h %D%/edi/edi_steps.c %D%/edi/edi_steps.h %D%/edi/edi_survey.c %D%/edi/edi_transaction.c \
   %D%/edi/edi_transliterate.c %D%/edi/edi_usual.c %D%/edi/edi_value.c %D%/edi/edi_values.c %D%/edi/edi_walk.c \

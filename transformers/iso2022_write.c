@@ -63,13 +63,14 @@ static const struct iso2022_profile profiles[] = {
 	  CN(CALL_SINGLE, 'K', 3),
 	  CN(CALL_SINGLE, 'L', 3),
 	  CN(CALL_SINGLE, 'M', 3)}},
-#define ALL(call)                                                                                                      \
-	{SHAPE_94, 'B', 0, CALL_G0}, {SHAPE_96, 'A', 1, call}, {SHAPE_96, 'B', 1, call}, {SHAPE_96, 'C', 1, call},     \
-		{SHAPE_96, 'D', 1, call}, {SHAPE_96, 'L', 1, call}, {SHAPE_96, 'F', 1, call}, {SHAPE_96, 'G', 1, call}, \
-		{SHAPE_96, 'H', 1, call}, {SHAPE_96, 'M', 1, call}, {SHAPE_96, 'T', 1, call}, {SHAPE_96, 'V', 1, call}, \
-		{SHAPE_96, 'Y', 1, call}, {SHAPE_96, '_', 1, call}, {SHAPE_96, 'b', 1, call}, {SHAPE_96, 'f', 1, call}, \
-		CN(call, 'B', 1), {SHAPE_94, 'I', 1, call}, CN(call, 'C', 1), CN(call, 'A', 1), CN(call, 'G', 1),       \
-		CN(call, 'D', 1), CN(call, 'H', 1), CN(call, 'I', 1), CN(call, 'J', 1), CN(call, 'K', 1),               \
+#define HALF(final, call) {SHAPE_96, final, 1, call}
+#define ALL(call) \
+	{SHAPE_94, 'B', 0, CALL_G0}, HALF('A', call), HALF('B', call), HALF('C', call), \
+		HALF('D', call), HALF('L', call), HALF('F', call), HALF('G', call), \
+		HALF('H', call), HALF('M', call), HALF('T', call), HALF('V', call), \
+		HALF('Y', call), HALF('_', call), HALF('b', call), HALF('f', call), \
+		CN(call, 'B', 1), {SHAPE_94, 'I', 1, call}, CN(call, 'C', 1), CN(call, 'A', 1), CN(call, 'G', 1), \
+		CN(call, 'D', 1), CN(call, 'H', 1), CN(call, 'I', 1), CN(call, 'J', 1), CN(call, 'K', 1), \
 		CN(call, 'L', 1), CN(call, 'M', 1)
 	{"ISO-2022-7", false, false, {ALL(CALL_SHIFT_OUT)}},
 	{"ISO-2022-8", false, true, {ALL(CALL_RIGHT)}},

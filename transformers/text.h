@@ -47,8 +47,9 @@ int text_set_make(struct text_set *, const char *charset);
 /* The byte of the character at the front of the UTF-8, or -1; *len: its bytes. */
 int text_set_byte(const struct text_set *, struct span utf8, size_t *len);
 
-/* The characters of a part of a set: of the codes that are `prefix` and a byte from `first` on (`wide`: and then another
- * one from there on), in rows of `count`. characters[]: count of them, wide: count * count; 0: none, or more than one.
+/* The characters of a part of a set: of the codes that are `prefix` and a byte from `first` on (`wide`: and then
+ * another one from there on), in rows of `count`. characters[]: count of them, wide: count * count; 0: none, or more
+ * than one.
  * -1: the set is not known. */
 int text_codes(const char *charset, const char *prefix, unsigned first, unsigned count, bool wide,
 	       uint32_t *characters);

@@ -242,6 +242,7 @@ static void real_packages_come_back_as_they_were(void **state)
 
 /* ---- escape sequences */
 #define UNOX_HEAD "UNB+UNOX:4+A+B+20260101:1200+R'"
+#define UNOX_BROKEN "UNH+%u+ORDERS:D:96A:UN'NAD+BY+++\x1b$(Z'+%u'UNT+3+%u'"
 #define UNOX_MESSAGE "UNH+%u+ORDERS:D:96A:UN'NAD+BY+++\x1b$B'+?:\x1b(B+%u'UNT+3+%u'"
 
 /* Bytes of a character are no separators, however far from the nearest place that was noted they are. */
@@ -274,8 +275,7 @@ static void what_is_broken_in_an_escaped_document_is_refused_alone(void **state)
 	buf_init(&lines, 1 << 20);
 	buf_text(&document, UNOX_HEAD);
 	for (unsigned i = 1; i <= 3; i++)
-		buf_printf(&document, i == 2 ? "UNH+%u+ORDERS:D:96A:UN'NAD+BY+++\x1b$(Z'+%u'UNT+3+%u'" : UNOX_MESSAGE, i, i,
-			   i);
+		buf_printf(&document, i == 2 ? UNOX_BROKEN : UNOX_MESSAGE, i, i, i);
 	buf_text(&document, "UNZ+3+R'");
 	assert_int_equal(round_run(&decode_transformer, "edifact", buf_view(&document), &lines), 1);
 	assert_non_null(memmem(lines.data, lines.len, "\"control\":\"1\"", 13));

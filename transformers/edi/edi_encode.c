@@ -2,8 +2,6 @@
 #include "config.h"
 #include "transformers/edi/edi_nested.h"
 
-#include <strings.h>
-
 /* What a line says, where its members lie in its text; empty: not there. */
 struct line {
 	struct span before, charset, interchange, group, transaction, segments, ends, layout, escapes;
@@ -130,37 +128,6 @@ static bool is_filler(struct span text)
 	return true;
 }
 
-static bool is_unox(const json_t *facts)
-{
-	const char *level = edi_fact(facts, "syntax");
-
-	return level && !strcasecmp(level, "UNOX");
-}
-
-static void put_before(struct edi_encoder *encoder, struct span before, bool unox)
-{
-	struct iso2022_state was = encoder->escaping.state;
-	json_t *value = before.len ? json_loadb(before.data, before.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL) : NULL;
-	struct span text = text_of(value);
-	size_t n = 0, m;
-
-	while (n < text.len)
-		if (unox && (m = edi_escape_before(encoder, span_make(text.data + n, text.len - n))))
-			n += m;
-		else if (span_starts(span_make(text.data + n, text.len - n), EDI_MARK))
-			n += strlen(EDI_MARK);
-		else if (edi_is_filler(text.data[n]))
-			n++;
-		else
-			break;
-	if (n && n == text.len)
-		buf_span(encoder->out, text);
-	else
-		encoder->escaping.state = was;
-	encoder->plain_from = encoder->out->len;
-	json_decref(value);
-}
-
 static bool is_interactive(const json_t *facts)
 {
 	return json_is_true(json_object_get(facts, "interactive"));
@@ -181,7 +148,7 @@ static int open_interchange(struct edi_encoder *encoder, struct line *line, stru
 	facts = object_of(encoder, line->interchange, "interchange", error);
 	if (!facts)
 		return -1;
-	put_before(encoder, line->before, is_unox(facts));
+	edi_put_before(encoder, line->before, facts);
 	line->run = encoder->out->len;
 	if (encoder->dialect->una)
 		encoder->dialect = encoder->sink.dialect = is_interactive(facts) ? &edi_interactive : &edi_edifact;

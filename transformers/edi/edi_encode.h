@@ -94,9 +94,9 @@ const char *edi_transliterate(uint32_t character);
 /* What was written since the last call, escaped as the line's `escapes` say (JSON, or empty), where they still fit.
  * REJECT: it has characters that no set has. */
 int edi_escape(struct edi_encoder *, struct span escapes, struct error *);
-/* Bytes for what stands in front of an interchange: its length when they are escape sequences, whose state is taken
- * over; else 0. */
-size_t edi_escape_before(struct edi_encoder *, struct span text);
+/* A line's `before` (a JSON string, or empty), where it is nothing else than may stand there: white space, byte order
+ * marks, and before UNOX escape sequences. */
+void edi_put_before(struct edi_encoder *, struct span before, const json_t *facts);
 
 /* ---- packages (edi_package_encode.c): members of a line as they stand in it; all of UNO, object and UNP is appended
  */

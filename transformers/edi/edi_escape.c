@@ -4,6 +4,7 @@
 #include "transformers/edi/edi_encode.h"
 
 #include <stdlib.h>
+#include <strings.h>
 
 #define ESCAPE_BYTES 8192 /* of a note, at most */
 
@@ -101,7 +102,8 @@ int edi_escape(struct edi_encoder *encoder, struct span escapes, struct error *e
 	return 0;
 }
 
-size_t edi_escape_before(struct edi_encoder *encoder, struct span text)
+/* An escape sequence in front of an interchange, whose state is taken over: its length; 0: there is none. */
+static size_t take_escape(struct edi_encoder *encoder, struct span text)
 {
 	struct iso2022_unit unit;
 
@@ -112,4 +114,36 @@ size_t edi_escape_before(struct edi_encoder *encoder, struct span text)
 		return 0;
 	encoder->escaping.state = unit.after;
 	return unit.len;
+}
+
+static bool is_unox(const json_t *facts)
+{
+	const char *level = edi_fact(facts, "syntax");
+
+	return level && !strcasecmp(level, "UNOX");
+}
+
+void edi_put_before(struct edi_encoder *encoder, struct span before, const json_t *facts)
+{
+	bool unox = is_unox(facts);
+	struct iso2022_state was = encoder->escaping.state;
+	json_t *value = before.len ? json_loadb(before.data, before.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL) : NULL;
+	struct span text = span_make(json_string_value(value), json_string_length(value));
+	size_t n = 0, m;
+
+	while (n < text.len)
+		if (unox && (m = take_escape(encoder, span_make(text.data + n, text.len - n))))
+			n += m;
+		else if (span_starts(span_make(text.data + n, text.len - n), EDI_MARK))
+			n += strlen(EDI_MARK);
+		else if (edi_is_filler(text.data[n]))
+			n++;
+		else
+			break;
+	if (n && n == text.len)
+		buf_span(encoder->out, text);
+	else
+		encoder->escaping.state = was;
+	encoder->plain_from = encoder->out->len;
+	json_decref(value);
 }

@@ -99,7 +99,8 @@ static int measure_object(const struct edi_escapes *e, struct cursor *c, struct 
 /* ---- one piece after another */
 static bool is_stop(const struct edi_syntax *syntax, unsigned char c)
 {
-	return c >= 0x7f || c == '\x1b' || c == '\x0e' || c == '\x0f' || (syntax->release && c == (unsigned char)syntax->release);
+	return c >= 0x7f || c == '\x1b' || c == '\x0e' || c == '\x0f' ||
+	       (syntax->release && c == (unsigned char)syntax->release);
 }
 
 static size_t run_of(const struct edi_escapes *e, const struct cursor *c, struct span got)
@@ -288,7 +289,7 @@ static ssize_t read_text(void *arg, uint64_t at, void *into, size_t len, struct 
 		skip = 0;
 	}
 	if (!done && at < e->end && len >= PEEK)
-		return error_set(error, ERROR_RETRY, "decode.changed", "the document changed while it was read");
+		return error_set(error, ERROR_RETRY, "disk.short", "a document is shorter than it was");
 	return (ssize_t)done;
 }
 
@@ -523,7 +524,8 @@ static int collect(struct edi_escapes *e, uint64_t from, uint64_t to, struct edi
 	for (;;) {
 		if (look(e, c, to > c->at ? to - c->at : 1, &piece, error))
 			return -1;
-		if (piece.kind == PIECE_END || c->at > to || (c->at == to && (piece.kind != PIECE_ESCAPE || to < e->end)))
+		if (piece.kind == PIECE_END || c->at > to ||
+		    (c->at == to && (piece.kind != PIECE_ESCAPE || to < e->end)))
 			break;
 		if (piece.kind == PIECE_ESCAPE)
 			add_escape(e, e->text.len, piece.raw);

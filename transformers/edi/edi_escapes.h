@@ -14,8 +14,8 @@ struct edi_escapes;
 
 /* From the interchange that starts at start->offset, with what is designated there; the scan has its separators. NULL
  * and 0: it has no escape sequences. -1: as window_get. `state` becomes that of its end. */
-int edi_escapes_new(struct edi_escapes **, const struct edi_scan *, const struct edi_start *, struct iso2022_state *state,
-		    struct error *);
+int edi_escapes_new(struct edi_escapes **, const struct edi_scan *, const struct edi_start *,
+		    struct iso2022_state *state, struct error *);
 void edi_escapes_free(struct edi_escapes *);
 /* The scan reads the text from now on; and then the document again, from where it was in the text on, or from behind
  * the interchange. `state` is what is designated there. */
@@ -49,8 +49,8 @@ struct edi_escape {
 
 /* The UTF-8 as the profile writes it; with `notes`, with these escape sequences and no others. -1: it cannot be, and
  * the state is as it was. *foreign: the character that no set has. */
-int edi_escaping_put(struct edi_escaping *, struct span utf8, const struct edi_escape *notes, size_t count, struct buf *,
-		     uint32_t *foreign);
+int edi_escaping_put(struct edi_escaping *, struct span utf8, const struct edi_escape *notes, size_t count,
+		     struct buf *, uint32_t *foreign);
 /* Escape sequences and nothing else; the state after them. */
 bool edi_escaping_take(struct iso2022 *, struct iso2022_state *, struct span bytes);
 

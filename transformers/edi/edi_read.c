@@ -384,41 +384,9 @@ static int refuse_rest(struct edi_read *x, struct error *error)
 	return reject_interchange(x, start, end, &why, error);
 }
 
-/* UNOX with escape sequences: its text is read in place of the document, the header once more. As start(). */
-static int read_escaped(struct edi_read *x, struct error *why, struct error *error)
-{
-	struct edi_escapes *escapes;
-
-	if (edi_escapes_new(&escapes, &x->scan, &x->start, &x->escaped, error))
-		return -1;
-	if (!escapes)
-		return 1;
-	x->looked += edi_escapes_looked(escapes);
-	edi_escapes_enter(escapes, &x->scan);
-	return x->dialect->start(&x->scan, x->start.offset, &x->start, why, error);
-}
-
-static int leave_escaped(struct edi_read *x, struct error *error)
-{
-	struct edi_escapes *escapes = x->scan.escapes;
-	int failed = edi_escapes_leave(escapes, &x->scan, &x->escaped, error);
-
-	edi_escapes_free(escapes);
-	return failed;
-}
-
-static void explain_unclosed(const struct edi_read *x, struct error *why)
-{
-	uint64_t at = x->scan.escapes ? edi_escapes_unclosed(x->scan.escapes) : 0;
-
-	if (at && why->class != ERROR_NONE)
-		error_add(why, "; characters of two bytes begin at byte %llu, and no escape sequence ends them",
-			  (unsigned long long)at);
-}
-
 static int refuse_stretch(struct edi_read *x, uint64_t start, const struct error *why, struct error *error)
 {
-	if (x->scan.escapes && leave_escaped(x, error))
+	if (x->scan.escapes && edi_leave_escaped(x, error))
 		return -1;
 	edi_seek(&x->scan, start);
 	return reject_junk(x, why, error);
@@ -432,7 +400,7 @@ static int run_stretch(struct edi_read *x, struct error *error)
 	int is = x->dialect->start(&x->scan, start, &x->start, &why, error), failed;
 
 	if (is > 0 && x->start.unox && !x->charset)
-		is = read_escaped(x, &why, error);
+		is = edi_read_escaped(x, &why, error);
 	if (is < 0)
 		return -1;
 	x->dialect = x->scan.dialect;
@@ -447,7 +415,7 @@ static int run_stretch(struct edi_read *x, struct error *error)
 		return -1;
 	failed = edi_survey(&x->scan, &x->start, &survey, error);
 	if (!failed)
-		explain_unclosed(x, &survey.why);
+		edi_explain_unclosed(x, &survey.why);
 	if (!failed && survey.why.class != ERROR_NONE && x->observer) {
 		x->came++;
 		edi_write_interchange(x);
@@ -461,7 +429,7 @@ static int run_stretch(struct edi_read *x, struct error *error)
 	free(survey.faults);
 	if (x->scan.offset < survey.end)
 		edi_seek(&x->scan, survey.end);
-	if (x->scan.escapes && leave_escaped(x, failed ? NULL : error))
+	if (x->scan.escapes && edi_leave_escaped(x, failed ? NULL : error))
 		failed = -1;
 	buf_reset(&x->before);
 	x->looked += survey.looked_to - start;
@@ -568,7 +536,7 @@ static void end(struct edi_read *x)
 	struct error unused;
 
 	if (x->scan.escapes)
-		leave_escaped(x, &unused);
+		edi_leave_escaped(x, &unused);
 	edi_scan_end(&x->scan);
 	buf_free(&x->interchange_json);
 	buf_free(&x->group_json);

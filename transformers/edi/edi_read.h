@@ -50,6 +50,12 @@ void edi_make_facts(json_t **, const struct buf *object);
 /* A header with bytes that are no UTF-8: all that it heads is read as ISO 8859-1. */
 void edi_check_header(struct edi_read *, struct span header);
 
+/* ---- escape sequences (edi_read_escaped.c) */
+/* UNOX may have some: then its text is read in place of the document, the header once more. As start(). */
+int edi_read_escaped(struct edi_read *, struct error *why, struct error *);
+int edi_leave_escaped(struct edi_read *, struct error *); /* the document again */
+void edi_explain_unclosed(const struct edi_read *, struct error *why); /* adds to it where two bytes never ended */
+
 void edi_begin_line(struct edi_read *);
 /* The closing segment is what the encoder writes as well: the count of segments and the control number. */
 bool edi_is_plain_close(const struct edi_read *, struct span text, uint64_t segments, const char *control);
