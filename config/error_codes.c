@@ -365,6 +365,7 @@ const struct error_code error_codes[] = {
 	{"scan.infected", D, "A document holds what a scanner knows as a virus"},
 	{"scan.too-large", D, "A document is larger than a scanner takes, and so was not scanned"},
 	{"scan.unavailable", A, "A virus scanner does not answer, or not as it should"},
+	{"scan.unproved", A, "A virus scanner does not find the EICAR test string (`prove`), and may scan nothing"},
 	{"schema.fault", D, "A document does not fit its contract"},
 	{"schema.file", V, "The schemas for editors cannot be written"},
 	{"schema.invalid", D, "A contract is no valid JSON Schema"},

@@ -1,6 +1,6 @@
 EXTRA_DIST += CONTRIBUTING.md .ci/run .clang-format
 EXTRA_DIST += docs/transfers.md docs/sftp.md docs/adapters-ftp.md
-EXTRA_DIST += docs/adapters-syslog.md docs/runbooks/key-expiring.md
+EXTRA_DIST += docs/adapters-syslog.md docs/runbooks/key-expiring.md docs/runbooks/virus-found.md
 EXTRA_DIST += docs/ARCHITECTURE.md docs/adapters-file.md docs/adapters-http.md docs/adapters-mail.md docs/alerts.md docs/checking.md docs/contracts.md docs/decisions.md docs/editor.md docs/flows.md docs/getting-started.md docs/mappings.md docs/formats.md docs/grammars.md docs/operating.md docs/performance.md docs/steps.md docs/testing.md
 
 EXTRA_DIST += docs/runbooks/README.md docs/runbooks/bank-file-missing.md docs/runbooks/broker-minority.md docs/runbooks/disk-full.md \

@@ -107,3 +107,27 @@ json_t *expiring_event_new(const struct expiring *one, const struct expiring_ver
 	free(what);
 	return body ? body : json_object();
 }
+
+json_t *expiring_over_new(const json_t *entry, const char *id, const struct expiring *one)
+{
+	const char *kind = json_string_value(json_object_get(entry, "kind")),
+		   *name = json_string_value(json_object_get(entry, "name"));
+	int64_t before = json_integer_value(json_object_get(entry, "expires_ms"));
+	char expires[CLOCK_TEXT] = "", was[CLOCK_TEXT];
+	char *what;
+	json_t *body;
+
+	if (!kind || !name || !json_object_get(entry, "told_ms") || (one && one->expires_ms <= before))
+		return NULL;
+	clock_format(before, was);
+	if (one)
+		clock_format(one->expires_ms, expires);
+	what = mem_printf("the %s %s %s", strcmp(kind, "openpgp") ? kind : "OpenPGP key", name,
+			  one ? "was renewed" : "is not used any more, or was replaced");
+	body = json_pack("{s:s s:s s:s s:s s:s s:s s:b s:O s:O s:O}", "kind", kind, "id", id, "name", name, "what",
+			 what, "expires", expires, "was", was, "gone", one == NULL, "used",
+			 json_object_get(entry, "used"), "owner", json_object_get(entry, "owner"), "runbook",
+			 json_object_get(entry, "runbook"));
+	free(what);
+	return body;
+}

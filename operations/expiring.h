@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #define EVENT_KEY_EXPIRING "ferrule.key-expiring.v1"
+#define EVENT_KEY_RENEWED "ferrule.key-renewed.v1"
 #define ASK_EXPIRING "ferrule-expiring"
 
 struct expiring {
@@ -35,5 +36,8 @@ void expiring_judge(const struct expiring *, const int64_t *warn_ms, size_t warn
 int64_t expiring_days(int64_t expires_ms, int64_t now_ms); /* whole days left; -1 and less: it has ended */
 json_t *expiring_entry_new(const struct expiring *, const struct expiring_verdict *);
 json_t *expiring_event_new(const struct expiring *, const struct expiring_verdict *, int64_t now_ms); /* its body */
+/* The body of EVENT_KEY_RENEWED, for an entry that was told of: it ends later now, or `one` is NULL: it is not there
+ * any more (a new certificate has another id). NULL: it was not told of, or still is as it was. */
+json_t *expiring_over_new(const json_t *entry, const char *id, const struct expiring *one);
 
 #endif

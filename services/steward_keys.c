@@ -21,15 +21,24 @@ struct keys {
 };
 
 /* ---- one of them ---- */
-static int remember(struct keys *keys, const struct expiring *one, const char *name,
+/* Takes the body; NULL: nothing is told. */
+static void tell(struct keys *keys, struct unit *unit, const char *topic, const char *name, json_t *body)
+{
+	if (!body)
+		return;
+	unit_change(unit, "event.tell", json_pack("{s:s s:s s:o}", "topic", topic, "subject", name, "body", body));
+	*keys->more = true;
+}
+
+static int remember(struct keys *keys, const struct expiring *one, const char *name, const json_t *entry,
 		    const struct expiring_verdict *verdict)
 {
 	struct unit *unit = unit_new(keys->worker->queue);
 
+	if (entry)
+		tell(keys, unit, EVENT_KEY_RENEWED, name, expiring_over_new(entry, one->id, one));
 	if (verdict->tell)
-		unit_change(unit, "event.tell",
-			    json_pack("{s:s s:s s:o}", "topic", EVENT_KEY_EXPIRING, "subject", name, "body",
-				      expiring_event_new(one, verdict, keys->now)));
+		tell(keys, unit, EVENT_KEY_EXPIRING, name, expiring_event_new(one, verdict, keys->now));
 	unit_change(unit, "table.put",
 		    json_pack("{s:s s:s s:o}", "table", ASK_EXPIRING, "key", name, "value",
 			      expiring_entry_new(one, verdict)));
@@ -41,7 +50,6 @@ static int remember(struct keys *keys, const struct expiring *one, const char *n
 	if (verdict->tell)
 		log_warn("steward", SPAN_NONE, "expires kind=%s id=%s days=%lld", one->kind, one->id,
 			 (long long)expiring_days(one->expires_ms, keys->now));
-	*keys->more = *keys->more || verdict->tell;
 	return 0;
 }
 
@@ -61,7 +69,7 @@ static void look_at(void *arg, const struct expiring *one)
 		keys->next = verdict.next_ms;
 	new = expiring_entry_new(one, &verdict);
 	if (!json_equal(entry, new) && !json_is_true(json_object_get(entry, "seen")))
-		keys->failed = remember(keys, one, name, &verdict) != 0;
+		keys->failed = remember(keys, one, name, entry, &verdict) != 0;
 	json_object_set_new(keys->known, name, json_pack("{s:b}", "seen", 1));
 	json_decref(new);
 done:
@@ -81,6 +89,8 @@ static void forget(struct keys *keys, bool keyring)
 		    (!keyring && !strncmp(name, "openpgp:", 8)))
 			continue;
 		unit = unit_new(keys->worker->queue);
+		tell(keys, unit, EVENT_KEY_RENEWED, name,
+		     expiring_over_new(entry, strchr(name, ':') ? strchr(name, ':') + 1 : name, NULL));
 		unit_change(unit, "table.remove", json_pack("{s:s s:s}", "table", ASK_EXPIRING, "key", name));
 		keys->failed = unit_commit_within(unit, STEWARD_COMMIT_MS, keys->error) != 0;
 	}

@@ -2,9 +2,12 @@
 """What ships for alerts, with real counterparts: every kind of trouble comes by mail, by webhook and into syslog, together by owner, with
 runbook and next command; the same trouble is told again after a time and not before."""
 import datetime
+import os
+import shutil
+import subprocess
 import time
 
-from bed import HungTarget, Target, check, equal, free_port, main, test, wait
+from bed import HungTarget, Skip, Target, check, equal, free_port, main, test, wait
 from daemons import MailServer, Rsyslog
 
 SITE = """name: e2e
@@ -36,6 +39,7 @@ subscribe:
   - ferrule.expectation-missed.v1
   - ferrule.expectation-met.v1
   - ferrule.key-expiring.v1
+  - ferrule.key-renewed.v1
 steps:
   - use: {{snippet: ferrule-alert, with: {{within: 300ms, again: {again}}}}}
 publish: alert.raised.v1
@@ -108,6 +112,30 @@ def kinds(site):
         check(code in (0, 1), command, out, err)
     equal([letter["cause"] for letter in site.dead()], ["json.syntax"], "dead letters")
     equal({m["headers"]["Subject"] for m in mail.mails() if "json.syntax" in m["headers"]["Subject"]}, {"dead letter of bad: json.syntax in decode:json"}, "subjects")
+
+
+@test("a disk that is nearly full comes by mail, by webhook and into syslog, each with what to do, and so does its end")
+def disk(site):
+    path = site.at("data")
+    os.makedirs(path)
+    if os.geteuid() or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=120m,mode=0700", "ferrule-test", path], stderr=subprocess.DEVNULL).returncode:
+        raise Skip("a disk of its own can be made by root only")
+    try:
+        mail, chat, log = prepare(site)
+        site.write("site.yaml", "name: e2e\nlimits: {disk-reserve: 8MiB}\n")
+        site.start()
+        with open(os.path.join(path, "dump"), "wb") as dump:
+            dump.write(bytes(shutil.disk_usage(path).free - (4 << 20)))
+        for count, words in enumerate(("the disk is nearly full", "there is room on the disk again"), 1):
+            wait(lambda: len(mail.mails()) == count and len(chat.effects()) == count and len(log.lines()) == count, 30, words + " by each way")
+            check(words in mail.mails()[-1]["headers"]["Subject"] and words in log.lines()[-1]["text"], mail.mails(), log.lines())
+            if count == 1:
+                check("make room" in mail.mails()[0]["parts"][0]["text"], mail.mails())
+                os.unlink(os.path.join(path, "dump"))
+    finally:
+        if site.supervisor:
+            site.stop()
+        subprocess.run(["umount", "-l", path], check=False)
 
 
 @test("the same trouble is not told again before its time, and is after it")

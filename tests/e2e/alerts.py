@@ -29,6 +29,7 @@ subscribe:
   - ferrule.expectation-missed.v1
   - ferrule.expectation-met.v1
   - ferrule.key-expiring.v1
+  - ferrule.key-renewed.v1
 steps:
   - use: {snippet: ferrule-alert, with: {within: 500ms}}
 publish: alert.raised.v1

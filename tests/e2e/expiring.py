@@ -115,12 +115,25 @@ def once(site):
     check("left" in shown and " days" in shown and "mail-password" in shown, shown)
 
 
+OVER = """
+flow: over
+owner: operations
+subscribe: ferrule.key-renewed.v1
+to: {file: 'over/$(.kind).json', create: yes, exists: number}
+effect: rename
+"""
+
+
 @test("one that is renewed is told no more, one that goes is forgotten, and both without a restart of anything but the steward's look")
 def renewed(site):
-    prepare(site)
+    fpr = prepare(site)[0]
+    site.flow(OVER)
     site.start()
     wait(lambda: len(alerts(site)) >= 3, 30, "three alerts")
+    equal(site.files("over"), [], "what is over before it is renewed")
     certificate(site, "partner", 400)
+    gpg(site, "--passphrase", "", "--quick-set-expire", fpr, "2y")
+    subprocess.run(["gpgconf", "--homedir", site.at("keys"), "--kill", "all"], check=True)
     site.write("site.yaml", read(site.at("site.yaml")).decode().replace(", api-token: 2099-12-31", "").replace("30d, 7d", "60d, 7d"))
     site.reload()
 
@@ -130,6 +143,11 @@ def renewed(site):
     check(not any("told_ms" in one for one in seen().values() if "partner" in one["name"]), seen())
     site.idle()
     equal(len([one for one in alerts(site).values() if one["kind"] == "certificate"]), 1, "alerts of the certificate")
+    site.wait_files("over", 2)
+    over = {one["kind"]: one for one in (json.loads(read(site.at("over", name))) for name in site.files("over"))}
+    equal(sorted(over), ["certificate", "openpgp"], "what is over")
+    equal((over["openpgp"]["id"], over["openpgp"]["gone"], over["openpgp"]["owner"]), (fpr, False, "treasury"), "the key")
+    check(over["certificate"]["gone"] and "partner" in over["certificate"]["what"], over)
 
 
 @test("killed between the event and its word, an alert comes once")

@@ -53,6 +53,17 @@ def _(bed):
     bed.refused("scan.too-large", "scan", os.urandom(3 << 20), clamd=at)
 
 
+@test("a scanner that does not find the EICAR test string lets nothing pass where the step asks for a proof")
+def _(bed):
+    equal(bed.step("scan", b"order", file="a", clamd=clamd(bed), prove="1h").names, ["a"], "one that finds it")
+    liar = Liar(bed, b"stream: OK\0")
+    done = bed.step("scan", b"order", clamd=liar.address, prove="1h")
+    check(done.names == [] and "scan.unproved" in done.said, done.said)
+    equal(liar.got, [EICAR], "what it was shown")
+    done = bed.step("scan", b"order", clamd=Liar(bed, b"stream: Can't open file ERROR\0").address, prove="1h")
+    check(done.names == [] and "scan.unavailable" in done.said, done.said)
+
+
 class Liar:
     """A stand-in that speaks clamd's protocol as far as it is told to."""
 
@@ -178,6 +189,10 @@ def _(bed):
         done = bed.step("scan", b"order", icap=f"{at}/{service}")
         check(done.names == [] and "scan.unavailable" in done.said, service, done.said)
     bed.refused("scan.too-large", "scan", os.urandom(2000), icap=f"{at}/avscan", max_size="1KiB")
+    equal(bed.step("scan", b"order", file="b", icap=f"{at}/avscan", prove="1h").names, ["b"], "one that finds EICAR")
+    bed.refused("scan.infected", "scan", EICAR, icap=f"{at}/always", prove="1h")
+    done = bed.step("scan", b"order", icap=f"{at}/echo", prove="1h")
+    check(done.names == [] and "scan.unproved" in done.said, "a service that scans nothing:", done.said)
 
 
 class IcapLiar:
@@ -282,6 +297,20 @@ def _(bed):
     done = bed.step("scan", document, icap=IcapLiar(bed, None).url, timeout="1s")
     check(done.names == [] and "takes too long" in done.said and time.monotonic() - begun < 15, done.said)
     done = bed.step("scan", document, icap="icap://127.0.0.1:1/scan")
+    check(done.names == [] and "scan.unavailable" in done.said, done.said)
+
+
+@test("what an answer to OPTIONS carries is not taken for the document, and an answer without an end is not read to it")
+def _(bed):
+    options = b"ICAP/1.0 200 OK\r\nMethods: RESPMOD\r\nEncapsulated: opt-body=0\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
+    document = os.urandom(3000)
+    done = bed.step("scan", document, file="a", icap=IcapLiar(bed, adapted(b"200 OK"), options=options).url)
+    equal((done.names, done.codes), (["a"], []), done.said)
+    endless = b"fffffff\r\n" + b"x" * 5000
+    begun = time.monotonic()
+    bed.refused("scan.infected", "scan", document, icap=IcapLiar(bed, adapted(b"200 OK", endless)).url, timeout="60s")
+    check(time.monotonic() - begun < 20, "it was waited for")
+    done = bed.step("scan", document, icap=IcapLiar(bed, adapted(b"200 OK", b"0\r\n" + b"A: b\r\n" * 5000)).url, timeout="3s")
     check(done.names == [] and "scan.unavailable" in done.said, done.said)
 
 

@@ -1,6 +1,7 @@
 /* scan: lets a document through that clamd finds nothing in, by its INSTREAM command (clamd(8)) over a socket, or a
  * scanner that speaks ICAP (scan_icap.c). What was not scanned never passes: where nobody answers the document waits.
- */
+ * A scanner without signatures, or a service that is none, says "clean" of everything: `prove` shows it the EICAR test
+ * string from time to time, which it must find. */
 #include "config.h"
 #include "transformers/files/scan.h"
 
@@ -11,6 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "transformers/transformers.h"
 
@@ -20,8 +22,13 @@
 
 struct scan_settings {
 	const char *clamd, *icap;
-	int64_t timeout_ms;
+	int64_t timeout_ms, prove_ms;
 	uint64_t max;
+};
+
+struct scan {
+	const struct scan_settings *settings;
+	int64_t proved_at; /* monotonic; 0: it was not yet */
 };
 
 static const struct option options[] = {
@@ -45,6 +52,12 @@ static const struct option options[] = {
 	 .offset = offsetof(struct scan_settings, timeout_ms),
 	 .fallback = "5m",
 	 .help = "how long it may take to take some bytes, or to answer"},
+	{.name = "prove",
+	 .type = OPTION_DURATION,
+	 .offset = offsetof(struct scan_settings, prove_ms),
+	 .fallback = "0s",
+	 .help = "how often the scanner must find the EICAR test string, before the first document and then so long after; "
+		 "documents wait while it does not. 0s: never"},
 	OPTION_END,
 };
 
@@ -144,9 +157,9 @@ static int check(const void *opaque, const struct transformer_context *context, 
 	return -1;
 }
 
-static int run(void *self, struct item *item, struct out *out, struct error *error)
+/* REJECT: something was found, or it was too large. */
+static int ask(const struct scan_settings *settings, struct item *item, struct out *out, struct error *error)
 {
-	const struct scan_settings *settings = self;
 	struct scanning s = {.what = settings->icap ? "the ICAP server" : "clamd",
 			     .where = settings->icap    ? settings->icap
 				      : settings->clamd ? settings->clamd
@@ -156,15 +169,61 @@ static int run(void *self, struct item *item, struct out *out, struct error *err
 			     .fd = -1};
 	int failed;
 
-	if (settings->max && reader_size(item->bytes) > settings->max)
-		return error_set(error, ERROR_REJECT, "scan.too-large",
-				 "it has more than %llu bytes (max-size): it was not scanned, and does not pass",
-				 (unsigned long long)settings->max);
 	scan_time(&s);
 	failed = (settings->icap ? scan_icap : ask_clamd)(&s, item, error);
 	if (s.fd >= 0)
 		close(s.fd);
-	return failed ? -1 : out_emit(out, item, error);
+	return failed ? -1 : 0;
+}
+
+/* The string that every scanner takes for a virus, in two parts, or this program would be taken for one. */
+static int prove(const struct scan *scan, const struct item *item, struct out *out, struct error *error)
+{
+	static const char first[] = "X5O!P%@AP[4\\PZX54(P^)7CC)7}$", rest[] = "EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*";
+	char *text = mem_printf("%s%s", first, rest);
+	struct item test = *item;
+	int failed;
+
+	test.bytes = reader_new_copy(span_of(text));
+	failed = ask(scan->settings, &test, out, error);
+	reader_unref(test.bytes);
+	free(text);
+	if (failed && !strcmp(error->code, "scan.infected")) {
+		*error = (struct error){0};
+		return 0;
+	}
+	return failed && error->class == ERROR_RETRY
+		       ? -1
+		       : error_set(error, ERROR_RETRY, "scan.unproved",
+				   "%s does not find the EICAR test string: it scans nothing, or has no signatures; the "
+				   "document waits",
+				   scan->settings->icap ? scan->settings->icap : "clamd");
+}
+
+static void *open_scan(const void *settings, const struct transformer_context *context, struct error *error)
+{
+	struct scan *scan = mem_alloc(sizeof *scan);
+
+	scan->settings = settings;
+	return scan;
+}
+
+static int run(void *self, struct item *item, struct out *out, struct error *error)
+{
+	struct scan *scan = self;
+	const struct scan_settings *settings = scan->settings;
+	int64_t now = clock_tick_ms();
+
+	if (settings->max && reader_size(item->bytes) > settings->max)
+		return error_set(error, ERROR_REJECT, "scan.too-large",
+				 "it has more than %llu bytes (max-size): it was not scanned, and does not pass",
+				 (unsigned long long)settings->max);
+	if (settings->prove_ms && (!scan->proved_at || now - scan->proved_at >= settings->prove_ms)) {
+		if (prove(scan, item, out, error))
+			return -1;
+		scan->proved_at = now ? now : 1;
+	}
+	return ask(settings, item, out, error) ? -1 : out_emit(out, item, error);
 }
 
 const struct transformer_ops scan_transformer = {
@@ -175,5 +234,7 @@ const struct transformer_ops scan_transformer = {
 	.takes = FORM_BYTES,
 	.gives = FORM_BYTES,
 	.check = check,
+	.open = open_scan,
+	.close = free,
 	.run = run,
 };

@@ -23,6 +23,8 @@
 #define CHUNK_LINE_MAX 256u
 #define NAME_MAX_ICAP 160u
 #define HOST_MAX 256u
+#define TRAILERS_MAX 100u
+#define OPTIONS_BODY_MAX (64u * 1024)
 
 enum part { PART_HEAD, PART_HTTP, PART_SIZE, PART_BYTES, PART_BREAK, PART_TRAILER, PART_DONE };
 
@@ -33,6 +35,8 @@ struct answer {
 	int status, http_status;
 	bool respmod, no_204, closes;
 	int64_t preview;                /* -1: none is wanted */
+	uint64_t most;                  /* a longer body is not read to its end: it is another one */
+	unsigned trailers;
 	uint64_t http_size, left, size; /* of the encapsulated headers; of this chunk; of the body so far */
 	bool has_body;
 	char found[NAME_MAX_ICAP];
@@ -270,6 +274,8 @@ static ssize_t take_line(struct answer *answer, struct span text)
 	} else if (answer->part == PART_TRAILER) {
 		if (end - text.data <= 1)
 			answer->part = PART_DONE;
+		else if (++answer->trailers > TRAILERS_MAX)
+			return -1;
 	} else {
 		for (; digits < 15 && isxdigit((unsigned char)text.data[digits]); digits++)
 			size = size * 16 + (uint64_t)(isdigit((unsigned char)text.data[digits])
@@ -290,8 +296,12 @@ static ssize_t take_bytes_of(struct answer *answer, struct span text)
 	sha256_add(answer->digest, text.data, n);
 	answer->size += n;
 	answer->left -= n;
-	if (!answer->left)
+	if (answer->size > answer->most) {
+		answer->part = PART_DONE;
+		answer->closes = true;
+	} else if (!answer->left) {
 		answer->part = PART_BREAK;
+	}
 	return (ssize_t)n;
 }
 
@@ -340,9 +350,14 @@ static int on_heard(void *arg, struct error *error)
 	return icap->closed || icap->answer.part == PART_DONE;
 }
 
-static void answer_begin(struct icap *icap)
+static void answer_begin(struct icap *icap, uint64_t most)
 {
 	struct answer *answer = &icap->answer;
+
+	sha256_free(answer->digest);
+	answer->digest = sha256_new();
+	answer->most = most;
+	answer->trailers = 0;
 
 	answer->part = PART_HEAD;
 	answer->status = answer->http_status = 0;
@@ -373,6 +388,7 @@ static int dial(struct icap *icap, struct error *error)
 		close(icap->s->fd);
 	icap->s->fd = -1;
 	icap->closed = false;
+	buf_reset(&icap->answer.line);
 	if (*icap->host == '[') /* of an IPv6 address */
 		snprintf(host, sizeof host, "%.*s", (int)(n > 2 ? n - 2 : 0), icap->host + 1);
 	else
@@ -390,7 +406,8 @@ static int ask_options(struct icap *icap, struct error *error)
 	char why[80];
 	int failed;
 
-	answer_begin(icap);
+	answer_begin(icap, OPTIONS_BODY_MAX);
+	answer->closes = false;
 	answer->preview = -1;
 	failed = dial(icap, error) || scan_send(icap->s, span_of(text), error) < 0 || await(icap, error);
 	free(text);
@@ -469,7 +486,7 @@ static int send_preview(struct icap *icap, struct span bytes, bool all, bool *ov
 		return -1;
 	*over = icap->answer.status != 100;
 	if (!*over)
-		answer_begin(icap);
+		answer_begin(icap, icap->answer.most);
 	return !*over && all ? damaged(icap, error) : 0;
 }
 
@@ -482,7 +499,7 @@ static int send_document(struct icap *icap, struct item *item, struct sha256 *se
 	int result, more = 0;
 
 	preview = preview > PREVIEW_MOST ? PREVIEW_MOST : preview;
-	answer_begin(icap);
+	answer_begin(icap, reader_size(item->bytes));
 	result = send_head(icap, item, preview, error);
 	document_feed_begin(&document, item, icap->s->out);
 	for (bool first = preview >= 0; !result && !over;) {
@@ -546,7 +563,6 @@ int scan_icap(struct scanning *s, struct item *item, struct error *error)
 	int result = -1;
 
 	buf_init(&icap.answer.line, HEAD_MAX * 2);
-	icap.answer.digest = sha256_new();
 	s->heard = on_heard;
 	s->arg = &icap;
 	if (!parse_url(s->where, &icap))
