@@ -157,6 +157,34 @@ static int put_held_problem(void *arg, const struct value *row, size_t columns)
 	return 0;
 }
 
+/* Steps wait for what is outside of a flow (a scanner, a table), and nobody else tells of it. */
+static int put_retry_problem(void *arg, const struct value *row, size_t columns)
+{
+	char *queue = mem_span_dup(row[0].bytes), *code = mem_span_dup(row[1].bytes),
+	     *reason = mem_span_dup(row[4].bytes);
+	int64_t n = row[2].number;
+
+	problem_new(arg,
+		    json_sprintf("%lld message%s in %s to be tried again: %s: %s", (long long)n,
+				 n == 1 ? " waits" : "s wait", queue, code, reason),
+		    row[3].number, json_string("mend what it names: it goes on by itself"), "name", queue);
+	free(queue);
+	free(code);
+	free(reason);
+	return 0;
+}
+
+static int retry_problems(struct ask_context *context, json_t *answer, struct error *error)
+{
+	struct value values[] = {VALUE_OF_INT(ERROR_RETRY), VALUE_OF_INT(INT64_MAX)};
+
+	return db_run(store_db(context->store),
+		      "SELECT queue, code, count(*), MIN(at_ms), MIN(reason) FROM parks WHERE class = $1 AND due < $2"
+		      " AND queue LIKE 'in.%' AND code <> '' AND reason <> '' GROUP BY queue, code ORDER BY queue, code"
+		      " LIMIT 50",
+		      values, 2, put_retry_problem, answer, error);
+}
+
 static int put_gap_problem(void *arg, const struct value *row, size_t columns)
 {
 	char *queue = mem_span_dup(row[0].bytes);
@@ -256,6 +284,7 @@ int ask_status(struct ask_context *context, json_t *request, json_t *answer, str
 	    count(context, "SELECT count(*) FROM effects WHERE state = 2", answer, "doubt", error) ||
 	    count(context, "SELECT count(*) FROM parks", answer, "parked", error) ||
 	    stored_problems(context, answer, error) || lack_problems(context, answer, error) ||
+	    retry_problems(context, answer, error) ||
 	    ask_expiring(context, answer, error) ||
 	    ask_expectations(context, json_object_get(answer, "expectations"), json_object_get(answer, "problems"),
 			     error))
