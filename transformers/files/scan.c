@@ -56,8 +56,8 @@ static const struct option options[] = {
 	 .type = OPTION_DURATION,
 	 .offset = offsetof(struct scan_settings, prove_ms),
 	 .fallback = "0s",
-	 .help = "how often the scanner must find the EICAR test string, before the first document and then so long after; "
-		 "documents wait while it does not. 0s: never"},
+	 .help = "how often the scanner must find the EICAR test string, before the first document and then so long "
+		 "after; documents wait while it does not. 0s: never"},
 	OPTION_END,
 };
 
@@ -179,7 +179,8 @@ static int ask(const struct scan_settings *settings, struct item *item, struct o
 /* The string that every scanner takes for a virus, in two parts, or this program would be taken for one. */
 static int prove(const struct scan *scan, const struct item *item, struct out *out, struct error *error)
 {
-	static const char first[] = "X5O!P%@AP[4\\PZX54(P^)7CC)7}$", rest[] = "EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*";
+	static const char first[] = "X5O!P%@AP[4\\PZX54(P^)7CC)7}$";
+	static const char rest[] = "EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*";
 	char *text = mem_printf("%s%s", first, rest);
 	struct item test = *item;
 	int failed;
@@ -195,8 +196,8 @@ static int prove(const struct scan *scan, const struct item *item, struct out *o
 	return failed && error->class == ERROR_RETRY
 		       ? -1
 		       : error_set(error, ERROR_RETRY, "scan.unproved",
-				   "%s does not find the EICAR test string: it scans nothing, or has no signatures; the "
-				   "document waits",
+				   "%s does not find the EICAR test string: it scans nothing, or has no signatures; "
+				   "the document waits",
 				   scan->settings->icap ? scan->settings->icap : "clamd");
 }
 
