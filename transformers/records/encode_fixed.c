@@ -6,13 +6,30 @@
 
 #include "transformers/records/fixed.h"
 
+/* What decoding gave as `end`: line ends and nothing else. */
+static bool is_end(const char *end)
+{
+	return end && strlen(end) <= 2 * (size_t)FIXED_END_MAX && !end[strspn(end, "\r\n\xc2\x85")];
+}
+
+static void write_end(const struct layout *layout, const char *end, struct buf *out)
+{
+	char one[3] = "", bytes[8];
+
+	for (size_t n; *end; end += n) {
+		n = (unsigned char)end[0] == 0xc2 && end[1] ? 2 : 1;
+		memcpy(one, end, n);
+		one[n] = '\0';
+		buf_append(out, bytes, fixed_line_end(layout, one, bytes));
+	}
+}
+
 static int write_line(const struct layout *layout, struct fixed_state *state, const json_t *line, struct buf *out,
 		      struct error *error)
 {
 	const char *end = json_string_value(json_object_get(line, "end")),
 		   *before = json_string_value(json_object_get(line, "before"));
 	size_t start = out->len, length;
-	char bytes[8];
 
 	if (before && !strcmp(before, FIXED_MARK) && !out->len && layout->set.utf8 && layout->framing == FRAMING_LINES)
 		buf_text(out, FIXED_MARK);
@@ -28,12 +45,7 @@ static int write_line(const struct layout *layout, struct fixed_state *state, co
 		out->data[start + 1] = (char)length;
 	}
 	if (layout->framing == FRAMING_LINES)
-		buf_append(out, bytes,
-			   fixed_line_end(layout,
-					  end && strlen(end) <= 3 && !end[strspn(end, "\r\n\xc2\x85")]
-						  ? end
-						  : layout->line_end,
-					  bytes));
+		write_end(layout, is_end(end) ? end : layout->line_end, out);
 	return 0;
 }
 

@@ -203,6 +203,30 @@ static int skip_line(struct fixed_read *r, struct error *error)
 	return refuse(r, at - start, &why, error);
 }
 
+/* Empty lines behind a record are kept with its line end, so that writing it gives the same bytes; more than there is
+ * room for are dropped, as are those in front of all records. */
+static int take_empty(struct fixed_read *r, size_t len, size_t *end, struct span *got, struct error *error)
+{
+	size_t next = len + *end, more;
+	unsigned char byte;
+
+	if (!*end || (next >= got->len && window_get(&r->window, r->at, len + FIXED_END_MAX, got, error)))
+		return *end ? -1 : 0;
+	byte = next < got->len ? (unsigned char)got->data[next] : 0;
+	if (next >= got->len || (byte != r->ends[0] && byte != r->carriage && (!r->ends[1] || byte != r->ends[1])))
+		return 0;
+	if (window_get(&r->window, r->at, len + FIXED_END_MAX, got, error))
+		return -1;
+	for (;;) {
+		size_t room = len + FIXED_END_MAX < got->len ? len + FIXED_END_MAX : got->len;
+
+		next = len + *end;
+		if (next >= room || find_end(r, span_make(got->data + next, room - next), &more) || !more)
+			return 0;
+		*end += more;
+	}
+}
+
 static int take_line(struct fixed_read *r, struct error *error)
 {
 	size_t want = 4096, len, end;
@@ -222,6 +246,8 @@ static int take_line(struct fixed_read *r, struct error *error)
 		r->at += end;
 		return out_drop(r->lines.out, out_item(r->lines.out, r->lines.whole), "an empty line", error);
 	}
+	if (take_empty(r, len, &end, &got, error))
+		return -1;
 	return take_record(r, span_make(got.data, len), span_make(got.data + len, end), len + end, error);
 }
 

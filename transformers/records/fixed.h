@@ -57,6 +57,7 @@ int fixed_write_record(struct fixed_state *, const json_t *line, struct buf *byt
 /* ---- documents (fixed.c, encode_fixed.c) */
 #define FIXED_RDW 4 /* bytes of a record descriptor word */
 #define FIXED_MARK "\xef\xbb\xbf"
+#define FIXED_END_MAX 64 /* bytes of a line end, with the empty lines behind it */
 
 struct fixed_settings {
 	const char *layout;
