@@ -10,7 +10,7 @@
 /* The key by which another machine is known, as it shows it now. */
 struct peer_key {
 	char type[40], fingerprint[64], host[280];
-	char known[200];  /* fingerprints that are pinned for it; "" none */
+	char known[300];  /* fingerprints that are pinned for it; "" none */
 	bool trusted;     /* it is one of them */
 	bool configured;  /* they stand in the site's files: nothing is to be recorded */
 	bool on_the_way;  /* it is that of a server in between, behind which nobody can look before it is trusted */

@@ -4,7 +4,7 @@ base_libbase_a_SOURCES = \
   %D%/broker.h \
   %D%/buf.c %D%/buf.h \
   %D%/clock.c %D%/clock.h \
-  %D%/crypto.c %D%/crypto.h %D%/crypto_certificate.c \
+  %D%/crypto.c %D%/crypto.h %D%/crypto_certificate.c %D%/known_hosts.c %D%/known_hosts.h \
   %D%/db.c %D%/db.h \
   %D%/difference.c %D%/difference.h \
   %D%/effect.c %D%/effect.h \

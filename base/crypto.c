@@ -110,6 +110,15 @@ void digest_end_take(struct digest *digest, uint8_t out[DIGEST_MAX])
 	free(digest);
 }
 
+void hmac_sha1(struct span key, struct span data, uint8_t out[20])
+{
+	unsigned len = 20;
+
+	require(HMAC(EVP_sha1(), key.data ? key.data : "", (int)key.len,
+		     (const unsigned char *)(data.data ? data.data : ""), data.len, out, &len) != NULL,
+		"HMAC");
+}
+
 void hmac_sha256(struct span key, struct span data, uint8_t out[SHA256_SIZE])
 {
 	unsigned len = SHA256_SIZE;

@@ -27,6 +27,7 @@ struct digest *digest_new(enum digest_kind); /* NULL: this machine does not allo
 void digest_add(struct digest *, const void *data, size_t len);
 void digest_end_take(struct digest *, uint8_t out[DIGEST_MAX]); /* frees it */
 
+void hmac_sha1(struct span key, struct span data, uint8_t out[20]); /* for names in files of others */
 void hmac_sha256(struct span key, struct span data, uint8_t out[SHA256_SIZE]);
 /* Signatures: Ed25519 (RFC 8032). The seed is the private key. */
 #define SIGN_KEY_SIZE  32

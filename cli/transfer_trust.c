@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/known_hosts.h"
 #include "base/mem.h"
 #include "config/site.h"
 #include "services/registry.h"
@@ -37,23 +38,30 @@ static const struct endpoint *endpoint_of(const struct site *site, const char *s
 	return NULL;
 }
 
-/* The lines of the file but those of this host, and the new one. */
+/* The file without what it says of this host, and the new line. */
 static int merge(const struct peer_key *key, struct buf *into)
 {
-	size_t host = strlen(key->host), n;
 	FILE *file = fopen(key->file, "re");
-	char line[8192];
+	struct buf text;
+	char *room = NULL;
+	size_t n = file ? 1 : 0;
+	int result;
 
-	while (file && fgets(line, sizeof line, file)) {
-		if (strncmp(line, key->host, host) || line[host] != ' ')
-			buf_text(into, line);
+	buf_init(&text, FILE_LIMIT);
+	while (n && (room = buf_room(&text, 8192))) {
+		n = fread(room, 1, 8192, file);
+		buf_added(&text, n);
 	}
 	if (file)
 		fclose(file);
-	n = into->len;
-	if (n && into->data[n - 1] != '\n')
-		buf_char(into, '\n');
-	return buf_text(into, key->line) || buf_char(into, '\n') || into->full ? -1 : 0;
+	if (n) /* cut off, it must not be written */
+		errno = EFBIG;
+	result = n || known_hosts_without(buf_view(&text), key->host, into) || buf_text(into, key->line) ||
+				 buf_char(into, '\n') || into->full
+			 ? -1
+			 : 0;
+	buf_free(&text);
+	return result;
 }
 
 /* Whole or not at all: workers read it at any time. */

@@ -6,6 +6,7 @@ BASE_TESTS = \
   tests/unit/clock \
   tests/unit/audit \
   tests/unit/crypto \
+  tests/unit/known_hosts \
   tests/unit/effect \
   tests/unit/error \
   tests/unit/fault \
@@ -37,6 +38,8 @@ tests_unit_clock_SOURCES = tests/unit/clock.c
 tests_unit_clock_LDADD = $(CHECK_LIBS)
 tests_unit_audit_SOURCES = tests/unit/audit.c
 tests_unit_audit_LDADD = $(CHECK_LIBS)
+tests_unit_known_hosts_SOURCES = tests/unit/known_hosts.c
+tests_unit_known_hosts_LDADD = $(CHECK_LIBS)
 tests_unit_crypto_SOURCES = tests/unit/crypto.c
 tests_unit_crypto_LDADD = $(CHECK_LIBS)
 tests_unit_effect_SOURCES = tests/unit/effect.c

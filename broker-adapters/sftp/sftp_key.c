@@ -5,9 +5,11 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/crypto.h"
+#include "base/known_hosts.h"
+
+#define KNOWN_HOSTS_MAX (4u << 20)
 
 /* SHA256:… as ssh-keygen -l shows it: base64 without its padding. */
 static void fingerprint_of(struct span key, char out[64])
@@ -28,7 +30,7 @@ static void add_known(struct peer_key *key, const char *fingerprint)
 {
 	size_t used = strlen(key->known);
 
-	if (!strstr(key->known, fingerprint))
+	if (!strstr(key->known, fingerprint) && used + 2 + strlen(fingerprint) < sizeof key->known)
 		snprintf(key->known + used, sizeof key->known - used, "%s%s", used ? ", " : "", fingerprint);
 }
 
@@ -73,44 +75,79 @@ static bool is_pinned(const struct text_list *pinned, struct peer_key *key)
 	return found;
 }
 
-/* Base64 of the key in the file → its fingerprint. */
-static void add_known_entry(struct peer_key *key, const struct libssh2_knownhost *entry)
+static void add_known_key(void *arg, struct span bytes)
 {
 	char fingerprint[64];
-	struct buf bytes;
 
-	buf_init(&bytes, 16384);
-	if (entry && entry->key && !base64_decode(&bytes, span_of(entry->key))) {
-		fingerprint_of(buf_view(&bytes), fingerprint);
-		add_known(key, fingerprint);
+	fingerprint_of(bytes, fingerprint);
+	add_known(arg, fingerprint);
+}
+
+/* A file that is not there knows nobody. */
+static int read_file(const char *path, struct buf *text, struct error *error)
+{
+	FILE *file = fopen(path, "re");
+	size_t n = 1;
+	char *room;
+	int result = 0;
+
+	if (!file && errno == ENOENT)
+		return 0;
+	errno = file ? 0 : errno;
+	while (file && n && (room = buf_room(text, 65536))) {
+		n = fread(room, 1, 65536, file);
+		buf_added(text, n);
 	}
-	buf_free(&bytes);
+	if (!file || ferror(file) || n) {
+		error_set(error, ERROR_RETRY, "sftp.known-hosts", "cannot read the file of known hosts %s: %s", path,
+			  errno ? strerror(errno) : "it has more than 4 MiB");
+		error->scope = SCOPE_ENDPOINT;
+		result = -1;
+	}
+	if (file)
+		fclose(file);
+	return result;
+}
+
+static int refuse(struct sftp_link *link, const struct peer_key *key, struct error *error);
+
+static int refuse_revoked(const struct peer_key *key, const char *path, struct error *error)
+{
+	error_set(
+		error, ERROR_RETRY, "sftp.host-key",
+		"%s shows a key that is revoked (@revoked in %s): %s %s. Nothing was sent to it. Ask the partner for "
+		"the key that is right",
+		key->host, path, key->type, key->fingerprint);
+	if (error)
+		error->scope = SCOPE_ENDPOINT;
+	return 1;
 }
 
 /* 0 known, 1 not; what the file has for this host goes into key->known. */
 static int look_into_file(struct sftp_link *link, const char *path, struct span bytes, struct peer_key *key,
 			  struct error *error)
 {
-	LIBSSH2_KNOWNHOSTS *hosts;
-	struct libssh2_knownhost *entry = NULL;
-	int found = LIBSSH2_KNOWNHOST_CHECK_NOTFOUND;
+	bool authority = false;
+	enum known_host found;
+	struct buf text;
 
-	if (access(path, F_OK) && errno == ENOENT)
-		return 1;
-	hosts = libssh2_knownhost_init(link->session);
-	if (!hosts || libssh2_knownhost_readfile(hosts, path, LIBSSH2_KNOWNHOST_FILE_OPENSSH) < 0) {
-		if (hosts)
-			libssh2_knownhost_free(hosts);
-		error_set(error, ERROR_RETRY, "sftp.known-hosts", "cannot read the file of known hosts %s", path);
-		error->scope = SCOPE_ENDPOINT;
+	buf_init(&text, KNOWN_HOSTS_MAX + 65536);
+	if (read_file(path, &text, error)) {
+		buf_free(&text);
 		return -1;
 	}
-	found = libssh2_knownhost_checkp(hosts, link->server.host, (int)link->server.port, bytes.data, bytes.len,
-					 LIBSSH2_KNOWNHOST_TYPE_PLAIN | LIBSSH2_KNOWNHOST_KEYENC_RAW, &entry);
-	if (found == LIBSSH2_KNOWNHOST_CHECK_MISMATCH)
-		add_known_entry(key, entry);
-	libssh2_knownhost_free(hosts);
-	return found != LIBSSH2_KNOWNHOST_CHECK_MATCH;
+	found = known_hosts_find(buf_view(&text), link->server.host, (int)link->server.port, bytes, add_known_key, key,
+				 &authority);
+	buf_free(&text);
+	if (found == KNOWN_HOST_SAME)
+		return 0;
+	if (found == KNOWN_HOST_REVOKED)
+		return refuse_revoked(key, path, error);
+	refuse(link, key, error);
+	if (authority)
+		error_add(error,
+			  "; certificates of hosts are not looked at, so its line @cert-authority there says nothing");
+	return 1;
 }
 
 static int refuse(struct sftp_link *link, const struct peer_key *key, struct error *error)
@@ -155,5 +192,5 @@ int sftp_key_check(struct sftp_link *link, struct peer_key *key, struct error *e
 	state = look_into_file(link, path, bytes, key, error);
 	free(path);
 	key->trusted = state == 0;
-	return state == 1 ? refuse(link, key, error) : state;
+	return state;
 }

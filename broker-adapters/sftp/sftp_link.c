@@ -230,7 +230,15 @@ static int shake_hands(struct sftp_link *link, const char *order, struct error *
 		libssh2_session_callback_set(link->session, LIBSSH2_CALLBACK_RECV, (void *)inner_receive);
 	}
 	AGAIN(link, result, libssh2_session_handshake(link->session, link->fd), "talking to", error);
-	return result ? sftp_link_fail(link, "sftp.connect", "there is no SSH with", error) : 0;
+	if (!result)
+		return 0;
+	sftp_link_fail(link, "sftp.connect", "there is no SSH with", error);
+	if (result == LIBSSH2_ERROR_KEX_FAILURE || result == LIBSSH2_ERROR_METHOD_NONE)
+		error_add(error,
+			  "; perhaps it has an RSA host key only: libssh2 %s takes those with SHA-1, which servers of "
+			  "today (OpenSSH since 8.8) do not offer. Ask the partner for an ed25519 or ecdsa host key",
+			  libssh2_version(0));
+	return -1;
 }
 
 static int open_channel(struct sftp_link *link, const char *host, int64_t port, struct error *error)

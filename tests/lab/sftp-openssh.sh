@@ -10,6 +10,7 @@
 #                                SFTP_HOME (what partner NAME sees is $SFTP_HOME/NAME: inbox, outbox, archive)
 #   sftp-openssh.sh stop|start DIR   ends the server with all its connections; starts it again
 #   sftp-openssh.sh rekey DIR    another host key, as after a partner's move
+#   sftp-openssh.sh only-rsa|only-ecdsa|only-ed25519|every DIR   it shows this kind of host key alone; every kind again
 #   sftp-openssh.sh down DIR     ends exactly what was started and removes DIR
 # LAB_PARTNERS names the accounts, "acme brix" by default. LAB_LIAR is an SFTP server of our own that answers instead of
 # OpenSSH's (tests/lab/sftp_liar.c), without a chroot; what it is told to do stands in DIR/lies/script.
@@ -17,7 +18,7 @@ set -u
 verb=${1:-}
 dir=${2:-}
 if [ -z "$verb" ] || [ -z "$dir" ]; then
-	sed -n '2,18s/^# \{0,1\}//p' "$0"
+	sed -n '2,19s/^# \{0,1\}//p' "$0"
 	exit 2
 fi
 shift 2
@@ -164,7 +165,7 @@ start()
 		exec /usr/sbin/sshd -D -e -f '$dir/sshd_config'" >> "$dir/sshd.log" 2>&1 < /dev/null 3>&- &
 	pid=$!
 	echo $pid > "$dir/sshd.pid"
-	until ssh-keyscan -T 2 -p "$port" -t ed25519 127.0.0.1 2>/dev/null | grep -q ed25519; do
+	until ssh-keyscan -T 2 -p "$port" 127.0.0.1 2>/dev/null | grep -q "$port"; do
 		tries=$((tries + 1))
 		if [ $tries -gt 100 ] || gone $pid; then
 			tail -20 "$dir/sshd.log" >&2
@@ -234,6 +235,8 @@ guard) enter; guard "${1:?guard needs a process}" ;;
 start) enter; start ;;
 stop) enter; end ;;
 rekey) enter; end; rm -f "$dir"/host/*; for name in ed25519 ecdsa rsa; do ssh-keygen -q -t $name -N '' -f "$dir/host/$name"; done; start ;;
+only-*) enter; end; sed -i "s,^#*HostKey,#HostKey,; s,^#HostKey \(.*/${verb#only-}\)$,HostKey \1," "$dir/sshd_config"; start ;;
+every) enter; end; sed -i 's,^#HostKey,HostKey,' "$dir/sshd_config"; start ;;
 down) [ -f "$dir/ports" ] || exit 0; enter; down ;;
-*) fail "unknown verb $verb: up, env, start, stop, rekey, down" ;;
+*) fail "unknown verb $verb: up, env, start, stop, rekey, only-KIND, every, down" ;;
 esac

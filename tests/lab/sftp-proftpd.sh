@@ -9,13 +9,14 @@
 #                                SFTP_PASSWORD, SFTP_HOME (what partner NAME sees is $SFTP_HOME/NAME)
 #   sftp-proftpd.sh stop|start DIR   ends the server with all its connections; starts it again
 #   sftp-proftpd.sh rekey DIR    another host key, as after a partner's move
+#   sftp-proftpd.sh only-rsa|only-ecdsa|only-ed25519|every DIR   it shows this kind of host key alone; rsa and ecdsa again
 #   sftp-proftpd.sh down DIR     ends exactly what was started and removes DIR
 # LAB_PARTNERS names the accounts, "acme brix" by default.
 set -u
 verb=${1:-}
 dir=${2:-}
 if [ -z "$verb" ] || [ -z "$dir" ]; then
-	sed -n '2,15s/^# \{0,1\}//p' "$0"
+	sed -n '2,16s/^# \{0,1\}//p' "$0"
 	exit 2
 fi
 shift 2
@@ -47,6 +48,7 @@ make_host_keys()
 	for name in rsa ecdsa; do
 		ssh-keygen -q -t $name -m PEM -N '' -f "$dir/host/$name" -C host
 	done
+	ssh-keygen -q -t ed25519 -N '' -f "$dir/host/ed25519" -C host
 }
 
 make_accounts()
@@ -116,6 +118,7 @@ write_config()
 		SFTPLog $dir/sftp.log
 		SFTPHostKey $dir/host/rsa
 		SFTPHostKey $dir/host/ecdsa
+		#SFTPHostKey $dir/host/ed25519
 		SFTPAuthMethods publickey password
 		SFTPAuthorizedUserKeys file:$dir/auth/%u
 	END
@@ -152,7 +155,7 @@ start()
 	server_pid > /dev/null && return
 	rm -f "$dir/proftpd.pid"
 	setsid proftpd -n -c "$dir/proftpd.conf" > "$dir/out.log" 2>&1 < /dev/null 3>&- &
-	until ssh-keyscan -T 2 -p "$port" -t rsa 127.0.0.1 2>/dev/null | grep -q rsa; do
+	until ssh-keyscan -T 2 -p "$port" 127.0.0.1 2>/dev/null | grep -q "$port"; do
 		tries=$((tries + 1))
 		if [ $tries -gt 100 ]; then
 			tail -20 "$dir/out.log" "$dir/system.log" >&2
@@ -219,6 +222,13 @@ guard) enter; guard "${1:?guard needs a process}" ;;
 start) enter; start ;;
 stop) enter; end ;;
 rekey) enter; end; rm -f "$dir"/host/*; make_host_keys; start ;;
+only-*)
+	enter
+	end
+	sed -i "s,^#*SFTPHostKey,#SFTPHostKey,; s,^#SFTPHostKey \(.*/${verb#only-}\)$,SFTPHostKey \1," "$dir/proftpd.conf"
+	start
+	;;
+every) enter; end; sed -i 's,^#*SFTPHostKey \(.*/\(rsa\|ecdsa\)\)$,SFTPHostKey \1,; s,^SFTPHostKey \(.*/ed25519\)$,#SFTPHostKey \1,' "$dir/proftpd.conf"; start ;;
 down) [ -f "$dir/ports" ] || exit 0; enter; down ;;
-*) fail "unknown verb $verb: up, env, start, stop, rekey, down" ;;
+*) fail "unknown verb $verb: up, env, start, stop, rekey, only-KIND, every, down" ;;
 esac

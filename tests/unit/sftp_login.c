@@ -407,6 +407,80 @@ static void an_agent_that_hangs_or_answers_rubbish_is_refused_in_words_and_in_ti
 	}
 }
 
+/* ---- servers with one kind of key -------------------------------------------------------------------------------- */
+
+static struct endpoint *source_knowing(const char *name, const char *text)
+{
+	support_write(below(name), span_of(text));
+	return source_with("known-hosts", arena_strdup(arena, below(name)));
+}
+
+/* What ssh-keygen -H makes of it. */
+static struct endpoint *source_knowing_hashed(const char *text)
+{
+	char *command = mem_printf("ssh-keygen -q -H -f '%s/hashed' > /dev/null 2>&1", root);
+
+	support_write(below("hashed"), span_of(text));
+	assert_int_equal(system(command), 0);
+	free(command);
+	return source_with("known-hosts", arena_strdup(arena, below("hashed")));
+}
+
+#define WRONG "AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+
+static void pinned_in_every_form(const struct peer_key *key)
+{
+	const char *kind_and_key = strchr(key->line, ' '), *port = sftp_lab_need()->port;
+	char *other = mem_printf("%s ssh-ed25519 " WRONG "\n", key->host), *text, *digest;
+	struct peer_key shown;
+	struct error error = {0};
+
+	source_works(source_with("host-key", key->fingerprint));
+	source_works(source_knowing("plain", key->line));
+	source_works(source_knowing_hashed(key->line));
+	text = mem_printf("[127.0.0.*]:%s,!x%s", port, kind_and_key);
+	source_works(source_knowing("pattern", text));
+	free(text);
+	text = mem_printf("%s%s\n", other, key->line); /* several keys */
+	source_works(source_knowing("several", text));
+	free(text);
+	assert_int_equal(sftp_source_ops.look(source_knowing("other", other), &shown, &error), 0);
+	assert_false(shown.trusted);
+	digest = arena_strdup(arena, shown.known);
+	source_fails(source_knowing("other", other), "sftp.host-key", key->fingerprint);
+	source_fails(source_knowing("other", other), "sftp.host-key", digest);
+	source_fails(source_knowing("other", other), "sftp.host-key", "shows another key than the one that is pinned");
+	text = mem_printf("@revoked *%s\n%s\n", kind_and_key, key->line);
+	source_fails(source_knowing("revoked", text), "sftp.host-key", "revoked");
+	free(text);
+	text = mem_printf("@cert-authority %s\n", key->line);
+	source_fails(source_knowing("authority", text), "sftp.host-key", "certificates of hosts are not looked at");
+	free(text);
+	free(other);
+}
+
+static void a_server_with_one_kind_of_key_is_pinned_trusted_and_refused(void **state)
+{
+	static const char *const kinds[][2] = {
+		{"only-rsa", "ssh-rsa"}, {"only-ecdsa", "ecdsa-sha2-nistp256"}, {"only-ed25519", "ssh-ed25519"}};
+
+	for (size_t i = 0; i < 3; i++) {
+		struct peer_key key;
+		struct error error = {0};
+
+		sftp_lab_do(kinds[i][0]);
+		if (i == 0 && !strcmp(SFTP_LAB, "openssh")) { /* libssh2 1.10 has RSA with SHA-1 alone */
+			source_fails(source_with("interval", "1m"), "sftp.connect", "RSA host key only");
+			continue;
+		}
+		source_fails(source_knowing("nobody", ""), "sftp.host-key", "no key is pinned for it");
+		assert_int_equal(sftp_source_ops.look(source_knowing("nobody", ""), &key, &error), 0);
+		assert_string_equal(key.type, kinds[i][1]);
+		pinned_in_every_form(&key);
+	}
+	sftp_lab_do("every");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -420,6 +494,7 @@ int main(void)
 		TEST(an_agent_that_has_not_the_key_is_told_with_what_to_do),
 		TEST(an_agent_with_too_many_keys_is_said_to_have_too_many),
 		TEST(an_agent_that_hangs_or_answers_rubbish_is_refused_in_words_and_in_time),
+		TEST(a_server_with_one_kind_of_key_is_pinned_trusted_and_refused),
 		TEST(a_key_that_was_changed_is_refused_until_it_is_recorded), /* the last: the key stays changed */
 	};
 
