@@ -47,6 +47,9 @@ static const char intake[] =
 	"DELETE FROM intake WHERE number IN (SELECT number FROM intake WHERE until_ms < $1 LIMIT $2)";
 static const char old_intake[] =
 	"DELETE FROM intake WHERE number IN (SELECT number FROM intake WHERE at_ms < $1 LIMIT $2)";
+/* What was made once (services/transform_once.h): its bytes go with the originals. */
+static const char once[] = "DELETE FROM entries WHERE name = 'ferrule-once' AND key IN (SELECT key FROM entries WHERE"
+			   " name = 'ferrule-once' AND at_ms < $1 LIMIT $2)";
 static const char revisions[] =
 	"DELETE FROM revisions WHERE revision IN (SELECT r.revision FROM revisions r WHERE r.at_ms < $1"
 	" AND r.at_ms < (SELECT MAX(at_ms) FROM revisions) AND COALESCE(r.used_ms, 0) < $1"
@@ -79,6 +82,7 @@ int store_expire(struct store *store, const struct store_retention *retention, u
 		{missed, retention->receipts_before},
 		{intake, retention->now},
 		{old_intake, retention->dead_before},
+		{once, retention->dead_before},
 		{revisions, retention->revisions_before},
 	};
 

@@ -31,7 +31,8 @@ struct job {
 	bool withdraw;       /* the intent, too */
 	bool conclusive;     /* it ends this effect's story: no witness is needed any more */
 	struct timer *again; /* the unit failed, nothing was settled: when it is sent again */
-	struct kept kept;    /* the copy of what was delivered */
+	struct kept kept;    /* the copy of what was delivered, … */
+	int64_t kept_ms;     /* … and since when */
 	struct worker *worker;
 };
 

@@ -61,6 +61,7 @@ int sent_place(struct job *job, struct error *error)
 	if (kept_place(endpoint_of(job), &job->attempt.key, message_attr_find(message, "path"),
 		       job->intention.first_ms, message->body, &job->kept, error))
 		return -1;
+	job->kept_ms = clock_now_ms(); /* once: a unit that is made again has the same note */
 	add_to_receipt(job);
 	return 0;
 }
@@ -76,7 +77,7 @@ void sent_note(struct job *job, struct unit *unit)
 	id_hex(&job->attempt.key, key);
 	id_hex(&message->id, id);
 	id_hex(&job->kept.digest, digest);
-	entry = mem_printf("%s/%013lld/%.16s", job->target->endpoint->name, (long long)clock_now_ms(), key);
+	entry = mem_printf("%s/%013lld/%.16s", job->target->endpoint->name, (long long)job->kept_ms, key);
 	value = json_pack("{s:s s:I s:I s:s s:s}", "path", job->kept.path, "size", (json_int_t)job->kept.size, "time",
 			  (json_int_t)job->kept.time_ms, "sha256", digest, "message", id);
 	if (message->origin.name.len && utf8_is_clean(message->origin.name))

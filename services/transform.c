@@ -9,10 +9,12 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "services/backoff.h"
+#include "services/deliver_request.h"
 #include "services/expecting.h"
 #include "services/poison.h"
 #include "services/refusal.h"
 #include "services/transform_inner.h"
+#include "services/transform_once.h"
 #include "services/transform_output.h"
 #include "services/transform_tables.h"
 
@@ -89,8 +91,8 @@ int transform_body(struct run *run, struct message *message, const struct chain_
 	return 0;
 }
 
-static int publish(struct run *run, const char *topic, const char *queue, bool optional, const struct message *message,
-		   struct error *error)
+int transform_publish(struct run *run, const char *topic, const char *queue, bool optional,
+		      const struct message *message, struct error *error)
 {
 	struct record record = {
 		.message = message, .stage = "published", .place = topic ? topic : run->prepared->flow->sink->name};
@@ -101,6 +103,9 @@ static int publish(struct run *run, const char *topic, const char *queue, bool o
 		if (queue_wait(run->worker->queue, WAIT_STEP_MS, error))
 			return -1;
 	}
+	if (!result && FAULT_FAILS("transform.flushes")) /* as a large unit does, which goes out as it grows */
+		queue_flush(run->worker->queue);
+	FAULT("transform.published");
 	return result ? -1 : unit_record(run->batch->unit, &record);
 }
 
@@ -124,7 +129,7 @@ static int tell_refusal(struct run *run, const struct dead *letter, struct error
 	if (!flow || !flow->reject_publish)
 		return 0;
 	message = refusal_new(flow->name, flow->reject_publish, letter);
-	result = publish(run, flow->reject_publish, NULL, true, message, error);
+	result = transform_publish(run, flow->reject_publish, NULL, true, message, error);
 	message_free(message);
 	return result;
 }
@@ -201,7 +206,9 @@ static int on_publish(void *arg, const struct chain_output *output, struct error
 	}
 	output_inherit(message, run->delivery->message, output, flow);
 	message_set(message, &message->type, topic ? span_of(topic) : SPAN_LITERAL("ferrule.delivery.v1"));
-	if (transform_body(run, message, output, error))
+	if (!id_is_none(&output->stands))
+		message_body_take(message, reader_ref(output->body));
+	else if (transform_body(run, message, output, error))
 		goto done;
 	if (output_keys(message, run->delivery->message, output->item, error) ||
 	    (topic ? output_orders(message, run->worker->site, run->prepared->chain, output->item, topic, error)
@@ -212,8 +219,11 @@ static int on_publish(void *arg, const struct chain_output *output, struct error
 				 : -1;
 		goto done;
 	}
-	if (topic || queue) {
-		result = publish(run, topic, queue, false, message, error);
+	if ((topic || queue) && !id_is_none(&output->stands)) {
+		result = once_add(run, output, topic, queue, message, error);
+		sent = !result;
+	} else if (topic || queue) {
+		result = transform_publish(run, topic, queue, false, message, error);
 		sent = !result;
 		/* a message that cannot be a message (its envelope is too large) is this part's own fault */
 		if (result && error->class == ERROR_REJECT)
@@ -301,15 +311,6 @@ static int on_tick(void *arg, struct error *error)
 /* ---- one delivery
  * ------------------------------------------------------------------------------------------------------ */
 
-static int body_at_hand(struct worker *worker, struct message *message, struct error *error)
-{
-	if (message->body)
-		return 0;
-	message->body = message->body_ref.len ? vault_get_new(worker->vault, message->body_ref, error)
-					      : reader_new_copy(SPAN_NONE);
-	return message->body ? 0 : -1;
-}
-
 static int run_chain(struct run *run, struct error *error)
 {
 	const struct message *message = run->delivery->message;
@@ -326,7 +327,7 @@ static int run_chain(struct run *run, struct error *error)
 		return error_set(error, ERROR_REJECT, "message.expired",
 				 "it waited longer than the site keeps queued messages (retention: queue)");
 	run->prepared = prepare_flow(run->worker, run->delivery, error);
-	if (!run->prepared || body_at_hand(run->worker, run->delivery->message, error))
+	if (!run->prepared || request_body(run->delivery->message, run->worker->vault, error))
 		return -1;
 	FAULT("transform.running");
 	poison_taste(message->origin.name);
@@ -343,6 +344,9 @@ static int process(struct batch *batch, struct delivery *delivery, struct error 
 	board_hold(worker->slot, &delivery->message->id);
 	board_step(worker->slot, delivery->queue);
 	result = run_chain(&run, error);
+	if (!result)
+		result = once_flush(&run, error);
+	once_drop(&run);
 	if (result && error->class == ERROR_REJECT)
 		result = transform_bury(&run, NULL, "receive", error);
 	if (result && error->class == ERROR_FATAL)

@@ -34,9 +34,14 @@ struct run {
 	struct batch *batch;
 	const struct prepared *prepared;
 	const struct delivery *delivery;
+	struct once *once; /* transform_once.c: what is to be published with what belongs to it */
+	size_t once_count, once_capacity;
 };
 
 /* transform.c */
+/* Publishes into the run's unit, with its record; waits for room. */
+int transform_publish(struct run *, const char *topic, const char *queue, bool optional, const struct message *,
+		      struct error *);
 int transform_body(struct run *, struct message *, const struct chain_output *, struct error *);
 /* A dead letter for an error that takes the letter's place as the caller's: on failure it says what failed. */
 int transform_bury(struct run *, const struct item *, const char *step, struct error *);

@@ -202,15 +202,20 @@ class Site:
             self.clean(False)
             raise
 
+    def queue_settings(self):
+        """For site.yaml: a broker and a store of its own, where there are servers."""
+        if not self.servers:
+            return ""
+        settings, secrets = self.servers.settings(f"r{self.name}-{os.getpid()}-{id(self) % 9973}".replace(".", "-"))
+        for name, value in secrets.items():
+            write(f"{self.site}/secrets/{name}", value + "\n", 0o600)
+        os.chmod(f"{self.site}/secrets", 0o700)
+        return settings
+
     def _make(self, mount, rate, cut):
-        settings = ""
         if mount:
             self._mount(mount)
-        if self.servers:
-            settings, secrets = self.servers.settings(f"r{self.name}-{os.getpid()}-{id(self) % 9973}".replace(".", "-"))
-            for name, value in secrets.items():
-                write(f"{self.site}/secrets/{name}", value + "\n", 0o600)
-            os.chmod(f"{self.site}/secrets", 0o700)
+        settings = self.queue_settings()
         reserve = "2MiB" if mount else "1MiB"
         write(f"{self.site}/site.yaml", f"name: crash\n{settings}listen: {{http: {{port: 0}}}}\n"
                                         f"processes: {{transform: 2}}\nlimits: {{disk-reserve: {reserve}}}\n")

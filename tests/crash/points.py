@@ -41,6 +41,7 @@ EXEMPT = {
     "steward.told": "only where something is expected, or an event is wanted; tests/e2e/expect.py",
     "openpgp.encrypted": "only where something is encrypted; tests/files/openpgp_flows.py",
     "spill.full": "only of what a step makes larger than memory holds; tests/files/openpgp_flows.py",
+    "transform.once": "only where something is encrypted; tests/crash/transfers.py",
     "turns.ended": "only of a source with a schedule; tests/e2e/transfers.py",
     "turns.numbered": "only of a source with a schedule; tests/e2e/transfers.py",
     "turns.saving": "only of a source with a schedule; tests/e2e/transfers.py",

@@ -25,12 +25,14 @@ import sys
 import threading
 import time
 
-from lab import LAB, Failure, Site, Skip, Tap, fault_names, has_faults, kill, lines, read, wait_for, write
+from lab import LAB, Failure, Servers, Site, Skip, Tap, fault_names, has_faults, kill, lines, read, wait_for, write
 
 PYTHON = "/usr/bin/python3"  # Debian's, which has its packages
-AREAS = ("sftp.", "remote.", "mail.", "openpgp.", "deliver.", "receive.")
+AREAS = ("sftp.", "remote.", "mail.", "openpgp.", "deliver.", "receive.", "transform.", "archive.", "kept.", "sent.")
+STRUCK = ("sftp.", "remote.", "mail.", "openpgp.", "kept.", "transform.once", "store.intake")  # all of them must be
+BROKER = ("amqp.p", "amqp.c", "amqp.a", "store.intake")  # with RabbitMQ
 # Passed only where something else is configured or goes wrong besides.
-SELDOM = {"remote.removed", "remote.broken", "remote.resolved", "remote.sidecar-aside", "remote.sidecar-gone"}
+SELDOM = {"transform.flushes", "remote.removed", "remote.broken", "remote.resolved", "remote.sidecar-aside", "remote.sidecar-gone"}
 FLOWS = {
     "intake": """
 from: {file: 'drop/in/*', after: archive, age: 0s, interval: 100ms}
@@ -41,7 +43,7 @@ subscribe: file.in.v1
 steps:
   - encrypt: {to: @KEY@, sign: @KEY@}
   - checksum: {make: sha256}
-to: {sftp: 'inbox/$($envelope.name)', system: acme, exists: refuse}
+to: {sftp: 'inbox/$($envelope.name)', system: acme, exists: refuse, archive: sent/acme}
 effect: rename
 retry: {for: 1h, from: 20ms, to: 200ms}
 """,
@@ -103,7 +105,7 @@ class Other(threading.Thread):
         super().__init__(daemon=True)
         self.home, self.out, self.ending = home, out, False
         self.problems, self.partner, self.sidecars = [], collections.Counter(), collections.Counter()
-        self.back = collections.defaultdict(list)
+        self.back, self.sent = collections.defaultdict(list), {}
 
     def pair(self, name):
         sidecar = f"{self.home}/inbox/{name}.sha256"
@@ -111,6 +113,8 @@ class Other(threading.Thread):
         self.sidecars[name] += 1
         if digest_of(f"{self.home}/inbox/{name}") not in read(sidecar):
             self.problems.append(f"the sidecar of {name} is about something else")
+        self.sent[name] = digest_of(f"{self.home}/inbox/{name}")
+        self.sent[name + ".sha256"] = digest_of(sidecar)
         os.unlink(sidecar)
         os.rename(f"{self.home}/inbox/{name}", f"{self.home}/outbox/{name}")
 
@@ -133,13 +137,14 @@ class Other(threading.Thread):
 class Transfers(Site):
     """The site of this test; what it shares with the other crash tests is lab.Site's."""
 
-    def __init__(self, build, name, rng, server):
+    def __init__(self, build, name, rng, server, servers=None):
         self.server, self.files, self.smtp = server, {}, None
-        super().__init__(build, name, rng)
+        super().__init__(build, name, rng, servers)
 
     def _make(self, mount, rate, cut):
         self.server.clean()
-        write(f"{self.site}/site.yaml", "name: transfers\nprocesses: {transform: 2}\nlimits: {disk-reserve: 1MiB}\n")
+        settings = self.queue_settings()
+        write(f"{self.site}/site.yaml", f"name: transfers\n{settings}processes: {{transform: 2}}\nlimits: {{disk-reserve: 1MiB}}\n")
         key = self._keys()
         env = self.server.env
         write(f"{self.site}/systems/acme.yaml",
@@ -228,6 +233,7 @@ class Transfers(Site):
             problems.append(f"dead letters: {[(g['cause'], g['step'], g['flow'], g['count']) for g in dead]}")
         self._queues(problems)
         self._nothing_left(problems, wanted)
+        self._copies(problems)
         if problems:
             raise Failure("\n".join(problems))
         self.summary = f"{len(self.files)} files out and back, {self.deaths()} processes killed, {self.mails}"
@@ -247,6 +253,29 @@ class Transfers(Site):
             problems.append(f"{len(unsent)} mails were not sent, such as {sorted(unsent)[:3]}, {doubtful} are in doubt")
         self.mails = f"{len(sent)} mails, {doubtful} in doubt, {len(unsent)} of them not sent"
 
+    def _copies(self, problems):
+        """What is kept of each file that went out: once, with the bytes that the partner got, and noted."""
+        found, paths = collections.defaultdict(list), []
+        for where, _, names in os.walk(f"{self.site}/sent/acme"):
+            for name in names:
+                found[name].append(digest_of(os.path.join(where, name)))
+                paths.append(os.path.relpath(os.path.join(where, name), self.site))
+        wrong = [name for name in set(found) | set(self.other_side.sent) if found[name] != [self.other_side.sent.get(name)]]
+        if wrong:
+            problems.append(f"{len(wrong)} copies of what was sent are missing, twice or other bytes, such as {sorted(wrong)[:3]}")
+        noted = collections.Counter(entry["value"]["path"] for entry in self.entries("ferrule-sent"))
+        if noted != collections.Counter(paths):
+            problems.append(f"{len(paths)} copies, {sum(noted.values())} notes: {sorted((noted - collections.Counter(paths)) + (collections.Counter(paths) - noted))[:3]}")
+
+    def entries(self, table):
+        found, after = [], []
+        while True:
+            answer = self.ask("table", "list", table, *after, "--site", self.site)
+            found += answer["entries"]
+            if not answer.get("next"):
+                return found
+            after = ["--after", answer["next"]]
+
     def _nothing_left(self, problems, wanted):
         for folder in (f"{self.server.home}/inbox", f"{self.server.home}/outbox", f"{self.site}/drop/in",
                        f"{self.site}/drop/out"):
@@ -265,10 +294,11 @@ class Transfers(Site):
 
 
 class Round:
-    def __init__(self, options, seed, server):
+    def __init__(self, options, seed, server, servers=None):
         self.options, self.server, self.rng = options, server, random.Random(seed)
-        self.points = sorted(name for name in fault_names() if name.startswith(AREAS))
-        self.site = Transfers(options.build, f"transfers-{seed}", self.rng, server)
+        self.servers = servers
+        self.points = sorted(name for name in fault_names() if name.startswith(AREAS + BROKER * bool(servers)))
+        self.site = Transfers(options.build, f"transfers-{seed}", self.rng, server, servers)
         self.done = collections.Counter()
 
     def faults(self):
@@ -279,7 +309,8 @@ class Round:
 
     def trouble(self):
         site, rng = self.site, self.rng
-        what = rng.choices(("role", "freeze", "all", "supervisor", "term", "lines", "server"), (12, 3, 2, 2, 1, 3, 2))[0]
+        what = rng.choices(("role", "freeze", "all", "supervisor", "term", "lines", "server", "queue"),
+                           (12, 3, 2, 2, 1, 3, 2, 2 if self.servers else 0))[0]
         processes = site.processes()
         if what in ("role", "freeze") and processes:
             name = rng.choice(sorted(processes))
@@ -288,6 +319,8 @@ class Round:
             if what == "freeze":
                 time.sleep(rng.uniform(0.1, 1))
                 kill(pid, signal.SIGCONT)
+        elif what == "queue":
+            return self.servers.trouble(rng)
         elif what in ("lines", "server"):
             self.server.do("stop")
             time.sleep(rng.uniform(0, 1.5) if what == "server" else 0)
@@ -320,6 +353,24 @@ class Round:
         site.to_the_end(options.settle)
         site.judge()
 
+    def strike_between(self):
+        """Processes die between two publishes of one unit: the broker has the encrypted file, and not its sidecar."""
+        site = self.site
+        for number, point in enumerate(("transform.published", "amqp.published", "transform.published", "amqp.confirmed")):
+            for _ in range(3):
+                site.put()
+            for end in (".struck", ".passed"):
+                if os.path.exists(f"{site.marks}/{point}{end}"):
+                    os.unlink(f"{site.marks}/{point}{end}")
+            code = site.run_idle(60, [f"{point}:{number + 1}=kill", "transform.flushes%1=fail"], once=True)
+            if code not in (0, -9):
+                raise Failure(f"the site ended with {code}")
+
+    def between(self):
+        self.strike_between()
+        self.site.to_the_end(self.options.settle)
+        self.site.judge()
+
     def strike(self):
         """Every point on the way once."""
         site = self.site
@@ -329,7 +380,7 @@ class Round:
             return {name[:-7] for name in os.listdir(site.marks) if name.endswith(".struck")}
 
         def missing():
-            return {name for name in wanted - struck() if name.startswith(("sftp.", "remote.", "mail.", "openpgp."))}
+            return {name for name in wanted - struck() if name.startswith(STRUCK)}
 
         for _ in range(12):
             site.put()
@@ -342,6 +393,8 @@ class Round:
                     break
                 for _ in range(3):  # all were on their way before the last points came to their turn
                     site.put()
+        if self.servers:
+            self.strike_between()
         site.to_the_end(self.options.settle)
         site.judge()
         missed = missing()
@@ -350,18 +403,19 @@ class Round:
         site.summary += f", struck at {len(struck())} points"
 
 
-def one(options, seed, server, tap, points):
-    name = f"transfers by {options.server}: " + ("killed at every fault point" if points else f"random trouble, seed {seed}")
+def one(options, seed, server, servers, tap, points):
+    name = f"transfers by {options.server} over {options.queue}: " + (
+        "killed between two publishes" if options.between else "killed at every fault point" if points else f"random trouble, seed {seed}")
     this, good = None, False
     try:
-        this = Round(options, seed, server)
-        this.strike() if points else this.run()
+        this = Round(options, seed, server, servers)
+        (this.between if options.between else this.strike if points else this.run)()
         good = True
         tap.result(True, name, f"{this.site.summary}\n{sum(this.done.values())} troubles: {dict(sorted(this.done.items()))}")
     except (Failure, subprocess.TimeoutExpired) as failure:
         left = f"left in {this.site.root}" if options.keep and this else "KEEP=yes leaves what there was"
         tap.result(False, name, f"{failure}\ntroubles: {dict(sorted(this.done.items())) if this else ''}\n{left}\n"
-                                f"again: make crash-transfers ROUNDS=1 SEED={seed} DOCUMENTS={options.documents}"
+                                f"again: make crash-transfers ROUNDS=1 SEED={seed} QUEUE={options.queue} DOCUMENTS={options.documents}"
                                 f" DURATION={options.seconds:g}")
     finally:
         if this:
@@ -378,21 +432,27 @@ def main():
     parser.add_argument("--seconds", type=float, default=60, help="how long there is trouble")
     parser.add_argument("--settle", type=int, default=240, help="how long it may take to come to an end afterwards")
     parser.add_argument("--server", choices=("openssh", "proftpd"), default="openssh")
-    parser.add_argument("--queue", choices=("spool", "rabbitmq"), default="spool", help="only the spool is tried here")
+    parser.add_argument("--queue", choices=("spool", "rabbitmq"), default="spool")
+    parser.add_argument("--between", action="store_true", help="only what kills between the publishes of one unit")
     parser.add_argument("--keep", action="store_true", help="leave everything of a failed round")
     options, _ = parser.parse_known_args()
-    tap, server = Tap(), None
+    tap, server, servers = Tap(), None, None
     try:
         server = Server(options.server)
+        servers = Servers() if options.queue == "rabbitmq" else None
+        if options.between and not has_faults(options.build):
+            raise Skip("built without --enable-faults")
         if has_faults(options.build):
-            one(options, options.seed, server, tap, True)
-        for number in range(options.rounds):
-            one(options, options.seed + number, server, tap, False)
+            one(options, options.seed, server, servers, tap, True)
+        for number in range(0 if options.between else options.rounds):
+            one(options, options.seed + number, server, servers, tap, False)
     except Skip as skip:
         tap.skip("transfers", skip)
     finally:
         if server:
             server.do("down")
+        if servers:
+            servers.down()
     return tap.end()
 
 
