@@ -1,6 +1,6 @@
 # tests of the documentation: every example in it is run
 DOCS_TESTS = tests/docs/made.sh tests/docs/onboarding.py tests/docs/run.py tests/docs/self.py tests/e2e/editor.py tests/e2e/templates.py \
-  tests/docs/runbook_bank.py tests/docs/runbook_disk.py tests/docs/runbook_erp.py tests/docs/runbook_key.py \
+  tests/docs/runbook_bank.py tests/docs/runbook_broker.py tests/docs/runbook_disk.py tests/docs/runbook_erp.py tests/docs/runbook_key.py \
   tests/docs/runbook_poison.py tests/docs/runbook_restore.py tests/docs/runbook_virus.py
 dist_check_SCRIPTS += $(DOCS_TESTS)
 EXTRA_DIST += tests/docs/blocks.py tests/docs/runbook.py

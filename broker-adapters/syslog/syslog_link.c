@@ -23,6 +23,7 @@
 
 #define AGAIN_MS 1000 /* a receiver that was away is asked again after this */
 #define LOOK_MOST_MS 10
+#define UDP_AGAIN_MS 60000 /* nobody says that the receiver has another address by now */
 
 struct syslog_link {
 	const struct endpoint *endpoint;
@@ -32,6 +33,7 @@ struct syslog_link {
 	int fd;            /* of either kind; -1: no connection */
 	bool sent;         /* something that is not confirmed */
 	int64_t failed_at; /* monotonic; 0: the last connection was made */
+	int64_t made_at;   /* monotonic; when that was */
 	struct error failed;
 };
 
@@ -281,8 +283,10 @@ static int link_connect(struct syslog_link *link, struct error *error)
 	}
 	link->failed_at = 0;
 	FAULT("syslog.connect");
-	if (!dials[link->settings->transport](link, error))
+	if (!dials[link->settings->transport](link, error)) {
+		link->made_at = clock_tick_ms();
 		return 0;
+	}
 	link->failed_at = clock_tick_ms();
 	link->failed = *error;
 	return -1;
@@ -303,6 +307,8 @@ int syslog_link_send(struct syslog_link *link, struct span line, bool *lost, str
 		*lost = link->sent;
 		disconnect(link);
 	}
+	if (link->fd >= 0 && link->settings->transport == SYSLOG_UDP && clock_tick_ms() - link->made_at > UDP_AGAIN_MS)
+		disconnect(link);
 	if (link->fd < 0 && link_connect(link, error))
 		return -1;
 	FAULT("syslog.send");
