@@ -23,6 +23,7 @@ struct nacha {
 	uint64_t from, batch_from, batches;
 	uint64_t records; /* of the file */
 	bool in_file, in_batch, ended;
+	bool advice; /* batches of ADV: entries and totals have other places */
 	struct sums file, batch;
 	json_t *file_json, *batch_json, *entries, *entry;
 	struct error why, file_why;
@@ -102,7 +103,7 @@ static void open_file(struct nacha *n)
 	n->batches = 0;
 	n->records = 1;
 	n->in_file = true;
-	n->ended = false;
+	n->ended = n->advice = false;
 	n->why.class = ERROR_NONE;
 	set(n, n->file_json, "destination", 4, 13);
 	set(n, n->file_json, "origin", 14, 23);
@@ -118,11 +119,16 @@ static void open_file(struct nacha *n)
 	n->file_why = n->why;
 }
 
-static bool is_iat(const struct nacha *n)
+static bool is_of(const struct nacha *n, const char *wanted)
 {
 	const char *class = json_string_value(json_object_get(n->batch_json, "entryClass"));
 
-	return class && !strcmp(class, "IAT");
+	return class && !strcmp(class, wanted);
+}
+
+static bool is_iat(const struct nacha *n)
+{
+	return is_of(n, "IAT");
 }
 
 static void open_batch(struct nacha *n)
@@ -139,6 +145,7 @@ static void open_batch(struct nacha *n)
 	set(n, n->batch_json, "number", 88, 94);
 	set(n, n->batch_json, "serviceClass", 2, 4);
 	set(n, n->batch_json, "entryClass", 51, 53);
+	n->advice |= is_of(n, "ADV");
 	if (is_iat(n)) {
 		set(n, n->batch_json, "foreignExchange", 21, 22);
 		set(n, n->batch_json, "destinationCountry", 39, 40);
@@ -204,8 +211,6 @@ static void end_entry(struct nacha *n)
 
 static void keep_entry(struct nacha *n, bool debit, uint64_t amount)
 {
-	const char *class = json_string_value(json_object_get(n->batch_json, "entryClass"));
-
 	n->entry = json_object();
 	json_array_append_new(n->entries, n->entry);
 	set(n, n->entry, "code", 2, 3);
@@ -214,14 +219,24 @@ static void keep_entry(struct nacha *n, bool debit, uint64_t amount)
 	set_cents(n->entry, "amount", amount);
 	if (is_iat(n)) {
 		set(n, n->entry, "account", 40, 74);
+	} else if (is_of(n, "ADV")) {
+		set(n, n->entry, "account", 13, 27);
+		set(n, n->entry, "adviceRouting", 40, 48);
+		set(n, n->entry, "fileIdentification", 49, 53);
+		set(n, n->entry, "operatorData", 54, 54);
+		set(n, n->entry, "name", 55, 76);
+		set(n, n->entry, "discretionaryData", 77, 78);
+		set(n, n->entry, "operator", 80, 87);
+		set(n, n->entry, "day", 88, 90);
+		set(n, n->entry, "sequence", 91, 94);
 	} else {
 		set(n, n->entry, "account", 13, 29);
 		set(n, n->entry, "id", 40, 54);
-		set(n, n->entry, "name", class && !strcmp(class, "CTX") ? 59 : 55,
-		    class && !strcmp(class, "CTX") ? 74 : 76);
+		set(n, n->entry, "name", is_of(n, "CTX") ? 59 : 55, is_of(n, "CTX") ? 74 : 76);
 		set(n, n->entry, "discretionaryData", 77, 78);
 	}
-	set(n, n->entry, "trace", 80, 94);
+	if (!is_of(n, "ADV"))
+		set(n, n->entry, "trace", 80, 94);
 	json_object_set_new(n->entry, "hasAddenda", json_boolean(n->record[78] == '1'));
 }
 
@@ -229,7 +244,7 @@ static void keep_entry(struct nacha *n, bool debit, uint64_t amount)
 static void read_entry(struct nacha *n)
 {
 	bool debit = is_debit(n);
-	uint64_t amount = number(n, 30, 39);
+	uint64_t amount = number(n, is_of(n, "ADV") ? 28 : 30, 39);
 
 	check_routing(n);
 	if (n->why.class == ERROR_NONE)
@@ -260,10 +275,21 @@ static void read_addenda(struct nacha *n)
 }
 
 /* ---- controls */
-static void judge(struct nacha *n, const struct sums *sums, size_t count_at, size_t count_to, size_t hash_at)
+/* A total of 12 digits, or of 20. */
+static uint64_t total(struct nacha *n, size_t from, size_t digits)
 {
+	uint64_t front = digits > 19 ? number(n, from, from + digits - 20) : 0,
+		 value = number(n, from + digits - (digits > 19 ? 19 : digits), from + digits - 1);
+
+	return front ? UINT64_MAX : value;
+}
+
+static void judge(struct nacha *n, const struct sums *sums, size_t count_at, size_t count_to, size_t hash_at,
+		  bool advice)
+{
+	size_t digits = advice ? 20 : 12;
 	uint64_t entries = number(n, count_at, count_to), hash = number(n, hash_at, hash_at + 9),
-		 debits = number(n, hash_at + 10, hash_at + 21), credits = number(n, hash_at + 22, hash_at + 33);
+		 debits = total(n, hash_at + 10, digits), credits = total(n, hash_at + 10 + digits, digits);
 
 	if (entries != sums->entries)
 		wrong(n, "nacha.total", "says %llu entries and addenda, and there are %llu",
@@ -293,7 +319,7 @@ static int give_batch(struct nacha *n, struct error *error)
 
 static int end_batch(struct nacha *n, struct error *error)
 {
-	judge(n, &n->batch, 5, 10, 11);
+	judge(n, &n->batch, 5, 10, 11, is_of(n, "ADV"));
 	if (!span_equal(bank_trim(part(n, 88, 94)),
 			span_of(json_string_value(json_object_get(n->batch_json, "number")))))
 		wrong(n, "nacha.structure", "is of another batch than the header");
@@ -310,7 +336,7 @@ static int end_file(struct nacha *n, struct error *error)
 	n->why = n->batches ? (struct error){0} : n->file_why;
 	n->in_file = false;
 	n->ended = true;
-	judge(n, &n->file, 14, 21, 22);
+	judge(n, &n->file, 14, 21, 22, n->advice);
 	if (number(n, 8, 13) != (n->records + 9) / 10)
 		wrong(n, "nacha.total", "says %llu blocks of ten records, and there are %llu",
 		      (unsigned long long)number(n, 8, 13), (unsigned long long)(n->records + 9) / 10);
