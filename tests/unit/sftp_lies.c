@@ -509,6 +509,35 @@ static void a_listing_without_an_end_is_given_up(void **state)
 		fail_msg("%ld MB", (memory_kb() - before) / 1024);
 }
 
+static void a_folder_with_fifty_thousand_files_is_listed_in_bounded_time_and_memory(void **state)
+{
+	struct endpoint *endpoint = source_with("order", "name");
+	struct document *documents[16];
+	struct error error = {0};
+	int64_t cpu = cpu_ms();
+	long before = memory_kb();
+	size_t found = 0;
+	void *source;
+
+	tell("readdir 0 0 names many\n");
+	source = sftp_source_ops.open(endpoint, &error);
+	if (sftp_source_ops.poll(source, documents, 16, &found, &error))
+		fail_msg("%s: %s", error.code, error.text);
+	assert_int_equal(found, 16);
+	assert_true(lines_of("fired") > 500); /* all of it was read, a hundred names in each answer */
+	for (size_t i = 0; i < found; i++) {
+		char name[40];
+
+		snprintf(name, sizeof name, "made-up-%09u-", (unsigned)i);
+		assert_true(span_starts(documents[i]->name, name));
+		sftp_source_ops.forget(source, documents[i]);
+	}
+	sftp_source_ops.close(source);
+	if (cpu_ms() - cpu > 5000 || memory_kb() - before > 60 * 1024)
+		fail_msg("%d ms of CPU, %ld MB", (int)(cpu_ms() - cpu), (memory_kb() - before) / 1024);
+	print_message("# %d ms of CPU, %ld MB\n", (int)(cpu_ms() - cpu), (memory_kb() - before) / 1024);
+}
+
 static void a_listing_that_changes_while_it_is_read_loses_nothing(void **state)
 {
 	char script[400], name[40];
@@ -547,6 +576,7 @@ int main(void)
 		TEST(writing_may_break_at_any_byte),
 		TEST(names_that_no_file_has_are_not_taken_for_files),
 		TEST(a_name_that_is_listed_twice_comes_once),
+		TEST(a_folder_with_fifty_thousand_files_is_listed_in_bounded_time_and_memory),
 		TEST(a_listing_without_an_end_is_given_up),
 		TEST(a_listing_that_changes_while_it_is_read_loses_nothing),
 	};
