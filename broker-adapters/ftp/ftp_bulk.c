@@ -76,6 +76,10 @@ static int judge(struct ftp_download *download, struct error *error)
 
 	if (!download->ended || download->result == CURLE_OK)
 		return REMOTE_OK;
+	if (download->result == CURLE_FTP_COULDNT_USE_REST) { /* it cannot begin within a file; libcurl hangs up */
+		ftp->lost = true;
+		return REMOTE_UNSUPPORTED;
+	}
 	if (download->result == CURLE_PARTIAL_FILE || download->result == CURLE_WRITE_ERROR)
 		ftp->code = 0;
 	if (ftp_lost_by(ftp, download->result, error))
@@ -273,27 +277,53 @@ static int make_mark(struct ftp *ftp, const char *path, struct error *error)
 	return store(&sending, error);
 }
 
+/* A new file: STOR would write over another worker's, so its mark is looked for first. 0 there is none, 1 what it wrote
+ * was renamed already, REMOTE_EXISTS it is being delivered, -1. */
+static int look_for_others(struct ftp *ftp, struct remote_upload *upload, struct error *error)
+{
+	struct remote_attrs attrs;
+	int status = ftp_lstat(ftp, upload->mark, &attrs, error);
+
+	upload->marked_before = status == REMOTE_OK;
+	if (status)
+		return status < 0 ? -1 : 0;
+	status = ftp_lstat(ftp, upload->path, &attrs, error);
+	return status == REMOTE_MISSING ? 1 : status ? status : REMOTE_EXISTS;
+}
+
+/* Some do not go on with parts of files, and some write over no file at all. */
+static int store_anyhow(struct sending *sending, struct error *error)
+{
+	struct remote_upload *upload = sending->upload;
+	int status = store(sending, error);
+
+	if (status > 0 && upload->offset && !upload->opened) {
+		upload->offset = 0;
+		status = store(sending, error);
+	}
+	if (status > 0 && !upload->fresh && !upload->opened && !ftp_remove(sending->ftp, upload->path, error))
+		status = store(sending, error);
+	return sending->ftp->lost ? -1 : status;
+}
+
 int ftp_upload(struct ftp *ftp, struct remote_upload *upload, struct error *error)
 {
 	struct error ignored;
 	struct sending sending = {.ftp = ftp, .upload = upload, .error = error ? error : &ignored};
-	struct remote_attrs attrs;
-	int status = REMOTE_MISSING;
+	int status = 0;
 
 	if (!ftp_path_fits(upload->path))
 		return REMOTE_DENIED;
 	sending.size = upload->body ? reader_size(upload->body) : 0;
-	if (upload->fresh && upload->mark) {
-		status = ftp_lstat(ftp, upload->mark, &attrs, error);
-		upload->marked_before = status == REMOTE_OK;
-		if (status < 0)
-			return -1;
+	if (upload->fresh && upload->mark)
+		status = look_for_others(ftp, upload, error);
+	if (status == 1) {
+		upload->size = sending.size;
+		upload->mark_status = REMOTE_EXISTS;
+		return REMOTE_OK;
 	}
-	status = store(&sending, error);
-	if (status > 0 && upload->offset && !upload->opened) { /* it does not go on with parts of files */
-		upload->offset = 0;
-		status = store(&sending, error);
-	}
+	if (!status)
+		status = store_anyhow(&sending, error);
 	if (status)
 		return status;
 	if (ask_size(ftp, upload->path, &upload->size, error))

@@ -180,6 +180,14 @@ static size_t on_listing(char *data, size_t size, size_t n, void *arg)
 	return listing->huge ? 0 : size * n; /* the rest of what is enough is read and left */
 }
 
+/* An empty folder, in the words of those for whom that is a failure. */
+static bool has_no_files(const struct ftp *ftp)
+{
+	static const char *const empty[] = {"no files", "no data sets", "no members", "is empty", NULL};
+
+	return (ftp->code == 450 || ftp->code == 550) && says(ftp, empty);
+}
+
 static int list_with(struct listing *listing, const char *verb, const char *path, struct error *error)
 {
 	static const char *const watched[] = {"MLSD ", "LIST "};
@@ -211,6 +219,8 @@ static int list_with(struct listing *listing, const char *verb, const char *path
 		return -1;
 	if (listing->len && !listing->enough)
 		take_line(listing); /* without an end of its own */
+	if (!listing->bytes && has_no_files(ftp))
+		return REMOTE_OK;
 	return result == CURLE_PARTIAL_FILE ? REMOTE_FAILURE : ftp_status(ftp, ftp->code);
 }
 
@@ -285,6 +295,27 @@ static int find_in_folder(struct ftp *ftp, const char *path, struct remote_attrs
 	return status ? status : seek.found ? REMOTE_OK : REMOTE_MISSING;
 }
 
+/* What can be renamed is there, and RNFR alone changes nothing. Only a clear no means that it is not: a file that is in
+ * use, or a server in trouble, says something else. */
+static int ask_hidden(struct ftp *ftp, const char *path, struct remote_attrs *attrs, struct error *error)
+{
+	static const char *const binary[] = {"TYPE I"};
+	static const char *const busy[] = {" use", "busy", "lock", "try again", NULL};
+	int status = ask(ftp, "RNFR", path, error);
+
+	if (status == UNCLEAR)
+		return ftp->code == 450 || says(ftp, busy) ? REMOTE_FAILURE : REMOTE_MISSING;
+	if (status)
+		return status;
+	if (ftp_command(ftp, binary, 1, error))
+		return -1;
+	ftp->ascii = false;
+	status = ask(ftp, "SIZE", path, error);
+	attrs->has_size = status == REMOTE_OK;
+	attrs->size = attrs->has_size ? strtoull(ftp->said, NULL, 10) : 0;
+	return status < 0 ? -1 : REMOTE_OK;
+}
+
 static int ask_facts(struct ftp *ftp, const char *path, struct remote_attrs *attrs, struct error *error)
 {
 	int status = ask(ftp, "MLST", path, error);
@@ -292,7 +323,10 @@ static int ask_facts(struct ftp *ftp, const char *path, struct remote_attrs *att
 
 	if (status == UNCLEAR) { /* some say more to another question */
 		status = ask(ftp, "RNFR", path, error);
-		return status == REMOTE_OK || status == UNCLEAR ? find_in_folder(ftp, path, attrs, error) : status;
+		if (status && status != UNCLEAR)
+			return status;
+		status = find_in_folder(ftp, path, attrs, error);
+		return status == REMOTE_MISSING ? ask_hidden(ftp, path, attrs, error) : status;
 	}
 	if (status)
 		return status;
@@ -305,23 +339,6 @@ static int ask_facts(struct ftp *ftp, const char *path, struct remote_attrs *att
 		lines = span_make(lines.data + n + (end != NULL), lines.len - n - (end != NULL));
 	}
 	return find_in_folder(ftp, path, attrs, error);
-}
-
-/* Hidden names are left out of listings by some: what can be renamed is there, and RNFR alone changes nothing. */
-static int ask_hidden(struct ftp *ftp, const char *path, struct remote_attrs *attrs, struct error *error)
-{
-	static const char *const binary[] = {"TYPE I"};
-	int status = ask(ftp, "RNFR", path, error);
-
-	if (status)
-		return status < 0 ? -1 : status == REMOTE_DENIED ? REMOTE_DENIED : REMOTE_MISSING;
-	if (ftp_command(ftp, binary, 1, error))
-		return -1;
-	ftp->ascii = false;
-	status = ask(ftp, "SIZE", path, error);
-	attrs->has_size = status == REMOTE_OK;
-	attrs->size = attrs->has_size ? strtoull(ftp->said, NULL, 10) : 0;
-	return status < 0 ? -1 : REMOTE_OK;
 }
 
 int ftp_lstat(struct ftp *ftp, const char *path, struct remote_attrs *attrs, struct error *error)
@@ -338,7 +355,7 @@ int ftp_lstat(struct ftp *ftp, const char *path, struct remote_attrs *attrs, str
 		attrs->mode = S_IFDIR;
 		return ftp_command(ftp, (const char *const[]){"NOOP"}, 1, error);
 	}
-	status = find_in_folder(ftp, path, attrs, error);
+	status = find_in_folder(ftp, path, attrs, error); /* where some leave out hidden names */
 	return status == REMOTE_MISSING && (slash ? slash[1] : path[0]) == '.' ? ask_hidden(ftp, path, attrs, error)
 									       : status;
 }
@@ -394,9 +411,9 @@ int ftp_remove(struct ftp *ftp, const char *path, struct error *error)
 	int status = mark ? ask(ftp, "RMD", path, error) : REMOTE_FAILURE;
 	struct remote_attrs attrs;
 
-	if (status <= 0 || status == REMOTE_MISSING)
+	if (status <= 0)
 		return status;
-	status = ask(ftp, "DELE", path, error);
+	status = ask(ftp, "DELE", path, error); /* a mark may be a file: make_mark */
 	if (status == UNCLEAR && ftp_lstat(ftp, path, &attrs, error) == REMOTE_MISSING)
 		status = REMOTE_MISSING;
 	return ftp->lost ? -1 : clear(ftp, status);

@@ -76,7 +76,8 @@ int ftp_check_settings(const struct ftp_settings *settings, const struct endpoin
 	if (settings->mode == FTP_ACTIVE && settings->tls != FTP_UNENCRYPTED)
 		return error_set(error, ERROR_FATAL, "ftp.settings",
 				 "ftp: mode: active and TLS do not go together (libcurl waits for ever when a server "
-				 "that connects to us wants TLS); leave out `mode`");
+				 "that connects to us wants TLS); leave out `mode`, so that we open the connections "
+				 "for data: the partner's firewall must let its passive ports in");
 	if (settings->tls == FTP_UNENCRYPTED && (settings->ca || settings->certificate))
 		return error_set(
 			error, ERROR_FATAL, "ftp.settings",

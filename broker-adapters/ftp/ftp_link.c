@@ -54,6 +54,7 @@ static size_t on_line(char *data, size_t size, size_t n, void *arg)
 	struct span line = span_make(data, size * n);
 
 	ftp->heard_ms = clock_tick_ms();
+	ftp->bye |= line.len > 4 && !memcmp(line.data, "421 ", 4);
 	if (ftp->answering < 0)
 		return size * n;
 	while (line.len && (line.data[line.len - 1] == '\n' || line.data[line.len - 1] == '\r'))
@@ -233,7 +234,7 @@ CURL *ftp_begin(struct ftp *ftp, const char *path, const char *const *watched, s
 	ftp->answering = -1;
 	ftp->code = 0;
 	ftp->said[0] = ftp->why[0] = '\0';
-	ftp->timed_out = false;
+	ftp->timed_out = ftp->bye = false;
 	buf_reset(&ftp->lines);
 	ftp->heard_ms = clock_tick_ms();
 	return ftp->easy;
@@ -326,6 +327,12 @@ int ftp_lost_by(struct ftp *ftp, CURLcode result, struct error *error)
 {
 	char silent[80];
 
+	if (ftp->bye) /* libcurl calls it a time-out */
+		return lost(ftp, error, "ftp.lost", "the server ends the connection (421)",
+			    "too many may be there, or it goes down; it is asked again");
+	/* It may want to see the session of the first connection, which has no ticket left: a new one has. */
+	if (ftp->code == 425 || ftp->code == 522)
+		return lost(ftp, error, "ftp.lost", "no connection for data came about", ftp->said);
 	switch (result) {
 	case CURLE_OK:
 	case CURLE_FTP_COULDNT_RETR_FILE:
@@ -333,7 +340,7 @@ int ftp_lost_by(struct ftp *ftp, CURLcode result, struct error *error)
 	case CURLE_REMOTE_ACCESS_DENIED:
 	case CURLE_UPLOAD_FAILED:
 	case CURLE_REMOTE_DISK_FULL:
-		return ftp->code == 421 ? lost(ftp, error, "ftp.lost", "the server ends the connection", "") : 0;
+		return 0;
 	case CURLE_PARTIAL_FILE:
 		return ftp->code >= 400 ? 0 : lost(ftp, error, "ftp.lost", "a transfer broke off", "");
 	case CURLE_ABORTED_BY_CALLBACK:
@@ -346,6 +353,8 @@ int ftp_lost_by(struct ftp *ftp, CURLcode result, struct error *error)
 		return ftp->inside ? lost(ftp, error, "ftp.lost", "the connection was lost", "")
 				   : lost(ftp, error, "ftp.connect", ftp->why, "");
 	case CURLE_LOGIN_DENIED:
+		if (strstr(ftp->why, "denied: 4")) /* as long as its reason lasts: too many are there, it goes down */
+			return lost(ftp, error, "ftp.lost", ftp->why, "it lets nobody in now, and is asked again");
 		return lost(ftp, error, "ftp.auth", "it does not let us in with this user and password", "");
 	case CURLE_USE_SSL_FAILED:
 		return lost(

@@ -23,6 +23,7 @@ struct ftp {
 	bool inside; /* logged in: whoever connects once more is refused */
 	bool newest_tls;
 	bool timed_out, quitting;
+	bool bye; /* it said that it ends the connection: 421 */
 	int64_t heard_ms; /* the last byte of any kind */
 	char why[CURL_ERROR_SIZE];
 	/* what it can */

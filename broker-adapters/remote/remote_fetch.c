@@ -90,10 +90,32 @@ static int verify_tail(struct fetching *fetching, struct error *error)
 	return 0;
 }
 
+/* A server that cannot begin within a file sends all of it again: what we have is left, but for its last bytes. */
+static int skip_to(struct fetching *fetching, uint64_t offset, int *status, struct error *error)
+{
+	struct remote_source *source = fetching->source;
+	char bytes[4096];
+
+	if (remote_source_connect(source, error))
+		return *status = -1;
+	fetching->download = source->ops->download_new(source->remote, fetching->path, 0,
+						       fetching->held->stamp.size + 1, status, error);
+	while (fetching->download && offset) {
+		ssize_t n = source->ops->download_read(fetching->download, bytes,
+						       offset < sizeof bytes ? (size_t)offset : sizeof bytes, error);
+
+		if (n <= 0)
+			return *status = n < 0 ? -1 : changed(fetching, "while it was read", error);
+		offset -= (uint64_t)n;
+	}
+	return fetching->download ? 0 : -1;
+}
+
 static int begin(struct fetching *fetching, struct error *error)
 {
 	struct remote_source *source = fetching->source;
 	bool again = fetching->offset > 0;
+	uint64_t from = fetching->offset - fetching->tail_len;
 	int status;
 
 	if (remote_source_connect(source, error))
@@ -101,8 +123,11 @@ static int begin(struct fetching *fetching, struct error *error)
 	if (again && is_unchanged(fetching, "while it was read", error))
 		return -1;
 	fetching->download =
-		source->ops->download_new(source->remote, fetching->path, fetching->offset - fetching->tail_len,
-					  fetching->held->stamp.size + 1, &status, error);
+		source->ops->download_new(source->remote, fetching->path, from, fetching->held->stamp.size + 1,
+					  &status, error);
+	if (!fetching->download && status == REMOTE_UNSUPPORTED && from && skip_to(fetching, from, &status, error) &&
+	    fetching->download)
+		return -1;
 	if (!fetching->download)
 		return open_failed(fetching, status, error);
 	if (!again)

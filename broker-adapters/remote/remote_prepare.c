@@ -11,6 +11,7 @@
 #include "base/log.h"
 
 #define COMPARE (256u * 1024)
+#define ZONES (26 * 3600) /* seconds between the first and the last of the world's clocks */
 
 /* ---- names ----------------------------------------------------------------------------------------------------- */
 
@@ -153,7 +154,8 @@ static int upload_failed(struct remote_sink *sink, const struct remote_pending *
 	} else if (status == REMOTE_MISSING && upload->fresh && !settings->create) {
 		error_wrap(error, "`create: true` would make it");
 	} else if (status != REMOTE_DENIED &&
-		   (!upload->fresh || remote_lstat(sink->remote, pending->tmp, &tmp, NULL) == REMOTE_OK)) {
+		   (!upload->fresh || upload->marked_before ||
+		    remote_lstat(sink->remote, pending->tmp, &tmp, NULL) == REMOTE_OK)) {
 		error_set(error, ERROR_RETRY, "file.busy", "another worker is writing the same message into %s",
 			  pending->folder);
 	}
@@ -315,7 +317,7 @@ void remote_sink_ahead(void *arg, struct attempt *const *attempts, size_t n)
 
 struct sweep {
 	const char *folder;
-	int64_t before;
+	int64_t before; /* INT64_MAX: whatever its time */
 	bool (*needed)(void *, const struct id *);
 	void *arg;
 	char **paths; /* to be removed, once the listing is over */
@@ -327,7 +329,9 @@ static bool sweep_name(void *arg, const char *name, const struct remote_attrs *a
 	struct sweep *sweep = arg;
 	struct id key;
 
-	if (hidden_key(name, &key) && attrs->mtime < sweep->before && !sweep->needed(sweep->arg, &key)) {
+	if (hidden_key(name, &key) &&
+	    (sweep->before == INT64_MAX || (attrs->has_mtime && attrs->mtime < sweep->before)) &&
+	    !sweep->needed(sweep->arg, &key)) {
 		sweep->paths = mem_grow(sweep->paths, &sweep->capacity, sweep->count + 1, sizeof *sweep->paths);
 		sweep->paths[sweep->count++] = mem_printf("%s/%s", sweep->folder, name);
 	}
@@ -349,8 +353,11 @@ int remote_sink_sweep(void *arg, const struct endpoint *endpoint, int64_t older_
 	int result = -1;
 
 	*removed = 0;
-	if (remote_sink_connect(sink, endpoint, error) ||
-	    remote_list(sink->remote, folder, sweep_name, &sweep, error) < 0)
+	if (remote_sink_connect(sink, endpoint, error))
+		goto done;
+	if (older_than_ms && !sink->ops->times_have_zone(sink->remote))
+		sweep.before -= ZONES; /* by a clock there that may be behind by so much */
+	if (remote_list(sink->remote, folder, sweep_name, &sweep, error) < 0)
 		goto done;
 	for (size_t i = 0; i < sweep.count; i++)
 		*removed += remote_remove(sink->remote, sweep.paths[i], NULL) == REMOTE_OK;

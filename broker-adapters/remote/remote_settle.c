@@ -223,6 +223,23 @@ static int remove_file(struct remote_source *source, const char *path, struct er
 	return 0;
 }
 
+/* It is gone: did an earlier try archive it, whose answer was lost? Then it lies under its first name, as it was. */
+static bool is_placed(struct remote_source *source, const struct remote_held *held, const char *folder,
+		      enum settlement how)
+{
+	struct remote_attrs attrs;
+	char name[256], *path;
+	struct stamp now;
+	bool placed;
+
+	name_numbered(name, held->name, 1, suffix_of(how));
+	path = mem_printf("%s/%s", folder, name);
+	placed = remote_lstat(source->remote, path, &attrs, NULL) == REMOTE_OK;
+	now = remote_stamp(&attrs);
+	free(path);
+	return placed && stamp_same(&now, &held->stamp);
+}
+
 static int settle_once(struct remote_source *source, struct remote_held *held, enum settlement how, const char *path,
 		       struct error *error)
 {
@@ -243,7 +260,7 @@ static int settle_once(struct remote_source *source, struct remote_held *held, e
 		result = deletes ? remove_file(source, path, error)
 				 : remote_source_put_away(source, path, &held->stamp, held->name, folder,
 							  suffix_of(how), placed, error);
-	if (!result && state == 0 && folder)
+	if (!result && folder && (state == 0 || is_placed(source, held, folder, how)))
 		remote_source_archived(&held->document.archived[0], folder, placed, &held->stamp);
 	if (!result && sidecar)
 		result = remote_sidecar_follow(source, held, folder, placed, error);
@@ -324,6 +341,15 @@ void remote_source_archived(struct archived *archived, const char *folder, const
 	*archived = (struct archived){mem_printf("%s/%s", folder, placed), stamp->size, stamp->mtime_ns / 1000000};
 }
 
+/* Listings for people leave out the hour once half a year has gone by. */
+static bool is_time(const struct remote_source *source, int64_t now_ms, int64_t then_ms)
+{
+	const int64_t day = 86400000;
+
+	return now_ms == then_ms || (!source->ops->times_have_zone(source->remote) && now_ms % day == 0 &&
+				     now_ms / day == then_ms / day);
+}
+
 /* By the archive as it is configured now: what lies elsewhere is no business of ours. Folders of days stay: to remove
  * one that is empty is not among what all servers can. */
 int remote_source_expire(void *arg, const struct archived *archived, bool *removed, struct error *error)
@@ -349,7 +375,7 @@ int remote_source_expire(void *arg, const struct archived *archived, bool *remov
 		return remote_fail(source->remote, status, "cannot look at", archived->path, error);
 	now = remote_stamp(&attrs);
 	if ((attrs.has_mode && (attrs.mode & S_IFMT) && !S_ISREG(attrs.mode)) || now.size != archived->size ||
-	    now.mtime_ns / 1000000 != archived->time_ms)
+	    !is_time(source, now.mtime_ns / 1000000, archived->time_ms))
 		return 0;
 	status = remote_remove(source->remote, archived->path, error);
 	if (status && status != REMOTE_MISSING)

@@ -119,16 +119,24 @@ static int why_not(struct remote_sink *sink, struct remote_pending *pending, con
 }
 
 /* It says that it was renamed. Is the old name gone? Asked together with the rename, and once more, before nobody
- * knows: then the next try finds out by looking at both. */
-static int is_gone(struct remote_sink *sink, struct remote_pending *pending, int left, struct error *error)
+ * knows: then the next try finds out by looking at both. Where a file cannot be made only if there is none, another
+ * worker may write the same message anew meanwhile: then the target, which was not there (`fresh`), tells. */
+static int is_gone(struct remote_sink *sink, struct remote_pending *pending, const char *fresh, int left,
+		   struct error *error)
 {
-	struct remote_attrs tmp;
+	const struct reader *body = pending->attempt->message->body;
+	struct remote_attrs tmp, there;
 
 	if (left == REMOTE_OK)
 		left = remote_lstat(sink->remote, pending->tmp, &tmp, error);
 	if (left < 0)
 		return in_doubt(error);
 	if (left != REMOTE_OK)
+		return 0;
+	left = fresh ? remote_lstat(sink->remote, fresh, &there, error) : REMOTE_MISSING;
+	if (left < 0)
+		return in_doubt(error);
+	if (left == REMOTE_OK && there.has_size && there.size == (body ? reader_size(body) : 0))
 		return 0;
 	remote_fail(sink->remote, REMOTE_FAILURE, "it was not renamed, though the server says so:", pending->tmp,
 		    error);
@@ -154,7 +162,7 @@ static int publish_new(struct remote_sink *sink, struct remote_pending *pending,
 	status = remote_rename_look(sink->remote, false, pending->tmp, target, &left, error);
 	if (status < 0)
 		return in_doubt(error);
-	return status == REMOTE_OK ? is_gone(sink, pending, left, error)
+	return status == REMOTE_OK ? is_gone(sink, pending, target, left, error)
 				   : why_not(sink, pending, target, status, error);
 }
 
@@ -163,7 +171,7 @@ static int publish_over(struct remote_sink *sink, struct remote_pending *pending
 			struct error *error)
 {
 	struct remote_attrs there;
-	int status, left = REMOTE_MISSING;
+	int status, result, left = REMOTE_MISSING;
 
 	remote_claim(sink->remote, target);
 	status = remote_lstat(sink->remote, target, &there, error);
@@ -182,8 +190,10 @@ static int publish_over(struct remote_sink *sink, struct remote_pending *pending
 	}
 	if (status < 0)
 		return in_doubt(error);
-	return status == REMOTE_OK ? is_gone(sink, pending, left, error)
-				   : why_not(sink, pending, target, status, error);
+	if (status == REMOTE_OK)
+		return is_gone(sink, pending, NULL, left, error);
+	result = why_not(sink, pending, target, status, error);
+	return result == 1 ? remote_fail(sink->remote, status, "cannot replace", target, error) : result;
 }
 
 static int publish(struct remote_sink *sink, struct remote_pending *pending, struct error *error)

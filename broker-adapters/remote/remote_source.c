@@ -74,16 +74,24 @@ int remote_source_connect(struct remote_source *source, struct error *error)
 
 /* ---- listing --------------------------------------------------------------------------------------------------- */
 
+/* A server may say any year: as far as nanoseconds go. */
+static int64_t seconds_of(const struct remote_attrs *attrs)
+{
+	const int64_t most = INT64_MAX / 1000000000 - 1;
+
+	return attrs->mtime > most ? most : attrs->mtime < -most ? -most : attrs->mtime;
+}
+
 struct stamp remote_stamp(const struct remote_attrs *attrs)
 {
-	return (struct stamp){.size = attrs->size, .mtime_ns = attrs->mtime * 1000000000};
+	return (struct stamp){.size = attrs->size, .mtime_ns = seconds_of(attrs) * 1000000000};
 }
 
 static struct entry *remember(const char *name, const struct remote_attrs *attrs)
 {
 	struct stat st = {.st_mode = attrs->has_mode && (attrs->mode & S_IFMT) ? attrs->mode : S_IFREG,
 			  .st_size = (off_t)attrs->size,
-			  .st_mtim = {.tv_sec = attrs->mtime}};
+			  .st_mtim = {.tv_sec = seconds_of(attrs)}};
 
 	return entry_new(name, &st);
 }

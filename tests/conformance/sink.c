@@ -314,6 +314,13 @@ static void forget(struct world *world, const char *what)
 	free(path);
 }
 
+/* Of a child: what it met is told to whoever reads the log. */
+static void fails(int code, const struct error *error)
+{
+	print_error("a worker ends with %d: %s: %s\n", code, error->code, error->text);
+	_exit(code);
+}
+
 /* Only one is the first. */
 static bool intend(struct world *world)
 {
@@ -343,9 +350,9 @@ static void run_attempt(struct world *world, struct delivery_of *delivery)
 
 	delivery->attempt.first_ms = 1;
 	if (fixture->ops->start(world->sink, &delivery->attempt, &error))
-		_exit(12);
+		fails(12, &error);
 	if (reap(world, &done, 1) != 1 || done->error.class != ERROR_NONE)
-		_exit(13);
+		fails(13, &done->error);
 	finish(world, delivery);
 }
 
@@ -373,7 +380,7 @@ static void play_role(struct world *world, const char *name)
 		_exit(0);
 	}
 	if (fixture->ops->resolve(world->sink, &delivery->attempt, &answer, &error))
-		_exit(11);
+		fails(11, &error);
 	FAULT("test.resolved");
 	if (answer == RESOLVED_HAPPENED)
 		finish(world, delivery);

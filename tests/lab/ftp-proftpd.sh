@@ -8,21 +8,23 @@
 #   ftp-proftpd.sh env DIR     FTP_HOST, FTP_USER, FTP_PASSWORD, FTP_HOME (what the partner sees), FTP_CA, FTP_CLIENT
 #                              (NAME.pem and NAME.key of a client), and ports: FTP_PORT (TLS on request, or none),
 #                              FTP_IMPLICIT, FTP_PLAIN (no TLS to be had), FTP_EXPIRED, FTP_OTHER (certificates),
-#                              FTP_ASKING (wants a certificate of ours), FTP_LIST (neither MLSD nor MLST)
+#                              FTP_ASKING (wants a certificate of ours), FTP_LIST (neither MLSD nor MLST), FTP_OLD and
+#                              FTP_NEW (TLS 1.2 or 1.3 and no other), FTP_KEEPS (files cannot be written over),
+#                              FTP_FORBIDS (nor deleted)
 #   ftp-proftpd.sh stop|start DIR   ends the server with all its connections; starts it again
 #   ftp-proftpd.sh down DIR    ends exactly what was started and removes DIR
 set -u
 verb=${1:-}
 dir=${2:-}
 if [ -z "$verb" ] || [ -z "$dir" ]; then
-	sed -n '2,15s/^# \{0,1\}//p' "$0"
+	sed -n '2,17s/^# \{0,1\}//p' "$0"
 	exit 2
 fi
 shift 2
 password=lab-Secret-1
 user=acme
 number=61100
-names="PORT IMPLICIT PLAIN EXPIRED OTHER ASKING LIST"
+names="PORT IMPLICIT PLAIN EXPIRED OTHER ASKING LIST OLD NEW KEEPS FORBIDS"
 
 fail()
 {
@@ -68,19 +70,23 @@ host() # NAME PORT
 		AuthUserFile $dir/passwd
 		AuthGroupFile $dir/group
 		DefaultRoot ~
-		AllowOverwrite on
-		AllowStoreRestart on
+		AllowOverwrite $(case $1 in KEEPS | FORBIDS) echo off ;; *) echo on ;; esac)
+		AllowStoreRestart $(case $1 in KEEPS | FORBIDS) echo off ;; *) echo on ;; esac)
 		AllowRetrieveRestart on
 		TimeoutIdle 600
 	END
 	case $1 in
-	PLAIN) return ;;
+	PLAIN | KEEPS) return ;;
+	FORBIDS)
+		printf '<Limit DELE>\nDenyAll\n</Limit>\n'
+		return
+		;;
 	LIST) printf 'FactsAdvertise off\n<Limit MLSD MLST>\nDenyAll\n</Limit>\n' ;;
 	esac
 	cat <<-END
 		TLSEngine on
 		TLSLog $dir/tls.log
-		TLSProtocol TLSv1.2 TLSv1.3
+		TLSProtocol $(case $1 in OLD) echo TLSv1.2 ;; NEW) echo TLSv1.3 ;; *) echo TLSv1.2 TLSv1.3 ;; esac)
 		TLSRSACertificateFile $dir/tls/$(case $1 in EXPIRED) echo expired ;; OTHER) echo other ;; *) echo server ;; esac).pem
 		TLSRSACertificateKeyFile $dir/tls/server.key
 		TLSRequired off

@@ -3,8 +3,9 @@
 import os
 import sys
 
+from OpenSSL import SSL
 from pyftpdlib.authorizers import DummyAuthorizer
-from pyftpdlib.handlers import FTPHandler
+from pyftpdlib.handlers import FTPHandler, TLS_DTPHandler, TLS_FTPHandler
 from pyftpdlib.ioloop import IOLoop
 from pyftpdlib.servers import FTPServer
 
@@ -18,14 +19,56 @@ def without(commands, *names):
     return {name: what for name, what in commands.items() if name not in names}
 
 
+class Data(TLS_DTPHandler):
+    """Waits for the command, which pyftpdlib 1.5.7 does not: whoever shakes hands before that, as libcurl does, is cut off."""
+
+    def readable(self):
+        if self._ssl_accepting:
+            return True
+        return (self.receive or self._initialized) and super().readable()
+
+
+class Implicit(TLS_FTPHandler):
+    """TLS from the first byte."""
+
+    def handle(self):
+        self.secure_connection(self.ssl_context)
+
+    def handle_ssl_established(self):
+        super().handle()
+
+
+def tls(name):
+    def file(kind):
+        return os.path.join(folder, "tls", kind)
+
+    context = SSL.Context(SSL.TLS_SERVER_METHOD)
+    context.use_certificate_chain_file(file({"EXPIRED": "expired.pem", "OTHER": "other.pem"}.get(name, "server.pem")))
+    context.use_privatekey_file(file("server.key"))
+    if name == "OLD":
+        context.set_max_proto_version(SSL.TLS1_2_VERSION)
+    if name == "NEW":
+        context.set_min_proto_version(SSL.TLS1_3_VERSION)
+    if name == "ASKING":
+        context.load_verify_locations(file("ca.pem"))
+        context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, lambda *arguments: arguments[-1])
+    return context
+
+
 def handler(name):
-    made = type("Handler" + name, (FTPHandler,), {
+    base = FTPHandler if name == "PLAIN" else Implicit if name == "IMPLICIT" else TLS_FTPHandler
+    made = type("Handler" + name, (base,), {
         "authorizer": authorizer, "timeout": 600, "use_sendfile": False, "auth_failed_timeout": 0, "banner": "lab " + name})
+    if base is not FTPHandler:
+        made.ssl_context = tls(name)
+        made.dtp_handler = Data
     if name == "PASV":  # an answer that leads to another machine
         made.masquerade_address = "192.0.2.1"
-        made.proto_cmds = without(FTPHandler.proto_cmds, "EPSV")
+        made.proto_cmds = without(made.proto_cmds, "EPSV")
     if name == "LIST":
-        made.proto_cmds = without(FTPHandler.proto_cmds, "MLSD", "MLST")
+        made.proto_cmds = without(made.proto_cmds, "MLSD", "MLST")
+    if name == "WHOLE":
+        made.proto_cmds = without(made.proto_cmds, "REST")
     return made
 
 

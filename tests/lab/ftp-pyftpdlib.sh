@@ -1,7 +1,7 @@
 #!/bin/bash
 # A server of pyftpdlib for a test, which shares no code with ProFTPD: one partner with a password, everything in one
-# directory, private ports on 127.0.0.1, without TLS. Verbs and what `env` tells are those of ftp-proftpd.sh, but for ports
-# that only one of them has: FTP_PASV (no EPSV, and PASV names another machine).
+# directory, private ports on 127.0.0.1. Verbs and what `env` tells are those of ftp-proftpd.sh, but for ports that only
+# one of them has: FTP_PASV (no EPSV, and PASV names another machine), FTP_WHOLE (no REST).
 set -u
 verb=${1:-}
 dir=${2:-}
@@ -13,7 +13,7 @@ shift 2
 here=$(cd "${BASH_SOURCE%/*}" && pwd)
 password=lab-Secret-1
 user=acme
-names="PORT PLAIN LIST PASV"
+names="PORT PLAIN LIST PASV WHOLE IMPLICIT EXPIRED OTHER ASKING OLD NEW"
 
 fail()
 {
@@ -102,20 +102,21 @@ down()
 
 print_env()
 {
-	printf 'FTP_HOST=127.0.0.1\nFTP_USER=%s\nFTP_PASSWORD=%s\nFTP_HOME=%s\nFTP_TLS=unencrypted\n' "$user" "$password" \
-		"$dir/home/$user"
+	printf 'FTP_HOST=127.0.0.1\nFTP_USER=%s\nFTP_PASSWORD=%s\nFTP_HOME=%s\nFTP_CA=%s\nFTP_CLIENT=%s\n' "$user" "$password" \
+		"$dir/home/$user" "$dir/tls/ca.pem" "$dir/tls/client"
 	# shellcheck disable=SC2086 # words
 	printf 'FTP_%s\n' $taken
 }
 
 case $verb in
 up)
-	/usr/bin/python3 -W ignore -c 'import pyftpdlib.handlers' 2>/dev/null ||
-		fail "no pyftpdlib here: apt-get install python3-pyftpdlib"
+	/usr/bin/python3 -W ignore -c 'import pyftpdlib.handlers, OpenSSL' 2>/dev/null ||
+		fail "no pyftpdlib with TLS here: apt-get install python3-pyftpdlib python3-openssl"
 	mkdir -p "$dir" || exit 1
 	dir=$(cd "$dir" && pwd)
 	owner=
 	[ "${1:-}" != --while ] || owner=${2:?--while needs a process}
+	"$here/ftp-certificates.sh" "$dir/tls" || fail "no certificates"
 	mkdir -p "$dir/home/$user"/{inbox,outbox,archive}
 	taken=
 	for name in $names; do

@@ -167,9 +167,9 @@ static void control(int client, int server, long limit, long data, int *cuts, co
 		}
 }
 
-static void go_between(char port[8], long limit, long data, int cuts)
+static void go_between(const char *way, char port[8], long limit, long data, int cuts)
 {
-	unsigned lab = (unsigned)atoi(ftp_lab_port("PLAIN"));
+	unsigned lab = (unsigned)atoi(ftp_lab_port(way));
 	char *count = mem_strdup(below("count"));
 	int fd = listen_somewhere(port);
 
@@ -233,7 +233,7 @@ static char *random_bytes(size_t size)
 	return bytes;
 }
 
-static void reading_goes_on_where_a_line_broke(void **state)
+static void read_over_broken_lines(const char *way)
 {
 	size_t size = 5u << 20;
 	char *bytes = random_bytes(size), port[8];
@@ -245,7 +245,7 @@ static void reading_goes_on_where_a_line_broke(void **state)
 	void *source;
 
 	put("large.bin", span_make(bytes, size), 60);
-	go_between(port, -1, 1500000, 4); /* the listing is one of them, and shorter */
+	go_between(way, port, -1, 1500000, 4); /* the listing is one of them, and shorter */
 	source = ftp_source_ops.open(SOURCE(port, "tls", "unencrypted"), &error);
 	assert_int_equal(ftp_source_ops.poll(source, &document, 1, &found, &error), 0);
 	assert_int_equal(found, 1);
@@ -258,6 +258,16 @@ static void reading_goes_on_where_a_line_broke(void **state)
 	ftp_source_ops.close(source);
 	vault_close(vault);
 	free(bytes);
+}
+
+static void reading_goes_on_where_a_line_broke(void **state)
+{
+	read_over_broken_lines("PLAIN");
+}
+
+static void reading_goes_on_where_a_server_begins_anew_each_time(void **state)
+{
+	read_over_broken_lines("WHOLE");
 }
 
 struct delivery {
@@ -359,7 +369,7 @@ static void writing_goes_on_where_a_line_broke(void **state)
 	struct delivery delivery;
 	struct endpoint *endpoint;
 
-	go_between(port, -1, 3000000, 1);
+	go_between("PLAIN", port, -1, 3000000, 1);
 	endpoint = SINK(port, "tls", "unencrypted", "verify", "content");
 	begin(&delivery, endpoint, "large.bin", body);
 	/* without TLS a broken line is the end of a file for the server: its size tells, and the next try goes on */
@@ -372,6 +382,23 @@ static void writing_goes_on_where_a_line_broke(void **state)
 	mend();
 	/* all of it again would be 3,000,000 more */
 	assert_in_range(sent_by_us(), (long)size, (long)size + 2999999);
+	end(&delivery);
+	free(bytes);
+}
+
+static void a_part_that_cannot_be_written_over_makes_way(void **state)
+{
+	size_t size = 2u << 20;
+	char *bytes = random_bytes(size), port[8];
+	struct error error = {0};
+	struct delivery delivery;
+
+	go_between("KEEPS", port, -1, 1000000, 1);
+	begin(&delivery, SINK(port, "tls", "unencrypted"), "large.bin", span_make(bytes, size));
+	if (try_once(delivery.attempt.endpoint, &delivery, false, &error) &&
+	    try_once(delivery.attempt.endpoint, &delivery, false, &error))
+		fail_msg("%s: %s", error.code, error.text);
+	is_there("large.bin", span_make(bytes, size));
 	end(&delivery);
 	free(bytes);
 }
@@ -391,7 +418,7 @@ static void a_line_that_breaks_anywhere_ends_in_one_file(void **state)
 		int result;
 
 		snprintf(name, sizeof name, "order-%ld.xml", cut);
-		go_between(port, cut, -1, 0);
+		go_between("PLAIN", port, cut, -1, 0);
 		endpoint = SINK(port, "tls", "unencrypted");
 		direct = SINK(ftp_lab_port("PLAIN"), "tls", "unencrypted");
 		begin(&delivery, endpoint, name, body);
@@ -451,6 +478,87 @@ static void what_exists_is_refused_replaced_or_numbered_alike(void **state)
 	}
 }
 
+static void what_may_not_be_replaced_waits_and_is_not_dead(void **state)
+{
+	const char *port = ftp_lab_port("FORBIDS");
+	struct error error = {0};
+
+	assert_int_equal(deliver_to(port, "a.xml", "replace", "first", &error), 0);
+	assert_int_equal(deliver_to(port, "a.xml", "replace", "second", &error), -1);
+	assert_int_equal(error.class, ERROR_RETRY);
+	assert_int_equal(error.scope, SCOPE_ENDPOINT);
+	is_there("a.xml", SPAN_LITERAL("first"));
+}
+
+static struct remote_ops rival_ops;
+
+static struct remote *rival_open(const struct endpoint *endpoint, struct error *error)
+{
+	struct remote *remote = ftp_remote_ops.open(endpoint, error);
+
+	if (remote)
+		remote->ops = &rival_ops;
+	return remote;
+}
+
+/* Another worker writes the content anew as soon as it was renamed away. */
+static int rival_rename(struct remote *remote, const char *from, const char *to, struct error *error)
+{
+	struct remote_upload upload = {.path = from, .fresh = true};
+	int status = ftp_remote_ops.rename(remote, from, to, error);
+
+	assert_int_equal(ftp_remote_ops.upload(remote, &upload, error), 0);
+	return status;
+}
+
+static void a_rival_that_writes_the_same_message_anew_puts_nothing_in_doubt(void **state)
+{
+	struct endpoint *endpoint = SINK(ftp_lab_port("PORT"), "tls", "unencrypted");
+	struct error error = {0};
+	struct delivery delivery;
+	struct attempt *done = NULL;
+	size_t n = 0;
+	void *sink;
+
+	rival_ops = ftp_remote_ops;
+	rival_ops.open = rival_open;
+	rival_ops.rename = rival_rename;
+	sink = remote_sink_open(&rival_ops);
+	begin(&delivery, endpoint, "a.xml", SPAN_LITERAL("<order/>"));
+	assert_int_equal(remote_sink_prepare(sink, &delivery.attempt, &error), 0);
+	delivery.attempt.first_ms = 1;
+	assert_int_equal(remote_sink_start(sink, &delivery.attempt, &error), 0);
+	remote_sink_reap(sink, &done, 1, &n, -1, 0, &error);
+	if (done->error.class != ERROR_NONE)
+		fail_msg("%s: %s", done->error.code, done->error.text);
+	is_there("a.xml", SPAN_LITERAL("<order/>"));
+	delivery.attempt.settled = true;
+	remote_sink_abandon(sink, &delivery.attempt);
+	remote_sink_close(sink);
+	end(&delivery);
+}
+
+static void what_another_worker_is_delivering_is_not_written_over(void **state)
+{
+	struct endpoint *endpoint = SINK(ftp_lab_port("PORT"), "tls", "unencrypted");
+	struct error error = {0};
+	struct remote *remote = ftp_remote_ops.open(endpoint, &error);
+	struct reader *body = reader_new_copy(SPAN_LITERAL("theirs"));
+	struct remote_upload theirs = {.path = "inbox/.ferrule-1.tmp", .body = body, .fresh = true,
+				       .mark = "inbox/.ferrule-1.mark"},
+			     ours = {.path = theirs.path, .fresh = true, .mark = theirs.mark};
+
+	assert_int_equal(ftp_remote_ops.upload(remote, &theirs, &error), 0);
+	assert_int_equal(ftp_remote_ops.upload(remote, &ours, &error), REMOTE_EXISTS);
+	is_there(".ferrule-1.tmp", SPAN_LITERAL("theirs"));
+	assert_int_equal(ftp_remote_ops.remove(remote, theirs.path, &error), 0);
+	ours.marked_before = false;
+	assert_int_equal(ftp_remote_ops.upload(remote, &ours, &error), 0);
+	assert_true(ours.marked_before && !ours.opened);
+	ftp_remote_ops.close(remote);
+	reader_unref(body);
+}
+
 static void a_folder_that_is_missing_or_forbidden_pauses_the_endpoint(void **state)
 {
 	char *inbox = ftp_lab_path("inbox", NULL);
@@ -477,9 +585,14 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(reading_goes_on_where_a_line_broke),
+		TEST(reading_goes_on_where_a_server_begins_anew_each_time),
 		TEST(writing_goes_on_where_a_line_broke),
+		TEST(a_part_that_cannot_be_written_over_makes_way),
 		TEST(a_line_that_breaks_anywhere_ends_in_one_file),
 		TEST(what_exists_is_refused_replaced_or_numbered_alike),
+		TEST(what_may_not_be_replaced_waits_and_is_not_dead),
+		TEST(a_rival_that_writes_the_same_message_anew_puts_nothing_in_doubt),
+		TEST(what_another_worker_is_delivering_is_not_written_over),
 		TEST(a_folder_that_is_missing_or_forbidden_pauses_the_endpoint),
 	};
 

@@ -93,6 +93,8 @@ static void fails_with(const struct endpoint *endpoint, const char *code, const 
 	size_t found;
 
 	assert_int_equal(ask(endpoint, &found, &error), -1);
+	if (strcmp(error.code, code))
+		print_error("%s: %s\n", error.code, error.text);
 	assert_string_equal(error.code, code);
 	assert_int_equal(error.class, ERROR_RETRY);
 	assert_int_equal(error.scope, SCOPE_ENDPOINT);
@@ -175,6 +177,46 @@ static void a_certificate_of_ours_lets_us_in_where_one_is_asked_for(void **state
 	free(ours);
 }
 
+/* More transfers than there are tickets of a session: data must go on with the session of the first connection. */
+static void only_the_old_or_only_the_new_tls_works_as_well(void **state)
+{
+	static const char *const ways[] = {"OLD", "NEW", "PORT"};
+
+	for (size_t i = 0; i < 3; i++) {
+		struct endpoint *endpoint = SOURCE(ftp_lab_port(ways[i]), "interval", "1m");
+		struct error error = {0};
+		struct remote *remote = ftp_remote_ops.open(endpoint, &error);
+
+		if (!remote)
+			fail_msg("%s: %s: %s", ways[i], error.code, error.text);
+		for (int n = 0; n < 12; n++) {
+			char *path = mem_printf("inbox/%s-%d.xml", ways[i], n);
+			struct reader *body = reader_new_copy(SPAN_LITERAL("<order/>"));
+			struct remote_upload upload = {.path = path, .body = body, .fresh = true};
+
+			int result = ftp_remote_ops.upload(remote, &upload, &error);
+
+			if (result < 0) { /* no ticket left: as the sink does it */
+				assert_string_equal(error.code, "ftp.lost");
+				assert_true(ftp_remote_ops.is_lost(remote));
+				ftp_remote_ops.close(remote);
+				remote = ftp_remote_ops.open(endpoint, &error);
+				assert_non_null(remote);
+				result = ftp_remote_ops.upload(remote, &upload, &error);
+			}
+			if (result > 0)
+				(ftp_remote_ops.fail)(remote, result, "cannot upload", path, &error);
+			if (result)
+				fail_msg("%s, upload %d: %s: %s", ways[i], n, error.code, error.text);
+			assert_int_equal(upload.size, 8);
+			reader_unref(body);
+			free(path);
+		}
+		ftp_remote_ops.close(remote);
+		works(endpoint);
+	}
+}
+
 static void a_login_that_is_refused_says_so(void **state)
 {
 	fails_with(SOURCE(ftp_lab_port("PORT"), "user", "somebody", "tls", "unencrypted"), "ftp.auth",
@@ -227,8 +269,16 @@ static void say(int fd, const char *text)
 		_exit(0);
 }
 
+/* Of a server without facts: files are found by asking to rename them. b: it is in use, q: it is not, and so said. */
+static void answer_rename(int client, char kind)
+{
+	say(client, kind == 'b'   ? "450 The file is locked by another process\r\n"
+		    : kind == 'q' ? "550 Cannot do that\r\n"
+				  : "350 and to?\r\n");
+}
+
 /* As much of a server as a listing needs. `kind`: n stops in the middle of one, l has a line without an end, e is one
- * without an end, u leads up. */
+ * without an end, u leads up, y has a file of the year 9999, f says that there are none, t lets nobody in. */
 static void serve(int fd, char kind)
 {
 	int client = accept(fd, NULL, NULL), data = -1, listening = -1;
@@ -238,13 +288,19 @@ static void serve(int fd, char kind)
 	say(client, "220 here\r\n");
 	while (from && fgets(text, sizeof text, from)) {
 		if (!strncmp(text, "USER", 4)) {
-			say(client, "331 and?\r\n");
+			say(client, kind == 't' ? "421 too many of you are here\r\n" : "331 and?\r\n");
 		} else if (!strncmp(text, "PASS", 4)) {
 			say(client, "230 in\r\n");
 		} else if (!strncmp(text, "PWD", 3)) {
 			say(client, "257 \"/\"\r\n");
 		} else if (!strncmp(text, "FEAT", 4)) {
-			say(client, "211-all\r\n MLST type*;size*;modify*;\r\n211 that\r\n");
+			say(client, strchr("bq", kind) ? "500 what?\r\n"
+						       : "211-all\r\n MLST type*;size*;modify*;\r\n211 that\r\n");
+		} else if (!strncmp(text, "RNFR", 4)) {
+			answer_rename(client, kind);
+		} else if (!strncmp(text, "LIST", 4) || (kind == 'f' && !strncmp(text, "MLSD", 4))) {
+			close(accept(listening, NULL, NULL));
+			say(client, kind == 'f' ? "550 No files found\r\n" : "150 now\r\n226 done\r\n");
 		} else if (!strncmp(text, "EPSV", 4)) {
 			listening = listen_somewhere(port);
 			snprintf(text, sizeof text, "229 come (|||%s|)\r\n", port);
@@ -252,7 +308,8 @@ static void serve(int fd, char kind)
 		} else if (!strncmp(text, "MLSD", 4)) {
 			data = accept(listening, NULL, NULL);
 			say(client, "150 now\r\n");
-			say(data, "type=file;size=1;modify=20260102030405; a.xml\r\n");
+			say(data, kind == 'y' ? "type=file;size=1;modify=99991231235959; a.xml\r\n"
+					      : "type=file;size=1;modify=20260102030405; a.xml\r\n");
 			say(data, "type=file;size=1;modify=20260102030405; ../../b.xml\r\n");
 			while (kind == 'l')
 				say(data, "type=file;size=1;modify=20260102030405; endless");
@@ -307,6 +364,45 @@ static void listings_that_stop_never_end_or_lead_elsewhere_are_bounded(void **st
 	assert_in_range(clock_tick_ms() - since, 1500, 8000);
 }
 
+static void a_year_far_away_no_files_and_a_closed_door_are_taken_as_what_they_are(void **state)
+{
+	struct endpoint *endpoint;
+	char port[8];
+
+	served('y', port);
+	assert_int_equal(works(SOURCE(port, "tls", "unencrypted")), 1);
+	mend();
+	served('f', port);
+	assert_int_equal(works(SOURCE(port, "tls", "unencrypted")), 0);
+	mend();
+	served('t', port);
+	endpoint = SOURCE(port, "tls", "unencrypted");
+	fails_with(endpoint, "ftp.lost", "asked again");
+}
+
+static int status_of_hidden(char kind)
+{
+	struct remote_attrs attrs;
+	struct remote *remote;
+	struct error error;
+	char port[8];
+	int status;
+
+	served(kind, port);
+	remote = ftp_remote_ops.open(SOURCE(port, "tls", "unencrypted"), &error);
+	assert_non_null(remote);
+	status = ftp_remote_ops.lstat(remote, "inbox/.ferrule-1.tmp", &attrs, &error);
+	ftp_remote_ops.close(remote);
+	mend();
+	return status;
+}
+
+static void a_hidden_file_in_use_is_not_taken_for_one_that_is_gone(void **state)
+{
+	assert_int_equal(status_of_hidden('b'), REMOTE_FAILURE);
+	assert_int_equal(status_of_hidden('q'), REMOTE_MISSING);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -316,12 +412,15 @@ int main(void)
 		TEST(a_certificate_that_is_not_theirs_or_not_trusted_is_refused),
 		TEST(tls_at_once_works_where_the_server_begins_with_it),
 		TEST(a_certificate_of_ours_lets_us_in_where_one_is_asked_for),
+		TEST(only_the_old_or_only_the_new_tls_works_as_well),
 		TEST(a_login_that_is_refused_says_so),
 		TEST(an_answer_that_leads_to_another_machine_is_not_followed),
 		TEST(the_server_connects_to_us_where_that_is_configured),
 		TEST(without_facts_a_listing_is_read_and_its_times_are_not_believed),
 		TEST(a_server_that_says_nothing_is_given_up_in_time),
 		TEST(listings_that_stop_never_end_or_lead_elsewhere_are_bounded),
+		TEST(a_year_far_away_no_files_and_a_closed_door_are_taken_as_what_they_are),
+		TEST(a_hidden_file_in_use_is_not_taken_for_one_that_is_gone),
 	};
 
 	return cmocka_run_group_tests_name("trouble with ftp on " FTP_LAB, tests, NULL, NULL);
