@@ -18,6 +18,7 @@
 #define BATCH 100
 #define WAIT_STEP_MS 200
 #define EXPIRE_MS 3600000
+#define EXPIRE_AGAIN_MS 300000
 #define STAND_BY_MS 1000 /* between two questions whether the other machine has gone */
 
 struct poll {
@@ -299,21 +300,24 @@ static void note_archived(struct worker *worker, struct poll *poll, struct recep
 			 worker->endpoint, error.code, error.text);
 }
 
-/* Behind a look at the source that went well, now and then. */
+/* Behind a look at the source, now and then: a folder that is gone, or a partner that is away, keeps nothing that lies
+ * elsewhere. What cannot be reached now is tried again soon. */
 static void expire_archive(struct worker *worker, struct poll *poll)
 {
 	struct error error = {0};
 	bool more = false;
+	int result;
 
 	if (!retain_of(poll) || clock_tick_ms() < poll->expire_next)
 		return;
 	at_source(worker, true);
-	if (archive_expire(worker, poll->source->poll, poll->adapter, worker->endpoint, poll->tenure, retain_of(poll),
-			   &more, &error))
+	result = archive_expire(worker, poll->source->poll, poll->adapter, worker->endpoint, poll->tenure,
+				retain_of(poll), &more, &error);
+	at_source(worker, false);
+	if (result)
 		log_warn("poll", SPAN_NONE, "the archive is not tidied, later again endpoint=%s code=%s error=\"%s\"",
 			 worker->endpoint, error.code, error.text);
-	at_source(worker, false);
-	poll->expire_next = clock_tick_ms() + (more ? 0 : EXPIRE_MS);
+	poll->expire_next = clock_tick_ms() + (more ? 0 : result ? EXPIRE_AGAIN_MS : EXPIRE_MS);
 }
 
 static int accept_batch(struct worker *worker, struct poll *poll, struct document **documents, size_t n,
@@ -502,6 +506,8 @@ static void poll_ready(struct worker *worker)
 	poll->asked_ms = clock_now_ms();
 	if (poll->turns && !turns_due(poll->turns, poll->asked_ms, &next)) {
 		rest(worker, poll, next);
+		if (poll->source->poll->here) /* another machine is left alone till then */
+			expire_archive(worker, poll);
 		goto wait;
 	}
 	poll->told_next = 0;
@@ -509,7 +515,7 @@ static void poll_ready(struct worker *worker)
 		failed(worker, poll, &error);
 	else
 		worked(worker, poll, more);
-	if (!more && !poll->failing)
+	if (!more)
 		expire_archive(worker, poll);
 wait:
 	if (poll->source->poll->rest && !worker->draining)

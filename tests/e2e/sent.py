@@ -136,4 +136,20 @@ def retained(site):
     equal(site.files("got"), ["changed.dat", "old.dat", "young.dat"], "what was delivered")
 
 
+@test("what a source archived is removed in time though the source itself is away")
+def away(site):
+    site.write("transfers/in.yaml", "transfer: in\nowner: edi\nretain: 90d\nfrom: {file: 'drop/*.dat', after: archive, to: old, age: 0s, interval: 100ms}\n"
+               "to: {file: 'got/$($envelope.name)', create: yes}\neffect: rename\n")
+    site.drop("drop/a.dat", b"one")
+    site.run_until_idle()
+    note = site.ask("table", "list", "ferrule-archived")["entries"][0]
+    source, at, key = note["key"].split("/")
+    site.do("table", "remove", "ferrule-archived", note["key"], "--site", site.path)
+    site.do("table", "put", "ferrule-archived", f"{source}/{int(at) - 91 * 86400000:013}/{key}", json.dumps(note["value"]), "--site", site.path)
+    os.rename(site.at("drop"), site.at("gone"))
+    site.start()
+    wait(lambda: site.said("source fails"), 20, "the source to fail")
+    wait(lambda: not kept(site, "old")[0], 20, "the archive to be tidied")
+
+
 main()
