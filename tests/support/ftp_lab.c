@@ -70,13 +70,23 @@ const struct ftp_lab *ftp_lab_need(void)
 
 const char *ftp_lab_port(const char *name)
 {
+	static char *ports[32]; /* those that were asked for, for the length of the program */
 	char *port;
 
 	ftp_lab_need();
 	port = value_of(told, name);
 	if (!port)
 		support_skip("this server has nothing of the kind");
-	return port; /* a few bytes for the length of the program */
+	for (size_t i = 0; i < sizeof ports / sizeof *ports; i++) {
+		if (!ports[i])
+			return ports[i] = port;
+		if (!strcmp(ports[i], port)) {
+			free(port);
+			return ports[i];
+		}
+	}
+	fail_msg("a server with more than 32 ports");
+	return NULL;
 }
 
 void ftp_lab_do(const char *verb)
