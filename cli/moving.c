@@ -12,6 +12,7 @@
 #include "services/turns.h"
 
 #define SILENT_MS 5000 /* between two lines where no terminal is */
+#define SETTLE_MS 3000 /* a state of before the run was asked for is of no use */
 
 static void put_size(struct buf *into, int64_t bytes)
 {
@@ -141,10 +142,32 @@ static bool is_running(const json_t *status)
 	return false;
 }
 
+/* One of its sources cannot be asked: how long that lasts nobody knows. */
+static const json_t *failure_of(const struct wait *wait, const json_t *status)
+{
+	for (size_t i = 0; i < wait->flow->sources_count; i++) {
+		const json_t *state =
+			json_object_get(json_object_get(status, "endpoints"), wait->flow->sources[i].endpoint.name);
+
+		if (!strcmp(json_text(state, "state"), "failing"))
+			return state;
+	}
+	return NULL;
+}
+
+static int tell_failure(const struct wait *wait, const json_t *state)
+{
+	return verb_refused(wait->arguments, EXIT_FINDINGS, json_text(state, "code"),
+			    "%s cannot be asked: %s. It is tried again by itself; how it stands: ferrule transfer show "
+			    "%s%s",
+			    wait->flow->name, json_text(state, "error"), wait->flow->name,
+			    show_site(SHOWN_HERE, wait->arguments));
+}
+
 static int tell(const struct wait *wait, const char *result, int64_t taken)
 {
-	json_t *report = json_pack("{s:s s:s s:I}", "result", result, "name", wait->flow->name, "taken",
-				   (json_int_t)taken);
+	json_t *report =
+		json_pack("{s:s s:s s:I}", "result", result, "name", wait->flow->name, "taken", (json_int_t)taken);
 
 	if (wait->arguments->json)
 		verb_print_json(report);
@@ -173,6 +196,8 @@ int moving_wait(const struct arguments *arguments, struct session *session, cons
 		show_moving(&wait, over || !running ? NULL : status);
 		if (over)
 			code = tell(&wait, result, taken);
+		else if (!code && failure_of(&wait, status) && clock_now_ms() - asked_ms > SETTLE_MS)
+			code = tell_failure(&wait, failure_of(&wait, status));
 		json_decref(runs);
 		json_decref(status);
 		if (!over && running && !code)

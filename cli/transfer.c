@@ -70,14 +70,19 @@ static const json_t *hold_of(const struct known *known, const char *name)
 	return NULL;
 }
 
-/* The next run after `now`; 0: none, or as things arrive. */
-static int64_t next_run(const struct transfer *transfer, int64_t now)
+/* The next run, as its zone has it; none, or as things arrive: nothing. */
+static void put_next(json_t *object, const struct transfer *transfer)
 {
 	struct schedule *schedule = schedule_new(&transfer->schedule, NULL);
-	int64_t next = schedule && schedule_runs(schedule) ? schedule_next(schedule, now) : SCHEDULE_NEVER;
+	int64_t next = schedule && schedule_runs(schedule) ? schedule_next(schedule, clock_now_ms()) : SCHEDULE_NEVER;
+	char text[SCHEDULE_TEXT];
 
+	if (next != SCHEDULE_NEVER) {
+		schedule_format(schedule, next, text);
+		json_object_set_new(object, "next_ms", json_integer((json_int_t)next));
+		json_object_set_new(object, "next_at", json_string(text));
+	}
 	schedule_free(schedule);
-	return next == SCHEDULE_NEVER ? 0 : next;
 }
 
 static const char *state_of(const struct known *known, const struct flow *flow, const char *source, const json_t *runs)
@@ -115,6 +120,16 @@ static json_t *schedule_json(const struct schedule_spec *spec)
 	return schedule;
 }
 
+/* While it fails no run has ended, and the endpoint says why. */
+static json_t *failure_of(const struct known *known, const char *source)
+{
+	const json_t *state = json_object_get(json_object_get(known->status, "endpoints"), source);
+
+	return !strcmp(json_text(state, "state"), "failing")
+		       ? json_pack("{s:s s:s}", "code", json_text(state, "code"), "text", json_text(state, "error"))
+		       : NULL;
+}
+
 /* One source of a transfer, as --json has it; source NULL: it has none, it delivers what is published. */
 static json_t *describe(const struct known *known, const struct flow *flow, const struct endpoint *source)
 {
@@ -133,8 +148,11 @@ static json_t *describe(const struct known *known, const struct flow *flow, cons
 	if (*json_text(runs, "name"))
 		json_object_set_new(it, "file", json_string(json_text(runs, "name")));
 	put_time(it, "file_ms", json_number(runs, "taken_ms"));
+	value = source ? failure_of(known, source->name) : NULL;
+	if (value)
+		json_object_set_new(it, "error", (json_t *)(uintptr_t)value);
 	if (source)
-		put_time(it, "next_ms", next_run(flow->transfer, clock_now_ms()));
+		put_next(it, flow->transfer);
 	json_object_set_new(it, "state", json_string(state_of(known, flow, source ? source->name : "", runs)));
 	hold = hold_of(known, flow->name);
 	if (hold)
@@ -189,7 +207,7 @@ static void print_list(const json_t *all)
 		table_add(table, runs ? json_text(it, "result") : "-");
 		table_number(table, json_number(it, "taken"));
 		table_add(table, *json_text(it, "file") ? json_text(it, "file") : "-");
-		table_add(table, show_moment(SHOWN_HERE, json_number(it, "next_ms")));
+		table_add(table, *json_text(it, "next_at") ? json_text(it, "next_at") : "-");
 		table_add(table, json_text(it, "state"));
 	}
 	table_print_take(table, "");
@@ -345,6 +363,25 @@ static int tell_wish(const struct arguments *arguments, const char *name, bool s
 	return EXIT_DONE;
 }
 
+/* Whoever waits for one that is held would wait until the hold ends. */
+static bool refuse_held(const struct arguments *arguments, struct session *session, const struct flow *flow, int *code)
+{
+	struct known known = {NULL, site_ask(arguments, session, "status", json_object(), code)};
+	const json_t *hold = hold_of(&known, flow->name);
+
+	for (size_t i = 0; !hold && i < flow->sources_count; i++)
+		hold = hold_of(&known, flow->sources[i].endpoint.name);
+	if (hold)
+		*code = verb_refused(arguments, EXIT_FINDINGS, "transfer.held",
+				     "%s is held until %s by %s%s%s; it runs when that ends, or now: ferrule transfer "
+				     "release %s%s",
+				     flow->name, show_time(SHOWN_HERE, json_number(hold, "until_ms")),
+				     json_text(hold, "by"), *json_text(hold, "reason") ? ": " : "",
+				     json_text(hold, "reason"), flow->name, show_site(SHOWN_HERE, arguments));
+	forget(&known);
+	return *code != EXIT_DONE;
+}
+
 static int wish(const struct arguments *arguments, struct session *session, bool skip)
 {
 	const struct flow *flow;
@@ -358,11 +395,16 @@ static int wish(const struct arguments *arguments, struct session *session, bool
 	if (flow->sources_count == 0)
 		return verb_refused(arguments, EXIT_FINDINGS, "transfer.source",
 				    "%s has no source that could be asked: it delivers what is published", flow->name);
+	if (skip && !(flow->transfer->sequence && flow->transfer->sequence->check))
+		return verb_refused(arguments, EXIT_FINDINGS, "transfer.sequence",
+				    "%s checks no sequence (`sequence: {check: …}`), so nothing is missing in it",
+				    flow->name);
+	if (!skip && argument_given(arguments, "wait") && refuse_held(arguments, session, flow, &code))
+		return code;
 	key = mem_printf("%s%s", TURNS_ASKED, flow->name);
 	code = site_change(arguments, session, "table.put",
 			   json_pack("{s:s s:s s:{s:I s:s s:b} s:s}", "table", TURNS_TABLE, "key", key, "value", "at",
-				     (json_int_t)now, "by", site_person(), "skip", skip, "by",
-				     site_person()));
+				     (json_int_t)now, "by", site_person(), "skip", skip, "by", site_person()));
 	free(key);
 	if (code)
 		return code;
@@ -447,7 +489,8 @@ const struct verb verb_transfer = {
 		"server and what is pinned for it; with the fingerprint that the partner told you it is pinned.\n",
 	.json = "list, show: {transfers: [{name, source, owner, schedule, state, began_ms?, ended_ms?, result?, "
 		"taken?,\n"
-		"    file?, file_ms?, missed?, next_ms?, error?, hold?, next?}]}; state: waiting | running | failing | "
+		"    file?, file_ms?, missed?, next_ms?, next_at?, error?, hold?, next?}]}; state: "
+		"waiting | running | failing | "
 		"failed "
 		"| held\n"
 		"  run: {result: asked, name}; with --wait {result: done|empty|failed, name, taken}\n"

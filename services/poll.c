@@ -34,11 +34,11 @@ struct poll {
 	struct tenure tenure; /* … for this time */
 	bool told_away;
 	bool failing, held;
-	int64_t asked_hold; /* monotonic, when holds were asked for last */
-	int64_t asked_ms;   /* when the source was asked last */
+	int64_t asked_hold;  /* monotonic, when holds were asked for last */
+	int64_t asked_ms;    /* when the source was asked last */
 	int64_t expire_next; /* monotonic: when the archive is looked through */
-	json_t *halves;     /* what waits there for its other half */
-	json_t *refused;    /* the last that was refused, and how many since this process began */
+	json_t *halves;      /* what waits there for its other half */
+	json_t *refused;     /* the last that was refused, and how many since this process began */
 };
 
 /* While the source itself is at work its process may hang there: the board shows that, without a message in hand. */
@@ -101,10 +101,13 @@ static void send_state(struct worker *worker, struct poll *poll, json_t *state)
 /* What status shows of this source: whether it works, and when it was looked through last. */
 static void tell_state(struct worker *worker, struct poll *poll, const struct error *error, bool busy)
 {
-	json_t *state = error ? json_pack("{s:s s:I s:s s:s s:I}", "state", "failing", "since",
-					  (json_int_t)poll->backoff.since_ms, "code", error->code, "error", error->text,
-					  "next", (json_int_t)(clock_now_ms() + poll->backoff.wait_ms))
-			      : json_pack("{s:s}", "state", busy ? "busy" : "idle");
+	const struct flow *flow = poll->flow;
+	json_t *state =
+		error ? json_pack("{s:s s:I s:s s:s s:I s:s s:s s:s}", "state", "failing", "since",
+				  (json_int_t)poll->backoff.since_ms, "code", error->code, "error", error->text, "next",
+				  (json_int_t)(clock_now_ms() + poll->backoff.wait_ms), "flow", flow->name, "owner",
+				  flow->owner ? flow->owner : "", "runbook", flow->runbook ? flow->runbook : "")
+		      : json_pack("{s:s}", "state", busy ? "busy" : "idle");
 
 	if (!error && !busy)
 		json_object_set_new(state, "polled", json_integer((json_int_t)poll->asked_ms));
@@ -296,8 +299,8 @@ static void note_archived(struct worker *worker, struct poll *poll, struct recep
 		documents[i] = receptions[i].document;
 	if (archive_note(worker, worker->endpoint, poll->tenure, documents, n, &error))
 		log_warn("poll", SPAN_NONE,
-			 "what was archived is not noted, and stays endpoint=%s code=%s error=\"%s\"",
-			 worker->endpoint, error.code, error.text);
+			 "what was archived is not noted, and stays endpoint=%s code=%s error=\"%s\"", worker->endpoint,
+			 error.code, error.text);
 }
 
 /* Behind a look at the source, now and then: a folder that is gone, or a partner that is away, keeps nothing that lies

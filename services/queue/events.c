@@ -95,6 +95,13 @@ static int tell(struct engine *engine, const char *topic, const char *subject, i
 	return result;
 }
 
+static bool is_paused(const json_t *state)
+{
+	const char *word = json_string_value(json_object_get(state, "state"));
+
+	return word && (!strcmp(word, "paused") || !strcmp(word, "failing"));
+}
+
 /* What sessions say of an endpoint; one that is paused for somebody is paused. */
 static const json_t *state_of(const struct engine *engine, const char *name)
 {
@@ -102,43 +109,44 @@ static const json_t *state_of(const struct engine *engine, const char *name)
 
 	for (const struct session *s = engine->sessions; s; s = s->next) {
 		const json_t *state = json_object_get(s->states, name);
-		const char *word = json_string_value(json_object_get(state, "state"));
 
-		if (state && (!found || (word && !strcmp(word, "paused"))))
+		if (state && (!found || is_paused(state)))
 			found = state;
 	}
 	return found;
 }
 
-static bool is_paused(const json_t *state)
+/* A source says whose it is; of a sink its queue knows. */
+static json_t *endpoint_body(const struct engine *engine, const char *name, const json_t *state)
 {
-	const char *word = json_string_value(json_object_get(state, "state"));
-
-	return word && !strcmp(word, "paused");
-}
-
-static json_t *endpoint_body(const struct engine *engine, const char *name)
-{
+	static const char *const fields[] = {"flow", "owner", "runbook"};
 	const struct topology_queue *queue = queue_of(engine, name);
+	json_t *body = json_pack("{s:s s:s s:s s:s s:s}", "endpoint", name, "flow", queue ? queue->flow : "", "system",
+				 queue ? queue->system : "", "owner", queue ? queue->owner : "", "runbook",
+				 queue ? queue->runbook : "");
 
-	return json_pack("{s:s s:s s:s s:s s:s}", "endpoint", name, "flow", queue ? queue->flow : "", "system",
-			 queue ? queue->system : "", "owner", queue ? queue->owner : "", "runbook",
-			 queue ? queue->runbook : "");
+	for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+		if (json_is_string(json_object_get(state, fields[i])))
+			json_object_set(body, fields[i], json_object_get(state, fields[i]));
+	return body;
 }
 
 static void paused(struct engine *engine, const char *name, const json_t *state)
 {
 	int64_t since = json_integer_value(json_object_get(state, "since"));
-	json_t *body;
+	json_t *body, *told;
 
 	if (strchr(name, '/') || json_object_get(engine->told_paused, name) || clock_now_ms() - since < PAUSED_MS)
 		return;
-	body = endpoint_body(engine, name);
+	body = endpoint_body(engine, name, state);
+	told = json_copy(body);
 	json_object_set(body, "error", json_object_get(state, "error"));
 	json_object_set(body, "code", json_object_get(state, "code"));
 	json_object_set_new(body, "next", json_string("ferrule status --problems"));
+	json_object_set_new(told, "told_since", json_integer(since));
 	if (!tell(engine, "ferrule.endpoint-paused.v1", name, since, body))
-		json_object_set_new(engine->told_paused, name, json_integer(since));
+		json_object_set(engine->told_paused, name, told);
+	json_decref(told);
 }
 
 static void look_at_endpoints(struct engine *engine)
@@ -156,8 +164,8 @@ static void look_at_endpoints(struct engine *engine)
 
 		/* its worker may have ended: then nobody knows */
 		if (now && !is_paused(now) &&
-		    !tell(engine, "ferrule.endpoint-resumed.v1", name, json_integer_value(state),
-			  endpoint_body(engine, name)))
+		    !tell(engine, "ferrule.endpoint-resumed.v1", name,
+			  json_integer_value(json_object_get(state, "told_since")), endpoint_body(engine, name, state)))
 			json_object_del(engine->told_paused, name);
 	}
 }

@@ -216,7 +216,7 @@ struct engine {
 	int64_t full_ms, next_open_ms, reload_parks_ms;
 	int64_t started_ms, reserve_since_ms, broker_since_ms, holds_due;
 	int64_t expire_at; /* monotonic */
-	json_t *told_paused; /* endpoint → since when, of what was told as paused */
+	json_t *told_paused; /* endpoint → what was told of it: paused, or a source that fails */
 	int64_t told_disk;   /* since when the disk is low, when that was told; 0: it is not */
 	struct error failed;
 	struct work *current; /* whose publish is being answered, in a shared transaction */

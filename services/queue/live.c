@@ -117,6 +117,30 @@ static void paused_problem(struct engine *engine, const char *endpoint, const js
 	free(next);
 }
 
+/* A source that cannot be asked: nothing waits here, so nothing else would tell of it. */
+static void failing_problem(const char *endpoint, const json_t *state, json_t *problems)
+{
+	static const char *const fields[] = {"owner", "runbook", "error", "flow"};
+	const char *texts[4], *next = "repair it, and it goes on by itself";
+	char *what;
+
+	for (size_t i = 0; i < 4; i++) {
+		texts[i] = json_string_value(json_object_get(state, fields[i]));
+		texts[i] = texts[i] ? texts[i] : "";
+	}
+	what = mem_printf("source %s of flow %s cannot be asked: %s", endpoint, texts[3], texts[2]);
+	json_array_append_new(problems, problem_new(what, json_integer_value(json_object_get(state, "since")), texts[0],
+						    texts[1], next));
+	free(what);
+}
+
+static bool is_trouble(const json_t *state)
+{
+	const char *text = json_string_value(json_object_get(state, "state"));
+
+	return text && (!strcmp(text, "paused") || !strcmp(text, "failing"));
+}
+
 /* What waits in a durable step does not get on; the others do. */
 static void stuck_problem(struct engine *engine, const char *queue, const json_t *state, json_t *problems)
 {
@@ -199,10 +223,14 @@ static void endpoints(struct engine *engine, json_t *answer, json_t *problems)
 			if (strchr(name, '/')) /* a step's queue, no endpoint */
 				continue;
 			if (!is_paused(all, name)) /* a source may have the name of a target */
-				json_object_set(all, name, state);
+				/* a source and a sink may have one name: what is wrong with either is told */
+				if (is_trouble(state) || !is_trouble(json_object_get(all, name)))
+					json_object_set(all, name, state);
 			halves_problem(name, json_object_get(state, "halves"), problems);
 			if (text && !strcmp(text, "paused"))
 				paused_problem(engine, name, state, problems);
+			if (text && !strcmp(text, "failing"))
+				failing_problem(name, state, problems);
 		}
 	}
 	json_object_set_new(answer, "endpoints", all);
@@ -262,8 +290,7 @@ static void unserved(const struct lane *lane, const json_t *endpoints, json_t *p
 	    (lane->spec->endpoint && is_paused(endpoints, lane->spec->endpoint)))
 		return;
 	what = mem_printf("messages wait in %s and no worker takes them", lane->name);
-	problem = problem_new(what, 0, lane->spec->owner, lane->spec->runbook,
-			      "ferrule run");
+	problem = problem_new(what, 0, lane->spec->owner, lane->spec->runbook, "ferrule run");
 	add_keys(problem, lane);
 	json_array_append_new(problems, problem);
 	free(what);

@@ -198,8 +198,16 @@ class Site:
         self.spawned.append(process)
         return process
 
+    def make_folders(self):
+        """Those that sources look into: one that is missing is a problem of the site."""
+        for folder in ("flows", "transfers"):
+            for name in os.listdir(self.at(folder)) if os.path.isdir(self.at(folder)) else []:
+                for path in re.findall(r"file: '([^'$*?\[]+)/[^/'$]*'", read(self.at(folder, name)).decode()):
+                    os.makedirs(self.at(path), exist_ok=True)
+
     def start(self, *options, env=None, ready=True):
         """ferrule run, until it says that it is ready."""
+        self.make_folders()
         offset = os.path.getsize(self.log_path)
         environment = {k: v for k, v in os.environ.items() if not k.startswith("FERRULE_FAULT")}
         environment.update(env or {})

@@ -5,7 +5,7 @@ import os
 import subprocess
 import time
 
-from bed import Skip, check, equal, has_faults, main, test, wait
+from bed import Skip, check, equal, has_faults, main, read, test, wait
 
 FILES = """
 transfer: NAME
@@ -170,6 +170,39 @@ def verbs(site):
     site.wait_files("out", 2, 5)
     code, _, err = site.type("transfer", "show", "nighly", "--site", site.path)
     check(code == 2 and "nightly" in err, "a slip", code, err)
+
+
+@test("a source that cannot be asked is a problem with owner and runbook, is told once, and whoever waits for a run hears why")
+def unreachable(site):
+    transfer(site, "bank", "schedule: '30 2 * * *'\nzone: Europe/Berlin\nrunbook: https://example.net/bank\n",
+             FILES.replace("in/*.sta", "mount/*.sta"))
+    os.makedirs(site.at("mount"))
+    site.flow("flow: alarm\nowner: tests\nsubscribe: [ferrule.endpoint-paused.v1, ferrule.endpoint-resumed.v1]\n"
+              "to: {file: 'alarms/$($envelope.type)', create: yes, exists: number}\neffect: rename\n")
+    site.start()
+    check("+0" in site.ask("transfer", "list")["transfers"][0]["next_at"], "the next run is not in its zone")
+    os.rename(site.at("mount"), site.at("elsewhere"))
+    code, out, err = site.type("transfer", "run", "bank", "--wait", "--site", site.path)
+    check(code == 1 and "cannot look into" in err and "ferrule transfer show bank" in err, code, out, err)
+    problem = [p for p in site.status()["problems"] if "source bank" in p["what"]]
+    check(problem and "cannot look into" in problem[0]["what"], site.status()["problems"])
+    equal((problem[0]["owner"], problem[0]["runbook"]), ("treasury", "https://example.net/bank"), "whose it is")
+    shown = site.do("transfer", "show", "bank", "--site", site.path)
+    check("failing" in shown and "because   cannot look into" in shown and "(file.directory)" in shown, shown)
+    wait(lambda: site.files("alarms"), 20, "the alert")
+    event = json.loads(read(site.at("alarms/ferrule.endpoint-paused.v1")))
+    equal((event["endpoint"], event["flow"], event["owner"], event["runbook"], event["code"]),
+          ("bank", "bank", "treasury", "https://example.net/bank", "file.directory"), "the event")
+    os.rename(site.at("elsewhere"), site.at("mount"))
+    wait(lambda: len(site.files("alarms")) == 2, 60, "its end to be told")
+    event = json.loads(read(site.at("alarms/ferrule.endpoint-resumed.v1")))
+    equal((event["endpoint"], event["owner"]), ("bank", "treasury"), "whose end")
+    equal([p for p in site.status()["problems"] if "bank" in p["what"]], [], "problems")
+    code, _, err = site.type("transfer", "skip", "bank", "--site", site.path)
+    check(code == 1 and "checks no sequence" in err, "skip without a sequence", code, err)
+    site.do("transfer", "hold", "bank", "--until", "1h", "--reason", "month end", "--site", site.path)
+    code, _, err = site.type("transfer", "run", "bank", "--wait", "--site", site.path)
+    check(code == 1 and "month end" in err and "ferrule transfer release bank" in err, "waiting for one that is held", code, err)
 
 
 @test("files get numbers in sequence, which go on over a restart and a crash in the middle")
