@@ -79,6 +79,9 @@ struct source_ops {
 	int (*look)(const struct endpoint *, struct peer_key *, struct error *);
 	/* Does it keep an archive of its own? NULL: never. */
 	bool (*archives)(const void *settings);
+	/* Where settle is going to archive the document and its sidecar, unless something else has the name there;
+	 * path NULL: nothing. The caller frees the paths. May be NULL. */
+	void (*intend)(void *, const struct document *, enum settlement, struct archived into[2]);
 	/* Removes what settle archived once (`archived` above), if it is that still: anything else stays. *removed: it
 	 * was. -1: RETRY. */
 	int (*expire)(void *, const struct archived *, bool *removed, struct error *);

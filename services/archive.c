@@ -12,7 +12,8 @@
 #define WAIT_MS 5000
 #define BATCH 200
 
-static bool note(struct unit *unit, const char *source, int64_t now, const struct archived *archived)
+static bool note(struct unit *unit, const char *table, const char *source, int64_t now,
+		 const struct archived *archived)
 {
 	struct id digest;
 	char hex[ID_TEXT], *key;
@@ -23,15 +24,38 @@ static bool note(struct unit *unit, const char *source, int64_t now, const struc
 	id_hex(&digest, hex);
 	key = mem_printf("%s/%013lld/%.16s", source, (long long)now, hex);
 	unit_change(unit, "table.put",
-		    json_pack("{s:s s:s s:{s:s s:I s:I}}", "table", ARCHIVE_TABLE, "key", key, "value", "path",
-			      archived->path, "size", (json_int_t)archived->size, "time",
-			      (json_int_t)archived->time_ms));
+		    json_pack("{s:s s:s s:{s:s s:I s:I}}", "table", table, "key", key, "value", "path", archived->path,
+			      "size", (json_int_t)archived->size, "time", (json_int_t)archived->time_ms));
 	free(key);
 	return true;
 }
 
-int archive_note(struct worker *worker, const char *source, struct tenure tenure, struct document *const *documents,
-		 size_t n, struct error *error)
+void archive_intend(struct unit *unit, const struct source_ops *ops, void *adapter, const char *source, int64_t at,
+		    const struct document *document, enum settlement how)
+{
+	struct archived into[2] = {0};
+
+	if (ops->intend)
+		ops->intend(adapter, document, how, into);
+	for (size_t k = 0; k < 2; k++) {
+		note(unit, INTENT_TABLE, source, at, &into[k]);
+		free(into[k].path);
+	}
+}
+
+static void forget_intent(struct unit *unit, const char *source, int64_t at, const struct archived *archived)
+{
+	struct id digest = id_digest(span_of(archived->path));
+	char hex[ID_TEXT], *key;
+
+	id_hex(&digest, hex);
+	key = mem_printf("%s/%013lld/%.16s", source, (long long)at, hex);
+	unit_change(unit, "table.remove", json_pack("{s:s s:s}", "table", INTENT_TABLE, "key", key));
+	free(key);
+}
+
+int archive_note(struct worker *worker, const char *source, struct tenure tenure, int64_t at,
+		 struct document *const *documents, size_t n, struct error *error)
 {
 	struct unit *unit = unit_new(worker->queue);
 	int64_t now = clock_now_ms();
@@ -40,7 +64,10 @@ int archive_note(struct worker *worker, const char *source, struct tenure tenure
 	tenure_fence(unit, tenure);
 	for (size_t i = 0; i < n; i++)
 		for (size_t k = 0; k < 2; k++)
-			any = note(unit, source, now, &documents[i]->archived[k]) || any;
+			if (note(unit, ARCHIVE_TABLE, source, now, &documents[i]->archived[k])) {
+				forget_intent(unit, source, at, &documents[i]->archived[k]);
+				any = true;
+			}
 	FAULT("archive.noting");
 	if (any)
 		return unit_commit_within(unit, WAIT_MS, error);
@@ -74,12 +101,12 @@ static int64_t time_of(const char *key, const char *source)
 	return strncmp(key, source, n) || key[n] != '/' ? -1 : strtoll(key + n + 1, NULL, 10);
 }
 
-int archive_expire(struct worker *worker, const struct source_ops *ops, void *adapter, const char *source,
-		   struct tenure tenure, int64_t retain_ms, bool *more, struct error *error)
+static int expire_of(struct worker *worker, const struct source_ops *ops, void *adapter, const char *table,
+		     const char *source, struct tenure tenure, int64_t retain_ms, bool *more, struct error *error)
 {
 	int64_t before = clock_now_ms() - retain_ms;
 	char *after = mem_printf("%s/", source);
-	json_t *request = json_pack("{s:s s:s s:i}", "table", ARCHIVE_TABLE, "after", after, "limit", BATCH),
+	json_t *request = json_pack("{s:s s:s s:i}", "table", table, "after", after, "limit", BATCH),
 	       *answer = NULL, *entry;
 	struct unit *unit = unit_new(worker->queue);
 	int result = queue_ask(worker->queue, "table.list", request, &answer, WAIT_MS, error);
@@ -95,11 +122,11 @@ int archive_expire(struct worker *worker, const struct source_ops *ops, void *ad
 		result = expire_one(ops, adapter, json_object_get(entry, "value"), error);
 		if (result)
 			break;
-		unit_change(unit, "table.remove", json_pack("{s:s s:s}", "table", ARCHIVE_TABLE, "key", key));
+		unit_change(unit, "table.remove", json_pack("{s:s s:s}", "table", table, "key", key));
 		done++;
 		board_tick(worker->slot);
 	}
-	*more = !result && done == BATCH;
+	*more = *more || (!result && done == BATCH);
 	json_decref(request);
 	json_decref(answer);
 	free(after);
@@ -108,4 +135,14 @@ int archive_expire(struct worker *worker, const struct source_ops *ops, void *ad
 		return result;
 	}
 	return unit_commit_within(unit, WAIT_MS, result ? NULL : error) || result ? -1 : 0;
+}
+
+int archive_expire(struct worker *worker, const struct source_ops *ops, void *adapter, const char *source,
+		   struct tenure tenure, int64_t retain_ms, bool *more, struct error *error)
+{
+	*more = false;
+	return expire_of(worker, ops, adapter, ARCHIVE_TABLE, source, tenure, retain_ms, more, error) ||
+			       expire_of(worker, ops, adapter, INTENT_TABLE, source, tenure, retain_ms, more, error)
+		       ? -1
+		       : 0;
 }

@@ -198,8 +198,14 @@ static enum settlement settlement_of(const struct reception *reception)
 	return reception->seen == SEEN_DIED ? SETTLE_DUPLICATE_OF_DEAD : SETTLE_DUPLICATE;
 }
 
+/* 0: its archive is kept for ever. */
+static int64_t retain_of(const struct poll *poll)
+{
+	return poll->flow->transfer && poll->source->poll->expire ? poll->flow->transfer->retain_ms : 0;
+}
+
 static int commit_all(struct worker *worker, struct poll *poll, struct reception *receptions, size_t n,
-		      struct error *error)
+		      int64_t at, struct error *error)
 {
 	struct unit *unit = unit_new(worker->queue);
 
@@ -214,6 +220,9 @@ static int commit_all(struct worker *worker, struct poll *poll, struct reception
 			unit_free(unit);
 			return -1;
 		}
+		if (retain_of(poll))
+			archive_intend(unit, poll->source->poll, poll->adapter, worker->endpoint, at,
+				       receptions[i].document, settlement_of(&receptions[i]));
 	}
 	return unit_commit_wait(unit, error);
 }
@@ -284,20 +293,15 @@ static int number_all(struct poll *poll, struct reception *receptions, size_t n,
 	return poll->turns ? turns_number(poll->turns, messages, count, clock_now_ms(), error) : 0;
 }
 
-/* 0: its archive is kept for ever. */
-static int64_t retain_of(const struct poll *poll)
-{
-	return poll->flow->transfer && poll->source->poll->expire ? poll->flow->transfer->retain_ms : 0;
-}
-
-static void note_archived(struct worker *worker, struct poll *poll, struct reception *receptions, size_t n)
+static void note_archived(struct worker *worker, struct poll *poll, struct reception *receptions, size_t n,
+			  int64_t at)
 {
 	struct document *documents[BATCH];
 	struct error error = {0};
 
 	for (size_t i = 0; i < n; i++)
 		documents[i] = receptions[i].document;
-	if (archive_note(worker, worker->endpoint, poll->tenure, documents, n, &error))
+	if (archive_note(worker, worker->endpoint, poll->tenure, at, documents, n, &error))
 		log_warn("poll", SPAN_NONE,
 			 "what was archived is not noted, and stays endpoint=%s code=%s error=\"%s\"", worker->endpoint,
 			 error.code, error.text);
@@ -327,6 +331,7 @@ static int accept_batch(struct worker *worker, struct poll *poll, struct documen
 			struct error *error)
 {
 	struct reception receptions[BATCH];
+	int64_t at = clock_now_ms();
 	int result = -1;
 
 	FAULT("receive.stored");
@@ -337,7 +342,7 @@ static int accept_batch(struct worker *worker, struct poll *poll, struct documen
 	if (n == 0)
 		return 0;
 	if (receive_recognise(worker->queue, receptions, n, error) || number_all(poll, receptions, n, error) ||
-	    commit_all(worker, poll, receptions, n, error))
+	    commit_all(worker, poll, receptions, n, at, error))
 		goto done;
 	FAULT("receive.committed");
 	if (poll->turns)
@@ -353,7 +358,7 @@ static int accept_batch(struct worker *worker, struct poll *poll, struct documen
 	result = settle_all(worker, poll, receptions, n, error);
 	at_source(worker, false);
 	if (retain_of(poll))
-		note_archived(worker, poll, receptions, n);
+		note_archived(worker, poll, receptions, n, at);
 done:
 	for (size_t i = 0; i < n; i++)
 		receive_free(&receptions[i]);

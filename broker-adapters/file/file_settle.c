@@ -427,6 +427,30 @@ void file_source_archived(struct archived *archived, const struct place_to *to, 
 	*archived = (struct archived){mem_printf("%s/%s", to->path, placed), stamp->size, stamp->mtime_ns / 1000000};
 }
 
+void file_source_intend(void *arg, const struct document *document, enum settlement how, struct archived into[2])
+{
+	const struct file_source *source = arg;
+	const struct file_source_settings *settings = source->settings;
+	const struct held *held = document->adapter;
+	struct place_to to = {NULL, -1, suffix_of(how)};
+	char day[CLOCK_TEXT], placed[256], as[PAIR_NAME], *root;
+
+	if (settings->after != AFTER_ARCHIVE)
+		return;
+	clock_format(clock_now_ms(), day);
+	day[10] = '\0';
+	root = settings->to ? file_path(source->root, settings->to) : mem_printf("%s/archive", source->folder);
+	to.path = mem_printf("%s/%s", root, day);
+	name_numbered(placed, held->name, 1, to.suffix);
+	file_source_archived(&into[0], &to, placed, &held->stamp);
+	if (held->sidecar_kind != PAIR_NONE) {
+		pair_placed(as, placed, settings->taking.sidecar);
+		file_source_archived(&into[1], &to, as, &held->sidecar);
+	}
+	free(to.path);
+	free(root);
+}
+
 static int remove_archived(const struct archived *archived, int archive, const char *path, size_t name, bool *removed,
 			   struct error *error)
 {

@@ -539,6 +539,7 @@ const struct source_ops file_source_ops = {
 	.check = file_source_check,
 	.here = true,
 	.archives = file_source_archives,
+	.intend = file_source_intend,
 	.expire = file_source_expire,
 	.halves = file_source_halves,
 };

@@ -64,6 +64,7 @@ int file_source_put_away(const struct file_source *, const struct held *, const 
 int file_source_remove(const struct file_source *, const struct held *, struct error *);
 struct held *held_new(const char *name); /* in no list */
 void file_source_archived(struct archived *, const struct place_to *, const char *placed, const struct stamp *);
+void file_source_intend(void *, const struct document *, enum settlement, struct archived into[2]);
 int file_source_expire(void *, const struct archived *, bool *removed, struct error *);
 
 /* file_sidecar.c: of a document, found while the folder is listed. Is it there and whole? */

@@ -134,6 +134,7 @@ const struct source_ops ftp_source_ops = {
 	.halves = remote_source_halves,
 	.check = ftp_source_check,
 	.archives = ftp_source_archives,
+	.intend = remote_source_intend,
 	.expire = remote_source_expire,
 	.paced = true,
 };

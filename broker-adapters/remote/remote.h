@@ -195,6 +195,7 @@ int remote_source_settle(void *, struct document *, enum settlement, struct erro
 int remote_source_settle_all(void *, struct document *const *, const enum settlement *, size_t n, struct error *);
 void remote_source_forget(void *, struct document *);
 bool remote_source_pending(void *);
+void remote_source_intend(void *, const struct document *, enum settlement, struct archived into[2]);
 int remote_source_expire(void *, const struct archived *, bool *removed, struct error *);
 size_t remote_source_halves(void *, source_half_fn *, void *arg);
 int remote_source_check(const struct remote_ops *, const struct endpoint *, struct error *); /* of files alone */

@@ -341,6 +341,24 @@ void remote_source_archived(struct archived *archived, const char *folder, const
 	*archived = (struct archived){mem_printf("%s/%s", folder, placed), stamp->size, stamp->mtime_ns / 1000000};
 }
 
+void remote_source_intend(void *arg, const struct document *document, enum settlement how, struct archived into[2])
+{
+	const struct remote_source *source = arg;
+	const struct remote_held *held = document->adapter;
+	char placed[256], as[PAIR_NAME], *folder;
+
+	if (source->settings->after != REMOTE_ARCHIVE)
+		return;
+	folder = remote_source_folder(source, false);
+	name_numbered(placed, held->name, 1, suffix_of(how));
+	remote_source_archived(&into[0], folder, placed, &held->stamp);
+	if (held->sidecar_kind != PAIR_NONE) {
+		pair_placed(as, placed, source->settings->taking.sidecar);
+		remote_source_archived(&into[1], folder, as, &held->sidecar);
+	}
+	free(folder);
+}
+
 /* Listings for people leave out the hour once half a year has gone by. */
 static bool is_time(const struct remote_source *source, int64_t now_ms, int64_t then_ms)
 {

@@ -57,6 +57,7 @@ const struct source_ops sftp_source_ops = {
 	.pending = remote_source_pending,
 	.check = sftp_source_check,
 	.archives = sftp_source_archives,
+	.intend = remote_source_intend,
 	.expire = remote_source_expire,
 	.halves = remote_source_halves,
 	.look = sftp_source_look,

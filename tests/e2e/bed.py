@@ -205,9 +205,10 @@ class Site:
                 for path in re.findall(r"file: '([^'$*?\[]+)/[^/'$]*'", read(self.at(folder, name)).decode()):
                     os.makedirs(self.at(path), exist_ok=True)
 
-    def start(self, *options, env=None, ready=True):
+    def start(self, *options, env=None, ready=True, folders=True):
         """ferrule run, until it says that it is ready."""
-        self.make_folders()
+        if folders:
+            self.make_folders()
         offset = os.path.getsize(self.log_path)
         environment = {k: v for k, v in os.environ.items() if not k.startswith("FERRULE_FAULT")}
         environment.update(env or {})

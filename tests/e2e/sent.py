@@ -147,9 +147,35 @@ def away(site):
     site.do("table", "remove", "ferrule-archived", note["key"], "--site", site.path)
     site.do("table", "put", "ferrule-archived", f"{source}/{int(at) - 91 * 86400000:013}/{key}", json.dumps(note["value"]), "--site", site.path)
     os.rename(site.at("drop"), site.at("gone"))
-    site.start()
+    site.start(folders=False)
     wait(lambda: site.said("source fails"), 20, "the source to fail")
     wait(lambda: not kept(site, "old")[0], 20, "the archive to be tidied")
+
+
+@test("what was archived when a crash kept it from being noted is removed in time, too")
+def unnoted(site):
+    if not has_faults():
+        raise Skip("built without --enable-faults")
+    site.write("transfers/in.yaml", "transfer: in\nowner: edi\nretain: 90d\nfrom: {file: 'drop/*.dat', after: archive, to: old, age: 0s, interval: 100ms, sidecar: .md5}\n"
+               "to: {file: 'got/$($envelope.name)', create: yes}\neffect: rename\n")
+    site.drop("drop/a.dat.md5", hashlib.md5(b"one").hexdigest().encode())
+    site.drop("drop/a.dat", b"one")
+    site.start(env={"FERRULE_FAULTS": "archive.noting:1=kill", "FERRULE_FAULT_MARKS": site.work}, ready=False)
+    wait(lambda: os.path.exists(os.path.join(site.work, "archive.noting.struck")), 20, "the fault")
+    site.idle()
+    intents = site.ask("table", "list", "ferrule-archiving")["entries"]
+    equal((len(kept(site, "old")[0]), len(intents), site.ask("table", "list", "ferrule-archived")["entries"]), (2, 2, []), "archived, not noted")
+    site.stop()
+    for note in intents:
+        source, at, key = note["key"].split("/")
+        site.do("table", "remove", "ferrule-archiving", note["key"], "--site", site.path)
+        site.do("table", "put", "ferrule-archiving", f"{source}/{int(at) - 91 * 86400000:013}/{key}", json.dumps(note["value"]), "--site", site.path)
+    site.start()
+    wait(lambda: not kept(site, "old")[0] and not site.ask("table", "list", "ferrule-archiving")["entries"], 20, "the archive to be tidied")
+    site.drop("drop/b.dat.md5", hashlib.md5(b"two").hexdigest().encode())
+    site.drop("drop/b.dat", b"two")
+    wait(lambda: len(site.ask("table", "list", "ferrule-archived")["entries"]) == 2, 20, "the next to be noted")
+    equal(site.ask("table", "list", "ferrule-archiving")["entries"], [], "no intent is left")
 
 
 main()

@@ -388,7 +388,8 @@ static void what_a_machine_began_before_another_took_over_is_refused(void **stat
 	} while (!strcmp(bed_error.code, "db.gone") && again < 400);
 	assert_string_equal(bed_error.code, "source.lost");
 	assert_int_equal(bed_error.class, ERROR_RETRY);
-	assert_int_equal(take_document(poller, tenure, "known"), -1); /* that one may have been with the broker by then */
+	/* that one may have been with the broker by then */
+	assert_int_equal(take_document(poller, tenure, "known"), -1);
 	assert_string_equal(bed_error.code, "source.lost");
 	assert_int_equal(judge_something(steward, "too late"), -1);
 	assert_string_equal(bed_error.code, "steward.elsewhere");
