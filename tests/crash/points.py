@@ -51,10 +51,10 @@ EXEMPT = {
         "archived", "broken", "fetched", "marked", "mkdir", "reaped", "removed", "renamed", "renaming", "resolved", "settled",
         "unmarked")},
     **{f"mail.{name}": "only with a mail server; tests/crash/transfers.py" for name in ("answered", "content", "sent", "start")},
-    **{f"archive.{name}": "only of transfers with `retain`; tests/e2e/sftp_transfers.py" for name in ("noting", "removed")},
+    **{f"archive.{name}": "only of transfers with `retain`; tests/e2e/sftp_transfers.py, sent.py" for name in ("noting", "removed")},
     **{f"kept.{name}": "only of sinks with `archive`; tests/e2e/sent.py, tests/crash/transfers.py" for name in (
         "forgotten", "held", "named", "placed", "synced", "written")},
-    "sent.removed": "only of sinks with `archive` and `retain`; tests/crash/transfers.py",
+    "sent.removed": "only of sinks with `archive` and `retain`; tests/e2e/sent.py",
     **{f"{kind}.sidecar-{name}": f"only of files with sidecars; tests/conformance/{test}-source-sidecars" for name in ("aside", "gone")
        for kind, test in (("file", "file"), ("remote", "sftp"))},
     **{f"syslog.{name}": "only with a syslog receiver; tests/e2e/syslog_sink.py" for name in ("confirmed", "connect", "send", "sent")},
