@@ -216,6 +216,17 @@ enum known_host known_hosts_find(struct span text, const char *host, int port, s
 
 /* ---- taking a name out ------------------------------------------------------------------------------------------ */
 
+/* As hosts are looked for: without regard to case. `name` is in lower case. */
+static bool is_name(struct span one, const char *name)
+{
+	if (one.len != strlen(name))
+		return false;
+	for (size_t i = 0; i < one.len; i++)
+		if (tolower((unsigned char)one.data[i]) != name[i])
+			return false;
+	return true;
+}
+
 static void keep(struct buf *into, const struct entry *entry, const char *name)
 {
 	struct span hosts = entry->hosts;
@@ -226,9 +237,10 @@ static void keep(struct buf *into, const struct entry *entry, const char *name)
 	while (hosts.len) {
 		struct span one = next_name(&hosts);
 
-		if (span_is(one, name))
+		if (!one.len || is_name(one, name))
 			continue;
-		if (into->len > before)
+		/* At the beginning of a line a name like these would say something else. */
+		if (into->len > before || (one.data != entry->hosts.data && memchr("#@|", one.data[0], 3)))
 			buf_char(into, ',');
 		buf_span(into, one);
 	}
@@ -240,12 +252,14 @@ static void keep(struct buf *into, const struct entry *entry, const char *name)
 
 int known_hosts_without(struct span text, const char *name, struct buf *into)
 {
+	char wanted[NAME_SIZE];
 	struct span line;
 	struct entry entry;
 
+	lower(wanted, name, 22);
 	while (next_line(&text, &line)) {
 		if (read_entry(line, &entry) && !entry.marker.len) {
-			keep(into, &entry, name);
+			keep(into, &entry, wanted);
 			continue;
 		}
 		buf_span(into, line);

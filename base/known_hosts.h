@@ -6,8 +6,8 @@
 #include "base/buf.h"
 
 enum known_host {
-	KNOWN_HOST_NONE,    /* no key of it is there */
-	KNOWN_HOST_OTHER,   /* others than this one are */
+	KNOWN_HOST_NONE,  /* no key of it is there */
+	KNOWN_HOST_OTHER, /* others than this one are */
 	KNOWN_HOST_SAME,
 	KNOWN_HOST_REVOKED, /* a line @revoked names this key for it, whatever other lines say */
 };
@@ -18,8 +18,8 @@ enum known_host {
 enum known_host known_hosts_find(struct span text, const char *host, int port, struct span key,
 				 void (*other)(void *arg, struct span key), void *arg, bool *authority);
 
-/* The lines but what they say of this very name ("host" or "[host]:port"), hashed or in a list; lines with a marker or
- * a pattern stay as they are. -1: the buffer is full. */
+/* The lines but what they say of this very name ("host" or "[host]:port", in any case), hashed or in a list; lines with
+ * a marker or a pattern stay as they are. Never longer than the text and a newline. -1: the buffer is full. */
 int known_hosts_without(struct span text, const char *name, struct buf *into);
 
 #endif

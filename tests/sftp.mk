@@ -81,3 +81,10 @@ tests_unit_sftp_ways_openssh_LDADD = $(CHECK_LIBS)
 tests_unit_sftp_ways_proftpd_SOURCES = $(tests_unit_sftp_ways_openssh_SOURCES)
 tests_unit_sftp_ways_proftpd_CPPFLAGS = $(AM_CPPFLAGS) -DSFTP_LAB='"proftpd"'
 tests_unit_sftp_ways_proftpd_LDADD = $(CHECK_LIBS)
+
+# Its readers of what others wrote: files of known hosts, what an agent answers
+SFTP_FUZZERS = tests/fuzz/fuzz_agent tests/fuzz/fuzz_known_hosts
+tests_fuzz_fuzz_agent_SOURCES = tests/fuzz/agent.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_agent_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_known_hosts_SOURCES = tests/fuzz/known_hosts.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_known_hosts_LDADD = $(FUZZ_LIBS)

@@ -286,6 +286,18 @@ static int reach(struct sftp_agent *agent, struct error *error)
 	return 0;
 }
 
+static struct sftp_agent *agent_new(const char *path, int64_t timeout_ms)
+{
+	struct sftp_agent *agent = mem_alloc(sizeof *agent);
+
+	agent->fd = -1;
+	agent->timeout_ms = timeout_ms;
+	agent->path = mem_strdup(path);
+	buf_init(&agent->answer, MESSAGE_MAX);
+	buf_init(&agent->listed, MESSAGE_MAX);
+	return agent;
+}
+
 struct sftp_agent *sftp_agent_open(const char *path, int64_t timeout_ms, struct error *error)
 {
 	struct sftp_agent *agent;
@@ -299,13 +311,19 @@ struct sftp_agent *sftp_agent_open(const char *path, int64_t timeout_ms, struct 
 			error->scope = SCOPE_ENDPOINT;
 		return NULL;
 	}
-	agent = mem_alloc(sizeof *agent);
-	agent->fd = -1;
-	agent->timeout_ms = timeout_ms;
-	agent->path = mem_strdup(path);
-	buf_init(&agent->answer, MESSAGE_MAX);
-	buf_init(&agent->listed, MESSAGE_MAX);
+	agent = agent_new(path, timeout_ms);
 	if (!reach(agent, error) && !list(agent, error))
+		return agent;
+	sftp_agent_close(agent);
+	return NULL;
+}
+
+struct sftp_agent *sftp_agent_over(int fd, const char *path, int64_t timeout_ms, struct error *error)
+{
+	struct sftp_agent *agent = agent_new(path, timeout_ms);
+
+	agent->fd = fd;
+	if (!list(agent, error))
 		return agent;
 	sftp_agent_close(agent);
 	return NULL;

@@ -13,6 +13,9 @@ struct sftp_agent;
  * here, in its order, the first 100 at most. Each answer may take `timeout_ms`, and a quarter of a MiB.
  * NULL: RETRY of the endpoint (sftp.agent); an agent without a key is that as well. */
 struct sftp_agent *sftp_agent_open(const char *path, int64_t timeout_ms, struct error *);
+/* The same over a connection that is there, which does not block and is closed with the agent or on failure; `path` is
+ * for messages only. */
+struct sftp_agent *sftp_agent_over(int fd, const char *path, int64_t timeout_ms, struct error *);
 void sftp_agent_close(struct sftp_agent *);
 bool sftp_agent_is_lost(
 	const struct sftp_agent *); /* it broke off, was silent or talked rubbish: it is not asked again */

@@ -145,6 +145,36 @@ static void a_name_is_taken_out_and_everything_else_stays(void **state)
 	buf_free(&left);
 }
 
+static void left_of(const char *text, const char *name, const char *wanted)
+{
+	struct buf left;
+
+	buf_init(&left, 2000);
+	assert_int_equal(known_hosts_without(span_of(text), name, &left), 0);
+	assert_string_equal(left.data ? left.data : "", wanted);
+	buf_free(&left);
+}
+
+/* Else the key that is replaced would be trusted as before, since hosts are found in any case. */
+static void a_name_is_taken_out_in_any_case(void **state)
+{
+	char *hashed = by_ssh_keygen("a.example " ED "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n");
+
+	left_of("a.example kind " KEY "\n", "A.Example", "");
+	left_of("b,A.EXAMPLE kind " KEY "\n", "a.example", "b kind " KEY "\n");
+	left_of("[A.example]:2222 kind " KEY "\n", "[a.Example]:2222", "");
+	left_of(hashed, "A.Example", "");
+	free(hashed);
+}
+
+static void what_is_left_of_a_list_says_nothing_else(void **state)
+{
+	left_of("a,#x,b kind " KEY "\n", "a", ",#x,b kind " KEY "\n");
+	left_of("a,@revoked,b kind " KEY "\n", "a", ",@revoked,b kind " KEY "\n");
+	left_of("a,|1|x|y kind " KEY "\n", "a", ",|1|x|y kind " KEY "\n");
+	is(",#x,b kind " KEY "\n", "b", 22, KNOWN_HOST_SAME);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -154,6 +184,8 @@ int main(void)
 		cmocka_unit_test(an_authority_is_no_key_and_is_told),
 		cmocka_unit_test(hashed_names_are_found_and_taken_out),
 		cmocka_unit_test(a_name_is_taken_out_and_everything_else_stays),
+		cmocka_unit_test(a_name_is_taken_out_in_any_case),
+		cmocka_unit_test(what_is_left_of_a_list_says_nothing_else),
 	};
 
 	return cmocka_run_group_tests_name("files of known hosts", tests, NULL, NULL);
