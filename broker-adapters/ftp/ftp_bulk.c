@@ -311,6 +311,7 @@ int ftp_upload(struct ftp *ftp, struct remote_upload *upload, struct error *erro
 	struct error ignored;
 	struct sending sending = {.ftp = ftp, .upload = upload, .error = error ? error : &ignored};
 	int status = 0;
+	bool whole;
 
 	if (!ftp_path_fits(upload->path))
 		return REMOTE_DENIED;
@@ -322,7 +323,9 @@ int ftp_upload(struct ftp *ftp, struct remote_upload *upload, struct error *erro
 		upload->mark_status = REMOTE_EXISTS;
 		return REMOTE_OK;
 	}
-	if (!status)
+	whole = upload->offset && upload->offset == sending.size; /* an earlier try sent it, and it was read back */
+	upload->opened |= whole;
+	if (!status && !whole)
 		status = store_anyhow(&sending, error);
 	if (status)
 		return status;

@@ -21,6 +21,7 @@
 #include "base/secret.h"
 
 #define QUIT_MS 1000
+#define WAIT_MS 500 /* at most, for a socket to be ready */
 #define BUFFER (256u * 1024)
 
 bool ftp_is_lost(const struct ftp *ftp)
@@ -255,9 +256,11 @@ static bool take_message(struct ftp *ftp, CURLcode *result)
 	return false;
 }
 
+/* After an answer libcurl may have a next step of its own that no socket tells of: a connection for data that is to be
+ * begun waits for its timer else, 0.2 s with each transfer. So the first waits are short. */
 void ftp_run(struct ftp *ftp, bool (*enough)(void *), void *arg, bool *ended, CURLcode *result)
 {
-	int running;
+	int running, ready = 0, wait_ms = 1;
 
 	if (!ftp->added)
 		ftp->added = !curl_multi_add_handle(ftp->multi, ftp->easy);
@@ -271,7 +274,8 @@ void ftp_run(struct ftp *ftp, bool (*enough)(void *), void *arg, bool *ended, CU
 			*result = CURLE_OPERATION_TIMEDOUT;
 			return;
 		}
-		curl_multi_poll(ftp->multi, NULL, 0, 500, NULL);
+		curl_multi_poll(ftp->multi, NULL, 0, wait_ms, &ready);
+		wait_ms = ready ? 1 : wait_ms < WAIT_MS / 2 ? 2 * wait_ms : WAIT_MS;
 	}
 }
 

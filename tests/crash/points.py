@@ -46,7 +46,7 @@ EXEMPT = {
     "turns.numbered": "only of a source with a schedule; tests/e2e/transfers.py",
     "turns.saving": "only of a source with a schedule; tests/e2e/transfers.py",
     **{f"sftp.{name}": "only with an SFTP server; tests/crash/transfers.py" for name in ("opened", "read", "synced", "written")},
-    **{f"ftp.{name}": "only with an FTP server; tests/conformance/ftp_source and ftp_sink" for name in ("opened", "read", "synced", "written")},
+    **{f"ftp.{name}": "only with an FTP server; tests/crash/transfers.py --server ftp" for name in ("opened", "read", "synced", "written")},
     **{f"remote.{name}": "only with a server of files; tests/crash/transfers.py and the conformance tests of sftp" for name in (
         "archived", "broken", "fetched", "marked", "mkdir", "reaped", "removed", "renamed", "renaming", "resolved", "settled",
         "unmarked")},

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Random trouble for managed transfers: files go out by SFTP, encrypted and signed and with a sidecar each, to a partner's
-server; the partner looks at both and lays the file down for us; it comes back by SFTP, is decrypted, and its signature
+"""Random trouble for managed transfers: files go out by SFTP or FTPS, encrypted and signed and with a sidecar each, to a
+partner's server; the partner looks at both and lays the file down for us; it comes back, is decrypted, and its signature
 verified. Each is mailed, too. Meanwhile processes are killed at any moment and at fault points, connections cut and
 the server stopped. Afterwards:
 
@@ -8,7 +8,8 @@ the server stopped. Afterwards:
   nothing hidden is left on the server or here, both archives are complete, nothing is dead
   each mail was sent at most once, and what may have been sent is in doubt
 
-    transfers.py --build DIR [--rounds N] [--seed S] [--documents N] [--seconds T] [--server openssh|proftpd] [--keep]
+    transfers.py --build DIR [--rounds N] [--seed S] [--documents N] [--seconds T]
+                  [--server openssh|proftpd|ftp|ftp-pyftpdlib] [--keep]
 
 Before the rounds every fault point on the way is struck once. Prints TAP.
 """
@@ -28,8 +29,8 @@ import time
 from lab import LAB, Failure, Servers, Site, Skip, Tap, fault_names, has_faults, kill, lines, read, wait_for, write
 
 PYTHON = "/usr/bin/python3"  # Debian's, which has its packages
-AREAS = ("sftp.", "remote.", "mail.", "openpgp.", "deliver.", "receive.", "transform.", "archive.", "kept.", "sent.")
-STRUCK = ("sftp.", "remote.", "mail.", "openpgp.", "kept.", "transform.once", "store.intake")  # all of them must be
+AREAS = ("remote.", "mail.", "openpgp.", "deliver.", "receive.", "transform.", "archive.", "kept.", "sent.")
+STRUCK = ("remote.", "mail.", "openpgp.", "kept.", "transform.once", "store.intake")  # all of them must be
 BROKER = ("amqp.p", "amqp.c", "amqp.a", "store.intake")  # with RabbitMQ
 # Passed only where something else is configured or goes wrong besides.
 SELDOM = {"transform.flushes", "remote.removed", "remote.broken", "remote.resolved", "remote.sidecar-aside", "remote.sidecar-gone"}
@@ -43,12 +44,12 @@ subscribe: file.in.v1
 steps:
   - encrypt: {to: @KEY@, sign: @KEY@}
   - checksum: {make: sha256}
-to: {sftp: 'inbox/$($envelope.name)', system: acme, exists: refuse, archive: sent/acme}
+to: {@SCHEME@: 'inbox/$($envelope.name)', system: acme, exists: refuse, archive: sent/acme}
 effect: rename
 retry: {for: 1h, from: 20ms, to: 200ms}
 """,
     "down": """
-from: {sftp: 'outbox/*.pgp', system: acme, after: archive, age: 0s, interval: 200ms}
+from: {@SCHEME@: 'outbox/*.pgp', system: acme, after: archive, age: 0s, interval: 200ms}
 steps:
   - decrypt: {signed-by: @KEY@}
 to: {file: 'drop/out/$($envelope.name)', exists: refuse, create: yes}
@@ -76,17 +77,32 @@ def digest_of(path):
         return hashlib.sha256(file.read()).hexdigest()
 
 
+SERVERS = {"openssh": "sftp-openssh", "proftpd": "sftp-proftpd", "ftp": "ftp-proftpd", "ftp-pyftpdlib": "ftp-pyftpdlib"}
+
+
 class Server:
-    """A partner's SFTP server, a real one, for as long as the test lasts."""
+    """A partner's server of SFTP or FTPS, a real one, for as long as the test lasts."""
 
     def __init__(self, kind):
         if os.geteuid() != 0:
-            raise Skip("an SFTP server with accounts of its own needs root")
-        self.script = os.path.join(LAB, f"sftp-{kind}.sh")
+            raise Skip("a server with accounts of its own needs root")
+        self.scheme = SERVERS[kind].split("-", maxsplit=1)[0]
+        self.script = os.path.join(LAB, SERVERS[kind] + ".sh")
         self.directory = f"/tmp/ferrule-crash-{kind}-{os.getpid()}"
         text = run(self.script, "up", self.directory, "--while", str(os.getpid())).decode()
         self.env = dict(line.split("=", 1) for line in text.splitlines())
-        self.home = os.path.join(self.env["SFTP_HOME"], "acme")
+        self.home = self.env["FTP_HOME"] if self.scheme == "ftp" else os.path.join(self.env["SFTP_HOME"], "acme")
+
+    def endpoint(self):
+        """What the system's file says of it."""
+        env = self.env
+        if self.scheme == "ftp":
+            return f"host: {env['FTP_HOST']}, port: {env['FTP_PORT']}, user: acme, password: {{secret: acme}}, ca: {env['FTP_CA']}"
+        return (f"host: {env['SFTP_HOST']}, port: {env['SFTP_PORT']}, user: acme, key: {{secret: acme}}, "
+                f"known-hosts: {env['SFTP_KNOWN_HOSTS']}")
+
+    def secret(self):
+        return self.env["FTP_PASSWORD"] if self.scheme == "ftp" else read(f"{self.env['SFTP_KEYS']}/acme")
 
     def do(self, verb):
         run(self.script, verb, self.directory)
@@ -146,16 +162,16 @@ class Transfers(Site):
         settings = self.queue_settings()
         write(f"{self.site}/site.yaml", f"name: transfers\n{settings}processes: {{transform: 2}}\nlimits: {{disk-reserve: 1MiB}}\n")
         key = self._keys()
-        env = self.server.env
+        scheme = self.server.scheme
         write(f"{self.site}/systems/acme.yaml",
-              f"system: acme\nowner: tests\nsftp: {{host: {env['SFTP_HOST']}, port: {env['SFTP_PORT']}, user: acme, key: "
-              f"{{secret: acme}}, known-hosts: {env['SFTP_KNOWN_HOSTS']}, timeout: 3s}}\n")
-        write(f"{self.site}/secrets/acme", read(f"{env['SFTP_KEYS']}/acme"), 0o600)
+              f"system: acme\nowner: tests\n{scheme}: {{{self.server.endpoint()}, timeout: 3s}}\n")
+        write(f"{self.site}/secrets/acme", self.server.secret(), 0o600)
         os.chmod(f"{self.site}/secrets", 0o700)
         for folder in ("in", "out"):
             os.makedirs(f"{self.site}/drop/{folder}")
         for name, text in FLOWS.items():
-            write(f"{self.site}/flows/{name}.yaml", f"flow: {name}\nowner: tests\n{text.strip().replace('@KEY@', key)}\n")
+            text = text.strip().replace("@KEY@", key).replace("@SCHEME@", scheme)
+            write(f"{self.site}/flows/{name}.yaml", f"flow: {name}\nowner: tests\n{text}\n")
         self._mail()
         self.other_side = Other(self.server.home, f"{self.site}/drop/out")
         self.other_side.start()
@@ -297,7 +313,7 @@ class Round:
     def __init__(self, options, seed, server, servers=None):
         self.options, self.server, self.rng = options, server, random.Random(seed)
         self.servers = servers
-        self.points = sorted(name for name in fault_names() if name.startswith(AREAS + BROKER * bool(servers)))
+        self.points = sorted(name for name in fault_names() if name.startswith((*AREAS, server.scheme + ".") + BROKER * bool(servers)))
         self.site = Transfers(options.build, f"transfers-{seed}", self.rng, server, servers)
         self.done = collections.Counter()
 
@@ -380,7 +396,7 @@ class Round:
             return {name[:-7] for name in os.listdir(site.marks) if name.endswith(".struck")}
 
         def missing():
-            return {name for name in wanted - struck() if name.startswith(STRUCK)}
+            return {name for name in wanted - struck() if name.startswith((*STRUCK, self.server.scheme + "."))}
 
         for _ in range(12):
             site.put()
@@ -415,7 +431,7 @@ def one(options, seed, server, servers, tap, points):
     except (Failure, subprocess.TimeoutExpired) as failure:
         left = f"left in {this.site.root}" if options.keep and this else "KEEP=yes leaves what there was"
         tap.result(False, name, f"{failure}\ntroubles: {dict(sorted(this.done.items())) if this else ''}\n{left}\n"
-                                f"again: make crash-transfers ROUNDS=1 SEED={seed} QUEUE={options.queue} DOCUMENTS={options.documents}"
+                                f"again: make crash-transfers ROUNDS=1 SEED={seed} SERVER={options.server} QUEUE={options.queue} DOCUMENTS={options.documents}"
                                 f" DURATION={options.seconds:g}")
     finally:
         if this:
@@ -431,7 +447,7 @@ def main():
     parser.add_argument("--documents", type=int, default=300)
     parser.add_argument("--seconds", type=float, default=60, help="how long there is trouble")
     parser.add_argument("--settle", type=int, default=240, help="how long it may take to come to an end afterwards")
-    parser.add_argument("--server", choices=("openssh", "proftpd"), default="openssh")
+    parser.add_argument("--server", choices=tuple(SERVERS), default="openssh")
     parser.add_argument("--queue", choices=("spool", "rabbitmq"), default="spool")
     parser.add_argument("--between", action="store_true", help="only what kills between the publishes of one unit")
     parser.add_argument("--keep", action="store_true", help="leave everything of a failed round")
