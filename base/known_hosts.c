@@ -119,11 +119,16 @@ static struct span next_name(struct span *list)
 	return name;
 }
 
+static bool is_hashed(struct span hosts)
+{
+	return hosts.len > 3 && !memcmp(hosts.data, "|1|", 3);
+}
+
 static bool names(struct span hosts, const char *name)
 {
 	bool found = false;
 
-	if (hosts.len > 3 && !memcmp(hosts.data, "|1|", 3))
+	if (is_hashed(hosts))
 		return is_hash_of(hosts, name);
 	while (hosts.len) {
 		struct span one = next_name(&hosts);
@@ -232,8 +237,12 @@ static void keep(struct buf *into, const struct entry *entry, const char *name)
 	struct span hosts = entry->hosts;
 	size_t before = into->len;
 
-	if (hosts.data[0] == '|' && names(hosts, name))
-		return;
+	if (is_hashed(hosts)) { /* no list, whatever stands behind a comma */
+		if (names(hosts, name))
+			return;
+		buf_span(into, hosts);
+		hosts = SPAN_NONE;
+	}
 	while (hosts.len) {
 		struct span one = next_name(&hosts);
 

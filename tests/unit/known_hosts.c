@@ -172,6 +172,7 @@ static void what_is_left_of_a_list_says_nothing_else(void **state)
 	left_of("a,#x,b kind " KEY "\n", "a", ",#x,b kind " KEY "\n");
 	left_of("a,@revoked,b kind " KEY "\n", "a", ",@revoked,b kind " KEY "\n");
 	left_of("a,|1|x|y kind " KEY "\n", "a", ",|1|x|y kind " KEY "\n");
+	left_of("|1|x|y,a kind " KEY "\n", "a", "|1|x|y,a kind " KEY "\n");
 	is(",#x,b kind " KEY "\n", "b", 22, KNOWN_HOST_SAME);
 }
 
