@@ -218,6 +218,7 @@ struct site {
 	unsigned transform_processes; /* 0: as many as there are cores */
 	struct site_limits limits;
 	struct site_expiry expiry;
+	int64_t remind_ms; /* site.yaml's alerts: {remind}; 0: off */
 	struct flow *flows;
 	size_t flows_count;
 	struct contract *contracts;

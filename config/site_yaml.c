@@ -4,6 +4,9 @@
 #include "config/load.h"
 
 #include <stddef.h>
+#include <string.h>
+
+#include "base/clock.h"
 
 struct retention {
 	int64_t originals_ms, receipts_ms, lineage_ms, queue_ms;
@@ -15,6 +18,9 @@ struct limits {
 struct processes {
 	int64_t transform;
 };
+struct alerts {
+	const char *remind;
+};
 struct site_settings {
 	const char *name, *summary, *vault, *run, *secrets, *keys, *data;
 	const struct node *queue, *store, *listen;
@@ -22,6 +28,7 @@ struct site_settings {
 	struct limits limits;
 	struct processes processes;
 	struct expiry_settings expiry;
+	struct alerts alerts;
 };
 #define AT(type, field) .offset = offsetof(struct type, field)
 static const struct option retention_options[] = {
@@ -94,6 +101,14 @@ static const struct option processes_options[] = {
 	 .help = "transform processes; 0: as many as there are cores"},
 	OPTION_END,
 };
+static const struct option alerts_options[] = {
+	{.name = "remind",
+	 .type = OPTION_TEXT,
+	 AT(alerts, remind),
+	 .fallback = "24h",
+	 .help = "how often an owner is reminded of troubles that last, 1s..365d; off: never"},
+	OPTION_END,
+};
 const struct option site_options[] = {
 	{.name = "name",
 	 .type = OPTION_TEXT,
@@ -159,6 +174,11 @@ const struct option site_options[] = {
 	 AT(site_settings, expiry),
 	 .table = expiry_options,
 	 .help = "keys, certificates and passwords that end: whom to tell, and how long before"},
+	{.name = "alerts",
+	 .type = OPTION_TABLE,
+	 AT(site_settings, alerts),
+	 .table = alerts_options,
+	 .help = "what is told of troubles, and how often"},
 	OPTION_END,
 };
 
@@ -313,6 +333,21 @@ static void set_retention(struct load *load, const struct retention *retention, 
 			   "receipt recognises");
 }
 
+static void load_alerts(struct load *load, const struct alerts *alerts, const struct node *node, struct place place)
+{
+	const struct node *remind = node ? node_find(node, "remind") : NULL;
+	const char *text = alerts->remind;
+	int64_t ms;
+
+	if (!text || !strcmp(text, "off"))
+		return;
+	if (duration_parse(span_of(text), &ms) || ms < 1000 || ms > INT64_C(365) * 86400000)
+		load_error(load, remind ? remind->place : place, "option.range",
+			   "`%s` is no time between two reminders: 1s to 365d, or off", text);
+	else
+		load->site->remind_ms = ms;
+}
+
 void load_site_yaml(struct load *load, const struct node *node)
 {
 	struct site_settings settings = {0};
@@ -344,6 +379,7 @@ void load_site_yaml(struct load *load, const struct node *node)
 					    settings.limits.process_memory};
 	load_queue_and_store(load, &settings, place);
 	load_listen(load, settings.listen);
+	load_alerts(load, &settings.alerts, node_find(node, "alerts"), place);
 	load_expiry(load, &settings.expiry, node_find(node, "expiry"));
 }
 

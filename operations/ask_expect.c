@@ -327,7 +327,7 @@ static int problem_of(struct ask_context *context, const json_t *one, json_t *pr
 
 	if (!n)
 		return 0;
-	problem = json_pack("{s:o s:O s:[] s:O s:o}", "what",
+	problem = json_pack("{s:o s:o s:O s:[] s:O s:o}", "problem", json_sprintf("expectation %s", name), "what",
 			    json_sprintf("%lld missed of the expectation %s", (long long)n, name), "since",
 			    json_object_get(one, "overdue_ms"), "keys", "flow", json_object_get(one, "flow"), "next",
 			    json_sprintf("ferrule expect list --missed --name %s", name));

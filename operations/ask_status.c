@@ -65,11 +65,12 @@ static int parked_by_queue(struct ask_context *context, json_t *answer, struct e
 		      answer, error);
 }
 
-static json_t *problem_new(json_t *answer, json_t *what, int64_t since, json_t *next, const char *field,
-			   const char *value)
+/* `kind`, with the value of the field, is what the problem is known by as long as it lasts. */
+static json_t *problem_new(json_t *answer, const char *kind, json_t *what, int64_t since, json_t *next,
+			   const char *field, const char *value)
 {
-	json_t *problem = json_pack("{s:o s:I s:[] s:o}", "what", what, "since", (json_int_t)since, "keys", "next",
-				    next);
+	json_t *problem = json_pack("{s:o s:o s:I s:[] s:o}", "problem", json_sprintf("%s %s", kind, value), "what",
+				    what, "since", (json_int_t)since, "keys", "next", next);
 	json_t *queue = queue_find(answer, field, value);
 	static const char *const names[] = {"owner", "runbook"};
 
@@ -107,11 +108,12 @@ static int dead_problems(struct ask_context *context, json_t *answer, struct err
 
 		if (status || i == PROBLEMS_MAX)
 			break;
-		problem = problem_new(answer,
+		problem = problem_new(answer, "dead",
 				      json_sprintf("%lld dead letter%s of flow %s: %s in %s", (long long)n,
 						   n == 1 ? "" : "s", flow, cause, step),
 				      since, json_sprintf("ferrule dead list --flow %s --cause %s", flow, cause),
 				      "flow", flow);
+		json_object_set_new(problem, "problem", json_sprintf("dead %s %s %s", flow, cause, step));
 		status = db_run(store_db(context->store),
 				"SELECT k.value FROM dead d JOIN dead_keys k ON k.number = d.number"
 				" WHERE d.state = 0 AND d.code = $1 AND d.step = $2 AND d.flow = $3 ORDER BY d.number, "
@@ -136,7 +138,7 @@ static int put_doubt_problem(void *arg, const struct value *row, size_t columns)
 	char *endpoint = mem_span_dup(row[0].bytes);
 	int64_t n = row[1].number;
 
-	problem_new(arg,
+	problem_new(arg, "doubt",
 		    json_sprintf("%lld effect%s at %s may or may not have happened: look at the target", (long long)n,
 				 n == 1 ? "" : "s", endpoint),
 		    row[2].number, json_sprintf("ferrule doubt list --endpoint %s", endpoint), "endpoint", endpoint);
@@ -149,7 +151,7 @@ static int put_held_problem(void *arg, const struct value *row, size_t columns)
 	char *queue = mem_span_dup(row[0].bytes);
 	int64_t n = row[1].number;
 
-	problem_new(arg,
+	problem_new(arg, "held",
 		    json_sprintf("%lld message%s in %s behind a dead letter of the same order key", (long long)n,
 				 n == 1 ? " waits" : "s wait", queue),
 		    row[2].number, json_string("ferrule dead list"), "name", queue);
@@ -163,11 +165,13 @@ static int put_retry_problem(void *arg, const struct value *row, size_t columns)
 	char *queue = mem_span_dup(row[0].bytes), *code = mem_span_dup(row[1].bytes),
 	     *reason = mem_span_dup(row[4].bytes);
 	int64_t n = row[2].number;
+	json_t *problem;
 
-	problem_new(arg,
+	problem = problem_new(arg, "retry",
 		    json_sprintf("%lld message%s in %s to be tried again: %s: %s", (long long)n,
 				 n == 1 ? " waits" : "s wait", queue, code, reason),
 		    row[3].number, json_string("mend what it names: it goes on by itself"), "name", queue);
+	json_object_set_new(problem, "problem", json_sprintf("retry %s %s", queue, code));
 	free(queue);
 	free(code);
 	free(reason);
@@ -190,7 +194,7 @@ static int put_gap_problem(void *arg, const struct value *row, size_t columns)
 	char *queue = mem_span_dup(row[0].bytes);
 	int64_t n = row[1].number;
 
-	problem_new(arg,
+	problem_new(arg, "gap",
 		    json_sprintf("%lld sequence%s before %s behind a number that has not come", (long long)n,
 				 n == 1 ? " waits" : "s wait", queue),
 		    row[2].number, json_string("ferrule collect list"), "name", queue);
@@ -234,7 +238,7 @@ static int put_lack(void *arg, const struct value *row, size_t columns)
 		   *transfer = json_string_value(json_object_get(value, "transfer"));
 
 	if (lacks && *lacks && transfer)
-		problem_new(arg, json_sprintf("the sequence of transfer %s lacks %s", transfer, lacks),
+		problem_new(arg, "sequence", json_sprintf("the sequence of transfer %s lacks %s", transfer, lacks),
 			    json_integer_value(json_object_get(value, "lacks_ms")),
 			    json_sprintf("ferrule transfer skip %s", transfer), "flow", transfer);
 	json_decref(value);

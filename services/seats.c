@@ -95,7 +95,8 @@ void seats_plan(struct seats *seats, const struct generation *generation)
 	seat_add(seats, NULL, mem_strdup("queue"), NULL, DEMAND_ALWAYS);
 	seat_add(seats, &role_record, mem_strdup("record"), NULL, DEMAND_ALWAYS);
 	steward = seat_add(seats, &role_steward, mem_strdup("steward"), NULL, DEMAND_WANTED);
-	if (steward && (steward_has_days(site) || expiries_any(site) || sent_any(site)))
+	if (steward && (steward_has_days(site) || expiries_any(site) || sent_any(site) ||
+			steward_reminds(site)))
 		steward->wanted = true;
 	for (unsigned i = 1; i <= transforms(site); i++)
 		seat_add(seats, &role_transform, mem_printf("transform.%u", i), NULL, DEMAND_ALWAYS);

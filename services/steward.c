@@ -37,6 +37,7 @@ struct steward {
 	int64_t next_ms;    /* when something is due */
 	int64_t keys_ms;    /* when to look again at what ends some day */
 	int64_t sent_ms;    /* when to look again at copies of what was delivered */
+	int64_t remind_ms;  /* when to look again at what lasts */
 	int64_t not_before; /* monotonic; after a failure of the site */
 	struct stuck stuck[STUCK_MOST];
 	size_t stuck_count;
@@ -342,7 +343,9 @@ static int look(struct worker *worker, bool *more, struct error *error)
 	if (steward_expect(worker, &again, &next, &elsewhere, error) ||
 	    (!elsewhere && expiries_any(worker->site) &&
 	     steward_keys(worker, &again, &steward->keys_ms, error)) ||
-	    (!elsewhere && sent_any(worker->site) && sent_expire(worker, &again, &steward->sent_ms, error))) {
+	    (!elsewhere && sent_any(worker->site) && sent_expire(worker, &again, &steward->sent_ms, error)) ||
+	    (!elsewhere && steward_reminds(worker->site) &&
+	     steward_remind(worker, &again, &steward->remind_ms, error))) {
 		board_let_go(worker->slot);
 		steward->wanted = true;
 		return -1;
@@ -356,8 +359,11 @@ static int look(struct worker *worker, bool *more, struct error *error)
 		next = steward->keys_ms;
 	if (sent_any(worker->site) && !elsewhere && steward->sent_ms < next)
 		next = steward->sent_ms;
+	if (steward_reminds(worker->site) && !elsewhere && steward->remind_ms < next)
+		next = steward->remind_ms;
 	steward->waits = steward->waits || next != INT64_MAX || steward_has_days(worker->site) ||
-			 expiries_any(worker->site) || sent_any(worker->site);
+			 expiries_any(worker->site) || sent_any(worker->site) ||
+			 steward_reminds(worker->site);
 	if (next < steward->next_ms)
 		steward->next_ms = next;
 	return 0;

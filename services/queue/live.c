@@ -63,10 +63,14 @@ static int queue_state_of(struct engine *engine, struct lane *lane, json_t *queu
 	return 0;
 }
 
-static json_t *problem_new(const char *what, int64_t since, const char *owner, const char *runbook, const char *next)
+/* What only this machine's processes know: they forget it when they end. */
+static json_t *problem_new(const char *kind, const char *name, const char *what, int64_t since, const char *owner,
+			   const char *runbook, const char *next)
 {
 	json_t *problem = json_object();
 
+	json_object_set_new(problem, "problem", json_sprintf("%s %s", kind, name));
+	set_bool(problem, "here", true);
 	set_text(problem, "what", what);
 	set_number(problem, "since", (uint64_t)since);
 	json_object_set_new(problem, "keys", json_array());
@@ -107,7 +111,7 @@ static void paused_problem(struct engine *engine, const char *endpoint, const js
 	char *next = mem_printf("repair it, and it goes on by itself; if that takes long: "
 				"ferrule hold %s --until 90m --reason 'under repair'",
 				endpoint);
-	json_t *problem = problem_new(what, json_integer_value(json_object_get(state, "since")),
+	json_t *problem = problem_new("paused", endpoint, what, json_integer_value(json_object_get(state, "since")),
 				      lane ? lane->spec->owner : "", lane ? lane->spec->runbook : "", next);
 
 	if (lane)
@@ -129,8 +133,9 @@ static void failing_problem(const char *endpoint, const json_t *state, json_t *p
 		texts[i] = texts[i] ? texts[i] : "";
 	}
 	what = mem_printf("source %s of flow %s cannot be asked: %s", endpoint, texts[3], texts[2]);
-	json_array_append_new(problems, problem_new(what, json_integer_value(json_object_get(state, "since")), texts[0],
-						    texts[1], next));
+	json_array_append_new(problems,
+			      problem_new("failing", endpoint, what, json_integer_value(json_object_get(state, "since")),
+					  texts[0], texts[1], next));
 	free(what);
 }
 
@@ -149,7 +154,7 @@ static void stuck_problem(struct engine *engine, const char *queue, const json_t
 	char *what = mem_printf("what waits before %s cannot go on: %s", queue, why ? why : "");
 
 	json_array_append_new(problems,
-			      problem_new(what, json_integer_value(json_object_get(state, "since")),
+			      problem_new("stuck", queue, what, json_integer_value(json_object_get(state, "since")),
 					  lane ? lane->spec->owner : "", lane ? lane->spec->runbook : "",
 					  "repair it, and it goes on by itself; what waits: ferrule collect list"));
 	free(what);
@@ -177,7 +182,8 @@ static void halves_problem(const char *endpoint, const json_t *halves, json_t *p
 	if (count) {
 		what = mem_printf("%lld of %s at source %s wait%s too long for the one that belongs to it",
 				  (long long)count, total == 1 ? "1 file" : several, endpoint, count == 1 ? "s" : "");
-		problem = problem_new(what, since, json_string_value(json_object_get(halves, "owner")), "",
+		problem = problem_new("halves", endpoint, what, since,
+				      json_string_value(json_object_get(halves, "owner")), "",
 				      "ask who sends them; a file is taken once its sidecar is there");
 		json_object_set(problem, "keys", keys);
 		json_object_set_new(problem, "endpoint", json_string(endpoint));
@@ -257,15 +263,16 @@ static void site_problems(struct engine *engine, json_t *problems)
 {
 	if (!engine->accepting)
 		json_array_append_new(
-			problems, problem_new("the disk is nearly full: nothing is accepted", engine->reserve_since_ms,
-					      "", "", "make room on the disk, or add some: it goes on by itself"));
+			problems, problem_new("disk", engine->site, "the disk is nearly full: nothing is accepted",
+					      engine->reserve_since_ms, "", "", "make room on the disk, or add some: it goes on by itself"));
 	if (!engine->connected || !engine->consuming || engine->blocked) {
 		char *what =
 			mem_printf("the broker is %s: %s",
 				   engine->connected ? engine->blocked ? "blocked" : "not consuming" : "not connected",
 				   engine->broker_text);
 
-		json_array_append_new(problems, problem_new(what, engine->broker_since_ms, "", "",
+		json_array_append_new(problems, problem_new("broker", engine->config.broker->name, what,
+							    engine->broker_since_ms, "", "",
 							    "look at the broker's log and alarms"));
 		free(what);
 	}
@@ -275,7 +282,7 @@ static void site_problems(struct engine *engine, json_t *problems)
 		id_hex(&suspect->id, hex);
 		what = mem_printf("message %.16s ended a worker, %u times alone: %s", hex, suspect->deaths,
 				  suspect->cause);
-		json_array_append_new(problems, problem_new(what, suspect->since_ms, "", "",
+		json_array_append_new(problems, problem_new("suspect", hex, what, suspect->since_ms, "", "",
 							    "none: after three deaths alone it is a dead letter"));
 		free(what);
 	}
@@ -290,7 +297,7 @@ static void unserved(const struct lane *lane, const json_t *endpoints, json_t *p
 	    (lane->spec->endpoint && is_paused(endpoints, lane->spec->endpoint)))
 		return;
 	what = mem_printf("messages wait in %s and no worker takes them", lane->name);
-	problem = problem_new(what, 0, lane->spec->owner, lane->spec->runbook, "ferrule run");
+	problem = problem_new("unserved", lane->name, what, 0, lane->spec->owner, lane->spec->runbook, "ferrule run");
 	add_keys(problem, lane);
 	json_array_append_new(problems, problem);
 	free(what);
