@@ -11,7 +11,8 @@
  *      held:[{queue, flow, step, open, members, oldest_ms, due_ms}] (what waits in durable steps),
  *      expectations:[{name, flow, open, missed, met, late, missed_ever, lag_ms, last_ms, overdue_ms}],
  *      expiring:[{kind, id, name, used, owner, runbook, expires_ms, told_ms?}],
- *      broker:{connected, consuming, blocked, text}, accepting, problems:[{problem (its name as long as it lasts), what, since (0: not known), keys, owner, runbook, next,
+ *      broker:{connected, consuming, blocked, text}, accepting,
+ *      problems:[{problem (its name as long as it lasts), what, since (0: not known), keys, owner, runbook, next,
  *      here? (this machine's processes know it, and forget it when they end)}],
  *      holds, counters:{…}}
  *   dead.list {flow?, cause?, key?, since?, state?, limit?, after?}

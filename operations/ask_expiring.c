@@ -23,7 +23,8 @@ static void put_problem(const struct expiring_call *call, const json_t *one, con
 
 	if (expires - call->now > SOON_MS || (expires <= call->now && !(used && *used)))
 		return;
-	problem = json_pack("{s:o s:o s:I s:[] s:s s:s s:s}", "problem", json_sprintf("expiring %s %s", kind, id), "what",
+	problem = json_pack("{s:o s:o s:I s:[] s:s s:s s:s}", "problem",
+			    json_sprintf("expiring %s %s", kind, id), "what",
 			    json_sprintf("the %s %s %s%s%s", strcmp(kind, "openpgp") ? kind : "OpenPGP key", name,
 					 expires > call->now ? "expires within a day" : "has expired",
 					 used && *used ? "; used by " : "", used ? used : ""),

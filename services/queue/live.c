@@ -134,7 +134,8 @@ static void failing_problem(const char *endpoint, const json_t *state, json_t *p
 	}
 	what = mem_printf("source %s of flow %s cannot be asked: %s", endpoint, texts[3], texts[2]);
 	json_array_append_new(problems,
-			      problem_new("failing", endpoint, what, json_integer_value(json_object_get(state, "since")),
+			      problem_new("failing", endpoint, what,
+					  json_integer_value(json_object_get(state, "since")),
 					  texts[0], texts[1], next));
 	free(what);
 }
@@ -264,7 +265,8 @@ static void site_problems(struct engine *engine, json_t *problems)
 	if (!engine->accepting)
 		json_array_append_new(
 			problems, problem_new("disk", engine->site, "the disk is nearly full: nothing is accepted",
-					      engine->reserve_since_ms, "", "", "make room on the disk, or add some: it goes on by itself"));
+					      engine->reserve_since_ms, "", "",
+					      "make room on the disk, or add some: it goes on by itself"));
 	if (!engine->connected || !engine->consuming || engine->blocked) {
 		char *what =
 			mem_printf("the broker is %s: %s",
