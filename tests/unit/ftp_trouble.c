@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "broker-adapters/remote/remote_sink.h"
 #include "tests/support/ftp_lab.h"
 #include "tests/support/support.h"
 
@@ -403,6 +404,70 @@ static void a_hidden_file_in_use_is_not_taken_for_one_that_is_gone(void **state)
 	assert_int_equal(status_of_hidden('q'), REMOTE_MISSING);
 }
 
+/* ---- what costs time --------------------------------------------------------------------------------------------- */
+
+#define PART "inbox/.ferrule-1.tmp"
+
+static struct remote *connected(void)
+{
+	struct endpoint *endpoint = ftp_lab_endpoint(arena, root, ftp_sink_ops.options, ftp_sink_ops.settings_size,
+						     "inbox/$(.name)", NULL);
+	struct error error = {0};
+	struct remote *remote = ftp_remote_ops.open(endpoint, &error);
+
+	if (!remote)
+		fail_msg("%s: %s", error.code, error.text);
+	return remote;
+}
+
+/* ProFTPD's answers made libcurl wait for a timer of 200 ms with each; a busy machine may be slow with some. */
+static void a_small_file_does_not_wait_for_a_timer(void **state)
+{
+	struct remote *remote = connected();
+	struct reader *body = reader_new_copy(SPAN_LITERAL("<order/>"));
+	struct remote_upload upload = {.path = PART, .body = body};
+	struct error error = {0};
+	int quick = 0;
+
+	assert_int_equal(ftp_remote_ops.upload(remote, &upload, &error), 0);
+	for (int i = 0; i < 12; i++) {
+		int64_t began = clock_tick_ms();
+
+		assert_int_equal(remote_same_bytes(remote, PART, 9, body, &error), 8);
+		assert_int_equal(ftp_remote_ops.upload(remote, &upload, &error), 0);
+		quick += clock_tick_ms() - began < 150;
+	}
+	assert_in_range(quick, 3, 12);
+	ftp_remote_ops.close(remote);
+	reader_unref(body);
+}
+
+/* Who may not write it would remove it and write another. */
+static void what_is_whole_is_not_sent_again(void **state)
+{
+	struct remote *remote = connected();
+	struct reader *body = reader_new_copy(SPAN_LITERAL("<order/>"));
+	struct remote_upload first = {.path = PART, .body = body, .fresh = true},
+			     second = {.path = PART, .body = body, .offset = 8, .mark = "inbox/.ferrule-1.mark"};
+	char *part = ftp_lab_path("inbox", ".ferrule-1.tmp");
+	struct stat before, after;
+	struct error error = {0};
+
+	assert_int_equal(ftp_remote_ops.upload(remote, &first, &error), 0);
+	assert_int_equal(chmod(part, 0400), 0);
+	assert_int_equal(stat(part, &before), 0);
+	assert_int_equal(ftp_remote_ops.upload(remote, &second, &error), 0);
+	assert_int_equal(stat(part, &after), 0);
+	assert_int_equal(after.st_ino, before.st_ino);
+	assert_int_equal(after.st_ctim.tv_sec, before.st_ctim.tv_sec);
+	assert_int_equal(after.st_ctim.tv_nsec, before.st_ctim.tv_nsec);
+	assert_int_equal(second.size, 8);
+	assert_true(second.opened && !second.mark_status);
+	ftp_remote_ops.close(remote);
+	reader_unref(body);
+	free(part);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -421,6 +486,8 @@ int main(void)
 		TEST(listings_that_stop_never_end_or_lead_elsewhere_are_bounded),
 		TEST(a_year_far_away_no_files_and_a_closed_door_are_taken_as_what_they_are),
 		TEST(a_hidden_file_in_use_is_not_taken_for_one_that_is_gone),
+		TEST(a_small_file_does_not_wait_for_a_timer),
+		TEST(what_is_whole_is_not_sent_again),
 	};
 
 	return cmocka_run_group_tests_name("trouble with ftp on " FTP_LAB, tests, NULL, NULL);
