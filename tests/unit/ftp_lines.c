@@ -235,7 +235,7 @@ static char *random_bytes(size_t size)
 
 static void read_over_broken_lines(const char *way)
 {
-	size_t size = 5u << 20;
+	size_t size = ftp_lab_port(way) ? 5u << 20 : 0; /* skips, before there is anything to be freed */
 	char *bytes = random_bytes(size), port[8];
 	struct id digest = id_digest(span_make(bytes, size));
 	struct error error = {0};
@@ -388,7 +388,7 @@ static void writing_goes_on_where_a_line_broke(void **state)
 
 static void a_part_that_cannot_be_written_over_makes_way(void **state)
 {
-	size_t size = 2u << 20;
+	size_t size = ftp_lab_port("KEEPS") ? 2u << 20 : 0; /* as above */
 	char *bytes = random_bytes(size), port[8];
 	struct error error = {0};
 	struct delivery delivery;
