@@ -13,7 +13,7 @@
  *      expiring:[{kind, id, name, used, owner, runbook, expires_ms, told_ms?}],
  *      broker:{connected, consuming, blocked, text}, accepting,
  *      problems:[{problem (its name as long as it lasts), what, since (0: not known), keys, owner, runbook, next,
- *      here? (this machine's processes know it, and forget it when they end)}],
+ *      here? (this machine's processes know it, and forget it when they end), tried? (since: when it was last tried)}],
  *      holds, counters:{…}}
  *   dead.list {flow?, cause?, key?, since?, state?, limit?, after?}
  *     {groups:[{cause, step, flow, count, first_ms, last_ms, example}],

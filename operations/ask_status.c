@@ -172,6 +172,7 @@ static int put_retry_problem(void *arg, const struct value *row, size_t columns)
 				 n == 1 ? " waits" : "s wait", queue, code, reason),
 		    row[3].number, json_string("mend what it names: it goes on by itself"), "name", queue);
 	json_object_set_new(problem, "problem", json_sprintf("retry %s %s", queue, code));
+	json_object_set_new(problem, "tried", json_true());
 	free(queue);
 	free(code);
 	free(reason);

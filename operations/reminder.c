@@ -43,15 +43,21 @@ static bool is_held(const json_t *status, const json_t *problem)
 	return false;
 }
 
-/* What the store knows has a time of its own, and a later one means that it began anew. What only processes know is as
- * old as it was when it was first seen: theirs begins with each of them. */
+/* What only processes know is as old as it was when it was first seen, since theirs begins with each of them; so is what
+ * is tried again and again. */
+static bool time_moves(const json_t *problem)
+{
+	return json_is_true(json_object_get(problem, "here")) || json_is_true(json_object_get(problem, "tried"));
+}
+
+/* Anything else that the store knows has a time of its own, and a later one means that it began anew. */
 static json_t *entry_of(const struct round *round, const json_t *problem, const json_t *entry)
 {
 	int64_t since = number(problem, "since"), told = number(entry, "told_ms"), before = number(entry, "since_ms");
 
 	if (since <= 0 || since > round->now)
 		since = round->now;
-	if (before && (before < since || !number(problem, "since")) && json_is_true(json_object_get(problem, "here")))
+	if (before && before < since && time_moves(problem))
 		since = before;
 	if (since > told)
 		told = 0;

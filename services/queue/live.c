@@ -114,8 +114,12 @@ static void paused_problem(struct engine *engine, const char *endpoint, const js
 	json_t *problem = problem_new("paused", endpoint, what, json_integer_value(json_object_get(state, "since")),
 				      lane ? lane->spec->owner : "", lane ? lane->spec->runbook : "", next);
 
-	if (lane)
+	set_text(problem, "endpoint", endpoint);
+	if (lane) {
+		set_text(problem, "flow", lane->spec->flow);
+		set_text(problem, "system", lane->spec->system);
 		add_keys(problem, lane);
+	}
 	json_array_append_new(problems, problem);
 	free(what);
 	free(next);
@@ -126,6 +130,7 @@ static void failing_problem(const char *endpoint, const json_t *state, json_t *p
 {
 	static const char *const fields[] = {"owner", "runbook", "error", "flow"};
 	const char *texts[4], *next = "repair it, and it goes on by itself";
+	json_t *problem;
 	char *what;
 
 	for (size_t i = 0; i < 4; i++) {
@@ -133,10 +138,11 @@ static void failing_problem(const char *endpoint, const json_t *state, json_t *p
 		texts[i] = texts[i] ? texts[i] : "";
 	}
 	what = mem_printf("source %s of flow %s cannot be asked: %s", endpoint, texts[3], texts[2]);
-	json_array_append_new(problems,
-			      problem_new("failing", endpoint, what,
-					  json_integer_value(json_object_get(state, "since")),
-					  texts[0], texts[1], next));
+	problem = problem_new("failing", endpoint, what, json_integer_value(json_object_get(state, "since")), texts[0],
+			      texts[1], next);
+	set_text(problem, "endpoint", endpoint);
+	set_text(problem, "flow", texts[3]);
+	json_array_append_new(problems, problem);
 	free(what);
 }
 

@@ -3,7 +3,7 @@
 restart; by mail, with a server that takes it."""
 import time
 
-from bed import Target, check, equal, main, test, wait
+from bed import Target, check, equal, free_port, main, read, test, wait
 from daemons import MailServer
 
 SITE = "name: e2e\nlimits: {{disk-reserve: 1MiB}}\nprocesses: {{transform: 1}}\nalerts: {{remind: {remind}}}\n"
@@ -33,10 +33,27 @@ effect: {{key: '$(.id)', remembers: forever}}
 """
 
 
-def prepare(site, remind, flows):
+ANSWERS = """expect: {event: alert.answered.v1, key: .id, within: 1s}
+---
+flow: alerts-answered
+owner: operations
+from: {file: 'answers/*.json', after: delete, age: 0s, interval: 50ms}
+steps:
+  - decode: json
+publish: alert.answered.v1
+---
+flow: alerts-log
+owner: operations
+subscribe: alert.answered.v1
+to: {file: 'answered/$(.id).json', create: yes, exists: number}
+effect: rename
+"""
+
+
+def prepare(site, remind, flows, more=""):
     mail, target = MailServer(site, "smtp"), Target(site, "good")
     site.write("site.yaml", SITE.format(remind=remind))
-    site.write("flows/alerts.yaml", ALERTS.format(mail=mail.port).lstrip("\n"))
+    site.write("flows/alerts.yaml", ALERTS.format(mail=mail.port).lstrip("\n").replace("again: 4h", "again: 4h, escalated: alerts-mail") + more)
     site.system("good", target.url)
     for name, owner in flows.items():
         site.flow(ORDERS.format(name=name, owner=owner))
@@ -94,6 +111,33 @@ def off(site):
     site.write("site.yaml", SITE.format(remind="often"))
     code, out, err = site.type("check")
     check(code == 1 and "is no time between two reminders" in out + err, code, out, err)
+
+
+@test("an alert that nobody answers is reminded of by no alert")
+def unanswered(site):
+    mail = prepare(site, "2s", {"one": "sales"}, ANSWERS)
+    site.drop("one/1.json", b"{ no json")
+    wait(lambda: any(p["problem"].startswith("expectation ") for p in site.status()["problems"]), 20, "a missed answer")
+    wait(lambda: b"still open owner=operations" in read(site.log_path), 20, "a reminder of it")
+    count = len(reminders(mail, "flow one"))
+    wait(lambda: len(reminders(mail, "flow one")) > count + 1, 20, "two more reminders of the letter")
+    equal([text for text in reminders(mail) if "missed" in text], [], "reminders of alerts")
+
+
+@test("of an endpoint that somebody holds nobody is reminded until the hold ends")
+def held(site):
+    mail = prepare(site, "2s", {"one": "sales"})
+    site.system("good", f"http://127.0.0.1:{free_port()}")
+    site.reload()
+    site.drop("one/1.json", {"n": 1})
+    wait(lambda: reminders(mail, "is paused"), 30, "a reminder")
+    site.do("hold", "good", "--until", "90m", "--reason", "under repair")
+    time.sleep(1)
+    count = len(reminders(mail, "is paused"))
+    time.sleep(4)
+    equal(len(reminders(mail, "is paused")), count, "reminders while it is held")
+    site.do("resume", "good")
+    wait(lambda: len(reminders(mail, "is paused")) > count, 30, "a reminder again")
 
 
 main()

@@ -67,6 +67,38 @@ static void what_only_processes_know_keeps_its_age_over_a_restart_and_has_one_wi
 	json_decref(known);
 }
 
+static void what_is_tried_again_and_again_is_as_old_as_its_first_try(void **state)
+{
+	json_t *known = json_object(), *status;
+	size_t told = 0;
+
+	for (int64_t now = START; now <= START + DAY; now += HOUR) {
+		status = status_new(START);
+		add(status, "retry in.x clamav.away", "sales", now, false);
+		json_object_set_new(json_array_get(json_object_get(status, "problems"), 0), "tried", json_true());
+		told += look(known, status, now);
+	}
+	assert_int_equal(told, 1);
+	json_decref(known);
+}
+
+static void what_is_held_reminds_nobody(void **state)
+{
+	json_t *known = json_object(), *status;
+	size_t told = 0;
+
+	for (int64_t now = START; now <= START + 2 * DAY; now += HOUR) {
+		status = status_new(START);
+		add(status, "paused x", "sales", START, true);
+		json_object_set_new(json_array_get(json_object_get(status, "problems"), 0), "endpoint",
+				    json_string("x"));
+		json_array_append_new(json_object_get(status, "holds"), json_pack("{s:s}", "name", "x"));
+		told += look(known, status, now);
+	}
+	assert_int_equal(told, 0);
+	json_decref(known);
+}
+
 static void what_ended_and_came_again_starts_anew(void **state)
 {
 	json_t *known = json_object(), *status = status_new(START);
@@ -90,6 +122,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(owners_are_reminded_once_a_day_and_apart),
 		cmocka_unit_test(what_only_processes_know_keeps_its_age_over_a_restart_and_has_one_without_a_time),
+		cmocka_unit_test(what_is_tried_again_and_again_is_as_old_as_its_first_try),
+		cmocka_unit_test(what_is_held_reminds_nobody),
 		cmocka_unit_test(what_ended_and_came_again_starts_anew),
 	};
 
