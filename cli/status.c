@@ -526,7 +526,8 @@ const struct verb verb_status = {
 		"workers,\n"
 		"  dead, doubt, parked, broker: {connected, consuming, blocked, text}, accepting, problems, holds, "
 		"counters}\n"
-		"  --problems: {site, running, problems: [{problem, what, since, keys, owner, runbook, next, here?, tried?}]}\n"
+		"  --problems: {site, running, problems: [{problem, what, since, keys, owner, runbook, next, "
+		"here?, tried?}]}\n"
 		"  --totals: {totals: [{stage, place, reason, count}], dead, doubt}\n"
 		"  --until-idle: {idle, running, ready, unsettled, parked, unrecorded}",
 	.options = options,

@@ -43,8 +43,8 @@ static bool is_held(const json_t *status, const json_t *problem)
 	return false;
 }
 
-/* What only processes know is as old as it was when it was first seen, since theirs begins with each of them; so is what
- * is tried again and again. */
+/* What only processes know is as old as it was when it was first seen, since theirs begins with each of them; so is
+ * what is tried again and again. */
 static bool time_moves(const json_t *problem)
 {
 	return json_is_true(json_object_get(problem, "here")) || json_is_true(json_object_get(problem, "tried"));
