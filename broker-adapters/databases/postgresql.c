@@ -37,7 +37,7 @@ static int prepare(struct postgresql *db, const char *sql, char name[16], struct
 	if (!PQsendPrepare(db->conn, name, sql, 0, NULL))
 		return postgresql_gone(db, "the connection is lost", error);
 	if (db->in_transaction) {
-		if (!PQsendFlushRequest(db->conn))
+		if (!PQpipelineSync(db->conn))
 			return postgresql_gone(db, "the connection is lost", error);
 		status = postgresql_answer(db, NULL, sql, error);
 	} else {
@@ -68,8 +68,8 @@ static int postgresql_run(void *self, const char *sql, const struct value *param
 		return ++db->pending < PENDING_MAX ? 0 : postgresql_drain(db, error);
 	}
 	if (db->in_transaction) { /* the answers before ours are read with it: one round trip */
-		if (postgresql_send(db, name, parameters, n, error) || !PQsendFlushRequest(db->conn))
-			return postgresql_gone(db, "the connection is lost", error);
+		if (postgresql_send(db, name, parameters, n, error))
+			return -1;
 		for (status = 0; db->pending && postgresql_is_alive(db); db->pending--)
 			if (postgresql_answer(db, NULL, NULL, status ? NULL : error))
 				status = -1;
@@ -140,7 +140,7 @@ static int postgresql_commit(void *self, struct error *error)
 	if (db->began) {
 		if (postgresql_pipeline_enter(db, error))
 			return -1;
-		if (!PQsendQueryParams(db->conn, "COMMIT", 0, NULL, NULL, NULL, NULL, 1))
+		if (!PQsendQueryParams(db->conn, "COMMIT", 0, NULL, NULL, NULL, NULL, 1) || !PQpipelineSync(db->conn))
 			return postgresql_gone(db, "the connection is lost", error);
 		db->pending++;
 		if (postgresql_pipeline_leave(db, error))

@@ -1,6 +1,10 @@
 /* Statements of a transaction whose result nobody reads go out without waiting for their answers (libpq's pipeline
  * mode): a unit of hundreds of rows costs few round trips. Their errors come out at the next result, at the latest from
- * commit. See postgresql.h. */
+ * commit. See postgresql.h.
+ *
+ * Each statement has a Sync of its own. The server's look-outs for a silent session (see set_silence) do not run, and
+ * statement_timeout neither, while it waits for the Sync of a pipeline: a machine that stood still there kept its locks
+ * and rows for ever. */
 #include "config.h"
 
 #include "broker-adapters/databases/postgresql.h"
@@ -27,6 +31,10 @@ int postgresql_answer(struct postgresql *db, PGresult **keep_it, const char *sql
 	if (postgresql_is_alive(db) && postgresql_result(db, &end, status ? NULL : error))
 		status = -1;
 	PQclear(end);
+	end = NULL;
+	if (postgresql_is_alive(db) && postgresql_result(db, &end, status ? NULL : error)) /* its Sync */
+		status = -1;
+	PQclear(end);
 	if (status && keep_it && *keep_it) {
 		PQclear(*keep_it);
 		*keep_it = NULL;
@@ -38,8 +46,6 @@ int postgresql_drain(struct postgresql *db, struct error *error)
 {
 	int status = 0;
 
-	if (db->pending && !PQsendFlushRequest(db->conn))
-		return postgresql_gone(db, "the connection is lost", error);
 	while (db->pending && postgresql_is_alive(db)) {
 		db->pending--;
 		if (postgresql_answer(db, NULL, NULL, status ? NULL : error))
@@ -48,34 +54,13 @@ int postgresql_drain(struct postgresql *db, struct error *error)
 	return status ? status : postgresql_is_alive(db) ? 0 : postgresql_gone(db, "the connection is lost", error);
 }
 
-/* Everything pipelined is answered and the pipeline works again after an error. */
-static int synchronize(struct postgresql *db, struct error *error)
-{
-	PGresult *result = NULL;
-	int status = 0;
-
-	if (!PQpipelineSync(db->conn))
-		return postgresql_gone(db, "the connection is lost", error);
-	while (db->pending && postgresql_is_alive(db)) {
-		db->pending--;
-		if (postgresql_answer(db, NULL, NULL, status ? NULL : error))
-			status = -1;
-	}
-	if (!postgresql_is_alive(db))
-		return status ? status : postgresql_gone(db, "the connection is lost", error);
-	if (postgresql_result(db, &result, status ? NULL : error))
-		return -1;
-	PQclear(result);
-	return status;
-}
-
 int postgresql_pipeline_leave(struct postgresql *db, struct error *error)
 {
 	int status = 0;
 
 	if (!postgresql_is_alive(db) || PQpipelineStatus(db->conn) == PQ_PIPELINE_OFF)
 		return 0;
-	status = synchronize(db, error);
+	status = postgresql_drain(db, error);
 	if (postgresql_is_alive(db) && !PQexitPipelineMode(db->conn) && !status)
 		status = postgresql_gone(db, "the pipeline does not end", error);
 	return status;
@@ -88,7 +73,7 @@ int postgresql_pipeline_enter(struct postgresql *db, struct error *error)
 		return postgresql_gone(db, "no pipeline", error);
 	if (db->began)
 		return 0;
-	if (!PQsendQueryParams(db->conn, "BEGIN", 0, NULL, NULL, NULL, NULL, 1))
+	if (!PQsendQueryParams(db->conn, "BEGIN", 0, NULL, NULL, NULL, NULL, 1) || !PQpipelineSync(db->conn))
 		return postgresql_gone(db, "the connection is lost", error);
 	db->began = true;
 	db->pending++;

@@ -122,5 +122,7 @@ int postgresql_send(struct postgresql *db, const char *name, const struct value 
 	bind(&p, values, n);
 	sent = PQsendQueryPrepared(db->conn, name, (int)n, p.values, p.lengths, p.formats, 1);
 	unbind(&p, n);
+	if (sent && db->in_transaction)
+		sent = PQpipelineSync(db->conn);
 	return sent ? 0 : postgresql_gone(db, "the connection is lost", error);
 }

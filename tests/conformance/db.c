@@ -434,6 +434,28 @@ static void a_lock_has_one_holder_until_its_connection_ends(void **state)
 	database_close(other);
 }
 
+/* A machine that stands still in the midst of a transaction keeps others from its rows no longer than its locks. */
+static void a_silent_transaction_of_who_holds_locks_ends(void **state)
+{
+	struct db *db = open_table("silent"), *other = OPEN("silent");
+	int64_t until = clock_tick_ms() + DB_SILENCE_MS + 4000, changed;
+	struct error error;
+	bool held = false;
+
+	assert_done(put(db, 1, SPAN_NONE, "one", done));
+	assert_done(db->ops->lock(db->self, 4711, &held, done));
+	assert_done(db->ops->begin(db->self, done));
+	assert_done(db_change(db, "UPDATE t SET a = 2", NULL, 0, &changed, done));
+	while (!database_number(other, "SELECT count(*) FROM (SELECT 1 FROM t FOR UPDATE SKIP LOCKED) AS x")) {
+		assert_true(clock_tick_ms() < until);
+		usleep(100000);
+	}
+	assert_int_equal(db->ops->commit(db->self, &error), -1);
+	assert_int_equal(database_number(other, "SELECT a FROM t"), 1);
+	database_close(other);
+	database_close(db);
+}
+
 static void machines_that_start_at_once_migrate_once(void **state)
 {
 	static const char *const steps[] = {"CREATE TABLE once (a {int})", "INSERT INTO once (a) VALUES (1)",
@@ -560,6 +582,7 @@ int main(void)
 	const struct CMUnitTest postgresql[] = {
 		cmocka_unit_test(a_lock_has_one_holder_until_its_connection_ends),
 		cmocka_unit_test(machines_that_start_at_once_migrate_once),
+		cmocka_unit_test(a_silent_transaction_of_who_holds_locks_ends),
 		cmocka_unit_test(a_connection_that_ends_in_a_transaction_leaves_nothing),
 		cmocka_unit_test(what_was_committed_survives_the_death_of_the_server),
 		cmocka_unit_test(a_server_that_hangs_counts_as_lost),
