@@ -90,7 +90,8 @@ static const char *reason_of(const struct arguments *arguments)
 	return argument_given(arguments, "reason") ? argument(arguments, "reason") : "";
 }
 
-int hold_set(const struct arguments *arguments, struct session *session, const char *name, int64_t until)
+int hold_set(const struct arguments *arguments, struct session *session, const char *name, int64_t until,
+	     const char *ending)
 {
 	json_t *answer;
 	int code = site_change(arguments, session, "hold.set",
@@ -100,8 +101,8 @@ int hold_set(const struct arguments *arguments, struct session *session, const c
 	if (code)
 		return code;
 	if (!arguments->json) {
-		printf("%s is held until %s; what arrives for it waits. To end it sooner: ferrule resume %s%s\n", name,
-		       show_time(SHOWN_HERE, until), name, show_site(SHOWN_HERE, arguments));
+		printf("%s is held until %s; what arrives for it waits. To end it sooner: ferrule %s %s%s\n", name,
+		       show_time(SHOWN_HERE, until), ending, name, show_site(SHOWN_HERE, arguments));
 		return EXIT_DONE;
 	}
 	answer = json_pack("{s:s s:s s:I s:s s:s}", "result", "held", "name", name, "until_ms", (json_int_t)until,
@@ -126,7 +127,7 @@ static int hold(const struct arguments *arguments)
 		return code;
 	names = names_of(session_site(session), &n);
 	if (is_among(arguments->words[0], names, n))
-		code = hold_set(arguments, session, arguments->words[0], until);
+		code = hold_set(arguments, session, arguments->words[0], until, "resume");
 	else
 		code = verb_unknown(arguments, "flow, endpoint or system", arguments->words[0], names, n,
 				    "ferrule status shows them");

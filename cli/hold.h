@@ -5,7 +5,8 @@
 #include "cli/site.h"
 
 int hold_until(const struct arguments *, int64_t *until); /* --until; not 0: usage was said */
-int hold_set(const struct arguments *, struct session *, const char *name, int64_t until);
+/* ending: the verb that ends it sooner, as it is typed. */
+int hold_set(const struct arguments *, struct session *, const char *name, int64_t until, const char *ending);
 int hold_end(const struct arguments *, struct session *, const char *name);
 
 #endif

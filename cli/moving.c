@@ -164,17 +164,44 @@ static int tell_failure(const struct wait *wait, const json_t *state)
 			    show_site(SHOWN_HERE, wait->arguments));
 }
 
+/* Dead letters of it since it was asked for; not 0: said why that is not known. */
+static int count_dead(const struct wait *wait, int64_t *dead)
+{
+	int code = EXIT_DONE;
+	json_t *group, *answer = site_ask(wait->arguments, wait->session, "dead.list",
+					  json_pack("{s:s s:I s:i}", "flow", wait->flow->name, "since",
+						    (json_int_t)wait->asked_ms, "limit", 1),
+					  &code);
+	size_t i;
+
+	*dead = 0;
+	json_array_foreach(json_object_get(answer, "groups"), i, group)
+		*dead += json_number(group, "count");
+	json_decref(answer);
+	return code;
+}
+
 static int tell(const struct wait *wait, const char *result, int64_t taken)
 {
-	json_t *report =
-		json_pack("{s:s s:s s:I}", "result", result, "name", wait->flow->name, "taken", (json_int_t)taken);
+	json_t *report;
+	int64_t dead;
+	int code = count_dead(wait, &dead);
 
-	if (wait->arguments->json)
+	if (code)
+		return code;
+	if (wait->arguments->json) {
+		report = json_pack("{s:s s:s s:I s:I}", "result", result, "name", wait->flow->name, "taken",
+				   (json_int_t)taken, "dead", (json_int_t)dead);
 		verb_print_json(report);
-	else
+		json_decref(report);
+	} else {
 		printf("%s: %s, %s\n", wait->flow->name, result, show_count(SHOWN_HERE, taken, "file"));
-	json_decref(report);
-	return strcmp(result, "failed") ? EXIT_DONE : EXIT_FINDINGS;
+		if (dead)
+			printf("%s, which nobody got; why: ferrule dead list --flow %s%s\n",
+			       show_count(SHOWN_HERE, dead, "dead letter"), wait->flow->name,
+			       show_site(SHOWN_HERE, wait->arguments));
+	}
+	return dead || !strcmp(result, "failed") ? EXIT_FINDINGS : EXIT_DONE;
 }
 
 int moving_wait(const struct arguments *arguments, struct session *session, const struct flow *flow, int64_t asked_ms)

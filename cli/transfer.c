@@ -345,48 +345,68 @@ static int show(const struct arguments *arguments, struct session *session)
 }
 
 /* ---- run, hold, release ---- */
-static int tell_wish(const struct arguments *arguments, const char *name, bool skip)
+static const json_t *hold_of_any(const struct known *known, const struct flow *flow)
+{
+	const json_t *hold = hold_of(known, flow->name);
+
+	for (size_t i = 0; !hold && i < flow->sources_count; i++)
+		hold = hold_of(known, flow->sources[i].endpoint.name);
+	return hold;
+}
+
+/* "until TIME by WHO: WHY" */
+static const char *show_hold(char *text, const json_t *hold)
+{
+	snprintf(text, SHOWN, "until %s by %s%s%s", show_time(SHOWN_HERE, json_number(hold, "until_ms")),
+		 json_text(hold, "by"), *json_text(hold, "reason") ? ": " : "", json_text(hold, "reason"));
+	return text;
+}
+
+/* What was asked for is kept; one that is held does it when the hold ends. */
+static void tell_wish(const struct arguments *arguments, const char *name, bool skip, const json_t *hold)
 {
 	json_t *report;
 
-	if (!arguments->json) {
-		printf(skip ? "%s forgets within seconds what its sequence lacks, or when the site runs again. ferrule "
-			      "transfer show %s%s tells of it.\n"
-			    : "%s runs within seconds, or when the site runs again. ferrule transfer show %s%s tells "
-			      "of it.\n",
-		       name, name, show_site(SHOWN_HERE, arguments));
-		return EXIT_DONE;
+	if (arguments->json) {
+		report = json_pack("{s:s s:s}", "result", "asked", "name", name);
+		if (hold)
+			json_object_set(report, "hold", (json_t *)(uintptr_t)hold);
+		verb_print_json(report);
+		json_decref(report);
+		return;
 	}
-	report = json_pack("{s:s s:s}", "result", "asked", "name", name);
-	verb_print_json(report);
-	json_decref(report);
-	return EXIT_DONE;
+	if (hold) {
+		printf("%s is held %s; it %s when that ends, or now: ferrule transfer release %s%s\n", name,
+		       show_hold(SHOWN_HERE, hold), skip ? "forgets what its sequence lacks" : "runs", name,
+		       show_site(SHOWN_HERE, arguments));
+		return;
+	}
+	printf(skip ? "%s forgets within seconds what its sequence lacks, or when the site runs again. ferrule "
+		      "transfer show %s%s tells of it.\n"
+		    : "%s runs within seconds, or when the site runs again. ferrule transfer show %s%s tells of it.\n",
+	       name, name, show_site(SHOWN_HERE, arguments));
 }
 
-/* Whoever waits for one that is held would wait until the hold ends. */
-static bool refuse_held(const struct arguments *arguments, struct session *session, const struct flow *flow, int *code)
+static int put_wish(const struct arguments *arguments, struct session *session, const char *name, int64_t now,
+		    bool skip)
 {
-	struct known known = {NULL, site_ask(arguments, session, "status", json_object(), code)};
-	const json_t *hold = hold_of(&known, flow->name);
+	char *key = mem_printf("%s%s", TURNS_ASKED, name);
+	int code =
+		site_change(arguments, session, "table.put",
+			    json_pack("{s:s s:s s:{s:I s:s s:b} s:s}", "table", TURNS_TABLE, "key", key, "value", "at",
+				      (json_int_t)now, "by", site_person(), "skip", skip, "by", site_person()));
 
-	for (size_t i = 0; !hold && i < flow->sources_count; i++)
-		hold = hold_of(&known, flow->sources[i].endpoint.name);
-	if (hold)
-		*code = verb_refused(arguments, EXIT_FINDINGS, "transfer.held",
-				     "%s is held until %s by %s%s%s; it runs when that ends, or now: ferrule transfer "
-				     "release %s%s",
-				     flow->name, show_time(SHOWN_HERE, json_number(hold, "until_ms")),
-				     json_text(hold, "by"), *json_text(hold, "reason") ? ": " : "",
-				     json_text(hold, "reason"), flow->name, show_site(SHOWN_HERE, arguments));
-	forget(&known);
-	return *code != EXIT_DONE;
+	free(key);
+	return code;
 }
 
 static int wish(const struct arguments *arguments, struct session *session, bool skip)
 {
-	const struct flow *flow;
+	bool waits = !skip && argument_given(arguments, "wait");
+	struct known known = {NULL, NULL};
 	int64_t now = clock_now_ms();
-	char *key;
+	const struct flow *flow;
+	const json_t *hold;
 	int code;
 
 	flow = transfer_named(arguments, session, &code);
@@ -399,17 +419,19 @@ static int wish(const struct arguments *arguments, struct session *session, bool
 		return verb_refused(arguments, EXIT_FINDINGS, "transfer.sequence",
 				    "%s checks no sequence (`sequence: {check: …}`), so nothing is missing in it",
 				    flow->name);
-	if (!skip && argument_given(arguments, "wait") && refuse_held(arguments, session, flow, &code))
-		return code;
-	key = mem_printf("%s%s", TURNS_ASKED, flow->name);
-	code = site_change(arguments, session, "table.put",
-			   json_pack("{s:s s:s s:{s:I s:s s:b} s:s}", "table", TURNS_TABLE, "key", key, "value", "at",
-				     (json_int_t)now, "by", site_person(), "skip", skip, "by", site_person()));
-	free(key);
-	if (code)
-		return code;
-	return !skip && argument_given(arguments, "wait") ? moving_wait(arguments, session, flow, now)
-							  : tell_wish(arguments, flow->name, skip);
+	known.status = site_ask(arguments, session, "status", json_object(), &code);
+	hold = hold_of_any(&known, flow);
+	if (hold && waits) /* until the hold ends */
+		code = verb_refused(arguments, EXIT_FINDINGS, "transfer.held",
+				    "%s is held %s; it runs when that ends, or now: ferrule transfer release %s%s",
+				    flow->name, show_hold(SHOWN_HERE, hold), flow->name,
+				    show_site(SHOWN_HERE, arguments));
+	if (!code)
+		code = put_wish(arguments, session, flow->name, now, skip);
+	if (!code && !waits)
+		tell_wish(arguments, flow->name, skip, hold);
+	forget(&known);
+	return !code && waits ? moving_wait(arguments, session, flow, now) : code;
 }
 
 static int run(const struct arguments *arguments, struct session *session)
@@ -429,8 +451,9 @@ static int hold(const struct arguments *arguments, struct session *session)
 
 	if (hold_until(arguments, &until))
 		return EXIT_USAGE;
-	return transfer_named(arguments, session, &code) ? hold_set(arguments, session, arguments->words[1], until)
-							 : code;
+	return transfer_named(arguments, session, &code)
+		       ? hold_set(arguments, session, arguments->words[1], until, "transfer release")
+		       : code;
 }
 
 static int release(const struct arguments *arguments, struct session *session)
@@ -493,7 +516,8 @@ const struct verb verb_transfer = {
 		"waiting | running | failing | "
 		"failed "
 		"| held\n"
-		"  run: {result: asked, name}; with --wait {result: done|empty|failed, name, taken}\n"
+		"  run: {result: asked, name, hold?}; with --wait {result: done|empty|failed, name, taken, dead},\n"
+		"    dead: letters of it since then\n"
 		"  sent: {copies: [{at_ms, path, size, sha256, message, name?}], more}\n"
 		"  hold, release: as ferrule hold and ferrule resume\n"
 		"  account add: {partner, script, applied}\n"

@@ -158,11 +158,14 @@ def verbs(site):
     check(one["next_ms"] > now(), "the next run", one)
     shown = site.ask("transfer", "show", "nightly", "--next", "3", "--from", "2026-03-27T12:00:00Z")["transfers"][0]["next"]
     equal(shown, ["2026-03-28T02:30:00+01:00", "2026-03-29T03:00:00+02:00", "2026-03-30T02:30:00+02:00"], "the next runs")
-    site.do("transfer", "hold", "nightly", "--until", "1h", "--reason", "month end", "--site", site.path)
+    said = site.do("transfer", "hold", "nightly", "--until", "1h", "--reason", "month end", "--site", site.path)
+    check("ferrule transfer release nightly" in said, "how it ends", said)
     equal(site.ask("transfer", "list")["transfers"][0]["state"], "held", "the state")
     time.sleep(1.2)
     site.drop("in/2.sta", "two")
-    site.do("transfer", "run", "nightly", "--site", site.path)
+    said = site.do("transfer", "run", "nightly", "--site", site.path)
+    check("month end" in said and "when that ends" in said and "ferrule transfer release nightly" in said, "run, while it is held", said)
+    equal(site.ask("transfer", "run", "nightly")["hold"]["reason"], "month end", "run, as JSON")
     time.sleep(1.5)
     equal((site.files("in"), site.files("out")), (["2.sta"], ["1.sta"]), "while it is held")
     check("month end" in site.do("transfer", "show", "nightly", "--site", site.path), "the reason is not shown")
@@ -170,6 +173,22 @@ def verbs(site):
     site.wait_files("out", 2, 5)
     code, _, err = site.type("transfer", "show", "nighly", "--site", site.path)
     check(code == 2 and "nightly" in err, "a slip", code, err)
+
+
+@test("whoever waits for a run hears of what became a dead letter in it, and of none from before")
+def waited(site):
+    transfer(site, "nightly", "schedule: '30 2 * * *'\nzone: Europe/Berlin\n")
+    site.start()
+    site.drop("out/1.sta", "what is there already")
+    for name in ("1.sta", "2.sta"):
+        site.drop(f"in/{name}", name)
+    code, out, err = site.type("transfer", "run", "nightly", "--wait", "--site", site.path)
+    check(code == 1 and "nightly: done, 2 files" in out and "1 dead letter" in out and "ferrule dead list --flow nightly" in out,
+          code, out, err)
+    equal(site.files("out"), ["1.sta", "2.sta"], "what was delivered")
+    site.drop("in/3.sta", "3.sta")
+    code, out, err = site.type("transfer", "run", "nightly", "--wait", "--json", "--site", site.path)
+    equal((code, json.loads(out)["taken"], json.loads(out)["dead"]), (0, 1, 0), "the next run")
 
 
 @test("a source that cannot be asked is a problem with owner and runbook, is told once, and whoever waits for a run hears why")
