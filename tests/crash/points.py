@@ -38,6 +38,8 @@ EXEMPT = {
     "steward.judging": "only where something is expected, or an event is wanted; tests/e2e/expect.py",
     "steward.telling": "only where something is expected, or an event is wanted; tests/e2e/expect.py",
     **{f"steward.{name}": "only where something ends some day; tests/e2e/expiring.py" for name in ("expired", "expiring")},
+    **{f"steward.{name}": "only where a trouble lasts and somebody wants to be reminded; tests/e2e/reminders.py"
+       for name in ("reminding", "reminded")},
     "steward.told": "only where something is expected, or an event is wanted; tests/e2e/expect.py",
     "openpgp.encrypted": "only where something is encrypted; tests/files/openpgp_flows.py",
     "spill.full": "only of what a step makes larger than memory holds; tests/files/openpgp_flows.py",

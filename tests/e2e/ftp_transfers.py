@@ -82,6 +82,16 @@ def both_ways(site):
     equal([name for name in os.listdir(at("outbox")) if name != "archive"], [], "what is left to fetch")
 
 
+@test("what has a temporary name that others use is left alone")
+def temporary(site):
+    server(site)
+    site.write("transfers/fetch.yaml", (FETCH % "").replace("*.dat", "*"))
+    for name in ("a.tmp", "b.part", "c.partial", "d.filepart", ".e.dat", "ready.dat"):
+        put(name, name.encode())
+    site.run_until_idle()
+    equal(site.files("got"), ["ready.dat"], "what was taken")
+
+
 @test("a bandwidth limit holds both ways")
 def slowly(site):
     server(site)

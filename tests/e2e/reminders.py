@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """What lasts is told again: one reminder for each owner and interval, none when it is over, and neither a storm nor silence after a
 restart; by mail, with a server that takes it."""
+import os
+import re
 import time
 
-from bed import Target, check, equal, free_port, main, read, test, wait
+from bed import Skip, Target, check, equal, free_port, has_faults, main, read, test, wait
 from daemons import MailServer
 
 SITE = "name: e2e\nlimits: {{disk-reserve: 1MiB}}\nprocesses: {{transform: 1}}\nalerts: {{remind: {remind}}}\n"
@@ -50,7 +52,7 @@ effect: rename
 """
 
 
-def prepare(site, remind, flows, more=""):
+def prepare(site, remind, flows, more="", **starting):
     mail, target = MailServer(site, "smtp"), Target(site, "good")
     site.write("site.yaml", SITE.format(remind=remind))
     site.write("flows/alerts.yaml", ALERTS.format(mail=mail.port).lstrip("\n").replace("again: 4h", "again: 4h, escalated: alerts-mail") + more)
@@ -59,7 +61,7 @@ def prepare(site, remind, flows, more=""):
         site.flow(ORDERS.format(name=name, owner=owner))
     code, out, err = site.type("check")
     check(code == 0, out, err)
-    site.start()
+    site.start(**starting)
     return mail
 
 
@@ -99,6 +101,20 @@ def killed(site):
     wait(lambda: len(reminders(mail)) == 2, 30, "the second")
     check(time.monotonic() - began > 5, "it was repeated at once")
     check("reminder 2" in reminders(mail)[1], reminders(mail))
+
+
+@test("killed before and behind a reminder's commit, each reminder comes once")
+def struck(site):
+    if not has_faults():
+        raise Skip("built without fault points")
+    faults = {"FERRULE_FAULTS": "steward.reminding:1=kill,steward.reminded:1=kill", "FERRULE_FAULT_MARKS": site.work}
+    mail = prepare(site, "3s", {"one": "sales"}, env=faults, ready=False)
+    site.drop("one/1.json", b"{ no json")
+    wait(lambda: len(reminders(mail)) >= 3, 60, "three reminders")
+    for name in ("reminding", "reminded"):
+        check(os.path.exists(os.path.join(site.work, f"steward.{name}.struck")), "nothing was killed at", name)
+    numbers = [int(re.search(r"reminder (\d+)", text).group(1)) for text in reminders(mail)]
+    equal(sorted(numbers), list(range(1, len(numbers) + 1)), "their numbers")
 
 
 @test("with remind: off nobody is reminded, and what is no time is refused")

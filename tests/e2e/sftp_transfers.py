@@ -50,6 +50,19 @@ def sizes(site, server):
         check(site.said(text), "nothing says:", text)
 
 
+@on_both("what has a temporary name that others use is left alone until it has its own, or what the configuration says instead")
+def temporary(site, server):
+    fetching(site, server)
+    site.write("transfers/fetch.yaml", (FETCH % ("", "")).replace("*.dat", "*"))
+    for name in ("a.tmp", "b.part", "c.partial", "d.filepart", ".e.dat", "ready.dat"):
+        server.put("outbox", name, name)
+    site.run_until_idle()
+    equal(site.files("got"), ["ready.dat"], "what was taken")
+    site.write("transfers/fetch.yaml", (FETCH % (", ignore: ['*.dat']", "")).replace("*.dat", "*", 1))
+    site.run_until_idle()
+    equal(sorted(site.files("got")), ["a.tmp", "b.part", "c.partial", "d.filepart", "ready.dat"], "what was taken with other patterns")
+
+
 @on_both("an empty file is taken where nothing else is said, whatever the least size")
 def empty(site, server):
     fetching(site, server, ", min-size: 10")
