@@ -23,6 +23,7 @@ base_libbase_a_SOURCES = \
   %D%/finding.c %D%/finding.h \
   %D%/hold.h \
   %D%/pace.c %D%/pace.h \
+  %D%/resolve.c %D%/resolve.h \
   %D%/progress.c %D%/progress.h \
   %D%/id.c %D%/id.h \
   %D%/literals.c %D%/literals.h \

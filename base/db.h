@@ -72,6 +72,8 @@ struct db_ops {
 	 * the file has one owner, so any lock is granted. */
 	int (*lock)(void *, int64_t key, bool *held, struct error *);
 	void (*unlock)(void *, int64_t key);
+	/* Whether any connection has it, this one too: only looks, and takes nothing. NULL: there are no others. */
+	int (*locked)(void *, int64_t key, bool *locked, struct error *);
 	/* To be called every second by who holds locks for long, outside a transaction: a connection with locks that
 	 * says nothing for DB_SILENCE_MS has lost them and its life, though its machine may be alive. -1: `db.gone`,
 	 * after ten seconds at most. NULL: nobody else can have them. */

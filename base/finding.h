@@ -53,4 +53,12 @@ const char *severity_name(enum severity);
 /* The candidate nearest to the word (edit distance at most 3 and at most half its length), or NULL. */
 const char *nearest_name(struct span word, const char *const *candidates, size_t n);
 
+/* The one form in which it is told, always last: "…" NEAR with NEAR_ARGS(near) among the arguments gives
+ * "; did you mean `near`?", or nothing where there is none. NEAR_OR_ARGS: something else where there is none, and with
+ * a literal in front of the name where there is. */
+#define NEAR "%s%s%s"
+#define NEAR_ARGS(near) NEAR_OR_ARGS(near, "", "", "", "")
+#define NEAR_OR_ARGS(near, sign, before, name, behind)                                                                 \
+	(near) ? "; did you mean `" sign : (before), (near) ? (near) : (name), (near) ? "`?" : (behind)
+
 #endif

@@ -92,9 +92,8 @@ static int unknown(struct option_context *context, const struct node *key, const
 
 	near = nearest_name(key->text, names, n);
 	if (near)
-		return option_fault(context, key->place, "option.unknown", "unknown key `%s`; did you mean `%s`?",
-				    shown,
-				    near);
+		return option_fault(context, key->place, "option.unknown", "unknown key `%s`" NEAR, shown,
+				    NEAR_ARGS(near));
 	return option_fault(context, key->place, "option.unknown", "unknown key `%s`; known here: %s", shown,
 			    name_list(context->arena, names, n));
 }
@@ -125,9 +124,8 @@ static int fill_file(struct option_context *context, const struct option *option
 	*name = arena_span(context->arena, node->text).data;
 	if (!context->file || context->file(context->site, option->range, *name, &near))
 		return 0;
-	return option_fault(context, node->place, "option.file", "there is no %s/%s%s%s%s", option->range,
-			    option_shown(context->arena, node->text), near ? "; did you mean `" : "", near ? near : "",
-			    near ? "`?" : "");
+	return option_fault(context, node->place, "option.file", "there is no %s/%s" NEAR, option->range,
+			    option_shown(context->arena, node->text), NEAR_ARGS(near));
 }
 
 static int fill_list(struct option_context *context, const struct option *option, const struct node *node, void *at)
@@ -179,8 +177,8 @@ static int fill_templates(struct option_context *context, const struct option *o
 			continue;
 		}
 		named->name = arena_span(context->arena, pair->key.text).data;
-		named->template = template_new(context->arena, pair->value->text, pair->value->place,
-					       context->findings);
+		named->template =
+			template_new(context->arena, pair->value->text, pair->value->place, context->findings);
 		if (!named->template)
 			result = -1;
 		else
@@ -222,10 +220,8 @@ static int fill_mapping(struct option_context *context, const struct option *opt
 		text = context->mapping(context->site, name, &place.file);
 	if (!text) {
 		near = nearest_name(node->text, context->mappings, context->mappings_count);
-		return option_fault(context, node->place, "option.mapping", "there is no mappings/%s%s%s%s",
-				    option_shown(context->arena, node->text), near ? "; did you mean `" : "",
-				    near ? near : "",
-				    near ? "`?" : "");
+		return option_fault(context, node->place, "option.mapping", "there is no mappings/%s" NEAR,
+				    option_shown(context->arena, node->text), NEAR_ARGS(near));
 	}
 	*mapping = expression_new(context->arena, *text, place);
 	return 0;
@@ -313,8 +309,8 @@ static int fill_absent(struct option_context *context, const struct option *opti
 		return fill_table(context, NULL, place, option->table, NULL, (char *)into + option->offset, false);
 	if (!option->fallback)
 		return 0;
-	if (option->type == OPTION_NODE || option->type == OPTION_TEMPLATES ||
-	    option->type == OPTION_MAPPINGS || option->type == OPTION_SECRET)
+	if (option->type == OPTION_NODE || option->type == OPTION_TEMPLATES || option->type == OPTION_MAPPINGS ||
+	    option->type == OPTION_SECRET)
 		return 0; /* these have no default that a text could say */
 	return fill_one(context, option, &node, into);
 }

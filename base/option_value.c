@@ -30,8 +30,7 @@ int option_scalar(struct option_context *context, const struct option *option, c
 {
 	if (node->type != NODE_SCALAR)
 		return option_fault(context, node->place, "option.type", "`%s` must be %s, not a %s", option->name,
-				    expected,
-				    node->type == NODE_MAP ? "map" : "list");
+				    expected, node->type == NODE_MAP ? "map" : "list");
 	if (node->text.len && memchr(node->text.data, '\0', node->text.len))
 		return option_fault(context, node->place, "option.type", "`%s` holds a zero character", option->name);
 	return 0;
@@ -71,8 +70,16 @@ static const struct {
 	const char *name;
 	uint64_t bytes;
 } sizes[] = {
-	{"", 1}, {"B", 1}, {"KB", 1000}, {"MB", 1000000}, {"GB", 1000000000}, {"TB", 1000000000000},
-	{"KiB", 1u << 10}, {"MiB", 1u << 20}, {"GiB", 1u << 30}, {"TiB", (uint64_t)1 << 40},
+	{"", 1},
+	{"B", 1},
+	{"KB", 1000},
+	{"MB", 1000000},
+	{"GB", 1000000000},
+	{"TB", 1000000000000},
+	{"KiB", 1u << 10},
+	{"MiB", 1u << 20},
+	{"GiB", 1u << 30},
+	{"TiB", (uint64_t)1 << 40},
 };
 
 static int parse_size(struct span text, int64_t *value)
@@ -128,15 +135,14 @@ static bool in_range(const char *range, parse_fn *parse, int64_t value)
 	return parse(span_of(dots + 2), &limit) || value <= limit;
 }
 
-static int number(struct option_context *context, const struct option *option, const struct node *node,
-		  parse_fn *parse, const char *expected, int64_t *value)
+static int number(struct option_context *context, const struct option *option, const struct node *node, parse_fn *parse,
+		  const char *expected, int64_t *value)
 {
 	if (option_scalar(context, option, node, expected))
 		return -1;
 	if (parse(node->text, value))
 		return option_fault(context, node->place, "option.type", "`%s` must be %s, not `%s`", option->name,
-				    expected,
-				    option_shown(context->arena, node->text));
+				    expected, option_shown(context->arena, node->text));
 	if (!in_range(option->range, parse, *value))
 		return option_fault(context, node->place, "option.range", "`%s` must be in %s, not `%s`", option->name,
 				    option->range, option_shown(context->arena, node->text));
@@ -170,9 +176,8 @@ static int choice(struct option_context *context, const struct option *option, c
 			return 0;
 		}
 	near = nearest_name(node->text, names, n);
-	return option_fault(context, node->place, "option.enum", "`%s` must be one of %s, not `%s`%s", option->name,
-			    option->range, option_shown(context->arena, node->text),
-			    near ? arena_printf(context->arena, "; did you mean `%s`?", near) : "");
+	return option_fault(context, node->place, "option.enum", "`%s` must be one of %s, not `%s`" NEAR, option->name,
+			    option->range, option_shown(context->arena, node->text), NEAR_ARGS(near));
 }
 
 static int text(struct option_context *context, const struct option *option, const struct node *node,

@@ -34,8 +34,10 @@ static int escape_value(struct buf *into, struct span value, struct error *error
 	for (size_t i = 0; i < value.len; i++) {
 		unsigned char c = (unsigned char)value.data[i];
 
-		if (c == '/' || c == '\\')
+		if (c == '/')
 			return refuse_value(value, "contains a slash", error);
+		if (c == '\\') /* as bytes of names do that are no UTF-8 */
+			return refuse_value(value, "contains a backslash", error);
 		if (c < ' ' || c == 0x7f || (c == 0xc2 && i + 1 < value.len && (unsigned char)value.data[i + 1] < 0xa0))
 			return refuse_value(value, "contains a control character", error);
 	}

@@ -2,11 +2,13 @@
 #include "config.h"
 #include "broker-adapters/taking.h"
 
+#include <ctype.h>
 #include <string.h>
 
 int taking_check(const struct taking *taking, struct error *error)
 {
-	if (taking->sidecar && (!taking->sidecar[0] || strpbrk(taking->sidecar, "/*?[")))
+	if (taking->sidecar && (!taking->sidecar[0] || strpbrk(taking->sidecar, "/*?[") ||
+				isalnum((unsigned char)taking->sidecar[0])))
 		return error_set(error, ERROR_FATAL, "file.sidecar",
 				 "sidecar: '%s' must be the end of a file name, as in '.sha256'", taking->sidecar);
 	if (taking->min_size <= taking->max_size)

@@ -133,8 +133,7 @@ int verb_unknown(const struct arguments *arguments, const char *what, const char
 {
 	const char *near = nearest_name(span_of(word), names, n);
 
-	return verb_usage(arguments, "there is no %s `%s`%s%s%s: %s", what, word, near ? "; did you mean `" : "",
-			  near ? near : "", near ? "`?" : "", more);
+	return verb_usage(arguments, "there is no %s `%s`: %s" NEAR, what, word, more, NEAR_ARGS(near));
 }
 
 int verb_count(const struct arguments *arguments, const char *name, int64_t fallback, int64_t *number)

@@ -70,6 +70,12 @@ struct showing {
 	size_t size, count;
 };
 
+/* A check point tells people nothing; --what checkpoint shows them, and so does --json. */
+static bool is_hidden(const struct showing *showing, const json_t *record)
+{
+	return !showing->what && !showing->arguments->json && !strcmp(json_text(record, "what"), "checkpoint");
+}
+
 static int consider(void *arg, struct span line, struct error *error)
 {
 	struct showing *showing = arg;
@@ -77,7 +83,8 @@ static int consider(void *arg, struct span line, struct error *error)
 	int64_t at = 0;
 
 	clock_parse(span_of(json_text(record, "at")), &at);
-	if (at < showing->since || (showing->what && fnmatch(showing->what, json_text(record, "what"), 0)) ||
+	if (is_hidden(showing, record) || at < showing->since ||
+	    (showing->what && fnmatch(showing->what, json_text(record, "what"), 0)) ||
 	    (showing->by && strcmp(showing->by, json_text(record, "by")) != 0)) {
 		json_decref(record);
 		return 0;
@@ -338,7 +345,8 @@ const struct verb verb_audit = {
 		"and flows with `audit: yes` received and delivered. Each record carries the hash of the one\n"
 		"before; check points are signed with the site's key (data/audit.key). What verify tells at its\n"
 		"end, noted elsewhere, is what a later verification compares with: without it nobody can see that\n"
-		"a trail was cut at its end. Exit code 1: it does not hold.\n",
+		"a trail was cut at its end. Exit code 1: it does not hold. show leaves check points out: --what\n"
+		"checkpoint shows them, and so does --json.\n",
 	.json = "show, a line each: {n, at, what, by, facts, before}; "
 		"verify: {result: holds, records, hash, checkpoints, signed, key}",
 	.options = options,

@@ -131,6 +131,7 @@ static int show(const struct arguments *arguments, struct session *session, int6
 			  json_pack("{s:I s:I}", "number", (json_int_t)number, "limit", (json_int_t)1000), &code);
 	if (!answer)
 		return code;
+	site_tidy(arguments, answer);
 	if (arguments->json)
 		verb_print_json(answer);
 	else

@@ -67,8 +67,8 @@ static int unknown(struct contracts *contracts, const char *name, char *const *p
 	const char *near = nearest_contract(list, name);
 
 	error_set(error, ERROR_REJECT, "contract.unknown",
-		  "no contract %s%s%s%s: looked in %s and %s; ferrule contract list shows all", name,
-		  near ? "; did you mean " : "", near ? near : "", near ? "?" : "", places[1], places[2]);
+		  "no contract %s: looked in %s and %s; ferrule contract list shows all" NEAR, name, places[1],
+		  places[2], NEAR_ARGS(near));
 	json_decref(list);
 	return -1;
 }

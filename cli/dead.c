@@ -5,14 +5,12 @@
 
 #include <string.h>
 
-#include "base/utf8.h"
 #include "cli/letter.h"
 #include "cli/parts.h"
 
 #define PAGE 200        /* for people to read */
 #define PAGE_JSON 50000 /* for programs: all that one answer may hold */
 #define BODY_MAX (4u << 20)
-#define BODY_SHOWN 2000
 
 static const struct verb_option options[] = {
 	{"cause", "CODE", "only those of this cause: x12.count, jq.error …"},
@@ -148,36 +146,6 @@ static int list(const struct arguments *arguments, struct session *session)
 
 /* ---- show -------------------------------------------------------------------------------------------------------- */
 
-/* What a terminal can show: text, and no control characters. */
-static bool printable(struct span bytes)
-{
-	if (!utf8_is_clean(bytes))
-		return false;
-	for (size_t i = 0; i < bytes.len; i++) {
-		unsigned char c = (unsigned char)bytes.data[i];
-
-		if ((c < 32 && c != '\n' && c != '\r' && c != '\t') || c == 127)
-			return false;
-	}
-	return true;
-}
-
-static void print_bytes(const char *title, struct span bytes)
-{
-	size_t shown = bytes.len < BODY_SHOWN ? bytes.len : BODY_SHOWN;
-
-	if (!bytes.len)
-		return;
-	printf("\n%s (%zu bytes):\n", title, bytes.len);
-	if (!printable(bytes)) {
-		puts("  (not text)");
-		return;
-	}
-	while (shown < bytes.len && ((unsigned char)bytes.data[shown] & 0xc0) == 0x80)
-		shown++;
-	printf("%.*s%s\n", (int)shown, bytes.data, shown < bytes.len ? " …" : "");
-}
-
 static void print_content(struct session *session, const json_t *letter)
 {
 	struct error error = {0};
@@ -185,11 +153,11 @@ static void print_content(struct session *session, const json_t *letter)
 
 	buf_init(&bytes, BODY_MAX);
 	if (!base64_decode(&bytes, span_of(json_text(letter, "content"))) && bytes.len) {
-		print_bytes("what the step had in hand", buf_view(&bytes));
+		letter_print("what the step had in hand", buf_view(&bytes));
 	} else {
 		buf_reset(&bytes);
 		if (!letter_body(session, letter, &bytes, &error))
-			print_bytes("the message", buf_view(&bytes));
+			letter_print("the message", buf_view(&bytes));
 		else
 			printf("\nthe message cannot be shown: %s\n", error.text);
 	}
@@ -249,6 +217,7 @@ static int show(const struct arguments *arguments, struct session *session)
 	if (letter && arguments->json) {
 		verb_print_json(letter);
 	} else if (letter) {
+		site_tidy(arguments, letter);
 		print_letter(arguments, letter);
 		print_content(session, letter);
 		print_next(arguments, letter);

@@ -83,8 +83,7 @@ static void print_doubt(struct session *session, const json_t *doubt)
 		printf("keys     %s\n", show_keys(SHOWN_HERE, json_object_get(doubt, "keys")));
 	buf_init(&body, 16u << 20);
 	if (!letter_body(session, doubt, &body, &error))
-		printf("\nwhat was sent (%zu bytes):\n%.*s\n", body.len, body.len > 2000 ? 2000 : (int)body.len,
-		       body.data ? body.data : "");
+		letter_print("what was sent", buf_view(&body));
 	buf_free(&body);
 }
 
@@ -93,10 +92,12 @@ static int show(const struct arguments *arguments, struct session *session)
 	int code = EXIT_DONE;
 	json_t *doubt = get(arguments, session, &code);
 
-	if (doubt && arguments->json)
+	if (doubt && arguments->json) {
 		verb_print_json(doubt);
-	else if (doubt)
+	} else if (doubt) {
+		site_tidy(arguments, doubt);
 		print_doubt(session, doubt);
+	}
 	json_decref(doubt);
 	return code;
 }

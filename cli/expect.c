@@ -173,6 +173,7 @@ static int list(const struct arguments *arguments, struct session *session)
 	int code = EXIT_DONE;
 
 	if (!gather(arguments, session, answer, &code)) {
+		site_tidy(arguments, answer);
 		if (arguments->json)
 			verb_print_json(answer);
 		else if (json_array_size(json_object_get(answer, "expectations")))

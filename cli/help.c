@@ -54,10 +54,13 @@ void help_verb(const struct verb *verb)
 		puts("");
 	for (const struct verb_option *option = verb->options; option && option->name; option++) {
 		char left[64];
+		int more = 0; /* bytes than columns */
 
 		snprintf(left, sizeof left, "--%s%s%s", option->name, option->value ? " " : "",
 			 option->value ? option->value : "");
-		printf("  %-24s %s\n", left, option->help);
+		for (const char *at = left; *at; at++)
+			more += (*at & 0xC0) == 0x80;
+		printf("  %-*s %s\n", 24 + more, left, option->help);
 	}
 	if (verb->text)
 		printf("\n%s", verb->text);
@@ -121,8 +124,9 @@ static int unknown_code(const char *word)
 	for (const struct finding_code *c = finding_codes; c->code && n < CODES_MAX; c++)
 		names[n++] = c->code;
 	near = nearest_name(span_of(word), names, n);
-	fprintf(stderr, "ferrule: there is no code `%s`%s%s%s\nAll of them: docs/reference/errors.md and findings.md\n",
-		word, near ? "; did you mean `" : "", near ? near : "", near ? "`?" : "");
+	fprintf(stderr,
+		"ferrule: there is no code `%s`" NEAR "\nAll of them: docs/reference/errors.md and findings.md\n", word,
+		NEAR_ARGS(near));
 	return EXIT_USAGE;
 }
 
@@ -135,8 +139,7 @@ int help_unknown(const char *word)
 		names[n] = verbs[n]->name;
 	names[n++] = "help";
 	near = nearest_name(span_of(word), names, n);
-	fprintf(stderr, "ferrule: there is no verb `%s`%s%s%s\nAll of them: ferrule help\n", word,
-		near ? "; did you mean `" : "", near ? near : "", near ? "`?" : "");
+	fprintf(stderr, "ferrule: there is no verb `%s`" NEAR "\nAll of them: ferrule help\n", word, NEAR_ARGS(near));
 	return EXIT_USAGE;
 }
 
@@ -224,7 +227,7 @@ int help(int argc, char **argv)
 	if (argc > 2 && !strcmp(argv[2], "json"))
 		print_json_help();
 	else if (argc > 2 && !verb && strcmp(argv[2], "help") != 0)
-		return print_code(argv[2])       ? EXIT_DONE
+		return print_code(argv[2])    ? EXIT_DONE
 		       : strchr(argv[2], '.') ? unknown_code(argv[2])
 					      : help_unknown(argv[2]);
 	else if (verb)

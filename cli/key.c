@@ -148,6 +148,20 @@ static int import(const char *keyring, const char *file, json_t *keys, struct er
 	return result;
 }
 
+/* The ring has them by now: typed again after a failure they are `known`, and in the trail. */
+static int note(const struct arguments *arguments, const json_t *keys)
+{
+	json_t *told = json_array();
+	const json_t *key;
+	size_t i;
+
+	json_array_foreach(keys, i, key)
+		json_array_append_new(told, json_pack("{s:s s:s s:s s:s}", "fingerprint", json_text(key, "fingerprint"),
+						      "kind", json_text(key, "kind"), "user", json_text(key, "user"),
+						      "what", json_text(key, "what")));
+	return site_note(arguments, "key-import", json_pack("{s:o}", "keys", told));
+}
+
 static int key(const struct arguments *arguments)
 {
 	const char *what = argument_word(arguments, 0, "list");
@@ -156,7 +170,7 @@ static int key(const struct arguments *arguments)
 	struct bundle *bundle = NULL;
 	struct site *site;
 	json_t *keys;
-	int failed;
+	int failed, code = EXIT_DONE;
 
 	if (!imports && strcmp(what, "list"))
 		return verb_usage(arguments, "it is `key list`, or `key import FILE`");
@@ -171,10 +185,12 @@ static int key(const struct arguments *arguments)
 		verb_print_json(keys);
 	else if (!failed)
 		print(keys, imports);
+	if (!failed && imports)
+		code = note(arguments, keys);
 	json_decref(keys);
 	site_free(site);
 	bundle_free(bundle);
-	return failed ? verb_failed(arguments, &error) : EXIT_DONE;
+	return failed ? verb_failed(arguments, &error) : code;
 }
 
 const struct verb verb_key = {

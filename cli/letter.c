@@ -5,11 +5,13 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/utf8.h"
 #include "base/vault.h"
 #include "base/wire.h"
 #include "cli/site.h"
 
 #define ENVELOPE_MAX (64u << 10)
+#define BODY_SHOWN 2000
 
 static int decode(const json_t *letter, const char *key, struct buf *into, struct error *error)
 {
@@ -35,6 +37,36 @@ done:
 	buf_free(&envelope);
 	buf_free(&body);
 	return message;
+}
+
+/* What a terminal can show: text, and no control characters. */
+static bool printable(struct span bytes)
+{
+	if (!utf8_is_clean(bytes))
+		return false;
+	for (size_t i = 0; i < bytes.len; i++) {
+		unsigned char c = (unsigned char)bytes.data[i];
+
+		if ((c < 32 && c != '\n' && c != '\r' && c != '\t') || c == 127)
+			return false;
+	}
+	return true;
+}
+
+void letter_print(const char *title, struct span bytes)
+{
+	size_t shown = bytes.len < BODY_SHOWN ? bytes.len : BODY_SHOWN;
+
+	if (!bytes.len)
+		return;
+	printf("\n%s (%zu bytes):\n", title, bytes.len);
+	if (!printable(bytes)) {
+		puts("  (not text)");
+		return;
+	}
+	while (shown < bytes.len && ((unsigned char)bytes.data[shown] & 0xc0) == 0x80)
+		shown++;
+	printf("%.*s%s\n", (int)shown, bytes.data, shown < bytes.len ? " …" : "");
 }
 
 int letter_body(struct session *session, const json_t *letter, struct buf *into, struct error *error)

@@ -10,6 +10,8 @@
 struct message *letter_message_new(const json_t *letter, struct error *);
 /* Its body, from the answer or from the vault. */
 int letter_body(struct session *, const json_t *letter, struct buf *, struct error *);
+/* The beginning of a body under a title, if a terminal can show it. */
+void letter_print(const char *title, struct span bytes);
 /* Brings a dead letter to its queue again, under today's revision, and marks it as replayed, in one unit. again: what
  * was delivered before is delivered anew, as a generation of its own. */
 int letter_replay(struct session *, const json_t *letter, bool again, struct error *);

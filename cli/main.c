@@ -36,8 +36,8 @@ static int take_option(struct arguments *arguments, int argc, char **argv, int *
 	if (!option) {
 		const char *near = nearest_option(arguments->verb, span_make(name, length));
 
-		return verb_usage(arguments, "there is no option --%.*s%s%s%s", (int)length, name,
-				  near ? "; did you mean --" : "", near ? near : "", near ? "?" : "");
+		return verb_usage(arguments, "there is no option --%.*s" NEAR, (int)length, name,
+				  NEAR_OR_ARGS(near, "--", "", "", ""));
 	}
 	if (!option->value && equals)
 		return verb_usage(arguments, "--%s takes no value", option->name);

@@ -139,6 +139,8 @@ static void print_program(struct buf *out)
 	buf_text(out, ".SH ENVIRONMENT\n"
 		      ".TP\n.B FERRULE_DATA\nWhere the contracts and templates that ship are, if not where they were "
 		      "installed.\n"
+		      ".TP\n.B FERRULE_MACHINE\nWhat this machine is called in\n.B ferrule status\nand in alerts, "
+		      "among several of one site; its host name if not set.\n"
 		      ".PP\n${NAME} in a site's YAML is replaced from environments/, then from the environment.\n");
 	print_exit(out);
 	buf_text(out,

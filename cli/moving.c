@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -12,6 +13,7 @@
 #include "services/turns.h"
 
 #define SILENT_MS 5000 /* between two lines where no terminal is */
+#define NAME_MIN 12    /* columns of a name, however narrow the terminal is */
 #define SETTLE_MS 3000 /* a state of before the run was asked for is of no use */
 
 static void put_size(struct buf *into, int64_t bytes)
@@ -25,13 +27,12 @@ static void put_size(struct buf *into, int64_t bytes)
 	buf_printf(into, unit ? "%.1f %s" : "%.0f %s", value, units[unit]);
 }
 
-void moving_line(const json_t *one, struct buf *into)
+static void put_state(const json_t *one, struct buf *into)
 {
 	int64_t done = json_number(one, "done"), total = json_number(one, "total"), rate = json_number(one, "rate");
 	char left[CLOCK_TEXT];
 
-	buf_printf(into, "%s %s %s: ", json_text(one, "name"),
-		   !strcmp(json_text(one, "direction"), "in") ? "comes in at" : "goes out at",
+	buf_printf(into, " %s %s: ", !strcmp(json_text(one, "direction"), "in") ? "comes in at" : "goes out at",
 		   json_text(one, "endpoint"));
 	put_size(into, done);
 	if (total) {
@@ -42,12 +43,54 @@ void moving_line(const json_t *one, struct buf *into)
 	buf_text(into, ", ");
 	put_size(into, rate);
 	buf_text(into, "/s");
-	if (json_object_get(one, "left_ms")) {
+	if (json_number(one, "left_ms") >= 1000) {
 		duration_format(json_number(one, "left_ms") / 1000 * 1000, left);
 		buf_printf(into, ", %s left", left);
 	}
 	if (json_number(one, "attempt") > 1)
 		buf_printf(into, ", attempt %lld", (long long)json_number(one, "attempt"));
+}
+
+static bool begins_character(char c)
+{
+	return ((unsigned char)c & 0xc0) != 0x80;
+}
+
+static size_t columns_of(struct span text)
+{
+	size_t columns = 0;
+
+	for (size_t i = 0; i < text.len; i++)
+		columns += begins_character(text.data[i]);
+	return columns;
+}
+
+/* Its first and last characters, as many as fit, around "…". */
+static void put_name(const char *name, size_t columns, struct buf *into)
+{
+	size_t all = columns_of(span_of(name)), at = 0;
+	bool fits = !columns || all <= columns;
+
+	for (; *name; name++) {
+		at += begins_character(*name);
+		if (fits || at <= columns / 2 || at > all - (columns - columns / 2 - 1))
+			buf_char(into, (unsigned char)*name < ' ' || *name == 127 ? ' ' : *name);
+		else if (at == columns / 2 + 1 && begins_character(*name))
+			buf_text(into, "…");
+	}
+}
+
+void moving_line(const json_t *one, size_t columns, struct buf *into)
+{
+	struct buf state;
+	size_t rest;
+
+	buf_init(&state, 1000);
+	put_state(one, &state);
+	rest = columns_of(buf_view(&state));
+	put_name(json_text(one, "name"), !columns ? 0 : columns > rest + NAME_MIN ? columns - rest : NAME_MIN, into);
+	buf_span(into, buf_view(&state));
+	buf_free(&state);
 }
 
 /* ---- waiting for a run ----------------------------------------------------------------------------------------- */
@@ -68,8 +111,19 @@ static bool is_of(const struct flow *flow, const char *endpoint)
 	return flow->sink && !strcmp(flow->sink->name, endpoint);
 }
 
+/* One less than there are: what fills a line begins the next. 0: there is no terminal. */
+static size_t terminal_columns(void)
+{
+	struct winsize size = {0};
+
+	return isatty(STDERR_FILENO) && !ioctl(STDERR_FILENO, TIOCGWINSZ, &size) && size.ws_col > 1 ? size.ws_col - 1
+												    : 0;
+}
+
 static void show(struct wait *wait, const char *text)
 {
+	size_t width;
+
 	if (!isatty(STDERR_FILENO)) {
 		if (!*text || clock_tick_ms() - wait->told < SILENT_MS)
 			return;
@@ -79,24 +133,25 @@ static void show(struct wait *wait, const char *text)
 	}
 	if (!*text && !wait->width)
 		return;
-	fprintf(stderr, "\r%s%*s", text, wait->width > strlen(text) ? (int)(wait->width - strlen(text)) : 0, "");
+	width = columns_of(span_of(text));
+	fprintf(stderr, "\r%s%*s", text, wait->width > width ? (int)(wait->width - width) : 0, "");
 	if (!*text)
 		fputc('\r', stderr);
-	wait->width = strlen(text);
+	wait->width = width;
 }
 
 static void show_moving(struct wait *wait, const json_t *status)
 {
+	size_t columns = terminal_columns(), i;
 	const json_t *one;
 	struct buf text;
-	size_t i;
 
-	buf_init(&text, 1000);
+	buf_init(&text, 2000);
 	json_array_foreach(json_object_get(status, "moving"), i, one) {
 		if (!is_of(wait->flow, json_text(one, "endpoint")))
 			continue;
 		buf_reset(&text);
-		moving_line(one, &text);
+		moving_line(one, columns, &text);
 	}
 	buf_char(&text, '\0');
 	show(wait, text.data);

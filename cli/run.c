@@ -91,8 +91,8 @@ const struct verb verb_run = {
 		"is "
 		"valid.\nWhat goes on is logged on standard error, a line key=value each; ferrule status shows it.\n"
 		"ROLE is gateway, poll, transform, deliver, sink, record or steward. Exit code 1: the configuration is "
-		"not "
-		"valid.\n",
+		"not valid;\n3: the queue process could not start (with --until-idle or --for; a later version's "
+		"store, say).\n",
 	.options = options,
 	.run = run,
 };

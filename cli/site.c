@@ -139,6 +139,19 @@ int site_change(const struct arguments *arguments, struct session *session, cons
 	return site_commit(session, unit, &error) ? verb_failed(arguments, &error) : EXIT_DONE;
 }
 
+int site_note(const struct arguments *arguments, const char *what, json_t *facts)
+{
+	int code = EXIT_DONE;
+	struct session *session = site_reach(arguments, NULL, NULL, &code);
+
+	if (session)
+		code = site_change(arguments, session, "audit.note",
+				   json_pack("{s:s s:s s:O}", "what", what, "by", site_person(), "facts", facts));
+	session_close(session);
+	json_decref(facts);
+	return code;
+}
+
 const struct flow *site_flow_named(const struct arguments *arguments, struct session *session, const char *name)
 {
 	const struct site *site = session_site(session);
@@ -188,6 +201,46 @@ int site_rate(const struct arguments *arguments, struct timespec *pause)
 	pause->tv_sec = (time_t)seconds;
 	pause->tv_nsec = (long)((seconds - (double)pause->tv_sec) * 1e9);
 	return 0;
+}
+
+void site_tidy_text(char *text)
+{
+	for (unsigned char *c = (unsigned char *)text; *c; c++) {
+		if (*c < 32 || *c == 127)
+			*c = ' ';
+		else if (c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0) /* U+0080 to U+009F */
+			c[0] = c[1] = ' ';
+	}
+}
+
+static void tidy_text(json_t *value)
+{
+	char *text = mem_strdup(json_string_value(value));
+
+	site_tidy_text(text);
+	json_string_set(value, text);
+	free(text);
+}
+
+static void tidy(json_t *value)
+{
+	const char *key;
+	json_t *one;
+	size_t i;
+
+	if (json_is_string(value))
+		tidy_text(value);
+	json_array_foreach(value, i, one)
+		tidy(one);
+	if (json_is_object(value))
+		json_object_foreach(value, key, one)
+			tidy(one);
+}
+
+void site_tidy(const struct arguments *arguments, json_t *answer)
+{
+	if (!arguments->json)
+		tidy(answer);
 }
 
 const char *json_text(const json_t *object, const char *key)

@@ -19,6 +19,9 @@ struct session *site_reach(const struct arguments *, const char *directory, bool
 json_t *site_ask(const struct arguments *, struct session *, const char *question, json_t *request, int *code);
 /* One change in a unit of its own; takes the request. */
 int site_change(const struct arguments *, struct session *, const char *change, json_t *request);
+/* A record of the audit trail, of what is done to files beside the store: written first, since nothing joins the two.
+ * Takes the facts; reaches the site by itself. */
+int site_note(const struct arguments *, const char *what, json_t *facts);
 /* Commits and waits; frees the unit in any case. */
 int site_commit(struct session *, struct unit *, struct error *);
 /* One of several waits for the queue process, since_ms on the monotonic clock. After a second without an answer, a
@@ -39,6 +42,10 @@ void site_hold_signals(void);
 /* Sleeps; true when it is time to end. */
 bool site_interrupted(const struct timespec *pause);
 
+/* Texts of an answer, in place, as a terminal may show them: partners choose names of files, and one with control
+ * characters would write over what stands there. Not where the answer is for programs. */
+void site_tidy(const struct arguments *, json_t *answer);
+void site_tidy_text(char *); /* one of them */
 const char *json_text(const json_t *object, const char *key); /* "" when it is not there */
 int64_t json_number(const json_t *object, const char *key);   /* 0 when it is not there */
 /* Parts of a line, written into a text of SHOWN bytes, which they return. SHOWN_HERE is one that lasts as long as the

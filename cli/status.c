@@ -127,7 +127,7 @@ static void print_moving(const json_t *moving)
 	buf_init(&text, 1000);
 	json_array_foreach(moving, i, one) {
 		buf_reset(&text);
-		moving_line(one, &text);
+		moving_line(one, 0, &text);
 		printf("  %.*s\n", SPAN_ARGS(buf_view(&text)));
 	}
 	buf_free(&text);
@@ -182,6 +182,34 @@ static int64_t sum_of(const json_t *queues, const char *field)
 	return sum;
 }
 
+static bool is_on(const json_t *problem, const char *machine)
+{
+	const json_t *one;
+	size_t i;
+
+	json_array_foreach(json_object_get(problem, "machines"), i, one)
+		if (!strcmp(json_string_value(one), machine))
+			return true;
+	return false;
+}
+
+/* What the processes of the site's other machines know. */
+static size_t print_elsewhere(const json_t *answer)
+{
+	const json_t *problem;
+	size_t i, n = 0;
+
+	json_array_foreach(json_object_get(answer, "problems"), i, problem) {
+		if (!json_array_size(json_object_get(problem, "machines")) ||
+		    is_on(problem, json_text(answer, "machine")))
+			continue;
+		printf("  %s: %s\n", show_keys(SHOWN_HERE, json_object_get(problem, "machines")),
+		       json_text(problem, "what"));
+		n++;
+	}
+	return n;
+}
+
 static void print_status(const struct arguments *arguments, const json_t *answer, bool running)
 {
 	const json_t *queues = json_object_get(answer, "queues");
@@ -202,6 +230,7 @@ static void print_status(const struct arguments *arguments, const json_t *answer
 	if (running)
 		n += print_broker(answer);
 	n += print_paused(json_object_get(answer, "endpoints"));
+	n += print_elsewhere(answer);
 	print_moving(json_object_get(answer, "moving"));
 	print_sources(json_object_get(answer, "endpoints"));
 	n += print_holds(json_object_get(answer, "holds"));
@@ -272,6 +301,8 @@ static void print_problem(const struct arguments *arguments, const json_t *probl
 		printf("  since    %s (%s)\n", show_time(SHOWN_HERE, since), show_age(SHOWN_HERE, since));
 	if (json_array_size(json_object_get(problem, "keys")))
 		printf("  waiting  %s\n", show_keys(SHOWN_HERE, json_object_get(problem, "keys")));
+	if (json_array_size(json_object_get(problem, "machines")))
+		printf("  machine  %s\n", show_keys(SHOWN_HERE, json_object_get(problem, "machines")));
 	if (*json_text(problem, "owner"))
 		printf("  owner    %s\n", json_text(problem, "owner"));
 	if (*json_text(problem, "runbook"))
@@ -470,6 +501,7 @@ static int show(const struct arguments *arguments, struct session *session, bool
 		return code;
 	json_object_set_new(answer, "running", json_boolean(running));
 	fit_problems(answer, running);
+	site_tidy(arguments, answer);
 	if (argument_given(arguments, "problems"))
 		code = print_problems(arguments, answer);
 	else if (arguments->json)
@@ -525,9 +557,11 @@ const struct verb verb_status = {
 		"  moving: [{endpoint, direction, name, done, total, rate, since, attempt, left_ms?}],\n  "
 		"workers,\n"
 		"  dead, doubt, parked, broker: {connected, consuming, blocked, text}, accepting, problems, holds, "
-		"counters}\n"
+		"counters,\n"
+		"  machine?, machines?: [{machine, since, gone?}]}\n"
 		"  --problems: {site, running, problems: [{problem, what, since, keys, owner, runbook, next, "
-		"here?, tried?}]}\n"
+		"here?, tried?,\n"
+		"  machines?}]}\n"
 		"  --totals: {totals: [{stage, place, reason, count}], dead, doubt}\n"
 		"  --until-idle: {idle, running, ready, unsettled, parked, unrecorded}",
 	.options = options,

@@ -51,9 +51,7 @@ void table_add(struct table *table, const char *text)
 			end--;
 		copy[end] = '\0';
 	}
-	for (char *c = copy; *c; c++)
-		if ((unsigned char)*c < 32)
-			*c = ' ';
+	site_tidy_text(copy);
 	table->cell = mem_grow(table->cell, &table->capacity, table->cells + 1, sizeof *table->cell);
 	table->cell[table->cells++] = copy;
 }

@@ -114,10 +114,11 @@ static void print_unknown(const json_t *answer)
 }
 
 /* `why`: what could not be asked, so that something newer may be missing. */
-static int print_answer(const struct arguments *arguments, const json_t *answer, const char *why)
+static int print_answer(const struct arguments *arguments, json_t *answer, const char *why)
 {
 	bool found = json_is_true(json_object_get(answer, "found"));
 
+	site_tidy(arguments, answer);
 	if (arguments->json)
 		verb_print_json(answer);
 	else if (found)

@@ -130,6 +130,16 @@ static json_t *failure_of(const struct known *known, const char *source)
 		       : NULL;
 }
 
+/* A run that was asked for and has not begun. */
+static void put_wish(json_t *it, const struct known *known, const json_t *runs)
+{
+	char *key = mem_printf(ASK_WISH_RUN "%s", json_text(it, "name"));
+	int64_t at = json_number(json_object_get(known->entries, key), "at");
+
+	put_time(it, "asked_ms", at > json_number(runs, "asked") ? at : 0);
+	free(key);
+}
+
 /* One source of a transfer, as --json has it; source NULL: it has none, it delivers what is published. */
 static json_t *describe(const struct known *known, const struct flow *flow, const struct endpoint *source)
 {
@@ -140,6 +150,8 @@ static json_t *describe(const struct known *known, const struct flow *flow, cons
 
 	put_time(it, "began_ms", json_number(runs, "began"));
 	put_time(it, "ended_ms", json_number(runs, "ended"));
+	if (source)
+		put_wish(it, known, runs);
 	for (size_t i = 0; i < sizeof copied / sizeof *copied; i++) {
 		value = json_object_get(runs, copied[i]);
 		if (value)
@@ -293,6 +305,9 @@ static void print_one(const json_t *it)
 	if (json_number(it, "ended_ms"))
 		printf("  last run  %s, %s, %s\n", show_time(SHOWN_HERE, json_number(it, "ended_ms")),
 		       json_text(it, "result"), show_count(SHOWN_HERE, json_number(it, "taken"), "file"));
+	if (json_number(it, "asked_ms"))
+		printf("  asked     for a run, %s; it begins %s\n", show_age(SHOWN_HERE, json_number(it, "asked_ms")),
+		       hold ? "when the hold ends" : "within seconds, or when the site runs again");
 	if (error)
 		printf("  because   %s (%s)\n", json_text(error, "text"), json_text(error, "code"));
 	if (json_number(it, "missed"))
@@ -331,6 +346,7 @@ static int show(const struct arguments *arguments, struct session *session)
 	json_array_foreach(all, i, it) {
 		if (*json_text(it, "source"))
 			json_object_set_new(it, "next", next_runs(flow->transfer, from, count));
+		site_tidy(arguments, it);
 		if (!arguments->json)
 			print_one(it);
 	}
@@ -387,19 +403,6 @@ static void tell_wish(const struct arguments *arguments, const char *name, bool 
 	       name, name, show_site(SHOWN_HERE, arguments));
 }
 
-static int put_wish(const struct arguments *arguments, struct session *session, const char *name, int64_t now,
-		    bool skip)
-{
-	char *key = mem_printf("%s%s", TURNS_ASKED, name);
-	int code =
-		site_change(arguments, session, "table.put",
-			    json_pack("{s:s s:s s:{s:I s:s s:b} s:s}", "table", TURNS_TABLE, "key", key, "value", "at",
-				      (json_int_t)now, "by", site_person(), "skip", skip, "by", site_person()));
-
-	free(key);
-	return code;
-}
-
 static int wish(const struct arguments *arguments, struct session *session, bool skip)
 {
 	bool waits = !skip && argument_given(arguments, "wait");
@@ -427,7 +430,8 @@ static int wish(const struct arguments *arguments, struct session *session, bool
 				    flow->name, show_hold(SHOWN_HERE, hold), flow->name,
 				    show_site(SHOWN_HERE, arguments));
 	if (!code)
-		code = put_wish(arguments, session, flow->name, now, skip);
+		code = site_change(arguments, session, skip ? "transfer.skip" : "transfer.run",
+				   json_pack("{s:s s:s}", "transfer", flow->name, "by", site_person()));
 	if (!code && !waits)
 		tell_wish(arguments, flow->name, skip, hold);
 	forget(&known);
@@ -471,6 +475,8 @@ static const struct part parts[] = {
 	{"skip", 1, 1, "which transfer?", skip},
 	{"hold", 1, 1, "which transfer?", hold},
 	{"release", 1, 1, "which transfer?", release},
+	{"trust", 1, 1, "which system's key?", NULL}, /* these two do not come so far: they need no site that answers */
+	{"account", 2, 2, "account add PARTNER: who is the account for?", NULL},
 	{NULL, 0, 0, NULL, NULL},
 };
 
@@ -510,8 +516,8 @@ const struct verb verb_transfer = {
 		"server, which sees nothing but its folders; --apply does it, as root. trust shows the key of a "
 		"system's\n"
 		"server and what is pinned for it; with the fingerprint that the partner told you it is pinned.\n",
-	.json = "list, show: {transfers: [{name, source, owner, schedule, state, began_ms?, ended_ms?, result?, "
-		"taken?,\n"
+	.json = "list, show: {transfers: [{name, source, owner, schedule, state, asked_ms?, began_ms?, "
+		"ended_ms?, result?, taken?,\n"
 		"    file?, file_ms?, missed?, next_ms?, next_at?, error?, hold?, next?}]}; state: "
 		"waiting | running | failing | "
 		"failed "
@@ -521,7 +527,7 @@ const struct verb verb_transfer = {
 		"  sent: {copies: [{at_ms, path, size, sha256, message, name?}], more}\n"
 		"  hold, release: as ferrule hold and ferrule resume\n"
 		"  account add: {partner, script, applied}\n"
-		"  trust: {system, host, type, fingerprint, known, trusted, recorded}",
+		"  trust: {system, host, type, fingerprint, known, trusted, recorded, jump}",
 	.options = options,
 	.run = transfer,
 };

@@ -80,11 +80,19 @@ static void write_folders(struct buf *out, const struct account *account)
 {
 	const char *partner = account->partner, *root = account->root, *user = account->user;
 
-	buf_printf(out, "# 1. a user who can do nothing but SFTP; %s may take what it drops\n", user);
 	buf_printf(out,
-		   "id -u %s >/dev/null 2>&1 || useradd --system --no-create-home --home-dir / "
-		   "--shell /usr/sbin/nologin --gid %s %s\n",
-		   partner, user, partner);
+		   "# 1. a user who can do nothing but SFTP; %s may take what it drops. Nobody else becomes one\n",
+		   user);
+	buf_printf(out,
+		   "if id -u %s >/dev/null 2>&1; then\n"
+		   "\t[ \"$(id -gn %s):$(getent passwd %s | cut -d: -f6,7)\" = '%s:/:/usr/sbin/nologin' ] || {\n"
+		   "\t\techo '%s is a user of this machine already, and no partner: take another name' >&2\n"
+		   "\t\texit 1\n"
+		   "\t}\n"
+		   "else\n"
+		   "\tuseradd --system --no-create-home --home-dir / --shell /usr/sbin/nologin --gid %s %s\n"
+		   "fi\n",
+		   partner, partner, partner, user, partner, user, partner);
 	buf_printf(out, "# 2. its folders: all above them belongs to root, or sshd lets nobody in\n");
 	buf_printf(out, "install -d -o root -g root -m 755 %s %s/%s\n", root, root, partner);
 	buf_printf(out, "install -d -o %s -g %s -m 2770 %s/%s/in %s/%s/out\n", partner, user, root, partner, root,
@@ -109,7 +117,8 @@ static void write_server(struct buf *out, const struct account *account)
 {
 	const char *partner = account->partner, *file = "/etc/ssh/sshd_config.d";
 
-	buf_printf(out, "# 4. what sshd lets it do\n");
+	buf_printf(out, "# 4. what sshd lets it do; where a file has a mistake it does not start, so none is added\n"
+			"mkdir -p /run/sshd\nPATH=$PATH:/usr/sbin:/sbin\nsshd -t\n");
 	buf_printf(out, "cat >%s/ferrule-%s.conf <<'END'\n", file, partner);
 	buf_printf(out,
 		   "Match User %s\n"
@@ -125,9 +134,11 @@ static void write_server(struct buf *out, const struct account *account)
 		   "\tPermitTTY no\n"
 		   "END\n",
 		   partner, account->root, partner, partner);
-	buf_printf(out, "# 5. looked at before it counts; then the server that runs reads it\n"
-			"mkdir -p /run/sshd\nPATH=$PATH:/usr/sbin:/sbin sshd -t\n"
-			"if [ -d /run/systemd/system ]; then\n"
+	buf_printf(out,
+		   "# 5. looked at before it counts; then the server that runs reads it\n"
+		   "sshd -t || { rm %s/ferrule-%s.conf; exit 1; }\n",
+		   file, partner);
+	buf_printf(out, "if [ -d /run/systemd/system ]; then\n"
 			"\tsystemctl reload ssh 2>/dev/null || systemctl reload sshd\n"
 			"elif [ -s /run/sshd.pid ]; then\n"
 			"\tkill -HUP \"$(cat /run/sshd.pid)\"\n"

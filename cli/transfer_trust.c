@@ -89,6 +89,19 @@ done:
 	return result;
 }
 
+/* What no record tells of is not pinned. */
+static int pin(const struct arguments *arguments, const char *system, const struct peer_key *key)
+{
+	int code = site_note(arguments, "trust",
+			     json_pack("{s:s s:s s:s s:s s:s}", "system", system, "host", key->host, "type", key->type,
+				       "fingerprint", key->fingerprint, "before", key->known));
+
+	if (!code && record(key))
+		code = verb_refused(arguments, EXIT_FINDINGS, "trust.file", "cannot write %s: %s", key->file,
+				    strerror(errno));
+	return code;
+}
+
 static void tell(const struct arguments *arguments, const char *system, const struct peer_key *key, bool recorded)
 {
 	json_t *report;
@@ -137,13 +150,11 @@ static int trust(const struct arguments *arguments, const char *system, const st
 	} else if (wanted && strcmp(wanted, key->fingerprint)) {
 		code = verb_refused(arguments, EXIT_FINDINGS, "trust.other", "%s shows %s, not %s; nothing was pinned",
 				    key->host, key->fingerprint, wanted);
-	} else if (wanted && !key->trusted && !key->configured && record(key)) {
-		code = verb_refused(arguments, EXIT_FINDINGS, "trust.file", "cannot write %s: %s", key->file,
-				    strerror(errno));
 	} else {
 		recorded = wanted && !key->trusted && !key->configured;
-		tell(arguments, system, key, recorded);
-		code = key->trusted || recorded ? EXIT_DONE : EXIT_FINDINGS;
+		code = recorded ? pin(arguments, system, key) : key->trusted ? EXIT_DONE : EXIT_FINDINGS;
+		if (!code || !recorded)
+			tell(arguments, system, key, recorded);
 	}
 	free(key);
 	return code;

@@ -21,6 +21,7 @@ static const struct {
 	{"libpcre2", VERSION_PCRE2},
 	{"libpq", VERSION_PQ},
 	{"librabbitmq", VERSION_RABBITMQ},
+	{"libssh2", VERSION_SSH2},
 	{"libxml2", VERSION_XML},
 	{"libxslt", VERSION_XSLT},
 	{"libyaml", VERSION_YAML},

@@ -17,10 +17,10 @@
 #define FOLDER_DEPTH_MAX 8
 
 /* What is read, and nothing else: a site's directory also holds data, documents and tests. */
-static const char *const folders[] = {"calendars", "canonical", "edi",      "environments", "flows",   "layouts",
-				      "mappings",  "partners", "processes",    "schemas", "snippets",
-				      "systems",   "tables",   "transfers"};
-static const char *const endings[] = {".yaml", ".yml", ".jq", ".json", ".xsl", ".xslt",
+static const char *const folders[] = {"calendars", "canonical", "edi",      "environments", "flows",
+				      "layouts",   "mappings",  "partners", "processes",    "schemas",
+				      "snippets",  "systems",   "tables",   "transfers"};
+static const char *const endings[] = {".yaml", ".yml", ".jq",  ".json", ".xsl", ".xslt",
 				      ".xml",  ".csv", ".xsd", ".sch",  ".cpy", ".txt"};
 
 /* What ships and comes into a site's bundle by its name, when something in it says that. */
@@ -295,8 +295,7 @@ static int add_named(struct reading *r, const char *folder, struct error *error)
 
 			snprintf(path, sizeof path, "%s%s", prefix, names[i]);
 			if (wanted(names[i]) && !bundle_find(r->bundle, path) &&
-			    is_named(r->bundle, folder, names[i]) &&
-			    !(calendars && has_calendar(r->bundle, names[i])))
+			    is_named(r->bundle, folder, names[i]) && !(calendars && has_calendar(r->bundle, names[i])))
 				failed = add_file(r, names[i], error);
 		}
 	} while (!failed && r->bundle->count > before);
@@ -370,8 +369,8 @@ static int find_environment(const struct bundle *bundle, const struct span **tex
 	if (*text)
 		return 0;
 	near = nearest_name(span_of(bundle->environment), names, count);
-	return error_set(error, ERROR_FATAL, "site.environment", "there is no %s%s%s%s", path,
-			 near ? "; did you mean --env " : "", near ? near : "", near ? "?" : "");
+	return error_set(error, ERROR_FATAL, "site.environment", "there is no %s" NEAR, path,
+			 NEAR_OR_ARGS(near, "--env ", "", "", ""));
 }
 
 /* Every ${NAME} of the site's YAML that has a value now. Those in comments count as well: nothing is lost by it. */
@@ -491,8 +490,8 @@ static bool decode_file(struct bundle *bundle, struct span *in, size_t i)
 	if (!take_field(in, &path) || !take_field(in, &text) || path.len == 0 || path.len >= PATH_MAX ||
 	    memchr(path.data, 0, path.len))
 		return false;
-	bundle->files[i] = (struct bundle_file){arena_span(bundle->arena, path).data, arena_span(bundle->arena, text),
-						false};
+	bundle->files[i] =
+		(struct bundle_file){arena_span(bundle->arena, path).data, arena_span(bundle->arena, text), false};
 	bundle->count = i + 1;
 	return i == 0 || strcmp(bundle->files[i - 1].path, bundle->files[i].path) < 0;
 }

@@ -87,8 +87,7 @@ static void walk_option(const struct walk *walk, const struct option *option, co
 		break;
 	case OPTION_TEXT:
 		if (option->flags & OPTION_CERTIFICATE && *(const char *const *)at)
-			walk->each(walk->arg,
-				   &(struct found){.certificate = *(const char *const *)at, .place = place});
+			walk->each(walk->arg, &(struct found){.certificate = *(const char *const *)at, .place = place});
 		break;
 	default:
 		break;
@@ -178,9 +177,12 @@ static void check_file(const struct registry *registry, const struct transformer
 
 static void check_steps(const struct load *load, struct findings *findings)
 {
-	struct transformer_context context = {
-		.site = load->site, .contract = contract_schema, .table = table_of, .file = file_of,
-		.secrets = load->site->secrets_path, .keys = load->site->keys_path};
+	struct transformer_context context = {.site = load->site,
+					      .contract = contract_schema,
+					      .table = table_of,
+					      .file = file_of,
+					      .secrets = load->site->secrets_path,
+					      .keys = load->site->keys_path};
 
 	for (size_t i = 0; i < load->steps_count; i++) {
 		const struct checked_step *step = &load->steps[i];
@@ -267,8 +269,8 @@ static void no_publisher(const struct load *load, const struct topic_use *use, s
 			names[n++] = load->topics[i].topic;
 	}
 	near = nearest_name(span_of(use->topic), names, n);
-	finding_add(findings, use->place, SEVERITY_ERROR, "topic.publisher", "no flow publishes to %s%s%s%s",
-		    use->topic, near ? "; did you mean `" : "", near ? near : "", near ? "`?" : "");
+	finding_add(findings, use->place, SEVERITY_ERROR, "topic.publisher", "no flow publishes to %s" NEAR, use->topic,
+		    NEAR_ARGS(near));
 	free(names);
 }
 

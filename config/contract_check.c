@@ -117,9 +117,8 @@ static void check_names(const struct checker *c, const json_t *schema, const jso
 		finding_add(c->findings, place_of(c, item_node(node, i)),
 			    json_is_false(json_object_get(schema, "additionalProperties")) ? SEVERITY_ERROR
 											   : SEVERITY_WARNING,
-			    "contract.required", "`%.64s` is required but is not among the properties%s%s%s",
-			    json_string_value(item), near ? "; did you mean `" : "", near ? near : "",
-			    near ? "`?" : "");
+			    "contract.required", "`%.64s` is required but is not among the properties" NEAR,
+			    json_string_value(item), NEAR_ARGS(near));
 	}
 }
 
@@ -151,7 +150,7 @@ static void unknown_keyword(const struct checker *c, const char *key, const stru
 	near = strncmp(key, "x-", 2) == 0 ? NULL : nearest_name(span_of(key), names, KEYWORDS);
 	if (near)
 		finding_add(c->findings, place_of(c, node), SEVERITY_WARNING, "contract.keyword",
-			    "`%.40s` means nothing in JSON Schema; did you mean `%s`?", key, near);
+			    "`%.40s` means nothing in JSON Schema" NEAR, key, NEAR_ARGS(near));
 }
 
 static void check_schema(const struct checker *c, const json_t *schema, const struct node *node, int depth)

@@ -51,10 +51,9 @@ static int effect_word(struct load *load, const struct node *node, struct effect
 		return 0;
 	}
 	near = nearest_name(node->text, names, 4);
-	load_error(load, node->place, "effect.unknown", "unknown effect `%.*s`; %s%s%s", SPAN_ARGS(node->text),
-		   near ? "did you mean `" : "",
-		   near ? near : "it is rename, {key: …, remembers: 24h}, {match: OPERATION} or none",
-		   near ? "`?" : "");
+	load_error(
+		load, node->place, "effect.unknown", "unknown effect `%.*s`" NEAR, SPAN_ARGS(node->text),
+		NEAR_OR_ARGS(near, "", "; it is ", "rename, {key: …, remembers: 24h}, {match: OPERATION} or none", ""));
 	return -1;
 }
 

@@ -10,7 +10,7 @@ const struct endpoint_kind endpoint_kinds[] = {
 	{"file", "file", NULL, "file"},  {"webhook", NULL, "http", "http"}, {"operation", NULL, NULL, "http"},
 	{"agreement", NULL, NULL, NULL}, {"transfer", NULL, NULL, NULL},    {"api", NULL, NULL, NULL},
 	{"poll", NULL, NULL, NULL},      {"queue", NULL, NULL, NULL},       {"sftp", "sftp", NULL, "sftp"},
-	{"mail", NULL, NULL, "mail"},        {"syslog", NULL, NULL, "syslog"}, {"ftp", "ftp", NULL, "ftp"},
+	{"mail", NULL, NULL, "mail"},    {"syslog", NULL, NULL, "syslog"},  {"ftp", "ftp", NULL, "ftp"},
 	{NULL, NULL, NULL, NULL},
 };
 #define KINDS (sizeof endpoint_kinds / sizeof *endpoint_kinds - 1)
@@ -117,8 +117,8 @@ static void no_kind(struct load *load, const struct node *node, bool from)
 		near = nearest_name(node->pairs[i].key.text, names, KINDS);
 		if (near) {
 			load_error(load, node->pairs[i].key.place, "endpoint.kind",
-				   "unknown kind of endpoint `%.*s`; did you mean `%s`?",
-				   SPAN_ARGS(node->pairs[i].key.text), near);
+				   "unknown kind of endpoint `%.*s`" NEAR, SPAN_ARGS(node->pairs[i].key.text),
+				   NEAR_ARGS(near));
 			return;
 		}
 	}
@@ -365,9 +365,9 @@ static const struct system_node *find_system(struct load *load, struct span name
 			return &load->systems[i];
 	}
 	near = nearest_name(name, names, load->systems_count);
-	load_error(load, place, "operation.system", "there is no system `%.*s`%s%s%s%.*s%s", SPAN_ARGS(name),
-		   near ? "; did you mean `" : " in systems/; describe it in systems/", near ? near : "",
-		   near ? "`?" : "", near ? 0 : (int)name.len, name.data, near ? "" : ".yaml");
+	load_error(load, place, "operation.system", "there is no system `%.*s`" NEAR, SPAN_ARGS(name),
+		   NEAR_OR_ARGS(near, "", " in systems/; describe it in systems/", arena_span(load->arena, name).data,
+				".yaml"));
 	return NULL;
 }
 
@@ -441,9 +441,8 @@ static const struct node *find_operation(struct load *load, const struct system_
 	for (size_t i = 0; i < count; i++)
 		names[i] = arena_span(load->arena, operations->pairs[i].key.text).data;
 	near = nearest_name(span_of(name), names, count);
-	load_error(load, place, "operation.unknown", "the system `%s` has no operation `%s`%s%s%s",
-		   load->site->systems[system - load->systems].name, name, near ? "; did you mean `" : "",
-		   near ? near : "", near ? "`?" : "");
+	load_error(load, place, "operation.unknown", "the system `%s` has no operation `%s`" NEAR,
+		   load->site->systems[system - load->systems].name, name, NEAR_ARGS(near));
 	return NULL;
 }
 

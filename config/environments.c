@@ -48,8 +48,8 @@ static void check_value(struct load *load, const struct pair *pair, json_t *aske
 				names[n++] = name;
 		}
 		near = nearest_name(pair->key.text, names, n);
-		load_warning(load, pair->key.place, "environment.unused", "no file asks for ${%s}%s%s%s", key,
-			     near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+		load_warning(load, pair->key.place, "environment.unused", "no file asks for ${%s}" NEAR, key,
+			     NEAR_ARGS(near));
 	}
 	free(key);
 }

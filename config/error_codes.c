@@ -32,7 +32,7 @@ const struct error_code error_codes[] = {
 	{"audit.time", V, "A record of the audit trail is older than the one before it"},
 	{"backup.damaged", V, "A file of a backup is missing, or not what it was"},
 	{"backup.disk", V, "A backup cannot be written, or its files not put back"},
-	{"backup.exists", V, "The directory of a new backup is there already, or cannot be made"},
+	{"backup.exists", V, "A new backup's directory is there already, cannot be made, or lies in the site's data"},
 	{"backup.none", V, "A directory is no whole backup"},
 	{"backup.previous", V, "The previous backup is of another site"},
 	{"bai2.amount", D, "An amount of a BAI2 report is none, or all of them are too large"},

@@ -42,15 +42,16 @@ const struct option expect_options[] = {
 	{.name = "days",
 	 .type = OPTION_TEXTS,
 	 AT(days),
-	 .help = "the days of the week: mon-fri, or a list of them; every day by default"},
+	 .help = "the days of the week: mon-fri, or a list of them; every day by default, or those of the transfer's "
+		 "calendar"},
 	{.name = "calendar",
 	 .type = OPTION_TEXT,
 	 AT(calendar_name),
-	 .help = "a calendar of calendars/: only on its working days"},
+	 .help = "a calendar of calendars/: only on its working days; the transfer's where no `days` are said"},
 	{.name = "zone",
 	 .type = OPTION_TEXT,
 	 AT(zone),
-	 .help = "the time zone of `by` and `since`, Europe/Berlin; the machine's by default"},
+	 .help = "the time zone of `by` and `since`, Europe/Berlin; by default the transfer's, or the machine's"},
 	{.name = "name",
 	 .type = OPTION_TEXT,
 	 AT(own),
@@ -123,7 +124,18 @@ static bool zone_is_there(const char *zone)
 	return access(path, R_OK) == 0;
 }
 
-static void read_times(struct load *load, struct expectation *e, struct place place)
+/* What counts for the runs of a transfer counts for its files, unless the expectation says otherwise. */
+static void take_from_transfer(struct expectation *e, const struct transfer *transfer)
+{
+	if (!transfer || !e->by)
+		return;
+	if (!e->zone)
+		e->zone = transfer->schedule.zone;
+	if (!e->calendar && !e->days.count)
+		e->calendar = transfer->schedule.calendar;
+}
+
+static void read_times(struct load *load, struct expectation *e, const struct transfer *transfer, struct place place)
 {
 	e->by_minute = e->by ? minute_of(e->by) : 0;
 	e->since_minute = e->since ? minute_of(e->since) : 0;
@@ -136,6 +148,7 @@ static void read_times(struct load *load, struct expectation *e, struct place pl
 		load_error(load, place, "expect.zone", "there is no time zone `%.80s`, such as Europe/Berlin", e->zone);
 	if (e->calendar_name)
 		e->calendar = load_calendar_find(load, e->calendar_name, place);
+	take_from_transfer(e, transfer);
 	read_days(load, e, place);
 }
 
@@ -192,7 +205,7 @@ static void read_one(struct load *load, struct flow *flow, const struct node *no
 		e->count = 1;
 	e->kind = e->file ? EXPECT_FILES : e->within_ms ? EXPECT_ANSWER : EXPECT_EVENTS;
 	check_fit(load, e, node);
-	read_times(load, e, node->place);
+	read_times(load, e, flow->transfer, node->place);
 	if (e->event)
 		load_topic_form(load, e->event, node->place);
 	if (e->own)
@@ -229,8 +242,7 @@ static void check_event(const struct load *load, const struct expectation *e, st
 	near = nearest_name(span_of(e->event), names, n);
 	if (!published && !load->unread)
 		finding_add(findings, e->place, SEVERITY_ERROR, "expect.event",
-			    "this never happens: no flow publishes to %s%s%s%s", e->event,
-			    near ? "; did you mean `" : "", near ? near : "", near ? "`?" : "");
+			    "this never happens: no flow publishes to %s" NEAR, e->event, NEAR_ARGS(near));
 	free(names);
 }
 

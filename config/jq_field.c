@@ -73,31 +73,29 @@ static void tell_field(struct walk *w, const struct shape *of, const struct shap
 	if (near && strcmp(near, key) == 0)
 		near = NULL;
 	if (of->object) {
-		text = arena_printf(w->arena, "`%s` is no field of what the mapping before it makes%s%s%s", field->path,
-				    near ? "; did you mean `" : "", near ? near : "", near ? "`?" : "");
+		text = arena_printf(w->arena, "`%s` is no field of what the mapping before it makes" NEAR, field->path,
+				    NEAR_ARGS(near));
 		tell(w, offset, SEVERITY_WARNING, "path.made", text);
 	} else if (verdict == FIELD_SCALAR) {
 		text = arena_printf(w->arena, "`%s` of %s has no fields: it is no object", *of->path ? of->path : ".",
 				    contracts);
 		tell(w, offset, SEVERITY_ERROR, "path.unknown", text);
 	} else if (verdict == FIELD_CLOSED) {
-		text = arena_printf(w->arena, "`%s` is no field of %s%s%s%s", field->path, contracts,
-				    near ? "; did you mean `" : "", near ? near : "", near ? "`?" : "");
+		text = arena_printf(w->arena, "`%s` is no field of %s" NEAR, field->path, contracts, NEAR_ARGS(near));
 		tell(w, offset, SEVERITY_ERROR, "path.unknown", text);
 	} else if (verdict == FIELD_OPEN && shape_describes(of)) {
-		text = arena_printf(w->arena, "`%s` is not described by %s%s%s%s", field->path, contracts,
-				    near ? "; did you mean `" : "", near ? near : "", near ? "`?" : "");
+		text = arena_printf(w->arena, "`%s` is not described by %s" NEAR, field->path, contracts,
+				    NEAR_ARGS(near));
 		tell(w, offset, SEVERITY_WARNING, "path.open", text);
 	}
 }
 
 /* ---- $envelope ------------------------------------------------------------------------------------------- */
 static const char *const envelope[] = {
-	"id",          "source",     "type",        "subject",    "datacontenttype", "correlationid", "flow",
-	"name",        "time",       "attempt",     "keys",       "headers",         "path",          "position",
-	"group",       "generation", "group_index", "group_size", "facts",           "interchange",   "transaction",
-	"collected",
-	"causationid", "sequence",   NULL};
+	"id",        "source",      "type",        "subject",    "datacontenttype", "correlationid", "flow",
+	"name",      "time",        "attempt",     "keys",       "headers",         "path",          "position",
+	"group",     "generation",  "group_index", "group_size", "facts",           "interchange",   "transaction",
+	"collected", "causationid", "sequence",    NULL};
 
 void jq_envelope(struct walk *w, const struct jq_token *token)
 {
@@ -107,8 +105,7 @@ void jq_envelope(struct walk *w, const struct jq_token *token)
 	if (!jq_in_list(token->text, envelope)) {
 		near = nearest_name(token->text, envelope, sizeof envelope / sizeof *envelope - 1);
 		tell(w, token->offset, SEVERITY_WARNING, "envelope.unknown",
-		     arena_printf(w->arena, "$envelope has no `%s`%s%s%s", key, near ? "; did you mean `" : "",
-				  near ? near : "", near ? "`?" : ""));
+		     arena_printf(w->arena, "$envelope has no `%s`" NEAR, key, NEAR_ARGS(near)));
 	}
 	free(key);
 }

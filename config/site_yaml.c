@@ -224,8 +224,8 @@ static void choose(struct load *load, const char *what, const struct node *node,
 	}
 	near = choice_nearest(choices, n, key->text);
 	if (near)
-		load_error(load, key->place, "site.choice", "unknown %s `%.*s`; did you mean `%s`?", what,
-			   SPAN_ARGS(key->text), near);
+		load_error(load, key->place, "site.choice", "unknown %s `%.*s`" NEAR, what, SPAN_ARGS(key->text),
+			   NEAR_ARGS(near));
 	else
 		load_error(load, key->place, "site.choice", "unknown %s `%.*s`; there is %s", what,
 			   SPAN_ARGS(key->text), choice_names(load->arena, choices, n));
@@ -282,8 +282,8 @@ static void load_listen(struct load *load, const struct node *node)
 	if (node_null(node))
 		return;
 	for (const struct server_ops *const *ops = load->registry->servers; ops && *ops && n < CHOICES_MAX; ops++)
-		servers[n++] = (struct choice){(*ops)->name, (*ops)->listen_options, (*ops)->listen_settings_size,
-					       *ops};
+		servers[n++] =
+			(struct choice){(*ops)->name, (*ops)->listen_options, (*ops)->listen_settings_size, *ops};
 	choose(load, "listen", node, servers, n, &chosen);
 	load->site->listen = chosen.choice ? chosen.choice->ops : NULL;
 	load->site->listen_settings = chosen.settings;
@@ -309,8 +309,8 @@ static void set_paths(struct load *load, const struct site_settings *settings)
 	site->data_path = absolute(load, site->directory, settings->data ? settings->data : "data");
 	site->vault_path = settings->vault ? absolute(load, site->directory, settings->vault)
 					   : absolute(load, site->data_path, "vault");
-	site->run_path = settings->run ? absolute(load, site->directory, settings->run)
-				       : absolute(load, site->data_path, "run");
+	site->run_path =
+		settings->run ? absolute(load, site->directory, settings->run) : absolute(load, site->data_path, "run");
 	site->keys_path = absolute(load, site->directory, settings->keys ? settings->keys : "keys");
 	site->secrets_path = absolute(load, site->directory, settings->secrets ? settings->secrets : "secrets");
 }
@@ -375,8 +375,7 @@ void load_site_yaml(struct load *load, const struct node *node)
 	site->disk_reserve = settings.limits.disk_reserve;
 	site->transform_processes = (unsigned)settings.processes.transform;
 	site->limits = (struct site_limits){settings.limits.document, settings.limits.tree, settings.limits.time_ms,
-					    settings.limits.memory,
-					    settings.limits.process_memory};
+					    settings.limits.memory, settings.limits.process_memory};
 	load_queue_and_store(load, &settings, place);
 	load_listen(load, settings.listen);
 	load_alerts(load, &settings.alerts, node_find(node, "alerts"), place);

@@ -229,9 +229,8 @@ static void unknown_parameter(struct load *load, const struct snippet *snippet, 
 	for (size_t i = 0; i < n; i++)
 		names[i] = arena_span(load->arena, parameters->pairs[i].key.text).data;
 	near = nearest_name(key->text, names, n);
-	load_error(load, key->place, "snippet.undeclared", "the snippet %s has no parameter `%.*s`%s%s%s",
-		   snippet->name, (int)(key->text.len < 40 ? key->text.len : 40), key->text.data,
-		   near ? "; did you mean `" : "", near ? near : "", near ? "`?" : "");
+	load_error(load, key->place, "snippet.undeclared", "the snippet %s has no parameter `%.*s`" NEAR, snippet->name,
+		   (int)(key->text.len < 40 ? key->text.len : 40), key->text.data, NEAR_ARGS(near));
 }
 
 static bool check_with(struct load *load, const struct snippet *snippet, const struct node *with, struct place place)
@@ -277,8 +276,8 @@ static const struct snippet *find_snippet(struct load *load, const char *name, s
 		}
 	}
 	near = nearest_name(span_of(name), names, load->snippets_count);
-	load_error(load, place, "snippet.unknown", "there is no snippet `%.64s`%s%s%s", name,
-		   near ? "; did you mean `" : ": it would be snippets/", near ? near : name, near ? "`?" : ".yaml");
+	load_error(load, place, "snippet.unknown", "there is no snippet `%.64s`" NEAR, name,
+		   NEAR_OR_ARGS(near, "", ": it would be snippets/", name, ".yaml"));
 	return NULL;
 }
 

@@ -107,8 +107,8 @@ static const struct choice *find_step(struct load *load, const struct node *item
 	}
 	near = choice_nearest(choices, n, key->text);
 	if (near)
-		load_error(load, key->place, "step.unknown", "unknown step `%.*s`; did you mean `%s`?",
-			   SPAN_ARGS(key->text), near);
+		load_error(load, key->place, "step.unknown", "unknown step `%.*s`" NEAR, SPAN_ARGS(key->text),
+			   NEAR_ARGS(near));
 	else
 		load_error(load, key->place, "step.unknown", "unknown step `%.*s`; steps are %s", SPAN_ARGS(key->text),
 			   choice_names(load->arena, choices, n));
@@ -169,9 +169,8 @@ static bool known_contract(struct load *load, const struct step *step, const str
 		names[i] = load->site->contracts[i].name;
 	near = nearest_name(span_of(name), names, count);
 	node = step->node->type == NODE_MAP ? node_find(step->node, "contract") : step->node;
-	load_error(load, node ? node->place : step->place, "contract.unknown", "there is no contract `%s`%s%s%s", name,
-		   near ? "; did you mean `" : ": it would be canonical/", near ? near : name,
-		   near ? "`?" : ".schema.json");
+	load_error(load, node ? node->place : step->place, "contract.unknown", "there is no contract `%s`" NEAR, name,
+		   NEAR_OR_ARGS(near, "", ": it would be canonical/", name, ".schema.json"));
 	return false;
 }
 

@@ -49,8 +49,8 @@ static void refuse_others(struct load *load, const struct node *node, const char
 		if (k < n)
 			continue;
 		near = nearest_name(key->text, names, n);
-		load_error(load, key->place, "option.unknown", "unknown key `%.*s`%s%s%s", SPAN_ARGS(key->text),
-			   near ? "; did you mean `" : "", near ? near : "", near ? "`?" : "");
+		load_error(load, key->place, "option.unknown", "unknown key `%.*s`" NEAR, SPAN_ARGS(key->text),
+			   NEAR_ARGS(near));
 	}
 }
 
@@ -174,12 +174,11 @@ void load_system(struct load *load, const struct node *node)
 		return;
 	}
 	load_take_name(load, &(struct known_name){settings.name, NULL, NAME_SYSTEM, name->place});
-	site->systems = mem_grow(site->systems, &load->site_systems_capacity, site->systems_count + 1,
-				 sizeof *site->systems);
-	site->systems[site->systems_count++] = (struct system){settings.name, settings.owner, settings.summary,
-							       settings.runbook, name->place};
-	load->systems = mem_grow(load->systems, &load->systems_capacity, load->systems_count + 1,
-				 sizeof *load->systems);
-	load->systems[load->systems_count++] = (struct system_node){node, settings_of(load, node),
-								    settings.operations};
+	site->systems =
+		mem_grow(site->systems, &load->site_systems_capacity, site->systems_count + 1, sizeof *site->systems);
+	site->systems[site->systems_count++] =
+		(struct system){settings.name, settings.owner, settings.summary, settings.runbook, name->place};
+	load->systems =
+		mem_grow(load->systems, &load->systems_capacity, load->systems_count + 1, sizeof *load->systems);
+	load->systems[load->systems_count++] = (struct system_node){node, settings_of(load, node), settings.operations};
 }

@@ -65,9 +65,8 @@ const struct calendar_spec *load_calendar_find(struct load *load, const char *na
 		return &calendar->spec;
 	}
 	near = nearest_name(span_of(name), names, n);
-	load_error(load, place, "calendar.unknown", "there is no calendar `%.64s`%s%s%s", name,
-		   near ? "; did you mean `" : "; describe it in calendars/", near ? near : name,
-		   near ? "`?" : ".yaml");
+	load_error(load, place, "calendar.unknown", "there is no calendar `%.64s`" NEAR, name,
+		   NEAR_OR_ARGS(near, "", "; describe it in calendars/", name, ".yaml"));
 	return NULL;
 }
 
@@ -374,8 +373,8 @@ const char *transfer_topic(struct load *load, const struct node *from)
 		return arena_printf(load->arena, "transfer.%s.v1", entry->transfer.name);
 	}
 	near = nearest_name(name->text, names, n);
-	load_error(load, name->place, "transfer.unknown", "there is no transfer `%.*s`%s%s%s", SPAN_ARGS(name->text),
-		   near ? "; did you mean `" : " in transfers/", near ? near : "", near ? "`?" : "");
+	load_error(load, name->place, "transfer.unknown", "there is no transfer `%.*s`" NEAR, SPAN_ARGS(name->text),
+		   NEAR_OR_ARGS(near, "", " in transfers/", "", ""));
 	return "";
 }
 

@@ -45,8 +45,7 @@ static void unknown(struct trial_reading *r, struct place place, const char *wha
 
 	if (!r->site)
 		return;
-	trial_error(r, place, "trial.unknown", "the site has no %s `%s`%s%s%s", what, name,
-		    near ? "; did you mean `" : "", near ? near : "", near ? "`?" : "");
+	trial_error(r, place, "trial.unknown", "the site has no %s `%s`" NEAR, what, name, NEAR_ARGS(near));
 }
 
 bool trial_check_flow(struct trial_reading *r, const char *name, struct place place)
@@ -260,8 +259,8 @@ static int open_file(struct trials *trials, const char *directory, const char *r
 	if (!result) {
 		trials->files = mem_grow(trials->files, &trials->files_capacity, trials->files_count + 1,
 					 sizeof *trials->files);
-		trials->files[trials->files_count++] = (struct trial_file){
-			arena_strdup(trials->arena, relative), arena_span(trials->arena, buf_view(&text))};
+		trials->files[trials->files_count++] = (struct trial_file){arena_strdup(trials->arena, relative),
+									   arena_span(trials->arena, buf_view(&text))};
 	}
 	buf_free(&text);
 	return result ? error_wrap(error, "%s", relative) : 0;
@@ -277,9 +276,9 @@ static int open_folder(struct trials *trials, const char *directory, const char 
 	snprintf(path, sizeof path, "%s/%s", directory, relative);
 	n = scandir(path, &entries, NULL, alphasort);
 	if (n < 0)
-		return errno == ENOENT ? 0
-				       : error_errno(error, ERROR_FATAL, "trial.unreadable", "%s cannot be read",
-						     relative);
+		return errno == ENOENT
+			       ? 0
+			       : error_errno(error, ERROR_FATAL, "trial.unreadable", "%s cannot be read", relative);
 	for (int i = 0; i < n; i++) {
 		const char *name = entries[i]->d_name;
 		char *below = mem_printf("%s/%s", relative, name), *whole = mem_printf("%s/%s", path, name);

@@ -96,10 +96,9 @@ static void undefined(struct yaml *y, struct place place, struct span name)
 	const char *near = nearest_name(name, v->names, v->names_count);
 
 	finding_add(y->findings, place, SEVERITY_ERROR, "variable.undefined",
-		    "the variable %.*s is not defined; %s%s%sset it in environments/*.yaml or in the environment, or "
-		    "write ${%.*s:default}",
-		    SPAN_ARGS(name), near ? "did you mean " : "", near ? near : "", near ? "? Otherwise " : "",
-		    SPAN_ARGS(name));
+		    "the variable %.*s is not defined: set it in environments/*.yaml or in the environment, or "
+		    "write ${%.*s:default}" NEAR,
+		    SPAN_ARGS(name), SPAN_ARGS(name), NEAR_ARGS(near));
 }
 
 struct scalar {
@@ -184,8 +183,7 @@ static struct node *read_scalar(struct yaml *y, const yaml_event_t *event, bool 
 
 		node->text = replace(y, node->place, written);
 		node->written = node->text.data != written.data ? written : SPAN_NONE;
-	}
-	else if (memmem(node->text.data, node->text.len, "${", 2) && y->variables)
+	} else if (memmem(node->text.data, node->text.len, "${", 2) && y->variables)
 		finding_add(y->findings, node->place, SEVERITY_ERROR, "variable.key",
 			    "variables are replaced in values, not in keys");
 	return node;

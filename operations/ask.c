@@ -50,6 +50,8 @@ static const struct {
 	{"revision.put", ask_revision_put, false},
 	{"table.put", ask_table_put, true},
 	{"table.remove", ask_table_remove, true},
+	{"transfer.run", ask_transfer_run, true},
+	{"transfer.skip", ask_transfer_skip, true},
 	{"intake.put", ask_intake_put, false},
 	{"held.close", ask_held_close, false},
 	{"held.closed", ask_held_closed, false},

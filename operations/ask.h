@@ -13,8 +13,9 @@
  *      expiring:[{kind, id, name, used, owner, runbook, expires_ms, told_ms?}],
  *      broker:{connected, consuming, blocked, text}, accepting,
  *      problems:[{problem (its name as long as it lasts), what, since (0: not known), keys, owner, runbook, next,
- *      here? (this machine's processes know it, and forget it when they end), tried? (since: when it was last tried)}],
- *      holds, counters:{…}}
+ *      here? (processes know it, and forget it when they end), tried? (since: when it was last tried), machines?}],
+ *      holds, counters:{…}}; of a site of several machines also `machine`, whose answer it is, and the others that have
+ *      the same store, machines:[{machine, since, gone?}]; `here` problems name theirs in machines:[NAME…]
  *   dead.list {flow?, cause?, key?, since?, state?, limit?, after?}
  *     {groups:[{cause, step, flow, count, first_ms, last_ms, example}],
  *      letters:[{number, id, step, flow, queue, cause, reason, position, at_ms, deaths, document, keys, state}], next?}
@@ -73,6 +74,8 @@
  *   revision.put {revision, ref}
  *   table.put {table, key, value, message?, keep?}  value is any JSON; with keep what is there stays
  *   table.remove {table, key}
+ *   transfer.run {transfer}                 a run now: a wish (ASK_WISH_RUN) that its sources look for
+ *   transfer.skip {transfer}                what its sequence lacks will not come (ASK_WISH_SKIP)
  *   intake.put {queue, envelope(base64), body(base64)}  came into a queue that no backup can copy (store_intake.c)
  *   collect.close {number}                  now: a collection closes with what it has, a sequence goes on behind its
  *                                           gap
@@ -104,8 +107,13 @@
 
 /* The table in which sources remember their runs (services/turns.h); what its entries say in `lacks` is a problem. */
 #define ASK_SCHEDULES "ferrule-schedules"
+/* … in which an operator's last wish of each kind stands, under this and the transfer's name: {at, by}. */
+#define ASK_WISH_RUN "run:"
+#define ASK_WISH_SKIP "skip:"
 /* What lasts, and when it was last reminded of (operations/reminder.h). */
 #define ASK_REMINDERS "ferrule-reminders"
+/* What is wrong on each machine of a site of several (operations/machines.h). */
+#define ASK_MACHINES "ferrule-machines"
 
 struct ask_context {
 	struct store *store;

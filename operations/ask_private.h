@@ -43,6 +43,7 @@ ask_change_fn ask_event_tell, ask_intake_put;
 ask_change_fn ask_held_close, ask_held_closed, ask_held_clean, ask_held_released, ask_held_skip, ask_collect_close;
 ask_change_fn ask_dead_replayed, ask_dead_replay, ask_dead_discarded, ask_dead_edited, ask_doubt_confirmed,
 	ask_doubt_resend, ask_hold_set, ask_hold_release, ask_revision_put, ask_table_put, ask_table_remove;
+ask_change_fn ask_transfer_run, ask_transfer_skip;
 ask_fn ask_expect_due, ask_expect_list;
 ask_change_fn ask_expect_open, ask_expect_arrived, ask_expect_judge, ask_expect_close, ask_event_told;
 

@@ -181,3 +181,35 @@ int ask_table_remove(struct ask_context *context, json_t *request, struct error 
 		       ? -1
 		       : 0;
 }
+
+/* A wish is written by its own change and not as an entry, so that the audit trail tells what the person did. */
+static int wish(struct ask_context *context, json_t *request, const char *kind, struct error *error)
+{
+	json_t *value = json_pack("{s:I}", "at", (json_int_t)context->now);
+	struct store_entry entry = {.table = ASK_SCHEDULES, .at = context->now};
+	const char *transfer;
+	char *key = NULL;
+	int result = -1;
+
+	if (ask_text(request, "transfer", NULL, &transfer, error) || ask_text(request, "by", "", &entry.by, error))
+		goto done;
+	key = mem_printf("%s%s", kind, transfer);
+	entry.key = span_of(key);
+	json_object_set_new(value, "by", json_string(entry.by));
+	result = entry.key.len <= KEY_MAX ? put(context, &entry, request, value, error)
+					  : wrong(error, "`transfer` is longer than 1024 bytes");
+done:
+	free(key);
+	json_decref(value);
+	return result;
+}
+
+int ask_transfer_run(struct ask_context *context, json_t *request, struct error *error)
+{
+	return wish(context, request, ASK_WISH_RUN, error);
+}
+
+int ask_transfer_skip(struct ask_context *context, json_t *request, struct error *error)
+{
+	return wish(context, request, ASK_WISH_SKIP, error);
+}

@@ -1,7 +1,7 @@
-/* The audit trail: what operators did, which configuration ran, which keys changed, what was transferred; in records
- * that each carry the hash of the one before, with signed check points. Records live in the store and are written in
- * the transaction of what they tell of, so there is none without the other. This part is the chain itself, without
- * any I/O: records as lines, and their verification.
+/* The audit trail: what operators did, which configuration ran, which keys were taken in, what was transferred; in
+ * records that each carry the hash of the one before, with signed check points. Records live in the store and are
+ * written in the transaction of what they tell of, so there is none without the other; keys are files, and told in a
+ * record of their own. This part is the chain itself, without any I/O: records as lines, and their verification.
  *
  * A line is one JSON object, its members in this order:
  *   {"n":7,"at":"2026-01-31T12:00:00.000Z","what":"hold.set","by":"dana","facts":{…},"before":"<64 digits>"}

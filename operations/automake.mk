@@ -18,6 +18,7 @@ operations_liboperations_a_SOURCES = \
   %D%/lineage.c %D%/lineage.h %D%/lineage_private.h \
   %D%/lineage_originals.c \
   %D%/lineage_trace.c \
+  %D%/machines.c %D%/machines.h \
   %D%/reminder.c %D%/reminder.h \
   %D%/store.c %D%/store.h %D%/store_private.h \
   %D%/store_audit.c \

@@ -95,7 +95,7 @@ static void of_endpoints(struct buf *body, json_t *endpoints)
 	const char *key, *state;
 	json_t *value;
 
-	family(body, "endpoint_up", "gauge", "1 while an endpoint works, 0 while it is paused or failing");
+	family(body, "endpoint_up", "gauge", "1 while an endpoint works, 0 while it is paused or cannot be asked");
 	json_object_foreach(endpoints, key, value) {
 		state = json_string_value(json_object_get(value, "state"));
 		buf_text(body, "ferrule_endpoint_up{");

@@ -132,6 +132,8 @@ static json_t *problem_new(const json_t *problem, const json_t *entry)
 		if (i < KEYS_SHOWN)
 			json_array_append(keys, key);
 	json_object_set_new(one, "keys", keys);
+	if (json_is_array(json_object_get(problem, "machines")))
+		json_object_set(one, "machines", json_object_get(problem, "machines"));
 	return one;
 }
 

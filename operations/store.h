@@ -119,6 +119,9 @@ struct store_entry {
 };
 int store_entry_put(struct store *, const struct store_entry *, bool replace, struct error *);
 int store_entry_remove(struct store *, const char *table, struct span key, bool *gone, struct error *);
+/* All of a table, by key, at most so many. */
+int store_entry_each(struct store *, const char *table, int64_t limit,
+		     int (*each)(void *, struct span key, struct span value), void *arg, struct error *);
 /* The value, appended as JSON; *found false when there is none. */
 int store_entry_find(struct store *, const char *table, struct span key, struct buf *value, bool *found,
 		     struct error *);

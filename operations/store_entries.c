@@ -37,6 +37,28 @@ int store_entry_remove(struct store *store, const char *table, struct span key, 
 	return 0;
 }
 
+struct each_entry {
+	int (*each)(void *, struct span key, struct span value);
+	void *arg;
+};
+
+static int give_entry(void *arg, const struct value *row, size_t columns)
+{
+	const struct each_entry *e = arg;
+
+	return e->each(e->arg, row[0].bytes, row[1].bytes);
+}
+
+int store_entry_each(struct store *store, const char *table, int64_t limit,
+		     int (*each)(void *, struct span key, struct span value), void *arg, struct error *error)
+{
+	struct value values[] = {STORE_TEXT(table), VALUE_OF_INT(limit)};
+	struct each_entry e = {each, arg};
+
+	return db_run(store->db, "SELECT key, value FROM entries WHERE name = $1 ORDER BY key LIMIT $2", values, 2,
+		      give_entry, &e, error);
+}
+
 struct finding_entry {
 	struct buf *value;
 	bool found;

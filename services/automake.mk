@@ -46,5 +46,5 @@ services_libservices_a_SOURCES += %D%/supervisor.c %D%/supervisor.h %D%/supervis
 # the queue process
 services_libservices_a_SOURCES += %D%/queue/engine.c %D%/queue/engine.h %D%/queue/inner.h \
   %D%/queue/apply.c %D%/queue/commit.c %D%/queue/disk.c %D%/queue/events.c %D%/queue/expire.c %D%/queue/dispatch.c %D%/queue/frames.c %D%/queue/held.c \
-  %D%/queue/item.c %D%/queue/lane.c %D%/queue/live.c \
+  %D%/queue/item.c %D%/queue/lane.c %D%/queue/live.c %D%/queue/machines.c \
   %D%/queue/order.c %D%/queue/sessions.c %D%/queue/sources.c %D%/queue/work.c

@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -282,6 +283,17 @@ static int finish(struct backup *backup, struct error *error)
 	return result ? disk_error(error, "backup.json") : 0;
 }
 
+static bool is_within(const char *name, const char *folder)
+{
+	char *at = realpath(name, NULL), *top = realpath(folder, NULL);
+	size_t n = top ? strlen(top) : 0;
+	bool within = at && top && !strncmp(at, top, n) && (!at[n] || at[n] == '/');
+
+	free(at);
+	free(top);
+	return within;
+}
+
 static int open_target(struct backup *backup, struct error *error)
 {
 	int list;
@@ -289,6 +301,11 @@ static int open_target(struct backup *backup, struct error *error)
 	if (mkdir(backup->name, 0700))
 		return error_errno(error, ERROR_REJECT, "backup.exists",
 				   "%s cannot be made: a backup is a new directory", backup->name);
+	if (is_within(backup->name, backup->site->data_path) || is_within(backup->name, backup->site->vault_path)) {
+		rmdir(backup->name);
+		return error_set(error, ERROR_REJECT, "backup.exists",
+				 "%s lies in the site's own data, and would be lost with them", backup->name);
+	}
 	backup->to = open(backup->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	list = backup->to < 0 ? -1 : openat(backup->to, "SHA256SUMS", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	backup->list = list < 0 ? NULL : fdopen(list, "w");

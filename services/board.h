@@ -5,6 +5,7 @@
 #define FERRULE_SERVICES_BOARD_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -22,6 +23,7 @@ struct board_slot {
 	struct id id;
 	char step[48];           /* what is being done with it */
 	char cause[BOARD_CAUSE]; /* why the worker ends, when it knows */
+	bool hopeless;           /* … and nothing from outside is awaited: the same again would end alike */
 };
 
 struct board;

@@ -83,6 +83,7 @@ static int end_with(struct board_slot *slot, const struct error *error)
 {
 	log_error("queue", SPAN_NONE, "ends code=%s error=\"%s\"", error->code, error->text);
 	snprintf(slot->cause, sizeof slot->cause, "%.*s", (int)sizeof slot->cause - 1, error->text);
+	slot->hopeless = error->class == ERROR_FATAL;
 	return EXIT_AGAIN;
 }
 

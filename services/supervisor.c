@@ -93,6 +93,7 @@ static int queue_greet(struct supervisor *supervisor, struct error *error)
 		supervisor_queue_lost(supervisor);
 		return -1;
 	}
+	supervisor->greeted = true;
 	return 0;
 }
 
@@ -329,8 +330,11 @@ static void on_tick(void *arg)
 	supervisor_start_seats(supervisor);
 	announce_ready(supervisor);
 	look_idle(supervisor);
-	if (supervisor->end_at && clock_tick_ms() >= supervisor->end_at)
+	if (supervisor->end_at && clock_tick_ms() >= supervisor->end_at) {
+		if (!supervisor->greeted)
+			supervisor->failure = supervisor->not_started;
 		loop_stop(supervisor->loop);
+	}
 }
 
 static int block_signals(void)

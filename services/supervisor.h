@@ -17,8 +17,9 @@ struct supervisor_config {
 	void *arg;
 };
 
-/* Runs until a signal, until idle, or until the time is over. 0, or -1 with the reason. The site was loaded and checked
- * by it; findings go to standard error. Blocks SIGCHLD, SIGTERM, SIGINT and SIGHUP. */
+/* Runs until a signal, until idle, or until the time is over. 0, or -1 with the reason: that the queue process did not
+ * start by then, or, until idle, that it cannot (queue.ended); that the site is another's, or not valid. The
+ * site was loaded and checked by it; findings go to standard error. Blocks SIGCHLD, SIGTERM, SIGINT and SIGHUP. */
 int supervisor_run(const struct supervisor_config *, struct error *);
 
 #endif

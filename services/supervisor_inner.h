@@ -24,7 +24,9 @@ struct supervisor {
 	int64_t started;
 	int idle_rounds;
 	bool announced;
-	struct error failure; /* why the site ends by itself */
+	bool greeted;             /* the queue process was there once */
+	struct error not_started; /* why it was not, as far as it said */
+	struct error failure;     /* why the site ends by itself */
 };
 
 /* Starts every seat that is due: the queue process first, those on demand when they are wanted. */

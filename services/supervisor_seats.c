@@ -21,6 +21,7 @@
 #define BLAMED_MAX_MS 200   /* a message is to blame, and will be dead soon: the others do not wait for that */
 #define OUTSIDE_MAX_MS 1000 /* somebody ended it on purpose */
 #define ON_DEMAND_MAX 50
+#define HOPELESS_AFTER 3 /* deaths of the queue process in a row */
 #define MEMORY_LEAST (512ull << 20)
 
 /* ---- starting processes ------------------------------------------------------------------------------------------ */
@@ -170,6 +171,21 @@ static void note_memory(const struct seat *seat, const struct rusage *used, char
 			 (unsigned long long)most >> 20, (unsigned long long)limit >> 20);
 }
 
+/* Somebody waits for `run --until-idle` to end: it does so when there is no hope. A site that is to run for good goes
+ * on trying, it may be mended meanwhile. */
+static void not_started(struct supervisor *supervisor, const struct seat *seat, const char *cause)
+{
+	struct board_slot *slot = board_slot(supervisor->board, seat->slot);
+
+	slot->cause[sizeof slot->cause - 1] = '\0';
+	error_set(&supervisor->not_started, ERROR_FATAL, "queue.ended", "the queue process cannot work: %s",
+		  slot->cause[0] ? slot->cause : cause);
+	if (!supervisor->config->until_idle || !slot->hopeless || seat->failures < HOPELESS_AFTER)
+		return;
+	supervisor->failure = supervisor->not_started;
+	loop_stop(supervisor->loop);
+}
+
 static void seat_ended(struct supervisor *supervisor, struct seat *seat, int status, const struct rusage *used)
 {
 	char cause[160];
@@ -200,6 +216,8 @@ static void seat_ended(struct supervisor *supervisor, struct seat *seat, int sta
 		wait = OUTSIDE_MAX_MS;
 	seat->not_before = now + (wait > BACKOFF_MAX_MS ? BACKOFF_MAX_MS : wait);
 	seat->wanted = true;
+	if (!seat->role && !supervisor->greeted)
+		not_started(supervisor, seat, cause);
 	if (!supervisor->ending)
 		log_warn("supervisor", SPAN_NONE, "ended role=%s cause=\"%s\" again_in_ms=%lld", seat->name, cause,
 			 (long long)(seat->not_before - now));

@@ -24,12 +24,11 @@ struct turns {
 	json_t *state;      /* as it is in the store, or will be */
 	bool changed;       /* it is not in the store yet */
 	int64_t last;       /* the last run's time */
-	int64_t asked;      /* the last wish that was met */
 	int64_t looked_for; /* monotonic: when wishes were looked for */
 	/* the run under way; due 0: none */
 	int64_t due, until;
 	int64_t taken;
-	bool wished, skips;
+	bool wished;
 };
 
 /* ---- the store ---- */
@@ -46,13 +45,16 @@ static void put_number(struct turns *turns, const char *name, int64_t value)
 
 static int find_entries(struct turns *turns, json_t **values, struct error *error)
 {
-	char *wish = mem_printf("%s%s", TURNS_ASKED, turns->transfer->name);
-	json_t *request = json_pack("{s:s s:[s,s]}", "table", TURNS_TABLE, "keys", turns->source, wish), *answer = NULL;
+	char *run = mem_printf(ASK_WISH_RUN "%s", turns->transfer->name),
+	     *skip = mem_printf(ASK_WISH_SKIP "%s", turns->transfer->name);
+	json_t *request = json_pack("{s:s s:[s,s,s]}", "table", TURNS_TABLE, "keys", turns->source, run, skip),
+	       *answer = NULL;
 	int result = queue_ask(turns->queue, "table.find", request, &answer, ASK_MS, error);
 
 	*values = result ? NULL : json_incref(json_object_get(answer, "values"));
 	json_decref(answer);
-	free(wish);
+	free(run);
+	free(skip);
 	return result;
 }
 
@@ -105,7 +107,6 @@ int turns_open(struct turns **into, struct queue *queue, const struct flow *flow
 	turns->state = json_is_object(state) ? json_incref(state) : json_object();
 	json_decref(values);
 	turns->last = number_of(turns->state, "last");
-	turns->asked = number_of(turns->state, "asked");
 	json_object_set_new(turns->state, "transfer", json_string(turns->transfer->name));
 	if (turns->last == 0) {
 		turns->last = clock_now_ms(); /* from here on runs are missed, none before */
@@ -163,41 +164,39 @@ static void end(struct turns *turns, const char *result, const struct error *err
 	save_or_tell(turns);
 }
 
-/* Somebody wants it to run now. */
-static bool is_wished(struct turns *turns)
+/* Is there a wish of this kind that was not met? It is from here on, under the name `met`. */
+static bool is_wished(struct turns *turns, const json_t *values, const char *kind, const char *met)
+{
+	char *wish = mem_printf("%s%s", kind, turns->transfer->name);
+	int64_t at = number_of(json_object_get(values, wish), "at");
+
+	free(wish);
+	if (at <= number_of(turns->state, met))
+		return false;
+	put_number(turns, met, at);
+	return true;
+}
+
+/* What a person wants: that it forgets what its sequence lacks, or (then true) that it runs now. */
+static bool look_for_wishes(struct turns *turns)
 {
 	struct error error = {0};
 	json_t *values = NULL;
-	char *wish;
-	int64_t at;
+	bool runs;
 
 	if (turns->looked_for && clock_tick_ms() - turns->looked_for < REQUESTS_MS)
 		return false;
 	turns->looked_for = clock_tick_ms();
 	if (find_entries(turns, &values, &error))
 		return false; /* the store is away: later */
-	wish = mem_printf("%s%s", TURNS_ASKED, turns->transfer->name);
-	at = number_of(json_object_get(values, wish), "at");
-	turns->skips = json_is_true(json_object_get(json_object_get(values, wish), "skip"));
-	free(wish);
+	if (is_wished(turns, values, ASK_WISH_SKIP, "skipped")) {
+		json_object_del(json_object_get(turns->state, "sequence"), "missing");
+		json_object_del(turns->state, "lacks");
+		save_or_tell(turns);
+	}
+	runs = is_wished(turns, values, ASK_WISH_RUN, "asked");
 	json_decref(values);
-	if (at <= turns->asked)
-		return false;
-	turns->asked = at;
-	put_number(turns, "asked", at);
-	return true;
-}
-
-/* The wish was only to forget what the sequence lacks. */
-static bool skipped(struct turns *turns)
-{
-	if (!turns->skips)
-		return false;
-	json_object_del(json_object_get(turns->state, "sequence"), "missing");
-	json_object_del(turns->state, "lacks");
-	turns->changed = true;
-	save_or_tell(turns);
-	return true;
+	return runs;
 }
 
 static bool scheduled_now(struct turns *turns, int64_t now, int64_t *next)
@@ -225,7 +224,7 @@ bool turns_due(struct turns *turns, int64_t now_ms, int64_t *next_ms)
 {
 	if (turns->changed && !turns->due)
 		save_or_tell(turns);
-	if (!turns->due && is_wished(turns) && !skipped(turns)) {
+	if (!turns->due && look_for_wishes(turns)) {
 		begin(turns, now_ms, now_ms, true);
 		return true;
 	}

@@ -4,9 +4,9 @@
  * A run begins at its time and ends when the source was looked through and gave something, or nothing and `for` is
  * over; while the source fails it is tried again until then, or else until the next run. What is remembered stands in
  * the table TURNS_TABLE of the store, under the source's name: {transfer, last (the run's time, ms), began, ended,
- * result, taken, name (the last file), taken_ms, missed, error?, asked, sequence?, lacks?, lacks_ms?}.
- * `ferrule transfer run` asks for a run by an entry of its own, TURNS_ASKED and the transfer's name: {at}; with `skip`
- * it only forgets what a sequence lacks. */
+ * result, taken, name (the last file), taken_ms, missed, error?, asked, skipped, sequence?, lacks?, lacks_ms?}. What
+ * `ferrule transfer run` and `skip` ask for are entries of their own (ASK_WISH_RUN and ASK_WISH_SKIP in ask.h); `asked`
+ * and `skipped` are the times of those that were met last. */
 #ifndef FERRULE_SERVICES_TURNS_H
 #define FERRULE_SERVICES_TURNS_H
 
@@ -18,7 +18,6 @@
 #include "services/tenure.h"
 
 #define TURNS_TABLE ASK_SCHEDULES
-#define TURNS_ASKED "run:"
 
 struct turns;
 /* *into NULL: the flow is no transfer's. What is remembered is written under the tenure, and refused behind it. -1: the

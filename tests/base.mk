@@ -18,6 +18,7 @@ BASE_TESTS = \
   tests/unit/mem \
   tests/unit/message \
   tests/unit/node \
+  tests/unit/resolve \
   tests/unit/option \
   tests/unit/pace \
   tests/unit/reader \
@@ -64,6 +65,8 @@ tests_unit_message_SOURCES = tests/unit/message.c
 tests_unit_message_LDADD = $(CHECK_LIBS)
 tests_unit_node_SOURCES = tests/unit/node.c
 tests_unit_node_LDADD = $(CHECK_LIBS)
+tests_unit_resolve_SOURCES = tests/unit/resolve.c
+tests_unit_resolve_LDADD = $(CHECK_LIBS)
 tests_unit_option_SOURCES = tests/unit/option.c
 tests_unit_option_LDADD = $(CHECK_LIBS)
 tests_unit_pace_SOURCES = tests/unit/pace.c

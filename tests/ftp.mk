@@ -9,7 +9,7 @@ check_PROGRAMS += $(FTP_TESTS)
 TESTS += $(FTP_TESTS)
 dist_check_SCRIPTS += tests/e2e/ftp_transfers.py
 TESTS += tests/e2e/ftp_transfers.py
-EXTRA_DIST += tests/lab/ftp-certificates.sh tests/lab/ftp-proftpd.sh tests/lab/ftp-pyftpdlib.py tests/lab/ftp-pyftpdlib.sh
+EXTRA_DIST += tests/e2e/ftp_lab.py tests/lab/ftp-certificates.sh tests/lab/ftp-proftpd.sh tests/lab/ftp-pyftpdlib.py tests/lab/ftp-pyftpdlib.sh
 
 tests_unit_ftp_list_SOURCES = tests/unit/ftp_list.c
 tests_unit_ftp_list_LDADD = $(CHECK_LIBS)

@@ -50,7 +50,7 @@ tests_unit_health_LDADD = $(CHECK_LIBS)
 
 dist_check_SCRIPTS += tests/e2e/sent.py tests/e2e/sftp_transfers.py tests/e2e/sftp_resume.py
 TESTS += tests/e2e/sent.py tests/e2e/sftp_transfers.py tests/e2e/sftp_resume.py
-EXTRA_DIST += tests/e2e/sftp_lab.py
+EXTRA_DIST += tests/e2e/sftp_lab.py tests/e2e/remote_promises.py
 
 # A server that cuts, hangs, is full and lies as it is told
 noinst_PROGRAMS += tests/lab/sftp_liar

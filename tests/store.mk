@@ -7,7 +7,7 @@ ON_SQLITE = $(AM_CPPFLAGS) -DTEST_DATABASE='"sqlite"'
 ON_POSTGRESQL = $(AM_CPPFLAGS) -DTEST_DATABASE='"postgresql"'
 
 STORE_TESTS = \
-  tests/conformance/db_sqlite tests/conformance/db_postgresql \
+  tests/conformance/db_sqlite tests/conformance/db_postgresql tests/conformance/db_locks \
   tests/conformance/store_sqlite tests/conformance/store_postgresql \
   tests/conformance/store_effects_sqlite tests/conformance/store_effects_postgresql \
   tests/conformance/expectation_sqlite tests/conformance/expectation_postgresql \
@@ -28,6 +28,10 @@ tests_conformance_db_sqlite_LDADD = $(CHECK_LIBS)
 tests_conformance_db_postgresql_SOURCES = tests/conformance/db.c $(DATABASE_SUPPORT)
 tests_conformance_db_postgresql_CPPFLAGS = $(ON_POSTGRESQL)
 tests_conformance_db_postgresql_LDADD = $(CHECK_LIBS)
+
+tests_conformance_db_locks_SOURCES = tests/conformance/db_locks.c $(DATABASE_SUPPORT)
+tests_conformance_db_locks_CPPFLAGS = $(ON_POSTGRESQL)
+tests_conformance_db_locks_LDADD = $(CHECK_LIBS)
 
 tests_conformance_store_sqlite_SOURCES = tests/conformance/store.c $(STORE_SITE)
 tests_conformance_store_sqlite_CPPFLAGS = $(ON_SQLITE)

@@ -82,6 +82,6 @@ transformers_libtransformers_a_SOURCES += \
 # steps over whole files
 transformers_libtransformers_a_SOURCES += \
   %D%/files/document.c %D%/files/document.h %D%/files/gzip.c %D%/files/pgp.c %D%/files/pgp.h %D%/files/pgp_keys.c \
-  %D%/files/pgp_private.h %D%/files/pgp_steps.c %D%/files/scan.c %D%/files/scan.h %D%/files/scan_icap.c %D%/files/scan_link.c \
+  %D%/files/pgp_private.h %D%/files/pgp_steps.c %D%/files/scan.c %D%/files/scan.h %D%/files/scan_age.c %D%/files/scan_icap.c %D%/files/scan_link.c \
   %D%/files/checksum.c \
   %D%/files/zip.c %D%/files/zip_name.c %D%/files/zip_name.h

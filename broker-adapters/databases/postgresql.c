@@ -236,6 +236,24 @@ static int postgresql_lock(void *self, int64_t key, bool *held, struct error *er
 	return 0;
 }
 
+/* Trying the lock would take it for a moment from whom it belongs to, who may be just coming back for it. */
+static int postgresql_locked(void *self, int64_t key, bool *locked, struct error *error)
+{
+	struct postgresql *db = self;
+	struct value value = VALUE_OF_INT((int64_t)((uint64_t)key ^ db->salt));
+	int64_t count = 0;
+
+	*locked = true;
+	if (postgresql_run(db,
+			   "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND granted"
+			   " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+			   " AND ((classid::BIGINT << 32) | objid::BIGINT) = $1",
+			   &value, 1, take_number, &count, NULL, error))
+		return -1;
+	*locked = count > 0;
+	return 0;
+}
+
 static void postgresql_unlock(void *self, int64_t key)
 {
 	struct postgresql *db = self;
@@ -351,6 +369,7 @@ const struct db_ops postgresql_ops = {
 	.rollback = postgresql_rollback,
 	.lock = postgresql_lock,
 	.unlock = postgresql_unlock,
+	.locked = postgresql_locked,
 	.beat = postgresql_beat,
 	.alive = postgresql_alive,
 	.renumber = postgresql_renumber,

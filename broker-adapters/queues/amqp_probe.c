@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/resolve.h"
 
 #define WAIT_MS 3000
 
@@ -129,16 +130,13 @@ static void try_next(void *arg)
 static void begin(void *arg)
 {
 	struct probe *probe = arg;
-	struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+	const char *why;
 	char port[16];
-	int status;
 
 	probe->timer = NULL;
 	snprintf(port, sizeof port, "%d", probe->port);
-	status = getaddrinfo(probe->host, port, &hints, &probe->addresses);
-	if (status)
-		error_set(&probe->error, ERROR_RETRY, "broker.down", "%s cannot be resolved: %s", probe->host,
-			  gai_strerror(status));
+	if (resolve(probe->host, port, SOCK_STREAM, WAIT_MS, NULL, NULL, &probe->addresses, &why))
+		error_set(&probe->error, ERROR_RETRY, "broker.down", "%s cannot be resolved: %s", probe->host, why);
 	probe->at = probe->addresses;
 	try_next(probe);
 }

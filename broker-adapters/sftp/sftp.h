@@ -158,6 +158,10 @@ int sftp_lstat_two(struct sftp *, const char *a, int *status_a, struct remote_at
 		   struct remote_attrs *, struct error *);
 int sftp_list(struct sftp *, const char *path, remote_each_fn *, void *arg, struct error *);
 
+/* Version 3 has no status for a full disk: a plain failure to write into `path`, where so much was still to come, is
+ * SFTP_NO_SPACE when the server, asked how much room there is, has less (statvfs@openssh.com). Else the status. */
+int sftp_why_not_written(struct sftp *, int status, const char *path, uint64_t missing);
+
 /* What a status means: RETRY of the endpoint with a stable code (sftp.permission, sftp.missing, sftp.full,
  * sftp.failure). Returns -1. A lost connection's error is left as it is. */
 int sftp_fail(struct sftp *, int status, const char *doing, const char *path, struct error *);

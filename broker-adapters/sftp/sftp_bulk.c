@@ -132,12 +132,20 @@ static struct piece *piece_of(struct sftp_download *download, uint32_t id)
 	return NULL;
 }
 
-/* Servers may give less than was asked for: then the rest is asked for again. */
-static int take_answer(struct sftp_download *download, const struct sftp_reply *reply, struct error *error)
+struct room { /* of whoever reads */
+	char *into;
+	size_t len, used;
+};
+
+/* Servers may give less than was asked for: then the rest is asked for again. What comes in its turn and whole goes to
+ * the reader by the shortest way. */
+static int take_answer(struct sftp_download *download, const struct sftp_reply *reply, struct room *room,
+		       struct error *error)
 {
 	struct sftp *sftp = download->sftp;
 	struct piece *piece = piece_of(download, reply->id);
 	struct span body = reply->body, data;
+	bool through;
 	int status;
 
 	if (!piece)
@@ -151,7 +159,10 @@ static int take_answer(struct sftp_download *download, const struct sftp_reply *
 	}
 	if (reply->type != FXP_DATA || !sftp_take_text(&body, &data) || !data.len || data.len > piece->len - piece->got)
 		return sftp_garbled(sftp, "not the bytes that were asked for", error);
-	memcpy(piece->data + piece->got, data.data, data.len);
+	through = piece == &download->pieces[download->first] && data.len == piece->len && data.len <= room->len;
+	memcpy(through ? room->into : piece->data + piece->got, data.data, data.len);
+	if (through)
+		room->used = download->used = piece->len;
 	piece->got += (uint32_t)data.len;
 	piece->answered = piece->got == piece->len;
 	if (!piece->answered)
@@ -169,12 +180,22 @@ static void drop_first(struct sftp_download *download)
 	download->used = 0;
 }
 
+static void use(struct sftp_download *download, struct room *room)
+{
+	struct piece *piece = &download->pieces[download->first];
+
+	room->used = piece->got - download->used < room->len ? piece->got - download->used : room->len;
+	memcpy(room->into, piece->data + download->used, room->used);
+	download->used += (uint32_t)room->used;
+}
+
 ssize_t sftp_download_read(struct sftp_download *download, void *into, size_t len, struct error *error)
 {
-	for (;;) {
+	struct room room = {into, len, 0};
+
+	while (!room.used) {
 		struct piece *piece = &download->pieces[download->first];
 		struct sftp_reply reply;
-		size_t n;
 
 		if (!download->ended)
 			ask_ahead(download);
@@ -184,18 +205,15 @@ ssize_t sftp_download_read(struct sftp_download *download, void *into, size_t le
 			drop_first(download);
 			continue;
 		}
-		if (piece->answered) {
-			n = piece->got - download->used < len ? piece->got - download->used : len;
-			memcpy(into, piece->data + download->used, n);
-			download->used += (uint32_t)n;
-			download->taken += n;
-			progress_tell(download->taken, download->size);
-			pace_took(n);
-			return (ssize_t)n;
-		}
-		if (sftp_next(download->sftp, &reply, error) || take_answer(download, &reply, error))
+		if (piece->answered)
+			use(download, &room);
+		else if (sftp_next(download->sftp, &reply, error) || take_answer(download, &reply, &room, error))
 			return -1;
 	}
+	download->taken += room.used;
+	progress_tell(download->taken, download->size);
+	pace_took(room.used);
+	return (ssize_t)room.used;
 }
 
 /* What is still under way must be waited for: the next request wants its own answer. */
@@ -403,6 +421,7 @@ int sftp_upload(struct sftp *sftp, struct remote_upload *upload, struct error *e
 {
 	struct sending sending = {.sftp = sftp, .chunk = (uint32_t)pace_window(sftp->max_write)};
 	int status = open_to_write(sftp, upload, &sending.handle, error);
+	uint64_t size;
 
 	if (status)
 		return status;
@@ -415,5 +434,6 @@ int sftp_upload(struct sftp *sftp, struct remote_upload *upload, struct error *e
 		memcpy(sftp->said, sending.said, sizeof sftp->said);
 		sftp->said_status = sending.status;
 	}
-	return sending.status;
+	size = upload->body ? reader_size(upload->body) : 0;
+	return sftp_why_not_written(sftp, sending.status, upload->path, size > upload->size ? size - upload->size : 0);
 }

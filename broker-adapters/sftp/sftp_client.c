@@ -274,6 +274,51 @@ int sftp_touch(struct sftp *sftp, const char *path, struct error *error)
 	return status ? status : close_handle(sftp, &handle, error);
 }
 
+/* ---- room ------------------------------------------------------------------------------------------------------ */
+
+/* Writes are under way in pieces, and blocks are rounded up: what is left beside them is no room. */
+#define NO_ROOM (64u * 1024)
+
+/* Of the reply: f_bsize, f_frsize, f_blocks, f_bfree, f_bavail, f_files, f_ffree, f_favail (OpenSSH's PROTOCOL, 4.4).
+ */
+static bool take_space(struct span body, uint64_t *bytes, uint64_t *files)
+{
+	uint64_t fields[8];
+
+	for (size_t i = 0; i < 8; i++)
+		if (!sftp_take_u64(&body, &fields[i]))
+			return false;
+	*bytes = fields[1] && fields[4] > UINT64_MAX / fields[1] ? UINT64_MAX : fields[1] * fields[4];
+	*files = fields[5] ? fields[7] : 1; /* some file systems count none */
+	return true;
+}
+
+int sftp_why_not_written(struct sftp *sftp, int status, const char *path, uint64_t missing)
+{
+	char said[sizeof sftp->said];
+	uint64_t bytes, files;
+	struct sftp_reply reply;
+	size_t start;
+	uint32_t id;
+
+	if (status != SFTP_FAILURE || !sftp->tells_space)
+		return status;
+	snprintf(said, sizeof said, "%s", status == sftp->said_status ? sftp->said : "");
+	id = sftp_begin(sftp, FXP_EXTENDED, &start);
+	sftp_put_text(sftp, SPAN_LITERAL("statvfs@openssh.com"));
+	sftp_put_text(sftp, span_of(path));
+	sftp_end(sftp, start);
+	if (!sftp_answer(sftp, id, &reply, NULL) && reply.type == FXP_EXTENDED_REPLY &&
+	    take_space(reply.body, &bytes, &files) && (!files || bytes < NO_ROOM || bytes < missing)) {
+		status = SFTP_NO_SPACE;
+		snprintf(said + strlen(said), sizeof said - strlen(said),
+			 files ? "; %llu bytes are free" : "; no file is free", (unsigned long long)bytes);
+	}
+	memcpy(sftp->said, said, sizeof said);
+	sftp->said_status = status;
+	return status;
+}
+
 /* ---- listing --------------------------------------------------------------------------------------------------- */
 
 /* What a server may say, but no file can be called. */

@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/resolve.h"
 
 static int refused(struct error *error, const char *code, const char *host, const char *port, const char *why)
 {
@@ -65,11 +66,12 @@ static int try_address(const struct addrinfo *at, int64_t deadline)
 
 static int dial_directly(const char *host, const char *port, int64_t deadline, struct error *error)
 {
-	struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found = NULL;
-	int fd = -1, failed = getaddrinfo(host, port, &hints, &found);
+	struct addrinfo *found = NULL;
+	const char *why;
+	int fd = -1;
 
-	if (failed)
-		return refused(error, "sftp.connect", host, port, gai_strerror(failed));
+	if (resolve(host, port, SOCK_STREAM, deadline - clock_tick_ms(), NULL, NULL, &found, &why))
+		return refused(error, "sftp.connect", host, port, why);
 	for (const struct addrinfo *at = found; at && fd < 0; at = at->ai_next)
 		fd = try_address(at, deadline);
 	freeaddrinfo(found);

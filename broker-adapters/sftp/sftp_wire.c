@@ -408,6 +408,7 @@ static int greet(struct sftp *sftp, struct error *error)
 		sftp->can_sync |= span_is(name, "fsync@openssh.com");
 		sftp->can_replace |= span_is(name, "posix-rename@openssh.com");
 		sftp->has_limits |= span_is(name, "limits@openssh.com");
+		sftp->tells_space |= span_is(name, "statvfs@openssh.com");
 	}
 	return 0;
 }

@@ -58,7 +58,7 @@ struct sftp {
 	struct sftp_many *many; /* sftp_many.c: files side by side; or NULL */
 	bool gathers;           /* requests of many, sent when there is nothing else to do */
 	bool lost;
-	bool can_sync, can_replace, has_limits;
+	bool can_sync, can_replace, has_limits, tells_space;
 	uint32_t max_read, max_write;
 	int64_t answered_ms;
 	int64_t keepalive_ms, timeout_ms;

@@ -19,6 +19,7 @@
 
 #include "base/clock.h"
 #include "base/fault.h"
+#include "base/resolve.h"
 #include "base/secret.h"
 
 #define AGAIN_MS 1000 /* a receiver that was away is asked again after this */
@@ -186,14 +187,13 @@ static int send_stream(struct syslog_link *link, struct span bytes, struct error
 /* ---- udp, local ---- */
 static int connect_udp(struct syslog_link *link, struct error *error)
 {
-	struct addrinfo hints = {.ai_socktype = SOCK_DGRAM}, *found = NULL;
+	struct addrinfo *found = NULL;
+	const char *why;
 	char port[12];
-	int failed;
 
 	snprintf(port, sizeof port, "%d", link->settings->port ? (int)link->settings->port : 514);
-	failed = getaddrinfo(link->settings->host, port, &hints, &found);
-	if (failed)
-		return away(error, "syslog.resolve", link, gai_strerror(failed));
+	if (resolve(link->settings->host, port, SOCK_DGRAM, link->settings->connect_ms, NULL, NULL, &found, &why))
+		return away(error, "syslog.resolve", link, why);
 	for (struct addrinfo *each = found; each && link->fd < 0; each = each->ai_next) {
 		link->fd = socket(each->ai_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 		if (link->fd >= 0 && connect(link->fd, each->ai_addr, each->ai_addrlen)) {

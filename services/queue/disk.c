@@ -15,8 +15,11 @@
 #define BALLAST (32u << 20) /* more than the database's log ever has: it must fit into the file */
 #define QUIET_MS 2000       /* after a full disk, before anything is accepted again */
 
+/* A database elsewhere settles without room here. */
 static uint64_t ballast_size(const struct engine *engine)
 {
+	if (!engine->config.broker->shares_db)
+		return 0;
 	return engine->config.ballast_size ? engine->config.ballast_size : BALLAST;
 }
 
@@ -43,7 +46,8 @@ static int make_ballast(const struct engine *engine)
 	struct stat status;
 	int fd;
 
-	if (!engine->ballast_path || (stat(engine->ballast_path, &status) == 0 && (uint64_t)status.st_size >= size))
+	if (!engine->ballast_path || !size ||
+	    (stat(engine->ballast_path, &status) == 0 && (uint64_t)status.st_size >= size))
 		return 0;
 	fd = open(engine->ballast_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	while (fd >= 0 && written < size) {
@@ -61,11 +65,18 @@ static int make_ballast(const struct engine *engine)
 	return -1;
 }
 
+/* Where a database elsewhere leaves no file, its folder is looked at: what else the site keeps lies there. */
 static bool room(const struct engine *engine, uint64_t *available)
 {
+	const char *slash = engine->db_path ? strrchr(engine->db_path, '/') : NULL;
+	char *folder = slash ? mem_span_dup(span_make(engine->db_path, (size_t)(slash - engine->db_path))) : NULL;
 	struct statvfs status;
+	int failed = !engine->db_path || statvfs(engine->db_path, &status);
 
-	if (!engine->db_path || statvfs(engine->db_path, &status))
+	if (failed && folder && *folder)
+		failed = statvfs(folder, &status);
+	free(folder);
+	if (failed)
 		return false;
 	*available = (uint64_t)status.f_bavail * status.f_frsize;
 	return true;

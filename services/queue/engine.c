@@ -114,6 +114,7 @@ static void db_stop(struct engine *engine)
 		engine->all_lanes[i]->owned = false; /* locks went with the connection */
 	engine->stewards = false;
 	sources_leave(engine, NULL);
+	machines_lost(engine);
 	store_close(engine->store);
 	engine->store = engine->ask.store = NULL;
 	if (engine->db.self)
@@ -219,6 +220,9 @@ static void on_second(void *arg)
 	events_look(engine);
 	if (!engine->db_open)
 		return;
+	machines_look(engine);
+	if (!engine->db_open)
+		return;
 	expire_look(engine);
 	if (engine->holds_due <= clock_now_ms()) {
 		if (lanes_holds(engine, &error))
@@ -268,6 +272,7 @@ struct engine *engine_open(const struct engine_config *config, struct loop *loop
 	}
 	copy_config(engine, config);
 	name_instance(engine);
+	machines_name(engine);
 	if (db_start(engine, error) || sign_audit(engine, error) || broker_start(engine, error) ||
 	    lanes_declare(engine, config->topology, error) || load(engine, error))
 		goto fail;
@@ -303,6 +308,7 @@ void engine_close(struct engine *engine)
 		work_free(engine, engine->works);
 	}
 	items_forget(engine);
+	machines_end(engine);
 	lanes_free(engine);
 	db_stop(engine);
 	while (engine->suspects)

@@ -85,6 +85,8 @@ static int tell(struct engine *engine, const char *topic, const char *subject, i
 
 	clock_format(since, time);
 	json_object_set_new(body, "since", json_string(time));
+	if (*engine->machine)
+		json_object_set_new(body, "machine", json_string(engine->machine));
 	parts[2] = span_of(time);
 	event.id = id_of(parts, 3);
 	text = json_dumps(body, JSON_COMPACT | JSON_SORT_KEYS);
@@ -131,6 +133,21 @@ static json_t *endpoint_body(const struct engine *engine, const char *name, cons
 	return body;
 }
 
+/* A source cannot be asked, a sink is paused: what the body of the event says, and its title. */
+static void say_what(json_t *body, const char *name, const json_t *state, bool over)
+{
+	const char *word = json_string_value(json_object_get(state, "state"));
+	const char *flow = json_string_value(json_object_get(body, "flow"));
+
+	if (word && !strcmp(word, "failing"))
+		json_object_set_new(body, "what",
+				    json_sprintf("source %s of flow %s %s", name, flow ? flow : "",
+						 over ? "can be asked again" : "cannot be asked"));
+	else
+		json_object_set_new(body, "what",
+				    json_sprintf("endpoint %s %s", name, over ? "works again" : "is paused"));
+}
+
 static void paused(struct engine *engine, const char *name, const json_t *state)
 {
 	int64_t since = json_integer_value(json_object_get(state, "since"));
@@ -140,6 +157,8 @@ static void paused(struct engine *engine, const char *name, const json_t *state)
 		return;
 	body = endpoint_body(engine, name, state);
 	told = json_copy(body);
+	json_object_set(told, "state", json_object_get(state, "state"));
+	say_what(body, name, state, false);
 	json_object_set(body, "error", json_object_get(state, "error"));
 	json_object_set(body, "code", json_object_get(state, "code"));
 	json_object_set_new(body, "next", json_string("ferrule status --problems"));
@@ -161,11 +180,14 @@ static void look_at_endpoints(struct engine *engine)
 				paused(engine, name, state);
 	json_object_foreach_safe(engine->told_paused, next, name, state) {
 		const json_t *now = state_of(engine, name);
+		json_t *body;
 
-		/* its worker may have ended: then nobody knows */
-		if (now && !is_paused(now) &&
-		    !tell(engine, "ferrule.endpoint-resumed.v1", name,
-			  json_integer_value(json_object_get(state, "told_since")), endpoint_body(engine, name, state)))
+		if (!now || is_paused(now)) /* its worker may have ended: then nobody knows */
+			continue;
+		body = endpoint_body(engine, name, state);
+		say_what(body, name, state, true);
+		if (!tell(engine, "ferrule.endpoint-resumed.v1", name,
+			  json_integer_value(json_object_get(state, "told_since")), body))
 			json_object_del(engine->told_paused, name);
 	}
 }

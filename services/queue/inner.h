@@ -32,6 +32,7 @@
 #define WANT_EVERY_MS 1000
 #define BUCKETS 4096u
 #define KEY_BUCKETS 256u
+#define MACHINE_NAME 65
 
 struct session;
 struct work;
@@ -217,6 +218,8 @@ struct engine {
 	int64_t started_ms, reserve_since_ms, broker_since_ms, holds_due;
 	int64_t expire_at; /* monotonic */
 	json_t *told_paused; /* endpoint → what was told of it: paused, or a source that fails */
+	struct machines *machines;
+	char machine[MACHINE_NAME]; /* ours, among several; "" when there can be no other */
 	int64_t told_disk;   /* since when the disk is low, when that was told; 0: it is not */
 	struct error failed;
 	struct work *current; /* whose publish is being answered, in a shared transaction */
@@ -335,6 +338,14 @@ void sessions_steward(struct engine *); /* something that waits in a durable ste
 
 /* live.c */
 int live_answer(void *engine, const char *question, json_t *answer, struct error *);
+json_t *live_problems_new(struct engine *); /* what only the processes of this machine know */
+
+/* machines.c: what is wrong here, for the other machines of the site, and what is wrong there */
+void machines_name(struct engine *);
+void machines_look(struct engine *);
+int machines_answer(struct engine *, json_t *answer, struct error *); /* into a `status` */
+void machines_lost(struct engine *);				      /* the connection to the store */
+void machines_end(struct engine *);				      /* this machine leaves, as it should */
 
 /* sources.c */
 int sources_hold(struct session *, const json_t *request, json_t **answer, struct error *);

@@ -266,13 +266,23 @@ static void workers(struct engine *engine, json_t *answer)
 	json_object_set_new(answer, "workers", all);
 }
 
+/* Each machine has a disk of its own; what else is wrong here and elsewhere is one trouble. */
+static void disk_problem(struct engine *engine, json_t *problems)
+{
+	const char *machine = *engine->machine ? engine->machine : engine->site;
+	char *what = mem_printf("the disk%s%s is nearly full: nothing is accepted%s", *engine->machine ? " of " : "",
+				engine->machine, *engine->machine ? " there" : "");
+
+	json_array_append_new(problems,
+			      problem_new("disk", machine, what, engine->reserve_since_ms, "", "",
+					  "make room on the disk, or add some: it goes on by itself"));
+	free(what);
+}
+
 static void site_problems(struct engine *engine, json_t *problems)
 {
 	if (!engine->accepting)
-		json_array_append_new(
-			problems, problem_new("disk", engine->site, "the disk is nearly full: nothing is accepted",
-					      engine->reserve_since_ms, "", "",
-					      "make room on the disk, or add some: it goes on by itself"));
+		disk_problem(engine, problems);
 	if (!engine->connected || !engine->consuming || engine->blocked) {
 		char *what =
 			mem_printf("the broker is %s: %s",
@@ -341,6 +351,23 @@ static void broker_state(const struct engine *engine, json_t *answer)
 	json_object_set_new(answer, "broker", broker);
 }
 
+static void look_for_problems(struct engine *engine, json_t *answer, json_t *problems)
+{
+	endpoints(engine, answer, problems);
+	for (size_t i = 0; i < engine->topology->count; i++)
+		unserved(engine->lanes[i], json_object_get(answer, "endpoints"), problems);
+	site_problems(engine, problems);
+}
+
+json_t *live_problems_new(struct engine *engine)
+{
+	json_t *answer = json_object(), *problems = json_array();
+
+	look_for_problems(engine, answer, problems);
+	json_decref(answer);
+	return problems;
+}
+
 static int status(struct engine *engine, json_t *answer, struct error *error)
 {
 	json_t *queues = json_array(), *problems = json_object_get(answer, "problems");
@@ -354,17 +381,14 @@ static int status(struct engine *engine, json_t *answer, struct error *error)
 	set_number(answer, "since", (uint64_t)engine->started_ms);
 	set_bool(answer, "accepting", engine_accepting(engine));
 	json_object_set_new(answer, "queues", queues);
-	endpoints(engine, answer, problems);
-	for (size_t i = 0; i < engine->topology->count; i++) {
+	for (size_t i = 0; i < engine->topology->count; i++)
 		if (queue_state_of(engine, engine->lanes[i], queues, error))
 			return -1;
-		unserved(engine->lanes[i], json_object_get(answer, "endpoints"), problems);
-	}
+	look_for_problems(engine, answer, problems);
 	workers(engine, answer);
 	broker_state(engine, answer);
 	counters(engine, answer);
-	site_problems(engine, problems);
-	return 0;
+	return machines_answer(engine, answer, error);
 }
 
 /* Lineage on its way is not work, but until-idle waits for it: `unrecorded`. */

@@ -139,9 +139,13 @@ static void large(const char *directory, const char *folder, uint64_t size, size
 
 	make_file(local, size);
 	for (size_t i = 0; i < rounds; i++) {
+		sync(); /* nobody's time is spent on writing to the disk what another left in memory */
 		sent[i] = put(local, remote, size);
+		sync();
 		theirs_sent[i] = theirs_do("put -f", local, other);
+		sync();
 		got[i] = get(remote, local, size);
+		sync();
 		theirs_got[i] = theirs_do("get", remote, local);
 	}
 	say("get", got, theirs_got, rounds, (double)size / 1e6, "mb_s");

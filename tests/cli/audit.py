@@ -57,6 +57,9 @@ def records(site):
     check(held["by"] and held["facts"]["reason"] == "upgrade", held)
     equal([record["what"] for record in show(site, "--what", "hold.*", "--by", held["by"])], ["hold.set", "hold.release"], "chosen")
     equal([record["what"] for record in show(site, "--limit", "1")], [whats[-1]], "the newest")
+    shown = site.do("audit", "show")
+    check("hold.release" in shown and "checkpoint" not in shown, "check points between what happened", shown)
+    equal(site.do("audit", "show", "--what", "checkpoint").count("checkpoint"), whats.count("checkpoint"), "check points that were asked for")
 
 
 @test("a trail that was exported verifies without the site, and with what an earlier verification told")

@@ -136,7 +136,7 @@ def odd_contracts(site):
     check("list of list" in out and "string or null" in out, out)
     for n in (9, 10):
         write(site, f"canonical/thing/v{n}.schema.json", THING)
-    check("did you mean thing/v10?" in site.type("contract", "show", "thing")[2], site.type("contract", "show", "thing"))
+    check("did you mean `thing/v10`?" in site.type("contract", "show", "thing")[2], site.type("contract", "show", "thing"))
 
 
 @test("contract diff compares with all versions in a transitive mode")
@@ -209,7 +209,7 @@ def unknown_contract(site):
     for words, near in ((["contract", "show", "ordr/v1"], "order/v1"), (["contract", "show", "thing"], "thing/v2"),
                         (["validate", "custmer/v1"], "customer/v1"), (["contract", "diff", "thing/v1", "thign/v2"], "thing/v2")):
         code, out, err = site.type(*words, input="{}")
-        check(code != 0 and f"did you mean {near}?" in err, words, code, out, err)
+        check(code != 0 and f"did you mean `{near}`?" in err, words, code, out, err)
     code, _, err = site.type("validate", "something-else.json", input="{}")
     check(code != 0 and "did you mean" not in err, err)
 

@@ -63,6 +63,15 @@ while IFS= read -r line; do
 done <"$work/typed" >"$work/found"
 result "what guides and messages tell people to type exists"
 
+while read -r verb; do # in characters: bytes are not columns
+	grep '^  --' "$work/help.$verb" | LC_ALL=C.UTF-8 grep -vE '^.{26} [^ ]|^  --[^ ]+ [^ ]{20,}|^  --[^ ]+:' | sed "s/^/$verb: /"
+done <"$work/verbs" >"$work/found"
+result "what options mean stands in one column"
+
+sed -n 's/^FERRULE_LIB(\[[A-Z0-9]*\],\[\([a-z0-9.-]*\).*/\1/p' "$src/configure.ac" | wc -l >"$work/built"
+"$ferrule" version | grep -c '^  [a-z]' | awk -v built="$(cat "$work/built")" '$1 != built + 1 { print $1 - 1 " of " built " libraries of configure.ac" }' >"$work/found"
+result "version tells every library that it is made of"
+
 for code in http.timeout x12.count http.status-422 jq.compile secret.variable edifact.element-missing; do
 	"$ferrule" help $code >"$work/out" 2>&1 || echo "help $code: exit $?"
 	grep -q "^$code: [A-Z]" "$work/out" || echo "help $code does not tell what it means"

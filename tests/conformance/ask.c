@@ -267,6 +267,27 @@ static void entries_of_tables_are_written_found_and_listed_by_key(void **state)
 	site_down();
 }
 
+static void a_wish_of_each_kind_stands_in_the_schedules_and_the_trail(void **state)
+{
+	json_t *answer, *values;
+
+	site_up();
+	change("transfer.run", json_pack("{s:s s:s}", "transfer", "bank", "by", "anna"));
+	change("transfer.skip", json_pack("{s:s s:s}", "transfer", "bank", "by", "dana"));
+	answer = ask("table.find", json_pack("{s:s s:[s,s]}", "table", ASK_SCHEDULES, "keys", ASK_WISH_RUN "bank",
+					     ASK_WISH_SKIP "bank"));
+	values = json_object_get(answer, "values");
+	assert_int_equal(number(json_object_get(values, ASK_WISH_RUN "bank"), "at"), 5000);
+	assert_string_equal(text(json_object_get(values, ASK_WISH_SKIP "bank"), "by"), "dana");
+	json_decref(answer);
+	answer = ask("audit.list", json_object());
+	assert_int_equal(size(answer, "records"), 2);
+	assert_non_null(strstr(text(first(answer, "records"), "line"),
+			       "\"what\":\"transfer.run\",\"by\":\"anna\",\"facts\":{\"transfer\":\"bank\"}"));
+	json_decref(answer);
+	site_down();
+}
+
 static void entries_have_limits(void **state)
 {
 	static char large[17000], key[1030];
@@ -285,6 +306,8 @@ static void entries_have_limits(void **state)
 		       json_pack("{s:s s:s s:s s:s}", "table", "ids", "key", "a", "value", "", "message", "x"),
 		       "`message`");
 	change_refused("table.remove", json_pack("{s:s}", "table", "ids"), "`key`");
+	change_refused("transfer.run", json_pack("{s:s}", "transfer", key), "1024");
+	change_refused("transfer.skip", json_object(), "`transfer`");
 	question_refused("table.find", json_pack("{s:s s:o}", "table", "ids", "keys", keys), "ask.request", "1000");
 	question_refused("table.find", json_pack("{s:s s:[i]}", "table", "ids", "keys", 1), "ask.request", "`keys`");
 	question_refused("table.list", json_object(), "ask.request", "`table`");
@@ -295,6 +318,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(entries_of_tables_are_written_found_and_listed_by_key),
+		cmocka_unit_test(a_wish_of_each_kind_stands_in_the_schedules_and_the_trail),
 		cmocka_unit_test(entries_have_limits),
 		cmocka_unit_test(what_is_not_known_or_badly_asked_is_named),
 		cmocka_unit_test(dead_letters_are_listed_by_cause_and_page),

@@ -5,7 +5,7 @@ verified. Each is mailed, too. Meanwhile processes are killed at any moment and 
 the server stopped. Afterwards:
 
   each file came back once with its own bytes, the partner saw each once, and its sidecar was true
-  nothing hidden is left on the server or here, both archives are complete, nothing is dead
+  nothing hidden is left on the server or here, both archives are complete and known to retention, nothing is dead
   each mail was sent at most once, and what may have been sent is in doubt
 
     transfers.py --build DIR [--rounds N] [--seed S] [--documents N] [--seconds T]
@@ -30,13 +30,14 @@ from lab import LAB, Failure, Servers, Site, Skip, Tap, fault_names, has_faults,
 
 PYTHON = "/usr/bin/python3"  # Debian's, which has its packages
 AREAS = ("remote.", "mail.", "openpgp.", "deliver.", "receive.", "transform.", "archive.", "kept.", "sent.")
-STRUCK = ("remote.", "mail.", "openpgp.", "kept.", "transform.once", "store.intake")  # all of them must be
+STRUCK = ("remote.", "mail.", "openpgp.", "kept.", "archive.", "transform.once", "store.intake")  # all of them must be
 BROKER = ("amqp.p", "amqp.c", "amqp.a", "store.intake")  # with RabbitMQ
 # Passed only where something else is configured or goes wrong besides.
-SELDOM = {"transform.flushes", "remote.removed", "remote.broken", "remote.resolved", "remote.sidecar-aside", "remote.sidecar-gone"}
+SELDOM = {"archive.removed", "sent.removed", "transform.flushes", "remote.removed", "remote.broken", "remote.resolved", "remote.sidecar-aside", "remote.sidecar-gone"}
 FLOWS = {
     "intake": """
 from: {file: 'drop/in/*', after: archive, age: 0s, interval: 100ms}
+retain: 30d
 publish: file.in.v1
 """,
     "up": """
@@ -50,6 +51,7 @@ retry: {for: 1h, from: 20ms, to: 200ms}
 """,
     "down": """
 from: {@SCHEME@: 'outbox/*.pgp', system: acme, after: archive, age: 0s, interval: 200ms}
+retain: 30d
 steps:
   - decrypt: {signed-by: @KEY@}
 to: {file: 'drop/out/$($envelope.name)', exists: refuse, create: yes}
@@ -171,7 +173,8 @@ class Transfers(Site):
             os.makedirs(f"{self.site}/drop/{folder}")
         for name, text in FLOWS.items():
             text = text.strip().replace("@KEY@", key).replace("@SCHEME@", scheme)
-            write(f"{self.site}/flows/{name}.yaml", f"flow: {name}\nowner: tests\n{text}\n")
+            kind = "transfer" if "retain:" in text else "flow"
+            write(f"{self.site}/{kind}s/{name}.yaml", f"{kind}: {name}\nowner: tests\n{text}\n")
         self._mail()
         self.other_side = Other(self.server.home, f"{self.site}/drop/out")
         self.other_side.start()
@@ -250,6 +253,7 @@ class Transfers(Site):
         self._queues(problems)
         self._nothing_left(problems, wanted)
         self._copies(problems)
+        self._archived(problems)
         if problems:
             raise Failure("\n".join(problems))
         self.summary = f"{len(self.files)} files out and back, {self.deaths()} processes killed, {self.mails}"
@@ -282,6 +286,20 @@ class Transfers(Site):
         noted = collections.Counter(entry["value"]["path"] for entry in self.entries("ferrule-sent"))
         if noted != collections.Counter(paths):
             problems.append(f"{len(paths)} copies, {sum(noted.values())} notes: {sorted((noted - collections.Counter(paths)) + (collections.Counter(paths) - noted))[:3]}")
+
+    def _archived(self, problems):
+        """Retention knows of each file that was archived: by its note, or by what was intended when a crash prevented that."""
+        there = collections.Counter()
+        for source, folder in (("intake", f"{self.site}/drop/in/archive"), ("down", f"{self.server.home}/outbox/archive")):
+            for where, _, names in os.walk(folder):
+                there.update((source, os.path.join(os.path.basename(where), name)) for name in names)
+
+        def known(table):
+            return collections.Counter((entry["key"].split("/")[0], "/".join(entry["value"]["path"].split("/")[-2:])) for entry in self.entries(table))
+        noted, intended = known("ferrule-archived"), known("ferrule-archiving")
+        for what, odd in (("files are archived that retention does not know of", there - noted - intended), ("notes are of nothing that is archived, or twice", noted - there)):
+            if odd:
+                problems.append(f"{sum(odd.values())} {what}, such as {sorted(odd)[:3]}")
 
     def entries(self, table):
         found, after = [], []

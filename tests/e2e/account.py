@@ -83,8 +83,8 @@ class Server:
         return done.returncode, done.stdout
 
 
-def add(root, *more):
-    done = subprocess.run([FERRULE, "transfer", "account", "add", "acme", "--key", f"{root}/acme.pub", "--apply", *more], cwd=root,
+def add(root, *more, partner="acme"):
+    done = subprocess.run([FERRULE, "transfer", "account", "add", partner, "--key", f"{root}/acme.pub", "--apply", *more], cwd=root,
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60, check=False)
     return done.returncode, done.stdout
 
@@ -99,6 +99,22 @@ def make(root):
     equal(code, 0, said)
     check("transfers/acme-in.yaml" in said, said)
     equal(add(root)[0], 0, "the same once more")
+
+
+def refuse(root):
+    """Nobody's account becomes a partner's, and a mistake of sshd's configuration gets no company."""
+    for partner in ("root", "daemon", "ferrule"):
+        before = read("/etc/passwd")
+        code, said = add(root, partner=partner)
+        check(code == 1 and f"{partner} is a user of this machine already" in said, partner, "is taken for a partner:", code, said)
+        check(read("/etc/passwd") == before and not os.path.exists(f"/etc/ssh/sshd_config.d/ferrule-{partner}.conf"), partner, "was changed")
+        check(not os.path.exists(f"/etc/ssh/ferrule-keys/{partner}"), "a key for", partner)
+    with open("/etc/ssh/sshd_config.d/zz.conf", "w") as file:
+        file.write("Nonsense yes\n")
+    code, said = add(root, partner="brix")
+    check(code == 1 and "Nonsense" in said, "sshd's configuration has a mistake:", code, said)
+    check(not os.path.exists("/etc/ssh/sshd_config.d/ferrule-brix.conf"), "a file beside the mistake")
+    os.unlink("/etc/ssh/sshd_config.d/zz.conf")
 
 
 def try_account(server, root):
@@ -145,6 +161,7 @@ def inside(root):
     with open("/etc/ssh/sshd_config.d/ferrule-acme.conf") as file:
         check("ChrootDirectory /srv/sftp/acme" in file.read(), "what sshd reads")
     check(re.search(r"^acme:[^:]*:\d+:\d+:[^:]*:/:/usr/sbin/nologin$", read("/etc/passwd").decode(), re.M), "the user")
+    refuse(root)
     server = Server(root)
     try:
         try_account(server, root)

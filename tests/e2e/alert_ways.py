@@ -3,6 +3,7 @@
 runbook and next command; the same trouble is told again after a time and not before."""
 import datetime
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -11,6 +12,7 @@ from bed import HungTarget, Skip, Target, check, equal, free_port, main, test, w
 from daemons import MailServer, Rsyslog
 
 SITE = """name: e2e
+alerts: {{remind: {remind}}}
 limits: {{disk-reserve: 1MiB}}
 processes: {{transform: 2}}
 expiry: {{owner: operations, runbook: runbooks/key-expiring.md, secrets: {{mail-password: {day}}}}}
@@ -40,6 +42,7 @@ subscribe:
   - ferrule.expectation-met.v1
   - ferrule.key-expiring.v1
   - ferrule.key-renewed.v1
+  - ferrule.still-open.v1
 steps:
   - use: {{snippet: ferrule-alert, with: {{within: 300ms, again: {again}}}}}
 publish: alert.raised.v1
@@ -78,7 +81,7 @@ def kinds(site):
     mail, chat, log = prepare(site)
     target, hung = Target(site, "good"), HungTarget(site)
     tomorrow = (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=3)).date().isoformat()
-    site.write("site.yaml", SITE.format(day=tomorrow))
+    site.write("site.yaml", SITE.format(day=tomorrow, remind="24h"))
     site.system("good", target.url)
     site.system("hung", hung.url, more="timeout: 1s\n")
     site.system("gone", f"http://127.0.0.1:{free_port()}")
@@ -155,6 +158,54 @@ def again(site):
     time.sleep(max(0.0, 7 - (time.monotonic() - began)))
     site.drop("bad/3.json", b"{ no json 3")
     wait(lambda: len(mail.mails()) == 2 and len(log.lines()) == 2 and len(chat.effects()) == 2, 20, "it again, by each way")
+
+
+def told_again(text):
+    """The troubles of a reminder: {title: (number, since, runbook, next)}; in syslog all stands in one line."""
+    found = re.findall(r"since (\S+), reminder (\d+): (.*?)\s+runbook: (\S+)\s+next: (.*?)(?=\s+since \S+, reminder|\s+next: |\s*$)", text)
+    return {title: (int(number), since, runbook, command) for since, number, title, runbook, command in found}
+
+
+@test("what lasts comes again by mail, by webhook and into syslog: an owner's together, each with since, runbook and next command")
+def lasting(site):
+    mail, chat, log = prepare(site)
+    site.write("site.yaml", SITE.format(day="2099-01-01", remind="3s"))
+    target = Target(site, "good")
+    site.system("good", target.url)
+    site.system("gone", f"http://127.0.0.1:{free_port()}")
+    site.flow(ORDERS.format(name="bad", owner="sales", system="good", more=""))
+    site.flow(ORDERS.format(name="waits", owner="sales", system="gone", more=""))
+    site.flow(ORDERS.format(name="worse", owner="care", system="good", more=""))
+    code, out, err = site.type("check")
+    check(code == 0, out, err)
+    site.start()
+    began = datetime.datetime.now(datetime.timezone.utc)
+    site.drop("bad/1.json", b"{ no json")
+    site.drop("worse/1.json", b"{ no json")
+    site.drop("waits/1.json", {"n": 1})
+
+    def texts(owner):
+        """The same reminders by each way."""
+        mails = [m["parts"][0]["text"] for m in mail.mails() if "still open" in m["headers"]["Subject"]]
+        posts = [e["body"] for e in chat.effects() if e.get("body")]
+        return ([t for t in mails if owner in t], [p["text"] for p in posts if p["kinds"] == ["still-open"] and owner in p["text"]],
+                [line["text"] for line in log.lines() if "still open" in line["text"] and f'owner="{owner}"' in line["data"]])
+    sales, care = "example.net/waits", "example.net/worse"
+    wait(lambda: all(len(way) >= 2 for way in texts(sales)[:2]) and all(len(way) >= 2 for way in texts(care)[:2]), 40, "two reminders for each owner")
+    wait(lambda: len(texts("sales")[2]) >= 2 and len(texts("care")[2]) >= 2, 20, "the same in syslog")
+    for way in (*texts(sales)[:2], texts("sales")[2]):
+        for number, text in enumerate(way[:2], 1):
+            troubles = told_again(text)
+            equal(len(troubles), 2, text)
+            check(care not in text, "another owner's", text)
+            for title, (times, since, runbook, command) in troubles.items():
+                name = "waits" if "waits" in title else "bad"
+                check(f"https://example.net/{name}" == runbook and times == number, troubles)
+                check(abs((datetime.datetime.fromisoformat(since.replace("Z", "+00:00")) - began).total_seconds()) < 10, since)
+                check(command.startswith("ferrule dead list --flow bad" if name == "bad" else "repair it"), command)
+    for way in (texts(care)[1], texts("care")[2]):
+        equal([next(iter(told_again(text).values()))[0] for text in way[:2]], [1, 2], way)
+    check(all(line["severity"] == "warning" for line in log.lines()), log.lines())
 
 
 main()

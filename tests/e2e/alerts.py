@@ -147,10 +147,24 @@ def pauses(site):
         site.drop(f"in/{n}.json", {"n": n})
     alert = wait(lambda: all_alerts(site), 30, "the alert")[0]
     equal((alert["kind"], alert["owner"]), ("endpoint-paused", "sales"), "the alert")
+    check(alert["title"].endswith(" is paused"), alert["title"])
     target = Target(site, "erp", port=port)
     wait(lambda: len(target.effects()) == 3, 60, "the deliveries")
     wait(lambda: [a for a in all_alerts(site) if a["kind"] == "endpoint-resumed"], 15, "its end to be told")
     equal(sorted(a["kind"] for a in all_alerts(site)), ["endpoint-paused", "endpoint-resumed"], "alerts")
+
+
+@test("a source that cannot be asked is told as that, and not as a paused endpoint")
+def source(site):
+    prepare(site, f"http://127.0.0.1:{free_port()}")
+    site.start()
+    os.rename(site.at("in"), site.at("elsewhere"))
+    alert = wait(lambda: all_alerts(site), 30, "the alert")[0]
+    equal((alert["title"], alert["owner"]), ("source orders of flow orders cannot be asked", "sales"), "the alert")
+    check("/in" in alert["text"], alert["text"])
+    os.rename(site.at("elsewhere"), site.at("in"))
+    over = wait(lambda: [a for a in all_alerts(site) if a["over"]], 60, "its end to be told")[0]
+    equal(over["title"], "source orders of flow orders can be asked again", "its end")
 
 
 @test("a disk that is nearly full is told, though nothing is accepted any more")

@@ -171,6 +171,8 @@ def shared(site):
     check(any(os.stat(path).st_nlink == 2 for path in large), large)
     equal(site.ask("backup", "--verify", two)["result"], "a whole backup", "verified")
     equal(site.type("backup", two)[0], 1, "a directory that is there")
+    code, _, said = site.type("backup", "data/../data/monday")
+    check(code == 1 and "lies in the site's own data" in said and not os.path.exists(site.at("data", "monday")), "beside what it saves:", code, said)
     with open(os.path.join(one, "data", "site.db"), "r+b") as file:
         file.seek(5000)
         file.write(b"damage")

@@ -182,4 +182,18 @@ def huge_interchange(site):
     check(peak < 300 or is_sanitized(), f"the transform process took {peak} MiB")
 
 
+@test("names that partners gave their files cannot write on the terminal of whoever asks for them, and programs get them as they are")
+def names(site):
+    site.flow(json_flow("plain", source="file: 'in/*', after: archive, age: 0s"))
+    name = "order\x1b[2J\x1b]0;mine\x07\u009b31m\nnext  rm.json"
+    site.drop("in/" + name, "no JSON")
+    site.run_until_idle()
+    for words in (["status", "--problems"], ["status"], ["dead", "list"], ["dead", "show", "1"], ["trace", name]):
+        _, out, _ = site.type(*words, "--site", site.path)
+        bad = [c for c in out if c != "\n" and (ord(c) < 32 or 127 <= ord(c) < 160)]
+        check(not bad and "\nnext  rm" not in out, words, "shows", repr(out))
+    equal(site.ask("dead", "show", "1")["origin"]["name"], name, "for programs")
+    check("order [2J" in site.type("dead", "show", "1", "--site", site.path)[1], "the name is there")
+
+
 main()

@@ -14,13 +14,14 @@ servers = {}
 
 
 class Server:
-    """A partner's server with folders inbox, outbox and archive."""
+    """A partner's server with folders inbox, outbox and archive. `word` is the adapter's."""
+    word = "sftp"
 
     def __init__(self, kind):
         if os.geteuid() != 0:
-            raise Skip("an SFTP server with accounts of its own needs root")
-        self.kind, self.script = kind, os.path.join(LAB, f"sftp-{kind}.sh")
-        self.directory = f"/tmp/ferrule-e2e-{kind}-{os.getpid()}"
+            raise Skip("a server with accounts of its own needs root")
+        self.kind, self.script = kind, os.path.join(LAB, f"{self.word}-{kind}.sh")
+        self.directory = f"/tmp/ferrule-e2e-{self.word}-{kind}-{os.getpid()}"
         done = subprocess.run([self.script, "up", self.directory, "--while", str(os.getpid())], stdout=subprocess.PIPE, check=True)
         self.env = dict(line.split("=", 1) for line in done.stdout.decode().splitlines())
         atexit.register(self.down)
@@ -110,20 +111,25 @@ class Forgetful:
             server.close()
 
 
-def server(kind):
+def server(of, kind):
     if kind not in servers:
-        servers[kind] = Server(kind)
+        servers[kind] = of(kind)
     servers[kind].clean()
     return servers[kind]
 
 
-def on_both(sentence):
-    """@on_both("…") def f(site, server): on each of the two servers."""
-    def register(function):
-        for kind in ("openssh", "proftpd"):
-            def run(site, kind=kind):
-                function(site, server(kind))
-            run.__name__ = f"{function.__name__}_{kind}"
-            test(f"{sentence} ({kind})")(run)
-        return function
-    return register
+def on_each(of, *kinds):
+    """A decorator for tests f(site, server), which runs them on a server of the class `of` for each of the kinds."""
+    def on(sentence):
+        def register(function):
+            for kind in kinds:
+                def run(site, kind=kind):
+                    function(site, server(of, kind))
+                run.__name__ = f"{function.__name__}_{kind}"
+                test(f"{sentence} ({kind})")(run)
+            return function
+        return register
+    return on
+
+
+on_both = on_each(Server, "openssh", "proftpd")

@@ -1,74 +1,16 @@
 #!/usr/bin/python3
-"""What transfers promise beside fetching and delivering: sizes, bandwidth and sidecars; on two SFTP servers that share no code."""
-import hashlib
+"""Transfers by SFTP: what all remote folders promise (remote_promises.py), bandwidth and held connections; on two servers that share
+no code."""
 import json
 import os
 import re
-import subprocess
 import time
 
-from bed import FERRULE, Skip, check, equal, has_faults, main, read, wait
+from bed import check, equal, main, read, wait
+from remote_promises import fetch, fetching, register, sending
 from sftp_lab import Forgetful, on_both
 
-FETCH = """
-transfer: fetch
-owner: edi
-from: {sftp: 'outbox/*.dat', system: acme, age: 0s, interval: 200ms%s}
-%sto: {file: 'got/$($envelope.name)', create: yes}
-effect: rename
-"""
-SEND = """
-transfer: send
-owner: edi
-from: {file: 'drop/*.dat', age: 0s, interval: 100ms%s}
-%sto: {sftp: 'inbox/$($envelope.name)', system: acme}
-effect: rename
-"""
-
-
-def fetching(site, server, source="", more=""):
-    server.describe(site)
-    site.write("transfers/fetch.yaml", FETCH % (source, more))
-
-
-def sending(site, server, source="", more=""):
-    server.describe(site)
-    site.write("transfers/send.yaml", SEND % (source, more))
-
-
-@on_both("a file of a size that is not allowed is put with the refused ones and said with both numbers, the others are taken")
-def sizes(site, server):
-    fetching(site, server, ", min-size: 10, max-size: 100, empty: refuse")
-    for name, size in (("none", 0), ("small", 9), ("least", 10), ("most", 100), ("large", 101)):
-        server.put("outbox", f"{name}.dat", b"x" * size)
-    site.do("check")
-    site.run_until_idle()
-    equal(site.files("got"), ["least.dat", "most.dat"], "what was taken")
-    equal([name for name in server.names("outbox") if name.startswith("rejected/")],
-          ["rejected/large.dat", "rejected/none.dat", "rejected/small.dat"], "what was refused")
-    for text in ("large.dat has 101 bytes, more than max-size: 100", "none.dat is empty, and empty: refuse", "small.dat has 9 bytes, less than min-size: 10"):
-        check(site.said(text), "nothing says:", text)
-
-
-@on_both("what has a temporary name that others use is left alone until it has its own, or what the configuration says instead")
-def temporary(site, server):
-    fetching(site, server)
-    site.write("transfers/fetch.yaml", (FETCH % ("", "")).replace("*.dat", "*"))
-    for name in ("a.tmp", "b.part", "c.partial", "d.filepart", ".e.dat", "ready.dat"):
-        server.put("outbox", name, name)
-    site.run_until_idle()
-    equal(site.files("got"), ["ready.dat"], "what was taken")
-    site.write("transfers/fetch.yaml", (FETCH % (", ignore: ['*.dat']", "")).replace("*.dat", "*", 1))
-    site.run_until_idle()
-    equal(sorted(site.files("got")), ["a.tmp", "b.part", "c.partial", "d.filepart", "ready.dat"], "what was taken with other patterns")
-
-
-@on_both("an empty file is taken where nothing else is said, whatever the least size")
-def empty(site, server):
-    fetching(site, server, ", min-size: 10")
-    server.put("outbox", "none.dat", b"")
-    site.run_until_idle()
-    equal(site.files("got"), ["none.dat"], "what was taken")
+register(on_both)
 
 
 @on_both("a bandwidth limit holds for what is fetched, and for what is fetched on after the line broke")
@@ -103,7 +45,7 @@ def sent_slowly(site, server):
 def kept_alive(site, server):
     line = Forgetful(server.env["SFTP_PORT"], 3)
     sending(site, server)
-    site.write("transfers/fetch.yaml", FETCH.replace("200ms", "5s") % ("", ""))
+    site.write("transfers/fetch.yaml", fetch(server).replace("200ms", "5s"))
     server.describe(site, ", keep-alive: 1s, timeout: 5s", line.port)
     server.put("outbox", "first.dat", "1")
     site.drop("drop/first.dat", "1")
@@ -116,195 +58,28 @@ def kept_alive(site, server):
     equal(len(line.held), 2, "connections, one of the source and one of the sink")
 
 
-@on_both("of a long transfer status tells how far it is, both ways, and `transfer run --wait` until it is over")
-def progress(site, server):
-    fetching(site, server, more="bandwidth: 400KB/s\nschedule: '0 3 1 1 *'\n")
-    sending(site, server, more="bandwidth: 400KB/s\n")
-    body = os.urandom(1600000)
-    site.start()
-    server.put("outbox", "long.dat", body)
-    site.drop("drop/away.dat", body)
-    run = subprocess.Popen([FERRULE, "transfer", "run", "fetch", "--wait", "--site", site.path], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    seen = {}
-
-    def both():
-        for one in site.status()["moving"]:
-            if 0 < one["done"] < one["total"]:
-                seen[one["endpoint"]] = one
-        return len(seen) == 2
-    wait(both, 20, "both to be told")
-    for endpoint, direction, name in (("fetch", "in", "long.dat"), ("send", "out", "inbox/away.dat")):
-        one = seen[endpoint]
-        equal((one["direction"], one["name"], one["total"]), (direction, name, 1600000), "what is told")
-        check(0 < one["rate"] < 800000, "how fast", one)
-        check(one["left_ms"] > 0, "how long", one)
-    equal(seen["send"]["attempt"], 1, "which attempt")
-    said, line = site.do("status"), re.compile(r"away.dat goes out at send: [0-9.]+ [kM]B of 1.6 MB \([0-9]+ %\), [0-9.]+ kB/s")
-    check(line.search(said) or not site.status()["moving"], said)
-    out, _ = run.communicate(timeout=30)
-    equal((run.returncode, out.decode()), (0, "fetch: done, 1 file\n"), "what run --wait ends with")
-    equal(site.files("got"), ["long.dat"], "delivered when it ends")
-    site.idle()
-    wait(lambda: site.status()["moving"] == [], 5, "nothing to move")
-
-
-def digest(kind, body):
-    return hashlib.new(kind, body).hexdigest()
-
-
-@on_both("a file is taken when its sidecar is there and says the same; both go into the archive, by whatever form of sidecar")
-def paired(site, server):
-    forms = {"sha256": (".sha256", lambda body: f"{digest('sha256', body)}  a.dat\n"), "sha512": (".sha512", lambda body: f"SHA512 (a.dat) = {digest('sha512', body)}\n"),
-             "md5": (".md5", lambda body: digest("md5", body)), "totals": (".ctl", lambda body: f"bytes={len(body)}\nlines={body.count(10)}\n")}
-    server.describe(site)
-    for name, (suffix, _) in forms.items():
-        os.makedirs(server.at("outbox", name), exist_ok=True)
-        os.chown(server.at("outbox", name), os.stat(server.at("outbox")).st_uid, os.stat(server.at("outbox")).st_gid)
-        site.write(f"transfers/{name}.yaml", FETCH.replace("transfer: fetch", f"transfer: {name}").replace("outbox/*.dat", f"outbox/{name}/*.dat")
-                   .replace("got/", f"got/{name}-") % (f", sidecar: {suffix}", ""))
-    site.do("check")
-    site.start()
-    for name in forms:
-        server.put(f"outbox/{name}", "a.dat", f"first\n{name}\n")
-    wait(lambda: all(site.status()["endpoints"].get(name, {}).get("halves") for name in forms), 20, "all of them to be told as waiting")
-    equal(site.files("got"), [], "what was taken without a sidecar")
-    said = site.do("status")
-    check("sha256: a.dat waits for a.dat.sha256 since" in said, said)
-    for name, (suffix, make) in forms.items():
-        server.put(f"outbox/{name}", "a.dat" + suffix, make(f"first\n{name}\n".encode()))
-    site.wait_files("got", 4, 20)
-    site.idle()
-    left = {name for name in server.names("outbox")}
-    for name, (suffix, _) in forms.items():
-        equal(sorted(n.split("/")[-1] for n in left if n.startswith(f"{name}/archive/")), ["a.dat", "a.dat" + suffix], f"archived of {name}")
-        check(not [n for n in left if n.startswith(f"{name}/") and "/archive/" not in n], "left behind", left)
-    wait(lambda: not any(site.status()["endpoints"].get(name, {}).get("halves") for name in forms), 10, "nothing to wait")
-
-
-@on_both("a file that is not what its sidecar says is put with the refused ones, the sidecar with it, and both digests are said")
-def mismatch(site, server):
-    fetching(site, server, ", sidecar: .sha256")
-    server.put("outbox", "bad.dat", "what came")
-    server.put("outbox", "bad.dat.sha256", digest("sha256", b"what was sent") + "  bad.dat\n")
-    server.put("outbox", "weak.dat", "weak")
-    server.put("outbox", "weak.dat.sha256", digest("md5", b"weak"))
-    server.put("outbox", "good.dat", "good")
-    server.put("outbox", "good.dat.sha256", digest("sha256", b"good"))
-    site.start()
-    site.wait_files("got", 1, 20)
-    wait(lambda: site.status()["endpoints"]["fetch"].get("refused", {}).get("count") == 2, 10, "two to be refused")
-    site.idle()
-    equal(site.files("got"), ["good.dat"], "what was taken")
-    equal([n for n in server.names("outbox") if n.startswith("rejected/")],
-          ["rejected/bad.dat", "rejected/bad.dat.sha256", "rejected/weak.dat", "rejected/weak.dat.sha256"], "what was refused")
-    equal(server.read("outbox/rejected/bad.dat"), b"what came", "its bytes")
-    said = site.said("sidecar.mismatch")
-    check(digest("sha256", b"what came") in said and digest("sha256", b"what was sent") in said, said)
-    check("2 files refused" in site.do("status"), "status does not say so")
-
-
-@on_both("a file whose sidecar never comes, and a sidecar whose file never comes, become a problem with its owner")
-def halves(site, server):
-    fetching(site, server, ", sidecar: .md5, sidecar-within: 1s")
-    server.put("outbox", "alone.dat", "x")
-    server.put("outbox", "lost.dat.md5", digest("md5", b"y"))
-    server.put("outbox", "void.dat", "x")
-    server.put("outbox", "void.dat.md5", "")
-    site.start()
-
-    def problem():
-        found = [p for p in json.loads(site.type("status", "--problems", "--json")[1])["problems"] if "wait" in p["what"]]
-        return found[0] if found and len(found[0]["keys"]) == 3 else None
-    found = wait(problem, 15, "the problem")
-    equal(sorted(found["keys"]), ["alone.dat (no alone.dat.md5)", "lost.dat.md5 (no lost.dat)", "void.dat (no void.dat.md5)"], "which wait")
-    equal(found["owner"], "edi", "whom to ask")
-    equal(site.files("got"), [], "what was taken")
-    equal(len(server.names("outbox")), 4, "all of them are where they were")
-
-
-def crash(site, fault):
-    if not has_faults():
-        raise Skip("built without --enable-faults")
-    site.start(env={"FERRULE_FAULTS": f"{fault}=kill", "FERRULE_FAULT_MARKS": site.work}, ready=False)
-    wait(lambda: os.path.exists(os.path.join(site.work, fault.split(":")[0] + ".struck")), 20, f"the fault {fault}")
-
-
-@on_both("killed between a file and its sidecar, both are in the archive in the end, and the file was taken once")
-def killed_between(site, server):
-    fetching(site, server, ", sidecar: .sha256, after: delete")
-    site.write("transfers/keep.yaml", FETCH.replace("transfer: fetch", "transfer: keep").replace("*.dat", "*.edi").replace("got/", "got/kept-") % (", sidecar: .sha256", ""))
-    for name in ("a.dat", "a.edi"):
-        server.put("outbox", name, name)
-        server.put("outbox", name + ".sha256", digest("sha256", name.encode()))
-    crash(site, "remote.archived:1")
-    site.wait_files("got", 2, 20)
-    site.idle()
-    equal(sorted(n.split("/")[-1] for n in server.names("outbox")), ["a.edi", "a.edi.sha256"], "what is left there")
-    check(all(n.startswith("archive/") for n in server.names("outbox")), server.names("outbox"))
-
-
-MAKE = "steps:\n  - checksum: {make: sha256}\n"
-
-
-@on_both("a sidecar that is made goes out behind its file, each once, though the site is killed between the two")
-def made(site, server):
-    sending(site, server, more=MAKE)
-    body = os.urandom(100000)
-    site.drop("drop/a.dat", body)
-    # behind the first delivery's effect, in front of its receipt; and behind the receipt, in front of the second
-    crash(site, "deliver.done:1")
-    wait(lambda: server.names("inbox") == ["a.dat", "a.dat.sha256"], 20, "both")
-    site.idle()
-    check(os.stat(server.at("inbox/a.dat")).st_ctime_ns <= os.stat(server.at("inbox/a.dat.sha256")).st_ctime_ns, "the sidecar came first")
-    equal(server.read("inbox/a.dat") == body, True, "the bytes")
-    equal(server.read("inbox/a.dat.sha256").decode(), f"{digest('sha256', body)}  a.dat\n", "the sidecar")
-    equal((site.dead(), site.doubts()), ([], []), "nothing is dead or in doubt")
-    delivered = [t for t in site.ask("status", "--totals")["totals"] if t["stage"] in ("delivered", "resolved")]
-    equal(sum(t["count"] for t in delivered), 2, "deliveries")
-
-
-@on_both("killed behind the file's receipt the sidecar still follows, once")
-def made_between(site, server):
-    sending(site, server, more=MAKE)
-    site.drop("drop/a.dat", b"x" * 1000)
-    crash(site, "deliver.settled:1")
-    wait(lambda: server.names("inbox") == ["a.dat", "a.dat.sha256"], 20, "both")
-    site.idle()
-    equal((site.dead(), site.doubts()), ([], []), "nothing is dead or in doubt")
-    equal(server.names("inbox"), ["a.dat", "a.dat.sha256"], "what is there")
-
-
-@on_both("what was archived is removed when its time is over, and nothing else: not what is younger, changed, foreign or a link")
-def retained(site, server):
-    fetching(site, server, ", sidecar: .md5", "retain: 90d\n")
-    for name in ("old.dat", "young.dat", "changed.dat", "linked.dat"):
-        server.put("outbox", name, name, ago=5)
-        server.put("outbox", name + ".md5", digest("md5", name.encode()), ago=5)
-    site.start()
-    site.wait_files("got", 4, 20)
-    site.idle()
-    wait(lambda: len(site.ask("table", "list", "ferrule-archived")["entries"]) == 8, 10, "all of them to be noted")
-    site.stop()
-    day = "outbox/archive/" + os.listdir(server.at("outbox/archive"))[0]
-    # all but `young` came long ago; two are not what they were; and somebody keeps a file of his own there
-    for entry in site.ask("table", "list", "ferrule-archived")["entries"]:
-        if "young" not in entry["value"]["path"]:
-            source, at, name = entry["key"].split("/")
-            site.do("table", "remove", "ferrule-archived", entry["key"], "--site", site.path)
-            site.do("table", "put", "ferrule-archived", f"{source}/{int(at) - 91 * 86400000:013}/{name}", json.dumps(entry["value"]), "--site", site.path)
-    for path in ("../../etc/passwd", "outbox/keep.edi", day + "/../../keep.edi"):
-        site.do("table", "put", "ferrule-archived", f"fetch/0000000000001/{path.replace('/', '_')}", json.dumps({"path": path, "size": 4, "time": 1000}), "--site", site.path)
-    server.put("outbox", "keep.edi", "keep")
-    os.utime(server.at("outbox/keep.edi"), (1, 1))
-    server.put(day, "changed.dat", "changed since")
-    server.put(day, "foreign.dat", "old.dat", ago=5)
-    os.unlink(server.at(day, "linked.dat"))
-    os.symlink("foreign.dat", server.at(day, "linked.dat"))
-    site.start()
-    wait(lambda: site.said("past its time, removed") and len(site.ask("table", "list", "ferrule-archived")["entries"]) == 2, 20, "the archive to be tidied")
-    equal(sorted(os.listdir(server.at(day))), ["changed.dat", "foreign.dat", "linked.dat", "young.dat", "young.dat.md5"], "what is left in the archive")
-    equal(os.path.exists(server.at("outbox/keep.edi")), True, "what lies outside of it")
-    equal(site.files("got"), ["changed.dat", "linked.dat", "old.dat", "young.dat"], "what was delivered")
+@on_both("a host key that is pinned is in the audit trail, and nobody's pins are lost where they cannot be read")
+def pins(site, server):
+    fetching(site, server)
+    with open(site.at("systems/acme.yaml")) as file:
+        text = file.read()
+    site.write("systems/acme.yaml", re.sub(r", known-hosts: [^,}]*", "", text))
+    code, out, err = site.type("transfer", "trust", "acme", "--json")
+    shown = json.loads(out)
+    equal((code, shown["known"]), (1, ""), "what is pinned before: " + err)
+    os.symlink("known_hosts", site.at("known_hosts"))
+    code, out, err = site.type("transfer", "trust", "acme", "--fingerprint", shown["fingerprint"])
+    check(code == 1 and "Too many levels" in err and os.path.islink(site.at("known_hosts")), "pins that nobody can read:", code, out, err)
+    os.unlink(site.at("known_hosts"))
+    site.do("transfer", "trust", "acme", "--fingerprint", shown["fingerprint"])
+    records = [json.loads(line) for line in site.do("audit", "show", "--what", "trust", "--json").splitlines()]
+    equal(records[-1]["facts"], {"system": "acme", "host": shown["host"], "type": shown["type"], "fingerprint": shown["fingerprint"], "before": ""},
+          "what the trail says of it")
+    check(records[-1]["by"], "who did it:", records[-1])
+    server.put("outbox", "one.dat", "one")
+    site.run_until_idle()
+    equal(site.files("got"), ["one.dat"], "what was taken")
 
 
 main()
+

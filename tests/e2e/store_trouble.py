@@ -3,6 +3,7 @@
 often than asked for."""
 import http.server
 import os
+import sqlite3
 import threading
 import time
 
@@ -179,6 +180,28 @@ effect: rename
     equal({(letter["cause"], letter["step"]) for letter in dead}, {("test.refused", "commit")}, "dead letters")
     equal(len(site.files("out")) + len(dead), count, "delivered and dead")
     equal(site.doubts(), [], "doubts")
+
+@test("a store that a later version wrote ends `run --until-idle` with the reason, at once; once it is back all goes on")
+def newer(site):
+    site.flow(INTAKE.replace("publish: thing.v1", "  - encode: json\nto: {file: 'out/$(.n).json', create: yes}\neffect: rename"))
+    site.run_until_idle()
+    things(site, 0, 2)
+    db = sqlite3.connect(site.at("data/site.db"))
+    before = db.execute("SELECT part, version FROM schema_version").fetchall()
+    db.execute("UPDATE schema_version SET version = 9999")
+    db.commit()
+    began = time.monotonic()
+    code, out, err = site.type("run", site.path, "--until-idle")
+    check(code == 3 and "cannot work: the tables of" in err.splitlines()[-1] and "later version" in err.splitlines()[-1], code, out, err)
+    check(time.monotonic() - began < 30, "it waited for what cannot come")
+    code, out, err = site.type("run", site.path, "--for", "3s")
+    check(code == 3 and "later version" in err.splitlines()[-1], code, out, err)
+    equal(site.files("out"), [], "delivered without a store")
+    db.executemany("UPDATE schema_version SET version = ? WHERE part = ?", [(version, part) for part, version in before])
+    db.commit()
+    db.close()
+    site.run_until_idle()
+    equal(site.files("out"), ["0.json", "1.json"], "delivered")
 
 
 if __name__ == "__main__":

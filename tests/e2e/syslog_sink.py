@@ -160,6 +160,38 @@ class Mute:
         peer.close()
 
 
+@test("another address at a reload gets what is delivered from then on, by each transport; nothing is lost and nothing comes twice")
+def moved(site):
+    old, new = Rsyslog(site, "old"), Rsyslog(site, "new")
+    names = ("tcp", "tls", "udp")
+
+    def aim(server):
+        for name, to in zip(names, (f"port: {server.port}, transport: tcp", f"port: {server.tls_port}, ca: {server.certificate}", f"port: {server.port}, transport: udp")):
+            flow(site, name, f"host: 127.0.0.1, {to}, app-name: {name}")
+
+    def texts(server, name):
+        return [line["text"].strip() for line in server.lines(name)]
+    site.flow(INTAKE)
+    aim(old)
+    site.start()
+    site.drop("in/a.json", [{"n": n, "text": f"line {n}"} for n in range(20)])
+    wait(lambda: all(len(old.lines(name)) == 20 for name in names), 30, "the first lines, at the old one")
+    site.idle()
+    aim(new)
+    site.drop("in/b.json", [{"n": n, "text": f"line {n}"} for n in range(20, 220)])  # on its way while the address changes
+    check("reloaded" in site.reload(), site.said("reload"))
+    wait(lambda: all(len(old.lines(name)) + len(new.lines(name)) >= 220 for name in names), 60, "the lines on their way")
+    site.idle()
+    before = {name: len(old.lines(name)) for name in names}
+    site.drop("in/c.json", [{"n": n, "text": f"line {n}"} for n in range(220, 240)])
+    wait(lambda: all(set(texts(new, name)) >= {f"line {n}" for n in range(220, 240)} for name in names), 30, "the last lines, at the new one")
+    site.idle()
+    for name in names:
+        equal(len(old.lines(name)), before[name], f"{name}: lines at the old one after the change")
+        equal(sorted(texts(old, name) + texts(new, name)), sorted(f"line {n}" for n in range(240)), name)
+    equal((site.doubts(), site.dead()), ([], []), "doubts and dead letters")
+
+
 @test("killed between sending and knowing, a line is a doubt, or written again where the flow says that this does no harm")
 def interrupted(site):
     if not has_faults():

@@ -141,7 +141,7 @@ def environments(site):
     code, _, err = site.type("run", site.path, "--for", "0s")
     check(code == 2 and "more than nothing" in err, code, err)
     code, _, err = site.type("run", site.path, "--env", "esat")
-    check(code == 3 and "did you mean --env east?" in err, code, err)
+    check(code == 3 and "did you mean `--env east`?" in err, code, err)
     site.write("environments/east.yaml", "PARTNER_DROP: east/in\n")
     site.write("flows/more.yaml", "flow: more\nowner: me\nfrom: {file: '${NOWHERE}/*'}\nto: {file: 'out/x', create: yes}\neffect: rename\n")
     code, _, err = site.type("run", site.path, "--env", "east")

@@ -168,11 +168,16 @@ def verbs(site):
     equal(site.ask("transfer", "run", "nightly")["hold"]["reason"], "month end", "run, as JSON")
     time.sleep(1.5)
     equal((site.files("in"), site.files("out")), (["2.sta"], ["1.sta"]), "while it is held")
-    check("month end" in site.do("transfer", "show", "nightly", "--site", site.path), "the reason is not shown")
+    said = site.do("transfer", "show", "nightly", "--site", site.path)
+    check("month end" in said and "asked     for a run, " in said and "when the hold ends" in said, "the reason and the wish are not shown", said)
+    check(site.ask("transfer", "list")["transfers"][0]["asked_ms"] > 0, "the wish, as JSON")
     site.do("transfer", "release", "nightly", "--site", site.path)
     site.wait_files("out", 2, 5)
+    wait(lambda: "asked_ms" not in site.ask("transfer", "list")["transfers"][0], 5, "the wish to be met")
     code, _, err = site.type("transfer", "show", "nighly", "--site", site.path)
     check(code == 2 and "nightly" in err, "a slip", code, err)
+    code, _, err = site.type("transfer", "acount", "--site", site.path)
+    check(code == 2 and "account" in err.split("usage:")[0], "a slip of the part", code, err)
 
 
 @test("whoever waits for a run hears of what became a dead letter in it, and of none from before")
@@ -212,10 +217,11 @@ def unreachable(site):
     event = json.loads(read(site.at("alarms/ferrule.endpoint-paused.v1")))
     equal((event["endpoint"], event["flow"], event["owner"], event["runbook"], event["code"]),
           ("bank", "bank", "treasury", "https://example.net/bank", "file.directory"), "the event")
+    equal(event["what"], "source bank of flow bank cannot be asked", "what it is")
     os.rename(site.at("elsewhere"), site.at("mount"))
     wait(lambda: len(site.files("alarms")) == 2, 60, "its end to be told")
     event = json.loads(read(site.at("alarms/ferrule.endpoint-resumed.v1")))
-    equal((event["endpoint"], event["owner"]), ("bank", "treasury"), "whose end")
+    equal((event["endpoint"], event["owner"], event["what"]), ("bank", "treasury", "source bank of flow bank can be asked again"), "whose end")
     equal([p for p in site.status()["problems"] if "bank" in p["what"]], [], "problems")
     code, _, err = site.type("transfer", "skip", "bank", "--site", site.path)
     check(code == 1 and "checks no sequence" in err, "skip without a sequence", code, err)
@@ -258,8 +264,14 @@ def gaps(site):
     equal((problem[0]["what"], problem[0]["next"]), ("the sequence of transfer bank lacks 7-9", "ferrule transfer skip bank"), "the problem")
     site.drop("in/s-008.sta", "8")
     wait(lambda: site.ask("transfer", "list")["transfers"][0]["lacks"] == "7, 9", 5, "the one that came late")
+    ended = site.ask("transfer", "list")["transfers"][0].get("ended_ms", 0)
     site.do("transfer", "skip", "bank", "--site", site.path)
+    site.do("transfer", "run", "bank", "--site", site.path)  # one wish does not take the other's place
     wait(lambda: not [p for p in site.status()["problems"] if "bank" in p["what"]], 5, "the problem to go")
+    wait(lambda: site.ask("transfer", "list")["transfers"][0].get("ended_ms", 0) > ended, 10, "the run")
+    trail = [json.loads(line) for line in site.do("audit", "show", "--json").splitlines()]
+    wishes = [(record["what"], record["facts"], bool(record["by"])) for record in trail if record["what"].startswith(("transfer.", "table."))]
+    equal(wishes, [("transfer.skip", {"transfer": "bank"}, True), ("transfer.run", {"transfer": "bank"}, True)], "the audit trail")
     site.drop("in/s-011.sta", "11")
     site.wait_files("out", 5, 5)
     check(not [p for p in site.status()["problems"] if "bank" in p["what"]], "a problem after the next number")

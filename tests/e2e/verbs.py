@@ -64,8 +64,8 @@ def mistakes(site):
     site_of(site)
     for words, code, expected in [
         (["stauts"], 2, "did you mean `status`"),
-        (["status", "--problem"], 2, "did you mean --problems"),
-        (["dead", "list", "--csuse", "x"], 2, "did you mean --cause"),
+        (["status", "--problem"], 2, "did you mean `--problems`"),
+        (["dead", "list", "--csuse", "x"], 2, "did you mean `--cause`"),
         (["hold", "to-files"], 2, "--until"),
         (["hold"], 2, "ferrule hold"),
         (["hold", "nobody", "--until", "5m"], 2, "nobody"),

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """encrypt, decrypt, sign, verify and `ferrule key`, each form both ways against GnuPG."""
 import datetime
+import json
 import os
 import subprocess
 import sys
@@ -327,6 +328,16 @@ def _(bed):
         equal(done.codes, ["openpgp.engine"], f"{name}: {done.said}")
     os.unlink(bed.path("keys/gpg.conf"))
     equal(bed.step("decrypt", message, **SECRET).codes, [], "with its agent")
+
+
+@test("keys that are taken in are in the audit trail, with who did it")
+def _(bed):
+    started(bed)
+    lines = bed.run(FERRULE, "audit", "show", "--what", "key-import", "--json").stdout.decode().splitlines()
+    told = [json.loads(line) for line in lines]
+    equal([[(key["fingerprint"], key["what"]) for key in record["facts"]["keys"]][-1] for record in told],
+          [(bed.ours, "new"), (bed.theirs, "new")], "what the trail says")
+    check(all(record["by"] for record in told), f"nobody did it: {told}")
 
 
 main()

@@ -2,6 +2,7 @@
 """scan against a real clamd with a small signature database of our own, a real ICAP server (c-icap) before it, and against stand-ins that
 are away, hang or lie."""
 import os
+import re
 import shutil
 import signal
 import socket
@@ -53,6 +54,38 @@ def _(bed):
     bed.refused("scan.too-large", "scan", os.urandom(3 << 20), clamd=at)
 
 
+class Old:
+    """A stand-in for a clamd whose signatures are of so many days ago."""
+
+    def __init__(self, bed, days, answer=b"stream: OK\0"):
+        made = time.gmtime(time.time() - days * 86400 - 3600)
+        self.address = Liar(bed, answer, version=b"ClamAV 1.4.3/27465/" + time.asctime(made).encode() + b"\0").address
+
+
+@test("signatures that are older than the step says are a warning, and documents pass; a real clamd answers as well")
+def _(bed):
+    for days, more, warns in ((30, {}, True), (1, {}, False), (10, {"signatures": "20d"}, False), (10, {"signatures": "9d"}, True), (30, {"signatures": "0s"}, False)):
+        done = bed.step("scan", b"order", file="a", clamd=Old(bed, days).address, **more)
+        equal((done.names, done.code), (["a"], 0), done.said)
+        check(("old signatures" in done.said and f"{days} days old" in done.said) == warns, days, more, done.said)
+    found = bed.refused("scan.infected", "scan", b"order", clamd=Old(bed, 30, b"stream: Own.Name FOUND\0").address)
+    check("old signatures" in found.said, "with what it found:", found.said)
+    done = bed.step("scan", b"order", file="a", clamd=clamd(bed))  # whose own database has no date
+    check(done.names == ["a"] and re.search(r'does not say how old its signatures are version=\"ClamAV [0-9.]+\"', done.said), done.said)
+
+
+@test("a version without a date, of another form or none at all keeps nothing from passing")
+def _(bed):
+    for version in (b"ClamAV 1.0.7\0", b"ClamAV 1.0.7/27465/Sun Foo 24 08:12:00 2024\0", b"/\0", b"", b"UNKNOWN COMMAND\0"):
+        done = bed.step("scan", b"order", file="a", clamd=Liar(bed, b"stream: OK\0", version=version).address)
+        check(done.names == ["a"] and "old signatures" not in done.said, version, done.said)
+    done = bed.step("scan", b"order", file="a", clamd=Liar(bed, b"stream: OK\0", version=b"ClamAV 0.103/26000/Sun Nov 24 08:12:00 2019\0").address)
+    check(done.names == ["a"] and "old signatures" in done.said, done.said)
+    begun = time.monotonic()
+    equal(bed.step("scan", b"order", file="a", clamd=Liar(bed, b"stream: OK\0", version=None).address).names, ["a"], "one that says nothing")
+    check(time.monotonic() - begun < 20, "it was waited for")
+
+
 @test("a scanner that does not find the EICAR test string lets nothing pass where the step asks for a proof")
 def _(bed):
     equal(bed.step("scan", b"order", file="a", clamd=clamd(bed), prove="1h").names, ["a"], "one that finds it")
@@ -67,10 +100,10 @@ def _(bed):
 class Liar:
     """A stand-in that speaks clamd's protocol as far as it is told to."""
 
-    def __init__(self, bed, answer, read=True):
+    def __init__(self, bed, answer, read=True, version=b"ClamAV 1.0.7\0"):
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.address = f"127.0.0.1:{self.listener.getsockname()[1]}"
-        self.answer, self.read, self.got = answer, read, []
+        self.answer, self.read, self.version, self.got = answer, read, version, []
         threading.Thread(target=self.serve, daemon=True).start()
         bed.cleanup.append(self.listener.close)
 
@@ -80,7 +113,18 @@ class Liar:
                 peer, _ = self.listener.accept()
                 if self.read:
                     stream = peer.makefile("rb")
-                    check(stream.read(10) == b"zINSTREAM\0")
+                    command = b""
+                    while not command.endswith(b"\0"):
+                        command += stream.read(1)
+                    if command == b"zVERSION\0":
+                        if self.version is None:
+                            self.silent = peer, stream
+                            continue
+                        peer.sendall(self.version)
+                        peer.shutdown(socket.SHUT_RDWR)
+                        peer.close()
+                        continue
+                    check(command == b"zINSTREAM\0")
                     content = b""
                     while size := int.from_bytes(stream.read(4), "big"):
                         content += stream.read(size)
@@ -183,6 +227,7 @@ def _(bed):
         refused = bed.refused("scan.infected", "scan", EICAR, icap=f"{at}/{service}")
         check("Own.Test.Signature" in refused.said, refused.said)
         bed.refused("scan.infected", "scan", os.urandom(400000) + EICAR + os.urandom(10), icap=f"{at}/{service}")
+    check("istag=" in bed.step("scan", b"order", file="a", icap=f"{at}/avscan").said, "its ISTag is not in the log")
     done = bed.step("scan", b"order" * 1000, file="a", icap=f"{at}/echo")
     equal((done.names, done.codes), (["a"], []), done.said)
     for service in ("nothing", "info"):

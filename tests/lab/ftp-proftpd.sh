@@ -119,6 +119,9 @@ write_config()
 			ScoreboardFile $dir/scoreboard
 			SystemLog $dir/system.log
 			TransferLog $dir/xfer.log
+			# files that all servers of a machine share; of a table that one cuts another dies (SIGBUS)
+			DelayEngine off
+			ControlsEngine off
 			WtmpLog off
 			UseReverseDNS off
 			MaxInstances 400

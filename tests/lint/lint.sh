@@ -191,6 +191,10 @@ over "$work/text" '
 	/T[O]DO|FI[X]ME/ { print FILENAME ":" FNR ": an open end; do it, or write it down in the issue" }' >"$work/found"
 result "nothing is switched off or left open" "$work/found"
 
+# A name that may be meant is told in one form: NEAR of base/finding.h.
+grep -v '^base/finding\.h$' "$work/program" | tr '\n' '\0' | xargs -0 grep -niE '(did|do|perhaps) you mean' >"$work/found"
+result "names that may be meant are told in one form" "$work/found"
+
 over "$work/c" '
 	FNR == 1 && !/^\/\*/ { print FILENAME ":1: the head of a file says what it is" }
 	/^  +[^ *]/ && !/^ *\*/ { print FILENAME ":" FNR ": indented with spaces" }' >"$work/found"

@@ -327,7 +327,7 @@ done:
 	return result;
 }
 
-/* As the role does it: again after what ends with RETRY, since a busy server may close a connection at any time. */
+/* As the role does it: again after what ends with RETRY, as a connection does that has no ticket of TLS 1.3 left. */
 static int try_on(const struct endpoint *endpoint, struct delivery *delivery, bool intended, struct error *error)
 {
 	int result = try_once(endpoint, delivery, intended, error);

@@ -107,11 +107,8 @@ static size_t works(const struct endpoint *endpoint)
 {
 	struct error error = {0};
 	size_t found;
-	int result = ask(endpoint, &found, &error);
 
-	for (int tries = 0; result && !strcmp(error.code, "ftp.lost") && tries < 3; tries++)
-		result = ask(endpoint, &found, &error); /* a busy server may close a connection at any time */
-	if (result)
+	if (ask(endpoint, &found, &error))
 		fail_msg("%s: %s", error.code, error.text);
 	return found;
 }

@@ -113,6 +113,27 @@ static void a_simple_site_loads_and_has_its_defaults(void **state)
 	assert_non_null(site_contract(site, "order/v1"));
 }
 
+static void what_a_transfer_expects_is_judged_in_its_zone_on_its_working_days(void **state)
+{
+	static const char transfer[] = "transfer: bank\nowner: o\nfrom: {file: 'x/*'}\nto: {file: 'y/a'}\n"
+				       "effect: rename\nzone: Europe/Berlin\ncalendar: target2\nexpect:\n"
+				       "- {file: '*', by: '07:30'}\n"
+				       "- {file: '*', by: '07:30', zone: UTC, days: mon-sun}\n"
+				       "- {file: '*', by: '07:30', calendar: us-federal}\n";
+	const struct expectation *e;
+
+	file("site.yaml", SITE);
+	file("transfers/bank.yaml", transfer);
+	load("");
+	e = site->flows[0].expect;
+	assert_string_equal(e[0].zone, "Europe/Berlin");
+	assert_string_equal(e[0].calendar->name, "target2");
+	assert_string_equal(e[1].zone, "UTC");
+	assert_null(e[1].calendar);
+	assert_string_equal(e[2].zone, "Europe/Berlin");
+	assert_string_equal(e[2].calendar->name, "us-federal");
+}
+
 static void a_flow_has_what_its_yaml_says(void **state)
 {
 	const struct support_file *settings;
@@ -355,7 +376,7 @@ static void an_unknown_environment_is_named_with_the_nearest(void **state)
 	file("environments/prod.yaml", "A: b\n");
 	assert_null(bundle_read_new(directory, "prd", &error));
 	assert_string_equal(error.code, "site.environment");
-	assert_non_null(strstr(error.text, "--env prod?"));
+	assert_non_null(strstr(error.text, "--env prod`?"));
 }
 
 static void a_directory_without_a_site_says_what_to_do(void **state)
@@ -525,6 +546,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_simple_site_loads_and_has_its_defaults, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(what_a_transfer_expects_is_judged_in_its_zone_on_its_working_days,
+						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_flow_has_what_its_yaml_says, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(an_endpoint_takes_from_its_system_how_to_reach_it, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(an_endpoint_says_a_system_that_can_be_reached_so, set_up, tear_down),

@@ -155,7 +155,7 @@ static void an_undefined_variable_is_named_with_the_nearest(void **state)
 	parse("a:\n  - ok\n  - ${PROT}\n");
 	assert_only("variable.undefined");
 	assert_place(&(struct node){.place = findings.list[0].place}, 3, 5);
-	assert_non_null(strstr(findings.list[0].text, "did you mean PORT?"));
+	assert_non_null(strstr(findings.list[0].text, "did you mean `PORT`?"));
 }
 
 static void a_repeated_key_is_told_and_the_first_kept(void **state)

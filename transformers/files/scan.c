@@ -13,22 +13,25 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "transformers/transformers.h"
 
-#define ANSWER_MAX 4096
+#define AGE_EVERY_MS INT64_C(3600000)
 
 #define CLAMD "/run/clamav/clamd.ctl"
 
 struct scan_settings {
 	const char *clamd, *icap;
-	int64_t timeout_ms, prove_ms;
+	int64_t timeout_ms, prove_ms, signatures_ms;
 	uint64_t max;
 };
 
 struct scan {
 	const struct scan_settings *settings;
 	int64_t proved_at; /* monotonic; 0: it was not yet */
+	int64_t aged_at;   /* … when it was last asked how old its signatures are */
+	char tag[40];      /* ICAP: the last ISTag */
 };
 
 static const struct option options[] = {
@@ -58,6 +61,12 @@ static const struct option options[] = {
 	 .fallback = "0s",
 	 .help = "how often the scanner must find the EICAR test string, before the first document and then so long "
 		 "after; documents wait while it does not. 0s: never"},
+	{.name = "signatures",
+	 .type = OPTION_DURATION,
+	 .offset = offsetof(struct scan_settings, signatures_ms),
+	 .fallback = "7d",
+	 .help = "how old clamd's signatures may be: older ones are a warning in the log each hour (with icap the log "
+		 "has the server's ISTag instead). 0s: it is not asked"},
 	OPTION_END,
 };
 
@@ -86,13 +95,13 @@ static int send_document(struct scanning *s, struct item *item, struct error *er
 	return result ? result : send_chunk(s, SPAN_NONE, error);
 }
 
-static int read_answer(struct scanning *s, char answer[ANSWER_MAX], struct error *error)
+int scan_clamd_answer(struct scanning *s, char answer[SCAN_ANSWER_MAX], struct error *error)
 {
 	size_t used = 0;
 
 	scan_time(s);
 	for (;;) {
-		ssize_t n = recv(s->fd, answer + used, ANSWER_MAX - 1 - used, 0);
+		ssize_t n = recv(s->fd, answer + used, SCAN_ANSWER_MAX - 1 - used, 0);
 
 		if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
 			if (scan_wait(s, POLLIN, error))
@@ -101,7 +110,7 @@ static int read_answer(struct scanning *s, char answer[ANSWER_MAX], struct error
 		}
 		used += n > 0 ? (size_t)n : 0;
 		answer[used] = '\0';
-		if (n <= 0 || strlen(answer) < used || used == ANSWER_MAX - 1)
+		if (n <= 0 || strlen(answer) < used || used == SCAN_ANSWER_MAX - 1)
 			break;
 	}
 	answer[strcspn(answer, "\n")] = '\0';
@@ -129,16 +138,23 @@ static int judge(const struct scanning *s, char *answer, struct error *error)
 			 answer);
 }
 
-static int ask_clamd(struct scanning *s, struct item *item, struct error *error)
+int scan_clamd_connect(struct scanning *s, struct error *error)
 {
 	const char *colon = strrchr(s->where, ':');
-	char answer[ANSWER_MAX] = "";
 	char *host = colon ? mem_span_dup(span_make(s->where, (size_t)(colon - s->where))) : NULL;
 	int failed = *s->where == '/' || !colon ? scan_connect_path(s, s->where, error)
 						: scan_connect_host(s, host, colon + 1, error);
 
 	free(host);
-	return failed || send_document(s, item, error) < 0 || read_answer(s, answer, error) || judge(s, answer, error)
+	return failed;
+}
+
+static int ask_clamd(struct scanning *s, struct item *item, struct error *error)
+{
+	char answer[SCAN_ANSWER_MAX] = "";
+
+	return scan_clamd_connect(s, error) || send_document(s, item, error) < 0 ||
+			       scan_clamd_answer(s, answer, error) || judge(s, answer, error)
 		       ? -1
 		       : 0;
 }
@@ -157,9 +173,28 @@ static int check(const void *opaque, const struct transformer_context *context, 
 	return -1;
 }
 
-/* REJECT: something was found, or it was too large. */
-static int ask(const struct scan_settings *settings, struct item *item, struct out *out, struct error *error)
+/* Behind a scan and not before it: what does not answer at all was noticed by then. Which signatures judged is in the
+ * log and not in the message, or the same document scanned again would be another one. */
+static void look_at_signatures(struct scan *scan, const struct scanning *s)
 {
+	int64_t now = clock_tick_ms();
+
+	if (!scan->settings->signatures_ms)
+		return;
+	if (*s->tag && strcmp(s->tag, scan->tag) != 0) {
+		log_info("scan", SPAN_NONE, "scanner=%s istag=%s", s->where, s->tag);
+		memcpy(scan->tag, s->tag, sizeof scan->tag);
+	}
+	if (scan->settings->icap || (scan->aged_at && now - scan->aged_at < AGE_EVERY_MS))
+		return;
+	scan->aged_at = now ? now : 1;
+	scan_tell_age(s, scan->settings->signatures_ms);
+}
+
+/* REJECT: something was found, or it was too large. */
+static int ask(struct scan *scan, struct item *item, struct out *out, struct error *error)
+{
+	const struct scan_settings *settings = scan->settings;
 	struct scanning s = {.what = settings->icap ? "the ICAP server" : "clamd",
 			     .where = settings->icap    ? settings->icap
 				      : settings->clamd ? settings->clamd
@@ -173,11 +208,13 @@ static int ask(const struct scan_settings *settings, struct item *item, struct o
 	failed = (settings->icap ? scan_icap : ask_clamd)(&s, item, error);
 	if (s.fd >= 0)
 		close(s.fd);
+	if (!failed || (error && !strcmp(error->code, "scan.infected")))
+		look_at_signatures(scan, &s);
 	return failed ? -1 : 0;
 }
 
 /* The string that every scanner takes for a virus, in two parts, or this program would be taken for one. */
-static int prove(const struct scan *scan, const struct item *item, struct out *out, struct error *error)
+static int prove(struct scan *scan, const struct item *item, struct out *out, struct error *error)
 {
 	static const char first[] = "X5O!P%@AP[4\\PZX54(P^)7CC)7}$";
 	static const char rest[] = "EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*";
@@ -186,7 +223,7 @@ static int prove(const struct scan *scan, const struct item *item, struct out *o
 	int failed;
 
 	test.bytes = reader_new_copy(span_of(text));
-	failed = ask(scan->settings, &test, out, error);
+	failed = ask(scan, &test, out, error);
 	reader_unref(test.bytes);
 	free(text);
 	if (failed && !strcmp(error->code, "scan.infected")) {
@@ -224,7 +261,7 @@ static int run(void *self, struct item *item, struct out *out, struct error *err
 			return -1;
 		scan->proved_at = now ? now : 1;
 	}
-	return ask(settings, item, out, error) ? -1 : out_emit(out, item, error);
+	return ask(scan, item, out, error) ? -1 : out_emit(out, item, error);
 }
 
 const struct transformer_ops scan_transformer = {

@@ -15,6 +15,7 @@ struct scanning {
 	 * then. 1: it has said all, or closed; -1: stop. */
 	int (*heard)(void *arg, struct error *);
 	void *arg;
+	char tag[40]; /* what an ICAP server said last of the state of its service (ISTag), or empty */
 };
 
 /* RETRY `scan.unavailable`; always -1. */
@@ -32,5 +33,14 @@ int scan_send(struct scanning *, struct span bytes, struct error *);
 int scan_icap(struct scanning *, struct item *, struct error *);
 /* Why that is no such address; NULL: it is. */
 const char *scan_icap_fault(const char *url);
+
+/* clamd at s->where; and one of its answers, without the end of its line. */
+#define SCAN_ANSWER_MAX 4096
+int scan_clamd_connect(struct scanning *, struct error *);
+int scan_clamd_answer(struct scanning *, char answer[SCAN_ANSWER_MAX], struct error *);
+
+/* Asks the clamd that was asked for its version, over a connection of its own and for at most 5 s, and logs a warning
+ * when its signatures are older than that. That it does not answer is nothing. */
+void scan_tell_age(const struct scanning *, int64_t limit_ms);
 
 #endif

@@ -34,12 +34,13 @@ struct answer {
 	struct buf line; /* what of the current part is not whole yet */
 	int status, http_status;
 	bool respmod, no_204, closes;
-	int64_t preview;                /* -1: none is wanted */
-	uint64_t most;                  /* a longer body is not read to its end: it is another one */
+	int64_t preview; /* -1: none is wanted */
+	uint64_t most;   /* a longer body is not read to its end: it is another one */
 	unsigned trailers;
 	uint64_t http_size, left, size; /* of the encapsulated headers; of this chunk; of the body so far */
 	bool has_body;
 	char found[NAME_MAX_ICAP];
+	char tag[40]; /* ISTag (RFC 3507, section 4.7), which changes with the signatures */
 	struct sha256 *digest;
 };
 
@@ -153,12 +154,25 @@ static void read_encapsulated(struct answer *answer, struct span value)
 	}
 }
 
+/* At most 32 characters, in quotes or not. */
+static void read_tag(struct answer *answer, struct span value)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < value.len && n + 1 < sizeof answer->tag; i++)
+		if (isalnum((unsigned char)value.data[i]) || memchr("-_.:+/", value.data[i], 6))
+			answer->tag[n++] = value.data[i];
+	answer->tag[n] = '\0';
+}
+
 static void read_header(struct answer *answer, struct span name, struct span value)
 {
 	if (is_name(name, "Encapsulated"))
 		read_encapsulated(answer, value);
 	else if (is_name(name, "Methods"))
 		answer->respmod = memmem(value.data, value.len, "RESPMOD", 7) != NULL;
+	else if (is_name(name, "ISTag"))
+		read_tag(answer, value);
 	else if (is_name(name, "Preview"))
 		answer->preview = number(value);
 	else if (is_name(name, "Connection"))
@@ -569,6 +583,7 @@ int scan_icap(struct scanning *s, struct item *item, struct error *error)
 		error_set(error, ERROR_RETRY, "scan.unavailable", "%s: %s", s->where, scan_icap_fault(s->where));
 	else if (!ask_options(&icap, error) && !send_document(&icap, item, sent, error))
 		result = judge(&icap, sent, reader_size(item->bytes), error);
+	memcpy(s->tag, icap.answer.tag, sizeof s->tag);
 	buf_free(&icap.answer.line);
 	sha256_free(icap.answer.digest);
 	sha256_free(sent);

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/resolve.h"
 
 #define SLICE_MS 500
 
@@ -70,13 +71,29 @@ int scan_connect_path(struct scanning *s, const char *path, struct error *error)
 	return connect_to(s, (struct sockaddr *)&address, sizeof address, error);
 }
 
+struct naming {
+	struct scanning *s;
+	struct error *error;
+	bool stopped;
+};
+
+static bool naming_tick(void *arg)
+{
+	struct naming *naming = arg;
+
+	naming->stopped = out_tick(naming->s->out, naming->error);
+	return !naming->stopped;
+}
+
 int scan_connect_host(struct scanning *s, const char *host, const char *port, struct error *error)
 {
-	struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found = NULL;
-	int failed = getaddrinfo(host, port, &hints, &found), result = -1;
+	struct naming naming = {.s = s, .error = error};
+	struct addrinfo *found = NULL;
+	const char *why;
+	int result = -1;
 
-	if (failed)
-		return scan_away(s, gai_strerror(failed), error);
+	if (resolve(host, port, SOCK_STREAM, s->timeout_ms, naming_tick, &naming, &found, &why))
+		return naming.stopped ? -1 : scan_away(s, why, error);
 	for (struct addrinfo *each = found; each && result; each = each->ai_next) {
 		result = connect_to(s, each->ai_addr, each->ai_addrlen, error);
 		if (result && s->fd >= 0) {

@@ -285,7 +285,7 @@ bool fault_enum(struct check *check, const struct rule *rule, const json_t *valu
 	buf_text(&message, ", is ");
 	put_value(check, &message, value);
 	if (near)
-		buf_printf(&message, "; did you mean \"%s\"?", near);
+		buf_printf(&message, NEAR, NEAR_ARGS(near));
 	return add_fault(check, rule, "enum", spot, &message);
 }
 
@@ -361,6 +361,5 @@ bool fault_member(struct check *check, const struct rule *rule, const char *keyw
 		if (object->members[i].rule)
 			names[n++] = object->members[i].key;
 	near = spot->len < 100 ? nearest_name(span_make(spot->key, spot->len), names, n) : NULL;
-	return check_fault(check, rule, keyword, spot, "is not allowed here%s%s%s", near ? "; did you mean `" : "",
-			   near ? near : "", near ? "`?" : "");
+	return check_fault(check, rule, keyword, spot, "is not allowed here" NEAR, NEAR_ARGS(near));
 }

@@ -74,7 +74,7 @@ static void no_type(struct compile *compile, struct rule *rule, const char *keyw
 	const char *near = name ? nearest_name(span_of(name), types, 7) : NULL;
 
 	if (near)
-		compile_fault(compile, rule, keyword, "names no type: %.40s; did you mean `%s`?", name, near);
+		compile_fault(compile, rule, keyword, "names no type: %.40s" NEAR, name, NEAR_ARGS(near));
 	else
 		compile_fault(compile, rule, keyword,
 			      "must name a type: string, object, array, number, integer, boolean or null");
@@ -202,8 +202,8 @@ static void take_format(struct compile *compile, struct rule *rule, const struct
 	} else if (!format) {
 		near = schema_format_near(json_string_value(value));
 		if (near)
-			compile_doubt(compile, rule, keyword->name, "%.40s asserts nothing; did you mean `%s`?",
-				      json_string_value(value), near);
+			compile_doubt(compile, rule, keyword->name, "%.40s asserts nothing" NEAR,
+				      json_string_value(value), NEAR_ARGS(near));
 	} else if (assert) {
 		text_of(compile, rule)->format = format;
 	}

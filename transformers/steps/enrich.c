@@ -91,8 +91,8 @@ static void check_column(const struct lookup_table *table, const char *what, con
 	if (!name || has_column(table, name))
 		return;
 	near = nearest_name(span_of(name), table->columns, table->columns_count);
-	finding_add(findings, place, SEVERITY_ERROR, "enrich.column", "`%s`: %s has no column `%.64s`%s%s%s", what,
-		    table->file, name, near ? "; did you mean `" : "", near ? near : "", near ? "`?" : "");
+	finding_add(findings, place, SEVERITY_ERROR, "enrich.column", "`%s`: %s has no column `%.64s`" NEAR, what,
+		    table->file, name, NEAR_ARGS(near));
 }
 
 static const char *key_column(const struct enrich_settings *settings, const struct lookup_table *table)
