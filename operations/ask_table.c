@@ -182,11 +182,30 @@ int ask_table_remove(struct ask_context *context, json_t *request, struct error 
 		       : 0;
 }
 
+/* Later than the wish before: whoever looks knows a new one by its time, whatever the clocks of the machines say. */
+static int wish_time(struct ask_context *context, struct store_entry *entry, struct error *error)
+{
+	json_t *before = NULL;
+	struct buf text;
+	bool found;
+	int result;
+
+	buf_init(&text, VALUE_MAX);
+	result = store_entry_find(context->store, entry->table, entry->key, &text, &found, error);
+	if (!result && found)
+		before = json_loadb(text.data, text.len, 0, NULL);
+	if (json_integer_value(json_object_get(before, "at")) >= entry->at)
+		entry->at = json_integer_value(json_object_get(before, "at")) + 1;
+	json_decref(before);
+	buf_free(&text);
+	return result;
+}
+
 /* A wish is written by its own change and not as an entry, so that the audit trail tells what the person did. */
 static int wish(struct ask_context *context, json_t *request, const char *kind, struct error *error)
 {
-	json_t *value = json_pack("{s:I}", "at", (json_int_t)context->now);
 	struct store_entry entry = {.table = ASK_SCHEDULES, .at = context->now};
+	json_t *value = NULL;
 	const char *transfer;
 	char *key = NULL;
 	int result = -1;
@@ -195,9 +214,14 @@ static int wish(struct ask_context *context, json_t *request, const char *kind, 
 		goto done;
 	key = mem_printf("%s%s", kind, transfer);
 	entry.key = span_of(key);
-	json_object_set_new(value, "by", json_string(entry.by));
-	result = entry.key.len <= KEY_MAX ? put(context, &entry, request, value, error)
-					  : wrong(error, "`transfer` is longer than 1024 bytes");
+	if (entry.key.len > KEY_MAX) {
+		wrong(error, "`transfer` is longer than 1024 bytes");
+		goto done;
+	}
+	if (wish_time(context, &entry, error))
+		goto done;
+	value = json_pack("{s:I s:s}", "at", (json_int_t)entry.at, "by", entry.by);
+	result = put(context, &entry, request, value, error);
 done:
 	free(key);
 	json_decref(value);

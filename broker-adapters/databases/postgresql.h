@@ -19,7 +19,7 @@ struct postgresql_settings {
 struct postgresql {
 	PGconn *conn;
 	const struct postgresql_settings *settings;
-	bool in_transaction, began; /* began: BEGIN was sent */
+	bool in_transaction, began; /* began: BEGIN was answered */
 	unsigned pending;           /* pipelined statements whose answer was not read */
 	struct error spoiled;
 	int64_t heard_ms;           /* monotonic: the last answer */
@@ -52,7 +52,7 @@ int postgresql_plain(struct postgresql *, const char *sql,
 int postgresql_plain_read(struct postgresql *, PGresult **keep_it, const char *sql, struct error *);
 
 /* ---- postgresql_pipeline.c */
-int postgresql_pipeline_enter(struct postgresql *, struct error *); /* BEGIN travels with the first statement */
+int postgresql_pipeline_enter(struct postgresql *, struct error *); /* with the first statement also BEGIN */
 int postgresql_pipeline_leave(struct postgresql *, struct error *); /* everything is answered */
 int postgresql_drain(struct postgresql *, struct error *);          /* reads the answers of what is pending */
 /* The answer of the oldest statement of the pipeline. */

@@ -9,6 +9,8 @@
 
 #include "broker-adapters/databases/postgresql.h"
 
+#include "base/fault.h"
+
 /* Reads the answer of the oldest pipelined statement. Of an aborted pipeline the first error was kept already. */
 int postgresql_answer(struct postgresql *db, PGresult **keep_it, const char *sql, struct error *error)
 {
@@ -66,16 +68,19 @@ int postgresql_pipeline_leave(struct postgresql *db, struct error *error)
 	return status;
 }
 
-/* BEGIN travels with the first statement. */
+/* The answer to BEGIN is waited for: behind one that failed each statement would be committed by its own Sync. */
 int postgresql_pipeline_enter(struct postgresql *db, struct error *error)
 {
+	const char *begin = FAULT_FAILS("db.begin.refused") ? "BEGIN refused" : "BEGIN";
+
 	if (PQpipelineStatus(db->conn) == PQ_PIPELINE_OFF && !PQenterPipelineMode(db->conn))
 		return postgresql_gone(db, "no pipeline", error);
 	if (db->began)
 		return 0;
-	if (!PQsendQueryParams(db->conn, "BEGIN", 0, NULL, NULL, NULL, NULL, 1) || !PQpipelineSync(db->conn))
+	if (!PQsendQueryParams(db->conn, begin, 0, NULL, NULL, NULL, NULL, 1) || !PQpipelineSync(db->conn))
 		return postgresql_gone(db, "the connection is lost", error);
+	if (postgresql_answer(db, NULL, begin, error))
+		return -1;
 	db->began = true;
-	db->pending++;
 	return 0;
 }

@@ -33,29 +33,26 @@ static void show_place(char out[NAME_SHOWN], const char *directory, const char *
 /* ---- where to ------------------------------------------------------------------------------------------------- */
 
 /* A directory of the settings may lie behind links that its owner made; what lies in the folder was perhaps put there
- * by a partner. */
-static int open_place(const struct file_source *source, const char *configured, const char *usual, bool by_day,
+ * by a partner. day NULL: it has no folders of days. */
+static int open_place(const struct file_source *source, const char *configured, const char *usual, const char *day,
 		      struct place_to *to, struct error *error)
 {
-	char day[CLOCK_TEXT];
 	int base, fd;
 
-	clock_format(clock_now_ms(), day);
-	day[10] = '\0';
 	if (configured) {
 		char *path = file_path(source->root, configured);
 
 		base = file_directory(AT_FDCWD, path, true, FOLDER_MODE, false);
-		to->path = by_day ? mem_printf("%s/%s", path, day) : mem_strdup(path);
+		to->path = day ? mem_printf("%s/%s", path, day) : mem_strdup(path);
 		free(path);
 	} else {
 		base = file_directory(source->directory, usual, true, FOLDER_MODE, true);
-		to->path = mem_printf("%s/%s%s%s", source->folder, usual, by_day ? "/" : "", by_day ? day : "");
+		to->path = mem_printf("%s/%s%s%s", source->folder, usual, day ? "/" : "", day ? day : "");
 	}
 	if (base < 0)
 		return file_fail(error, "cannot open the directory", to->path);
 	to->directory = base;
-	if (!by_day)
+	if (!day)
 		return 0;
 	fd = file_directory(base, day, true, FOLDER_MODE, true);
 	if (fd < 0)
@@ -363,12 +360,23 @@ static const char *suffix_of(enum settlement how)
 	return how == SETTLE_DUPLICATE ? ".duplicate" : how == SETTLE_DUPLICATE_OF_DEAD ? ".duplicate-of-dead" : "";
 }
 
-int file_source_place(const struct file_source *source, bool refused, struct place_to *to, struct error *error)
+/* Its folder in the archive: of the day that was written down, though midnight came between. */
+static void name_day(const struct held *held, char day[CLOCK_TEXT])
+{
+	clock_format(held && held->intended_ms ? held->intended_ms : clock_now_ms(), day);
+	day[10] = '\0';
+}
+
+int file_source_place(const struct file_source *source, const struct held *held, bool refused, struct place_to *to,
+		      struct error *error)
 {
 	const struct file_source_settings *settings = source->settings;
+	char day[CLOCK_TEXT];
 
-	return refused ? open_place(source, settings->rejected, "rejected", false, to, error)
-		       : open_place(source, settings->to, "archive", settings->after == AFTER_ARCHIVE, to, error);
+	if (refused)
+		return open_place(source, settings->rejected, "rejected", NULL, to, error);
+	name_day(held, day);
+	return open_place(source, settings->to, "archive", settings->after == AFTER_ARCHIVE ? day : NULL, to, error);
 }
 
 static int settle_file(const struct file_source *source, struct held *held, enum settlement how, bool refused,
@@ -380,7 +388,8 @@ static int settle_file(const struct file_source *source, struct held *held, enum
 
 	if (state < 0 || (state == 0 && file_sidecar_aside(source, held, refused, error)))
 		return -1;
-	if (!deletes && (state == 0 || held->sidecar_kind) && file_source_place(source, refused, to, error))
+	if (!deletes && (state == 0 || held->sidecar_kind) &&
+	    file_source_place(source, held, refused, to, error))
 		return -1;
 	memcpy(placed, held->name, strlen(held->name) + 1);
 	if (state == 0 && deletes) {
@@ -431,14 +440,14 @@ void file_source_intend(void *arg, const struct document *document, enum settlem
 {
 	const struct file_source *source = arg;
 	const struct file_source_settings *settings = source->settings;
-	const struct held *held = document->adapter;
+	struct held *held = document->adapter;
 	struct place_to to = {NULL, -1, suffix_of(how)};
 	char day[CLOCK_TEXT], placed[256], as[PAIR_NAME], *root;
 
 	if (settings->after != AFTER_ARCHIVE)
 		return;
-	clock_format(clock_now_ms(), day);
-	day[10] = '\0';
+	held->intended_ms = clock_now_ms();
+	name_day(held, day);
 	root = settings->to ? file_path(source->root, settings->to) : mem_printf("%s/archive", source->folder);
 	to.path = mem_printf("%s/%s", root, day);
 	name_numbered(placed, held->name, 1, to.suffix);

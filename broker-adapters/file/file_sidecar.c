@@ -222,7 +222,7 @@ static int follow_later(const struct file_source *source, const struct entry *en
 	bool refused = pair_kind(settings->taking.sidecar, entry->name, of) == PAIR_REFUSED;
 	bool deletes = settings->after == AFTER_DELETE && !refused;
 	struct place_to to = {NULL, -1, ""};
-	int result = deletes ? 0 : file_source_place(source, refused, &to, error);
+	int result = deletes ? 0 : file_source_place(source, NULL, refused, &to, error);
 
 	pair_placed(as, of, settings->taking.sidecar);
 	if (!result)

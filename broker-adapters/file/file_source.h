@@ -29,6 +29,7 @@ struct held {
 	struct stamp sidecar;
 	enum pair_kind sidecar_kind; /* under which of its names it lies there; PAIR_NONE: there is none */
 	const char *as;              /* the name to be put away under; NULL: its own */
+	int64_t intended_ms;         /* the archive has it under this day, as was written down; 0: under today */
 	struct attr attrs[3];
 	char size_text[24], time_text[40];
 	char shown[NAME_SHOWN];
@@ -57,7 +58,9 @@ struct place_to {
 };
 
 int file_source_settle(void *, struct document *, enum settlement, struct error *);
-int file_source_place(const struct file_source *, bool refused, struct place_to *, struct error *); /* opens it */
+/* Opens it; held NULL: of one that is held no longer. */
+int file_source_place(const struct file_source *, const struct held *, bool refused, struct place_to *,
+		      struct error *);
 /* Under the first free name, which is given back. */
 int file_source_put_away(const struct file_source *, const struct held *, const struct place_to *, char placed[256],
 			 struct error *);

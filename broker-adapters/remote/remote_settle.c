@@ -168,7 +168,7 @@ int remote_source_put_away(struct remote_source *source, const char *path, const
 	return -1;
 }
 
-char *remote_source_folder(const struct remote_source *source, bool refused)
+char *remote_source_folder(const struct remote_source *source, const struct remote_held *held, bool refused)
 {
 	const struct remote_source_settings *settings = source->settings;
 	const char *configured = refused ? settings->rejected : settings->to;
@@ -177,7 +177,7 @@ char *remote_source_folder(const struct remote_source *source, bool refused)
 	base = configured ? mem_strdup(configured) : remote_source_path(source, refused ? "rejected" : "archive", "");
 	if (refused || settings->after != REMOTE_ARCHIVE)
 		return base;
-	clock_format(clock_now_ms(), day);
+	clock_format(held && held->intended_ms ? held->intended_ms : clock_now_ms(), day);
 	day[10] = '\0';
 	whole = mem_printf("%s/%s", base, day);
 	free(base);
@@ -255,7 +255,7 @@ static int settle_once(struct remote_source *source, struct remote_held *held, e
 	if (state < 0 || (state == 0 && remote_sidecar_aside(source, held, refused, error)))
 		return -1;
 	memcpy(placed, held->name, strlen(held->name) + 1);
-	folder = deletes ? NULL : remote_source_folder(source, refused);
+	folder = deletes ? NULL : remote_source_folder(source, held, refused);
 	if (state == 0)
 		result = deletes ? remove_file(source, path, error)
 				 : remote_source_put_away(source, path, &held->stamp, held->name, folder,
@@ -344,12 +344,13 @@ void remote_source_archived(struct archived *archived, const char *folder, const
 void remote_source_intend(void *arg, const struct document *document, enum settlement how, struct archived into[2])
 {
 	const struct remote_source *source = arg;
-	const struct remote_held *held = document->adapter;
+	struct remote_held *held = document->adapter;
 	char placed[256], as[PAIR_NAME], *folder;
 
 	if (source->settings->after != REMOTE_ARCHIVE)
 		return;
-	folder = remote_source_folder(source, false);
+	held->intended_ms = clock_now_ms();
+	folder = remote_source_folder(source, held, false);
 	name_numbered(placed, held->name, 1, suffix_of(how));
 	remote_source_archived(&into[0], folder, placed, &held->stamp);
 	if (held->sidecar_kind != PAIR_NONE) {

@@ -250,7 +250,7 @@ static int follow_later(struct remote_source *source, const struct entry *entry,
 	int status = remote_lstat(source->remote, document, &attrs, error);
 
 	if (status == REMOTE_MISSING) {
-		folder = deletes ? NULL : remote_source_folder(source, refused);
+		folder = deletes ? NULL : remote_source_folder(source, NULL, refused);
 		pair_placed(as, of, source->settings->taking.sidecar);
 		status = put_away(source, path, &entry->stamp, as, folder, into, error);
 	}

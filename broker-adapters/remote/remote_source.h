@@ -16,6 +16,7 @@ struct remote_held {
 	char *content; /* read ahead, all of it and unchanged since; NULL: not yet */
 	struct stamp sidecar;
 	enum pair_kind sidecar_kind; /* under which of its names it lies there; PAIR_NONE: there is none */
+	int64_t intended_ms;         /* the archive has it under this day, as was written down; 0: under today */
 	struct attr attrs[3];
 	char size_text[24], time_text[40];
 	char shown[NAME_SHOWN];
@@ -49,11 +50,12 @@ bool remote_source_is_still(const struct remote_source *, const struct entry *);
  * cannot be had so is for fetch to tell of. */
 void remote_source_read_ahead(struct remote_source *, struct remote_held *);
 
-/* remote_settle.c: what the file at `path` is moved to: the first free name like `as`, which is given back. */
+/* remote_settle.c: where to; held NULL: of one that is held no longer. The caller frees. */
+char *remote_source_folder(const struct remote_source *, const struct remote_held *, bool refused);
+/* What the file at `path` is moved to: the first free name like `as`, which is given back. */
 int remote_source_put_away(struct remote_source *, const char *path, const struct stamp *, const char *as,
 			   const char *folder, const char *suffix, char placed[256], struct error *);
 void remote_source_archived(struct archived *, const char *folder, const char *placed, const struct stamp *);
-char *remote_source_folder(const struct remote_source *, bool refused); /* the caller frees */
 
 /* remote_sidecar.c: of a document, as the last listing has it; NULL: there is none. */
 struct entry *remote_sidecar_find(const struct remote_source *, const char *name, enum pair_kind *);

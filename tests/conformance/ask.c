@@ -280,8 +280,13 @@ static void a_wish_of_each_kind_stands_in_the_schedules_and_the_trail(void **sta
 	assert_int_equal(number(json_object_get(values, ASK_WISH_RUN "bank"), "at"), 5000);
 	assert_string_equal(text(json_object_get(values, ASK_WISH_SKIP "bank"), "by"), "dana");
 	json_decref(answer);
+	change("transfer.run", json_pack("{s:s s:s}", "transfer", "bank", "by", "carl"));
+	answer = ask("table.find", json_pack("{s:s s:[s]}", "table", ASK_SCHEDULES, "keys", ASK_WISH_RUN "bank"));
+	values = json_object_get(answer, "values");
+	assert_int_equal(number(json_object_get(values, ASK_WISH_RUN "bank"), "at"), 5001); /* by the same clock */
+	json_decref(answer);
 	answer = ask("audit.list", json_object());
-	assert_int_equal(size(answer, "records"), 2);
+	assert_int_equal(size(answer, "records"), 3);
 	assert_non_null(strstr(text(first(answer, "records"), "line"),
 			       "\"what\":\"transfer.run\",\"by\":\"anna\",\"facts\":{\"transfer\":\"bank\"}"));
 	json_decref(answer);

@@ -1,6 +1,11 @@
-/* Locks of a session as others see them: the database contract (base/db.h), on PostgreSQL, where there are others. */
+/* What only a server shows: its locks as others see them, and a transaction that it does not begin. The database
+ * contract (base/db.h) on PostgreSQL. */
 #include "config.h"
 #include "base/db.h"
+
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "tests/conformance/databases.h"
 
@@ -30,10 +35,55 @@ static void a_lock_is_looked_at_without_taking_it(void **state)
 	database_close(other);
 }
 
+#ifdef FERRULE_FAULTS
+/* In a process of its own, which alone has the fault. 0: the unit failed, and nothing of it is there. */
+static int write_behind_a_refused_begin(void)
+{
+	struct error error = {0};
+	struct db db;
+	int failed;
+
+	setenv("FERRULE_FAULTS", "db.begin.refused:1=fail", 1);
+	if (database_try(TEST_DATABASE, "refused", &db, &error) || db.ops->begin(db.self, &error))
+		return 2;
+	failed = db_run(&db, "INSERT INTO t VALUES (1)", NULL, 0, NULL, NULL, &error);
+	db_run(&db, "INSERT INTO t VALUES (2)", NULL, 0, NULL, NULL, &error);
+	db_run(&db, "INSERT INTO t VALUES (3)", NULL, 0, NULL, NULL, &error);
+	failed = db.ops->commit(db.self, &error) && failed;
+	db.ops->rollback(db.self);
+	if (!failed || database_number(&db, "SELECT count(*) FROM t"))
+		return 3;
+	/* and the connection goes on */
+	if (db.ops->begin(db.self, &error) || db_run(&db, "INSERT INTO t VALUES (4)", NULL, 0, NULL, NULL, &error) ||
+	    db.ops->commit(db.self, &error))
+		return 4;
+	return 0;
+}
+
+static void nothing_is_written_behind_a_begin_that_failed(void **state)
+{
+	struct db *db = OPEN("refused");
+	int status;
+
+	assert_done(db->ops->script(db->self, "DROP TABLE IF EXISTS t; CREATE TABLE t (a {int})", done));
+	if (fork() == 0)
+		_exit(write_behind_a_refused_begin());
+	wait(&status);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+	assert_int_equal(database_number(db, "SELECT count(*) FROM t"), 1);
+	assert_int_equal(database_number(db, "SELECT a FROM t"), 4);
+	database_close(db);
+}
+#endif
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_lock_is_looked_at_without_taking_it),
+#ifdef FERRULE_FAULTS
+		cmocka_unit_test(nothing_is_written_behind_a_begin_that_failed),
+#endif
 	};
 
 	return cmocka_run_group_tests_name("locks on " TEST_DATABASE, tests, databases_up, databases_down);

@@ -118,6 +118,31 @@ static bool expired(struct archived archived)
 	return removed;
 }
 
+/* What retention was told before is what a crash leaves it with. */
+static void a_file_is_archived_under_the_day_that_was_written_down_though_midnight_comes_between(void **state)
+{
+	struct archived into[2] = {0};
+	struct document *document;
+
+	source_with("drop/*", "sidecar", ".sha256", NULL, NULL);
+	clock_set(clock_now_ms() + 10000);
+	put("a.edi", "1");
+	put("a.edi.sha256", SUM_OF_1);
+	clock_advance(90000);
+	document = one();
+	fetch(document);
+	file_source_ops.intend(w.source, document, SETTLE_ACCEPTED, into);
+	clock_advance(86400000);
+	assert_int_equal(file_source_ops.settle(w.source, document, SETTLE_ACCEPTED, NULL), 0);
+	for (int i = 0; i < 2; i++) {
+		assert_string_equal(document->archived[i].path, into[i].path);
+		assert_int_equal(access(into[i].path, F_OK), 0);
+		free(into[i].path);
+	}
+	forget(document);
+	clock_set(0);
+}
+
 static void only_what_was_archived_and_is_that_still_is_removed_from_the_archive(void **state)
 {
 	struct document *document;
@@ -328,6 +353,7 @@ int main(void)
 		TEST(nothing_in_the_archive_is_overwritten),
 		TEST(a_moved_file_keeps_its_name),
 		TEST(a_deleted_file_is_gone_but_what_died_stays_in_sight),
+		TEST(a_file_is_archived_under_the_day_that_was_written_down_though_midnight_comes_between),
 		TEST(only_what_was_archived_and_is_that_still_is_removed_from_the_archive),
 		TEST(what_another_source_has_put_aside_is_left_to_it),
 		TEST(a_sidecar_that_is_a_link_or_still_empty_is_none),
