@@ -26,6 +26,7 @@ EXEMPT = {
     "amqp.returned": "only of what no queue takes; tests/conformance/broker",
     "amqp.release": "only of what nobody serves for minutes; tests/conformance/broker",
     "amqp.lost": "only when the broker goes; the random rounds do that",
+    "db.begin.refused": "only on PostgreSQL; tests/conformance/db_locks",
     "held.skipping": "only of a gap that lasts; tests/conformance/held",
     "ask.release": "a verb of an operator; tests/conformance/ask",
     "ask.resend": "a verb of an operator; tests/conformance/ask_doubt",
