@@ -36,26 +36,35 @@ static void a_lock_is_looked_at_without_taking_it(void **state)
 }
 
 #ifdef FERRULE_FAULTS
-/* In a process of its own, which alone has the fault. 0: the unit failed, and nothing of it is there. */
+static int insert(struct db *db, int64_t number, struct error *error)
+{
+	struct value value = VALUE_OF_INT(number);
+
+	return db_run(db, "INSERT INTO t VALUES ($1)", &value, 1, NULL, NULL, error);
+}
+
+/* In a process of its own, which alone has the fault. 0: the unit failed, and nothing of it is there. The statement is
+ * one that the server knows already: one that it learns in the unit is waited for anyway. */
 static int write_behind_a_refused_begin(void)
 {
 	struct error error = {0};
 	struct db db;
 	int failed;
 
-	setenv("FERRULE_FAULTS", "db.begin.refused:1=fail", 1);
-	if (database_try(TEST_DATABASE, "refused", &db, &error) || db.ops->begin(db.self, &error))
+	setenv("FERRULE_FAULTS", "db.begin.refused:2=fail", 1);
+	if (database_try(TEST_DATABASE, "refused", &db, &error) || db.ops->begin(db.self, &error) || insert(&db, 1, &error))
 		return 2;
-	failed = db_run(&db, "INSERT INTO t VALUES (1)", NULL, 0, NULL, NULL, &error);
-	db_run(&db, "INSERT INTO t VALUES (2)", NULL, 0, NULL, NULL, &error);
-	db_run(&db, "INSERT INTO t VALUES (3)", NULL, 0, NULL, NULL, &error);
-	failed = db.ops->commit(db.self, &error) && failed;
+	db.ops->rollback(db.self);
+	if (db.ops->begin(db.self, &error))
+		return 2;
+	failed = insert(&db, 2, &error);
+	insert(&db, 3, &error);
+	failed = db.ops->commit(db.self, &error) || failed;
 	db.ops->rollback(db.self);
 	if (!failed || database_number(&db, "SELECT count(*) FROM t"))
 		return 3;
 	/* and the connection goes on */
-	if (db.ops->begin(db.self, &error) || db_run(&db, "INSERT INTO t VALUES (4)", NULL, 0, NULL, NULL, &error) ||
-	    db.ops->commit(db.self, &error))
+	if (db.ops->begin(db.self, &error) || insert(&db, 4, &error) || db.ops->commit(db.self, &error))
 		return 4;
 	return 0;
 }
