@@ -16,14 +16,14 @@
 #define SHOWN_RECORDS 50
 
 static const struct verb_option options[] = {
-	{"what", "PATTERN", "show: only these, such as hold.* or received"},
-	{"by", "NAME", "show: only what this person did"},
-	{"since", "TIME", "show: from then on: 2h ago, or 2026-01-31T18:00:00Z"},
-	{"limit", "N", "show: so many, the newest (50)"},
-	{"key", "KEY", "verify: only check points by this key count, as an earlier verification told it"},
-	{"head", "N:HASH", "verify: record N must be there, with this hash, as an earlier verification told it"},
+	{"what", "PATTERN", "only these, such as hold.* or received", "show"},
+	{"by", "NAME", "only what this person did", "show"},
+	{"since", "TIME", "from then on: 2h ago, or 2026-01-31T18:00:00Z", "show"},
+	{"limit", "N", "so many, the newest (50)", "show"},
+	{"key", "KEY", "only check points by this key count, as an earlier verification told it", "verify"},
+	{"head", "N:HASH", "record N must be there, with this hash, as an earlier verification told it", "verify"},
 	SITE_OPTIONS,
-	{NULL, NULL, NULL},
+	{.name = NULL},
 };
 
 /* ---- reading the trail */
@@ -317,10 +317,10 @@ static int export(const struct arguments *arguments, struct session *session)
 }
 
 static const struct part parts[] = {
-	{"show", 0, 0, NULL, show},
-	{"verify", 0, 1, NULL, verify_site},
-	{"export", 0, 1, NULL, export},
-	{NULL, 0, 0, NULL, NULL},
+	{"show", 0, 0, NULL, show, NULL},
+	{"verify", 0, 1, NULL, verify_site, NULL},
+	{"export", 0, 1, NULL, export, NULL},
+	{.name = NULL},
 };
 
 static int audit(const struct arguments *arguments)

@@ -12,16 +12,16 @@
 #include "services/registry.h"
 
 static const struct verb_option backup_options[] = {
-	{"previous", "DIR", "an earlier backup: what it has as well is shared with it by hard links"},
-	{"verify", NULL, "make none: read the backup TO and compare its digests"},
+	{"previous", "DIR", "an earlier backup: what it has as well is shared with it by hard links", NULL},
+	{"verify", NULL, "make none: read the backup TO and compare its digests", NULL},
 	SITE_OPTIONS,
-	{NULL, NULL, NULL},
+	{.name = NULL},
 };
 
 static const struct verb_option restore_options[] = {
-	{"mark", NULL, "put nothing back: note that the databases were put back by other means"},
+	{"mark", NULL, "put nothing back: note that the databases were put back by other means", NULL},
 	SITE_OPTIONS,
-	{NULL, NULL, NULL},
+	{.name = NULL},
 };
 
 /* ---- progress, for people at a terminal */

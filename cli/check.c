@@ -11,15 +11,15 @@
 #define SHOWN_MAX 200
 
 static const struct verb_option options[] = {
-	{"site", "DIR", "the same as the word DIR"},
-	{"env", "NAME", "take the values of environments/NAME.yaml; all: each of them in turn"},
-	{"against", "REVISION", "contracts against those of a git revision: what breaks needs a new version"},
-	{"json", NULL, "findings as JSON"},
-	{"sarif", NULL, "findings as SARIF 2.1.0, for code review tools"},
-	{"limit", "N", "show so many findings (200)"},
-	{"fresh", NULL, "look at everything again, though nothing has changed since the last check"},
-	{"codes", NULL, "list every code that a finding can have"},
-	{NULL, NULL, NULL},
+	{"site", "DIR", "the same as the word DIR", NULL},
+	{"env", "NAME", "take the values of environments/NAME.yaml; all: each of them in turn", NULL},
+	{"against", "REVISION", "contracts against those of a git revision: what breaks needs a new version", NULL},
+	{"json", NULL, "findings as JSON", NULL},
+	{"sarif", NULL, "findings as SARIF 2.1.0, for code review tools", NULL},
+	{"limit", "N", "show so many findings (200)", NULL},
+	{"fresh", NULL, "look at everything again, though nothing has changed since the last check", NULL},
+	{"codes", NULL, "list every code that a finding can have", NULL},
+	{.name = NULL},
 };
 
 /* ---- telling --------------------------------------------------------------------------------------------- */

@@ -9,11 +9,11 @@
 #include "cli/site.h"
 
 static const struct verb_option options[] = {
-	{"flow", "NAME", "list: only those of this flow"},
-	{"key", "KEY", "list: only those with this key"},
-	{"first", "N", "at most so many, the oldest first"},
+	{"flow", "NAME", "only those of this flow", "list"},
+	{"key", "KEY", "only those with this key", "list"},
+	{"first", "N", "at most so many, the oldest first", "list"},
 	SITE_OPTIONS,
-	{NULL, NULL, NULL},
+	{.name = NULL},
 };
 
 /* "in 5m 3s", "now", or what it waits for instead. */
@@ -185,9 +185,9 @@ static int close_part(const struct arguments *arguments, struct session *session
 #define WHICH(part) "which? ferrule collect " part " NUMBER (ferrule collect list shows them)"
 
 static const struct part parts[] = {
-	{"list", 0, 0, NULL, list},
-	{"show", 1, 1, WHICH("show"), show_part},
-	{"close", 1, 1, WHICH("close"), close_part},
+	{"list", 0, 0, NULL, list, NULL},
+	{"show", 1, 1, WHICH("show"), show_part, NULL},
+	{"close", 1, 1, WHICH("close"), close_part, NULL},
 	{.name = NULL},
 };
 

@@ -10,12 +10,13 @@
 
 #include "base/mem.h"
 #include "cli/help.h"
+#include "cli/parts.h"
 #include "config/editor_schema.h"
 #include "config/site.h"
 #include "services/registry.h"
 
 static const struct verb_option options[] = {
-	{NULL, NULL, NULL},
+	{.name = NULL},
 };
 
 /* ---- the scripts ----------------------------------------------------------------------------------------- */
@@ -284,13 +285,18 @@ static const struct verb_option *option_of(const struct verb *verb, const char *
 	return NULL;
 }
 
-static void say_options(const struct verb *verb)
+/* part: the word behind the verb; NULL or an option where there is none. */
+static void say_options(const struct verb *verb, const char *part)
 {
 	for (const struct verb_option *option = verb->options; option && option->name; option++) {
-		char *word = mem_printf("--%s", option->name);
+		bool any = !part || *part == '-';
+		char *word = mem_printf("--%s", option->name),
+		     *text = any ? part_help_new(option) : mem_strdup(option->help);
 
-		say(word, option->help);
+		if (any || part_has(option, part))
+			say(word, text);
 		free(word);
+		free(text);
 	}
 	say("--help", "Tell more about it");
 }
@@ -318,7 +324,7 @@ static void answer(struct asked *asked)
 	if (option && option->value && option == option_of(asked->verb, asked->words[asked->count - 2]))
 		say_value(asked, option->name, option->value);
 	else if (*last == '-')
-		say_options(asked->verb);
+		say_options(asked->verb, asked->count > 2 ? asked->words[1] : NULL);
 	else
 		say_word(asked, place);
 }

@@ -14,11 +14,11 @@
 #define COMMENT_COLUMN 56
 
 static const struct verb_option options[] = {
-	{"effective", NULL, "with every default that holds where nothing is written"},
-	{"env", "NAME", "take the values of environments/NAME.yaml"},
-	{"site", "DIR", "the site's directory (the current one)"},
-	{"json", NULL, "the same as JSON, origins by JSON pointer"},
-	{NULL, NULL, NULL},
+	{"effective", NULL, "with every default that holds where nothing is written", NULL},
+	{"env", "NAME", "take the values of environments/NAME.yaml", NULL},
+	{"site", "DIR", "the site's directory (the current one)", NULL},
+	{"json", NULL, "the same as JSON, origins by JSON pointer", NULL},
+	{.name = NULL},
 };
 
 struct show {

@@ -11,17 +11,19 @@
 
 static const struct verb_option options[] = {
 	{"mode", "MODE",
-	 "diff: backward, forward, full, each also -transitive, or none; else what the old version promises, or "
-	 "backward"},
+	 "backward, forward, full, each also -transitive, or none; else what the old version promises, or "
+	 "backward",
+	 "diff"},
 	{"open", "HOW",
-	 "diff: strict or lenient about names that an open contract leaves free; else what the old version says, or "
-	 "strict"},
-	{"all", NULL, "diff: also what is compatible"},
-	{"markdown", NULL, "show: as a page of a guide"},
-	{"schema", NULL, "show: the JSON Schema itself, to begin a new version with"},
-	{"site", "DIR", "the site's directory (the current one)"},
-	{"json", NULL, "as JSON"},
-	{NULL, NULL, NULL},
+	 "strict or lenient about names that an open contract leaves free; else what the old version says, or "
+	 "strict",
+	 "diff"},
+	{"all", NULL, "also what is compatible", "diff"},
+	{"markdown", NULL, "as a page of a guide", "show"},
+	{"schema", NULL, "the JSON Schema itself, to begin a new version with", "show"},
+	{"site", "DIR", "the site's directory (the current one)", NULL},
+	{"json", NULL, "as JSON", NULL},
+	{.name = NULL},
 };
 
 /* ---- list ----------------------------------------------------------------------------------------------------------
@@ -350,10 +352,10 @@ static int run_diff(const struct arguments *arguments, struct session *unused)
 }
 
 static const struct part parts[] = {
-	{"list", 0, 0, "", run_list},
-	{"show", 1, 1, "which contract", run_show},
-	{"diff", 2, COMPATIBILITY_VERSIONS_MAX, "two versions, the old one first", run_diff},
-	{NULL, 0, 0, NULL, NULL},
+	{"list", 0, 0, "", run_list, NULL},
+	{"show", 1, 1, "which contract", run_show, NULL},
+	{"diff", 2, COMPATIBILITY_VERSIONS_MAX, "two versions, the old one first", run_diff, NULL},
+	{.name = NULL},
 };
 
 static int contract(const struct arguments *arguments)

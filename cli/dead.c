@@ -12,20 +12,22 @@
 #define PAGE_JSON 50000 /* for programs: all that one answer may hold */
 #define BODY_MAX (4u << 20)
 
+#define SEVERAL "list replay discard"
+
 static const struct verb_option options[] = {
-	{"cause", "CODE", "only those of this cause: x12.count, jq.error …"},
-	{"flow", "NAME", "only those of this flow"},
-	{"key", "KEY", "only those with this business key, or of this document"},
-	{"since", "TIME", "only those since then: 2026-01-31T12:00:00Z, or so long ago: 2h"},
-	{"state", "STATE", "list: open (if not given), replayed, discarded or all"},
-	{"first", "N", "at most so many, the oldest first"},
-	{"rate", "N/s", "replay, discard: at most so many a second"},
-	{"again", NULL, "replay: deliver anew what was delivered before"},
-	{"dry-run", NULL, "replay, discard: only say what would be done"},
-	{"reason", "TEXT", "discard: why; whoever asks later reads it"},
-	{"file", "FILE", "edit: take the new body from a file instead of an editor"},
+	{"cause", "CODE", "only those of this cause: x12.count, jq.error …", SEVERAL},
+	{"flow", "NAME", "only those of this flow", SEVERAL},
+	{"key", "KEY", "only those with this business key, or of this document", SEVERAL},
+	{"since", "TIME", "only those since then: 2026-01-31T12:00:00Z, or so long ago: 2h", SEVERAL},
+	{"state", "STATE", "open (if not given), replayed, discarded or all", "list"},
+	{"first", "N", "at most so many, the oldest first", SEVERAL},
+	{"rate", "N/s", "at most so many a second", "replay discard"},
+	{"again", NULL, "deliver anew what was delivered before", "replay"},
+	{"dry-run", NULL, "only say what would be done", "replay discard"},
+	{"reason", "TEXT", "why; whoever asks later reads it", "discard"},
+	{"file", "FILE", "take the new body from a file instead of an editor", "edit"},
 	SITE_OPTIONS,
-	{NULL, NULL, NULL},
+	{.name = NULL},
 };
 
 json_t *dead_filter(const struct arguments *arguments, int64_t limit, int *code)
@@ -231,11 +233,11 @@ static int show(const struct arguments *arguments, struct session *session)
 #define WHICH(part) "which? ferrule dead " part " NUMBER (ferrule dead list shows them)"
 
 static const struct part parts[] = {
-	{"list", 0, 0, NULL, list},
-	{"show", 1, 1, WHICH("show"), show},
-	{"replay", 0, ARGUMENTS_MAX, NULL, dead_replay},
-	{"edit", 1, 1, WHICH("edit"), dead_edit},
-	{"discard", 0, ARGUMENTS_MAX, NULL, dead_discard},
+	{"list", 0, 0, NULL, list, NULL},
+	{"show", 1, 1, WHICH("show"), show, NULL},
+	{"replay", 0, ARGUMENTS_MAX, NULL, dead_replay, NULL},
+	{"edit", 1, 1, WHICH("edit"), dead_edit, NULL},
+	{"discard", 0, ARGUMENTS_MAX, NULL, dead_discard, NULL},
 	{.name = NULL},
 };
 

@@ -84,8 +84,6 @@ static int select_all(struct selection *selection)
 		return verb_usage(arguments, "which? Give numbers, or --cause, --flow, --key, --since");
 	if (arguments->count >= 2 && filtered)
 		return verb_usage(arguments, "numbers or --cause, --flow, --key, --since, not both");
-	if (argument_given(arguments, "state"))
-		return verb_usage(arguments, "--state is for `dead list`: only open ones can be changed");
 	if (filtered)
 		return select_filtered(selection, first);
 	for (size_t i = 1; i < arguments->count && (int64_t)selection->count < first; i++)

@@ -11,10 +11,10 @@
 #define PAGE_JSON 50000 /* for programs: all that one answer may hold */
 
 static const struct verb_option options[] = {
-	{"endpoint", "NAME", "list: only those of this endpoint"},
-	{"note", "TEXT", "confirm, resend: what you saw at the target"},
+	{"endpoint", "NAME", "only those of this endpoint", "list"},
+	{"note", "TEXT", "what you saw at the target", "confirm resend"},
 	SITE_OPTIONS,
-	{NULL, NULL, NULL},
+	{.name = NULL},
 };
 
 static void print_list(const struct arguments *arguments, const json_t *answer)
@@ -170,10 +170,10 @@ static int resend(const struct arguments *arguments, struct session *session)
 #define WHICH(part) "which? ferrule doubt " part " EFFECT (ferrule doubt list shows them)"
 
 static const struct part parts[] = {
-	{"list", 0, 0, NULL, list},
-	{"show", 1, 1, WHICH("show"), show},
-	{"confirm", 1, 1, WHICH("confirm"), confirm},
-	{"resend", 1, 1, WHICH("resend"), resend},
+	{"list", 0, 0, NULL, list, NULL},
+	{"show", 1, 1, WHICH("show"), show, NULL},
+	{"confirm", 1, 1, WHICH("confirm"), confirm, NULL},
+	{"resend", 1, 1, WHICH("resend"), resend, NULL},
 	{.name = NULL},
 };
 

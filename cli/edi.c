@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/hand.h"
+#include "cli/parts.h"
 #include "transformers/edi/edi_grammar.h"
 #include "transformers/transformers.h"
 
@@ -455,6 +456,8 @@ static int run(const struct arguments *arguments)
 	if (strcmp(arguments->words[0], "learn") != 0)
 		return verb_unknown(arguments, "verb of edi", arguments->words[0],
 				    (const char *const[]){"learn", "acknowledge"}, 2, "ferrule help edi");
+	if (!part_takes(arguments, "learn"))
+		return EXIT_USAGE;
 	if (with.options_count + 2 > ARGUMENTS_MAX)
 		return verb_usage(arguments, "too many options");
 	for (size_t i = 0; i < 2; i++) {
@@ -466,10 +469,10 @@ static int run(const struct arguments *arguments)
 }
 
 static const struct verb_option options[] = {
-	{"as", "WHAT", "acknowledge: 997, 999, ta1 or contrl (997 for x12, contrl for edifact)"},
-	{"control", "NUMBER", "acknowledge: the control number of the first interchange (1)"},
+	{"as", "WHAT", "997, 999, ta1 or contrl (997 for x12, contrl for edifact)", "acknowledge"},
+	{"control", "NUMBER", "the control number of the first interchange (1)", "acknowledge"},
 	HAND_SET_OPTION,
-	{NULL, NULL, NULL},
+	{.name = NULL},
 };
 
 const struct verb verb_edi = {

@@ -10,14 +10,14 @@
 #include "operations/expectation_period.h"
 
 static const struct verb_option options[] = {
-	{"open", NULL, "list: only those that are waited for"},
-	{"missed", NULL, "list: only those that did not come in time and still have not"},
-	{"done", NULL, "list: only those that came, in time or late"},
-	{"name", "NAME", "list: only this expectation"},
-	{"first", "N", "list: at most so many, the earliest due first"},
-	{"reason", "TEXT", "close: why it is not waited for any longer"},
+	{"open", NULL, "only those that are waited for", "list"},
+	{"missed", NULL, "only those that did not come in time and still have not", "list"},
+	{"done", NULL, "only those that came, in time or late", "list"},
+	{"name", "NAME", "only this expectation", "list"},
+	{"first", "N", "at most so many, the earliest due first", "list"},
+	{"reason", "TEXT", "why it is not waited for any longer", "close"},
 	SITE_OPTIONS,
-	{NULL, NULL, NULL},
+	{.name = NULL},
 };
 
 static const struct expectation *find(const struct site *site, const char *name)
@@ -214,8 +214,8 @@ static int close_one(const struct arguments *arguments, struct session *session)
 }
 
 static const struct part parts[] = {
-	{"list", 0, 0, NULL, list},
-	{"close", 1, 1, "which? ferrule expect close NUMBER (ferrule expect list shows them)", close_one},
+	{"list", 0, 0, NULL, list, NULL},
+	{"close", 1, 1, "which? ferrule expect close NUMBER (ferrule expect list shows them)", close_one, NULL},
 	{.name = NULL},
 };
 

@@ -17,8 +17,8 @@
 
 static const struct verb_option plain_options[] = {
 	HAND_SET_OPTION,
-	{"json", NULL, "tell what is broken as JSON, a line each, on standard error"},
-	{NULL, NULL, NULL},
+	{"json", NULL, "tell what is broken as JSON, a line each, on standard error", NULL},
+	{.name = NULL},
 };
 
 /* ---- input ------------------------------------------------------------------------------------------------------- */

@@ -30,7 +30,7 @@ const char *hand_json_form(struct reader *);
 /* --set KEY=VALUE: further keys of a step by hand. */
 #define HAND_SET_OPTION                                                                                                \
 	{                                                                                                              \
-		"set", "KEY=VALUE", "a further key of the format, as in a flow; may be given several times"            \
+		"set", "KEY=VALUE", "a further key of the format, as in a flow; may be given several times", NULL      \
 	}
 /* Where a file lies that is named as a flow names it: at that path, in FOLDER here, or among those that ship; the name
  * itself where it is nowhere. */

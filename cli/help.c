@@ -1,6 +1,7 @@
 /* ferrule help: the overview, a verb's help, what programs read; the same as man pages and as Markdown. */
 #include "config.h"
 #include "cli/help.h"
+#include "cli/parts.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -53,14 +54,16 @@ void help_verb(const struct verb *verb)
 	if (verb->options && verb->options[0].name)
 		puts("");
 	for (const struct verb_option *option = verb->options; option && option->name; option++) {
-		char left[64];
+		char left[64], *text;
 		int more = 0; /* bytes than columns */
 
 		snprintf(left, sizeof left, "--%s%s%s", option->name, option->value ? " " : "",
 			 option->value ? option->value : "");
 		for (const char *at = left; *at; at++)
 			more += (*at & 0xC0) == 0x80;
-		printf("  %-*s %s\n", 24 + more, left, option->help);
+		text = part_help_new(option);
+		printf("  %-*s %s\n", 24 + more, left, text);
+		free(text);
 	}
 	if (verb->text)
 		printf("\n%s", verb->text);

@@ -8,15 +8,15 @@
 #include "base/clock.h"
 
 static const struct verb_option hold_options[] = {
-	{"until", "TIME", "when it ends by itself: 90m from now, the next 06:00, or 2026-01-31T18:00:00Z"},
-	{"reason", "TEXT", "why; shown by status"},
+	{"until", "TIME", "when it ends by itself: 90m from now, the next 06:00, or 2026-01-31T18:00:00Z", NULL},
+	{"reason", "TEXT", "why; shown by status", NULL},
 	SITE_OPTIONS,
-	{NULL, NULL, NULL},
+	{.name = NULL},
 };
 
 static const struct verb_option resume_options[] = {
 	SITE_OPTIONS,
-	{NULL, NULL, NULL},
+	{.name = NULL},
 };
 
 /* Flows, endpoints and systems of the site: what can be held. The array is the caller's. */

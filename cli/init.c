@@ -21,9 +21,10 @@
 #define NEXT_MAX 65536
 
 static const struct verb_option options[] = {
-	{"template", "NAME", "what to start from: empty, file-to-http, edi-to-erp or order-to-cash (if not given)"},
-	{"json", NULL, "what was made, as JSON"},
-	{NULL, NULL, NULL},
+	{"template", "NAME", "what to start from: empty, file-to-http, edi-to-erp or order-to-cash (if not given)",
+	 NULL},
+	{"json", NULL, "what was made, as JSON", NULL},
+	{.name = NULL},
 };
 
 struct init {

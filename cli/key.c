@@ -18,7 +18,7 @@
 
 static const struct verb_option options[] = {
 	SITE_OPTIONS,
-	{NULL, NULL, NULL},
+	{.name = NULL},
 };
 
 /* The site need not run. NULL: error. Both are to be freed. */

@@ -5,7 +5,7 @@
 
 static const struct verb_option options[] = {
 	SITE_OPTIONS,
-	{NULL, NULL, NULL},
+	{.name = NULL},
 };
 
 static int set(const struct arguments *arguments, struct session *session)

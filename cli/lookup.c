@@ -16,10 +16,10 @@
 #define FILE_MAX (64u << 20)
 
 static const struct verb_option options[] = {
-	{"text", NULL, "put: the value is text, whatever it looks like"},
-	{"after", "KEY", "list: what comes behind this key"},
+	{"text", NULL, "the value is text, whatever it looks like", "put"},
+	{"after", "KEY", "what comes behind this key", "list"},
 	SITE_OPTIONS,
-	{NULL, NULL, NULL},
+	{.name = NULL},
 };
 
 static const char *shown_value(struct buf *text, const json_t *value)
@@ -342,13 +342,13 @@ static int import(const struct arguments *arguments, struct session *session)
 }
 
 static const struct part parts[] = {
-	{"list", 0, 1, "", list},
-	{"get", 2, 2, "which table, and which key?", get},
-	{"put", 3, 3, "which table, which key, and what is its value?", put},
-	{"remove", 2, 2, "which table, and which key?", remove_key},
-	{"import", 2, 2, "which table, and which file (- for standard input)?", import},
-	{"export", 1, 1, "which table?", export},
-	{NULL, 0, 0, NULL, NULL},
+	{"list", 0, 1, "", list, NULL},
+	{"get", 2, 2, "which table, and which key?", get, NULL},
+	{"put", 3, 3, "which table, which key, and what is its value?", put, NULL},
+	{"remove", 2, 2, "which table, and which key?", remove_key, NULL},
+	{"import", 2, 2, "which table, and which file (- for standard input)?", import, NULL},
+	{"export", 1, 1, "which table?", export, NULL},
+	{.name = NULL},
 };
 
 static int table_verb(const struct arguments *arguments)

@@ -2,6 +2,7 @@
  * groff and mandoc (man(7)). */
 #include "config.h"
 #include "cli/help.h"
+#include "cli/parts.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -73,6 +74,8 @@ static void print_options(struct buf *out, const struct verb *verb)
 		return;
 	buf_text(out, ".SH OPTIONS\n");
 	for (const struct verb_option *option = verb->options; option->name; option++) {
+		char *text;
+
 		buf_text(out, ".TP\n.B \\-\\-");
 		put(out, span_of(option->name));
 		if (option->value) {
@@ -81,7 +84,9 @@ static void print_options(struct buf *out, const struct verb *verb)
 			buf_text(out, "\\fR");
 		}
 		buf_char(out, '\n');
-		sentence(out, option->help);
+		text = part_help_new(option);
+		sentence(out, text);
+		free(text);
 	}
 }
 

@@ -16,14 +16,15 @@
 #define LINE_MAX_SHOWN 160
 
 static const struct verb_option options[] = {
-	{"watch", NULL, "show the result again whenever the mapping or FILE changes; q or Ctrl-C ends it"},
-	{"contract", "NAME", "validate the results against a contract (order/v1) or a schema file, too"},
-	{"decode", "FORMAT", "FILE is no JSON: decode it first, in any format of `ferrule decode`: x12, edifact …"},
+	{"watch", NULL, "show the result again whenever the mapping or FILE changes; q or Ctrl-C ends it", NULL},
+	{"contract", "NAME", "validate the results against a contract (order/v1) or a schema file, too", NULL},
+	{"decode", "FORMAT", "FILE is no JSON: decode it first, in any format of `ferrule decode`: x12, edifact …",
+	 NULL},
 	HAND_SET_OPTION,
-	{"pretty", NULL, "results over several lines"},
-	{"site", "DIR", "a site whose contracts count, too (the current directory)"},
-	{"json", NULL, "tell what is broken as JSON, a line each, on standard error"},
-	{NULL, NULL, NULL},
+	{"pretty", NULL, "results over several lines", NULL},
+	{"site", "DIR", "a site whose contracts count, too (the current directory)", NULL},
+	{"json", NULL, "tell what is broken as JSON, a line each, on standard error", NULL},
+	{.name = NULL},
 };
 
 struct run {

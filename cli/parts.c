@@ -30,6 +30,54 @@ static void unknown(const struct arguments *arguments, const struct part *table,
 	free(all);
 }
 
+/* The n bytes of the word at `at` of "replay discard"; after the last one 0. */
+static size_t next_part(const char **at)
+{
+	*at += strspn(*at, " ");
+	return strcspn(*at, " ");
+}
+
+bool part_has(const struct verb_option *option, const char *part)
+{
+	const char *at = option->parts;
+
+	if (!at)
+		return true;
+	for (size_t n = next_part(&at); n; at += n, n = next_part(&at))
+		if (strlen(part) == n && !memcmp(part, at, n))
+			return true;
+	return false;
+}
+
+char *part_help_new(const struct verb_option *option)
+{
+	const char *at = option->parts ? option->parts : "";
+	struct buf text;
+
+	buf_init(&text, 10000);
+	for (size_t n = next_part(&at); n; at += n, n = next_part(&at))
+		buf_printf(&text, "%s%.*s", text.len ? ", " : "", (int)n, at);
+	buf_printf(&text, "%s%s", text.len ? ": " : "", option->help);
+	return buf_take(&text);
+}
+
+bool part_takes(const struct arguments *arguments, const char *part)
+{
+	const struct verb *verb = arguments->verb;
+
+	for (size_t i = 0; i < arguments->options_count; i++)
+		for (const struct verb_option *option = verb->options; option->name; option++)
+			if (!strcmp(option->name, arguments->options[i].name) && !part_has(option, part)) {
+				const char *at = option->parts;
+				size_t n = next_part(&at);
+
+				verb_usage(arguments, "--%s is for `ferrule %s %.*s`, not for `%s`", option->name,
+					   verb->name, (int)n, at, part);
+				return false;
+			}
+	return true;
+}
+
 const struct part *part_find(const struct arguments *arguments, const struct part *table)
 {
 	const char *word = argument_word(arguments, 0, table->name);
@@ -44,7 +92,7 @@ const struct part *part_find(const struct arguments *arguments, const struct par
 		verb_usage(arguments, "%s", part->which);
 	else if (words > part->words_max)
 		verb_usage(arguments, "`%s` is one word too many", arguments->words[part->words_max + 1]);
-	else
+	else if (part_takes(arguments, part->name))
 		return part;
 	return NULL;
 }

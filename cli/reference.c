@@ -1,6 +1,7 @@
 /* The reference in Markdown, from the tables: docs/reference/, which `make docs` writes and the tests compare. */
 #include "config.h"
 #include "cli/help.h"
+#include "cli/parts.h"
 
 #include <string.h>
 
@@ -165,9 +166,13 @@ static void print_verb(struct buf *out, const struct verb *verb)
 	if (verb->options && verb->options->name)
 		buf_text(out, "| option | meaning |\n|---|---|\n");
 	for (const struct verb_option *option = verb->options; option && option->name; option++) {
+		char *text;
+
 		buf_printf(out, "| `--%s%s%s` | ", option->name, option->value ? " " : "",
 			   option->value ? option->value : "");
-		sentence(out, option->help);
+		text = part_help_new(option);
+		sentence(out, text);
+		free(text);
 		buf_text(out, " |\n");
 	}
 	buf_char(out, '\n');

@@ -15,16 +15,16 @@
 #define SETTLE_MS 2000
 
 static const struct verb_option options[] = {
-	{"since", "TIME", "documents received since then: 2026-01-31T12:00:00Z, or so long ago: 2h"},
-	{"until", "TIME", "… and until then"},
-	{"name", "NAME", "only documents of this name"},
-	{"first", "N", "at most so many"},
-	{"rate", "N/s", "at most so many a second"},
-	{"again", NULL, "deliver anew what was delivered before"},
-	{"over-newer", NULL, "also where something newer of the same business key was delivered since"},
-	{"dry-run", NULL, "say what would be done"},
+	{"since", "TIME", "documents received since then: 2026-01-31T12:00:00Z, or so long ago: 2h", NULL},
+	{"until", "TIME", "… and until then", NULL},
+	{"name", "NAME", "only documents of this name", NULL},
+	{"first", "N", "at most so many", NULL},
+	{"rate", "N/s", "at most so many a second", NULL},
+	{"again", NULL, "deliver anew what was delivered before", NULL},
+	{"over-newer", NULL, "also where something newer of the same business key was delivered since", NULL},
+	{"dry-run", NULL, "say what would be done", NULL},
 	SITE_OPTIONS,
-	{NULL, NULL, NULL},
+	{.name = NULL},
 };
 
 struct replay {

@@ -9,14 +9,14 @@
 #include "services/supervisor.h"
 
 static const struct verb_option options[] = {
-	{"site", "DIR", "the same as the word DIR"},
-	{"env", "NAME", "take the values of environments/NAME.yaml"},
-	{"role", "ROLE", "only this role, and the queue process; may be repeated"},
-	{"until-idle", NULL, "poll each source once and end when nothing is ready, held, parked or unrecorded"},
-	{"for", "TIME", "end after this long, such as 90s or 5m"},
-	{"watchdog", "TIME", "kill a worker that makes no progress with a message for so long (20s)"},
-	{"log", "LEVELS", "error, warn, info or debug, for all or by module: info,deliver=debug"},
-	{NULL, NULL, NULL},
+	{"site", "DIR", "the same as the word DIR", NULL},
+	{"env", "NAME", "take the values of environments/NAME.yaml", NULL},
+	{"role", "ROLE", "only this role, and the queue process; may be repeated", NULL},
+	{"until-idle", NULL, "poll each source once and end when nothing is ready, held, parked or unrecorded", NULL},
+	{"for", "TIME", "end after this long, such as 90s or 5m", NULL},
+	{"watchdog", "TIME", "kill a worker that makes no progress with a message for so long (20s)", NULL},
+	{"log", "LEVELS", "error, warn, info or debug, for all or by module: info,deliver=debug", NULL},
+	{.name = NULL},
 };
 
 static const char *const role_names[] = {"gateway", "poll",   "transform", "deliver",

@@ -16,10 +16,11 @@
 #define KINDS_MAX 16
 
 static const struct verb_option options[] = {
-	{"write", NULL, "write all of them into the site, as .ferrule/KIND.schema.json, where its files look for them"},
-	{"site", "DIR", "the site that --write is about (the current directory)"},
-	{"json", NULL, "with --write: the files that were written, as JSON"},
-	{NULL, NULL, NULL},
+	{"write", NULL, "write all of them into the site, as .ferrule/KIND.schema.json, where its files look for them",
+	 NULL},
+	{"site", "DIR", "the site that --write is about (the current directory)", NULL},
+	{"json", NULL, "with --write: the files that were written, as JSON", NULL},
+	{.name = NULL},
 };
 
 static int write_one(const char *path, const char *kind)

@@ -12,11 +12,11 @@
 #include "services/receive.h"
 
 static const struct verb_option options[] = {
-	{"name", "NAME", "what the document is called; the file's name if not given"},
-	{"type", "MEDIA-TYPE", "such as application/json"},
-	{"again", NULL, "accept it although the same came before"},
+	{"name", "NAME", "what the document is called; the file's name if not given", NULL},
+	{"type", "MEDIA-TYPE", "such as application/json", NULL},
+	{"again", NULL, "accept it although the same came before", NULL},
 	SITE_OPTIONS,
-	{NULL, NULL, NULL},
+	{.name = NULL},
 };
 
 static int store(const struct site *site, int fd, struct document *document, struct error *error)

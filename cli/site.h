@@ -8,9 +8,9 @@
 #include "services/session.h"
 
 #define SITE_OPTIONS                                                                                                   \
-	{"site", "DIR", "the site's directory (the current one)"},                                                     \
-		{"env", "NAME", "take the values of environments/NAME.yaml"},                                          \
-		{"json", NULL, "the answer as JSON: ferrule help json"}
+	{"site", "DIR", "the site's directory (the current one)", NULL},                                               \
+		{"env", "NAME", "take the values of environments/NAME.yaml", NULL},                                    \
+		{"json", NULL, "the answer as JSON: ferrule help json", NULL}
 
 /* Opens the site named by --site (or `directory` when that is not NULL). NULL: everything was said; *code is what to
  * exit with. */

@@ -13,11 +13,11 @@
 #define SETTLE_MS 2000
 
 static const struct verb_option options[] = {
-	{"problems", NULL, "only what is wrong: since when, who waits, whom to call, what to type"},
-	{"totals", NULL, "what became of everything so far, by stage and place"},
-	{"until-idle", "TIME", "wait until nothing is under way, at most so long; shows progress"},
+	{"problems", NULL, "only what is wrong: since when, who waits, whom to call, what to type", NULL},
+	{"totals", NULL, "what became of everything so far, by stage and place", NULL},
+	{"until-idle", "TIME", "wait until nothing is under way, at most so long; shows progress", NULL},
 	SITE_OPTIONS,
-	{NULL, NULL, NULL},
+	{.name = NULL},
 };
 
 static void print_queues(const json_t *queues)

@@ -7,10 +7,10 @@
 #include "services/registry.h"
 
 static const struct verb_option options[] = {
-	{"set", "KEY=VALUE", "a key of the step, as in a flow; may be given several times"},
-	{"to", "DIRECTORY", "write each document that comes out into a file there, under its own name"},
-	{"json", NULL, "tell what is refused as JSON, a line each, on standard error"},
-	{NULL, NULL, NULL},
+	{"set", "KEY=VALUE", "a key of the step, as in a flow; may be given several times", NULL},
+	{"to", "DIRECTORY", "write each document that comes out into a file there, under its own name", NULL},
+	{"json", NULL, "tell what is refused as JSON, a line each, on standard error", NULL},
+	{.name = NULL},
 };
 
 /* What takes data has verbs of its own, or needs a site. */

@@ -17,15 +17,15 @@
 #define DIFFERENCE_MAX (16u << 20)
 
 static const struct verb_option options[] = {
-	{"site", "DIR", "the same as the word DIR"},
-	{"env", "NAME", "take the values of environments/NAME.yaml (test, where there is such a file)"},
-	{"coverage", NULL, "tell which parts of the mappings never ran"},
-	{"update", NULL, "show the differences, then write what came as what is expected"},
-	{"record", "KEY", "write a test from a document that went through, with personal data masked"},
-	{"tap", NULL, "the results as TAP"},
-	{"junit", "FILE", "write the results as JUnit XML, too"},
-	{"json", NULL, "the results as JSON"},
-	{NULL, NULL, NULL},
+	{"site", "DIR", "the same as the word DIR", NULL},
+	{"env", "NAME", "take the values of environments/NAME.yaml (test, where there is such a file)", NULL},
+	{"coverage", NULL, "tell which parts of the mappings never ran", NULL},
+	{"update", NULL, "show the differences, then write what came as what is expected", NULL},
+	{"record", "KEY", "write a test from a document that went through, with personal data masked", NULL},
+	{"tap", NULL, "the results as TAP", NULL},
+	{"junit", "FILE", "write the results as JUnit XML, too", NULL},
+	{"json", NULL, "the results as JSON", NULL},
+	{.name = NULL},
 };
 
 /* ---- the site -----------------------------------------------------------------------------------------------------

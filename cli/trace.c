@@ -12,9 +12,9 @@
 #define MESSAGES_MAX 1000000
 
 static const struct verb_option options[] = {
-	{"messages", "N", "at most so many messages (500)"},
+	{"messages", "N", "at most so many messages (500)", NULL},
 	SITE_OPTIONS,
-	{NULL, NULL, NULL},
+	{.name = NULL},
 };
 
 static void indent(int depth)

@@ -15,18 +15,18 @@
 #define NEXT_MAX 1000
 
 static const struct verb_option options[] = {
-	{"next", "N", "show: so many of the next runs (5)"},
-	{"from", "TIME", "show: the next runs, sent: copies, from this time on, 2026-03-28T00:00:00Z"},
-	{"until", "TIME", "hold: when it ends by itself: 90m from now, the next 06:00, or 2026-01-31T18:00:00Z"},
-	{"reason", "TEXT", "hold: why; shown by status"},
-	{"wait", NULL, "run: until it is over, and show how far it is"},
-	{"key", "FILE", "account add: the partner's public key"},
-	{"root", "DIR", "account add: where the partners' folders are (/srv/sftp)"},
-	{"user", "NAME", "account add: the user that Ferrule runs as (ferrule)"},
-	{"apply", NULL, "account add: do it, as root, in place of printing it"},
-	{"fingerprint", "SHA256:…", "trust: the key to be trusted, as the partner says it"},
+	{"next", "N", "so many of the next runs (5)", "show"},
+	{"from", "TIME", "the next runs, or copies, from this time on, 2026-03-28T00:00:00Z", "show sent"},
+	{"until", "TIME", "when it ends by itself: 90m from now, the next 06:00, or 2026-01-31T18:00:00Z", "hold"},
+	{"reason", "TEXT", "why; shown by status", "hold"},
+	{"wait", NULL, "until it is over, and show how far it is", "run"},
+	{"key", "FILE", "the partner's public key", "account"},
+	{"root", "DIR", "where the partners' folders are (/srv/sftp)", "account"},
+	{"user", "NAME", "the user that Ferrule runs as (ferrule)", "account"},
+	{"apply", NULL, "do it, as root, in place of printing it", "account"},
+	{"fingerprint", "SHA256:…", "the key to be trusted, as the partner says it", "trust"},
 	SITE_OPTIONS,
-	{NULL, NULL, NULL},
+	{.name = NULL},
 };
 
 /* ---- what is known of one ---- */
@@ -468,28 +468,25 @@ static int release(const struct arguments *arguments, struct session *session)
 }
 
 static const struct part parts[] = {
-	{"list", 0, 0, "", list},
-	{"show", 1, 1, "which transfer?", show},
-	{"sent", 1, 1, "which transfer?", transfer_sent},
-	{"run", 1, 1, "which transfer?", run},
-	{"skip", 1, 1, "which transfer?", skip},
-	{"hold", 1, 1, "which transfer?", hold},
-	{"release", 1, 1, "which transfer?", release},
-	{"trust", 1, 1, "which system's key?", NULL}, /* these two do not come so far: they need no site that answers */
-	{"account", 2, 2, "account add PARTNER: who is the account for?", NULL},
-	{NULL, 0, 0, NULL, NULL},
+	{"list", 0, 0, "", list, NULL},
+	{"show", 1, 1, "which transfer?", show, NULL},
+	{"sent", 1, 1, "which transfer?", transfer_sent, NULL},
+	{"run", 1, 1, "which transfer?", run, NULL},
+	{"skip", 1, 1, "which transfer?", skip, NULL},
+	{"hold", 1, 1, "which transfer?", hold, NULL},
+	{"release", 1, 1, "which transfer?", release, NULL},
+	{"trust", 1, 1, "which system's key?", NULL, transfer_trust},
+	{"account", 2, 2, "account add PARTNER: who is the account for?", NULL, transfer_account},
+	{.name = NULL},
 };
 
 static int transfer(const struct arguments *arguments)
 {
-	const struct part *part;
+	const struct part *part = part_find(arguments, parts);
 
-	if (arguments->count > 0 && !strcmp(arguments->words[0], "account"))
-		return transfer_account(arguments);
-	if (arguments->count > 0 && !strcmp(arguments->words[0], "trust"))
-		return transfer_trust(arguments);
-	part = part_find(arguments, parts);
-	return part ? part_run(arguments, part) : EXIT_USAGE;
+	if (!part)
+		return EXIT_USAGE;
+	return part->alone ? part->alone(arguments) : part_run(arguments, part);
 }
 
 const struct verb verb_transfer = {

@@ -17,11 +17,11 @@
 #define INPUT_MAX ((size_t)1 << 30)
 
 static const struct verb_option options[] = {
-	{"json", NULL, "tell what is broken as JSON, a line for each document, on standard error"},
-	{"site", "DIR", "a site whose contracts count, too (the current directory)"},
-	{"formats", "on|off", "whether `format` is asserted; on for a contract's name, off for a schema file"},
-	{"documents", "URL=DIR", "documents whose address begins with URL are files below DIR; may be repeated"},
-	{NULL, NULL, NULL},
+	{"json", NULL, "tell what is broken as JSON, a line for each document, on standard error", NULL},
+	{"site", "DIR", "a site whose contracts count, too (the current directory)", NULL},
+	{"formats", "on|off", "whether `format` is asserted; on for a contract's name, off for a schema file", NULL},
+	{"documents", "URL=DIR", "documents whose address begins with URL are files below DIR; may be repeated", NULL},
+	{.name = NULL},
 };
 
 struct validate {

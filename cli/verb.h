@@ -21,6 +21,7 @@ struct verb_option {
 	const char *name;  /* without the dashes; NULL ends the table */
 	const char *value; /* what to call its value in the help; NULL: a flag */
 	const char *help;
+	const char *parts; /* of the verb, which take it, with spaces: "replay discard"; NULL: all of them */
 };
 
 #define ARGUMENTS_MAX 64

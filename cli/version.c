@@ -4,8 +4,8 @@
 #include "cli/verb.h"
 
 static const struct verb_option options[] = {
-	{"json", NULL, "as JSON"},
-	{NULL, NULL, NULL},
+	{"json", NULL, "as JSON", NULL},
+	{.name = NULL},
 };
 
 static const struct {

@@ -87,6 +87,12 @@ def tables(site):
         equal(set(words(verb, "--", cwd=site.path)), {"--" + name for name in told} | {"--help"}, verb)
 
 
+@test("a part of a verb is offered its own options, and not those of another")
+def parts(site):
+    own = set(words("dead", "discard", "--", cwd=site.path))
+    check({"--reason", "--rate", "--site", "--help"} <= own and not own & {"--file", "--again", "--state"}, own)
+
+
 @test("values are offered by what they are: names of the site, enumerations, files")
 def values(site):
     here = sample(site)

@@ -125,6 +125,11 @@ def troubles(site):
         (["doubt", "confrim", "x"], 2, "did you mean `confirm`"),
         (["dead", "show"], 2, "which?"),
         (["dead", "list", "--first", "many"], 2, "number"),
+        (["dead", "--reason", "x"], 2, "--reason is for `ferrule dead discard`, not for `list`"),
+        (["dead", "replay", "--flow", "intake", "--state", "open"], 2, "--state is for `ferrule dead list`"),
+        (["dead", "discard", "1", "--again", "--reason", "x"], 2, "--again is for `ferrule dead replay`, not for `discard`"),
+        (["transfer", "run", "x", "--from", "2h"], 2, "--from is for `ferrule transfer show`, not for `run`"),
+        (["transfer", "trust", "x", "--apply"], 2, "--apply is for `ferrule transfer account`, not for `trust`"),
         (["dead", "list", "--since", "once"], 2, "looks like"),
         (["send", "intaek", "/dev/null"], 2, "did you mean `intake`"),
         (["hold", "intaek", "--until", "1m"], 2, "did you mean `intake`"),
@@ -146,6 +151,8 @@ def troubles(site):
         told = trouble(site, *words, code=code)
         check(text in told["text"], f"ferrule {' '.join(words)} says", told["text"])
         check(not re.search(r"`(key|number)`:|dead\.get|doubt\.get", told["text"]), told["text"])
+    code, _, err = site.type("edi", "learn", "/dev/null", "--as", "997")
+    check(code == 2 and "--as is for `ferrule edi acknowledge`, not for `learn`" in err, code, err)
     lines = [json.loads(line) for line in site.type("dead", "replay", "77", "78", "--json")[2].splitlines()]
     equal([line["exit"] for line in lines], [1, 1], "two letters that are not there")
     equal(json.loads(site.type("decode", "json", "--json", input='{"n": ')[2].splitlines()[-1])["verb"], "decode", "decode")

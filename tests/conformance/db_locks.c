@@ -52,7 +52,8 @@ static int write_behind_a_refused_begin(void)
 	int failed;
 
 	setenv("FERRULE_FAULTS", "db.begin.refused:2=fail", 1);
-	if (database_try(TEST_DATABASE, "refused", &db, &error) || db.ops->begin(db.self, &error) || insert(&db, 1, &error))
+	if (database_try(TEST_DATABASE, "refused", &db, &error) || db.ops->begin(db.self, &error) ||
+	    insert(&db, 1, &error))
 		return 2;
 	db.ops->rollback(db.self);
 	if (db.ops->begin(db.self, &error))
