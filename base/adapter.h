@@ -39,7 +39,9 @@ struct document {
 		char *path;
 		uint64_t size;
 		int64_t time_ms;
+		bool numbered; /* for expire: it may lie there under a number, since the name was taken */
 	} archived[2];
+	struct id intended[2];     /* digests of the paths that were written down before; for services/archive.h */
 	void *adapter;             /* the adapter's own */
 };
 

@@ -36,8 +36,13 @@ static int escape_value(struct buf *into, struct span value, struct error *error
 
 		if (c == '/')
 			return refuse_value(value, "contains a slash", error);
-		if (c == '\\') /* as bytes of names do that are no UTF-8 */
-			return refuse_value(value, "contains a backslash", error);
+		if (c == '\\') /* as bytes of names become that are no UTF-8 */
+			return refuse_value(value,
+					    i + 1 < value.len && value.data[i + 1] == 'x'
+						    ? "contains a backslash, as a name does that is no UTF-8: `names: "
+						      "windows-1252` at the source reads such names"
+						    : "contains a backslash",
+					    error);
 		if (c < ' ' || c == 0x7f || (c == 0xc2 && i + 1 < value.len && (unsigned char)value.data[i + 1] < 0xa0))
 			return refuse_value(value, "contains a control character", error);
 	}

@@ -85,6 +85,7 @@ const struct finding_code finding_codes[] = {
 	{"expect.when", E, "An expectation does not say by when"},
 	{"expect.within", E, "An expectation lasts longer than the site keeps receipts"},
 	{"expect.zone", E, "There is no such time zone"},
+	{"file.charset", E, "A source names a character set that is not known; iconv -l lists them"},
 	{"file.marker", E, "A marker is not the end of a file's name"},
 	{"file.name", E, "A sink's file names a folder"},
 	{"file.pattern", E, "A source's file names a folder, or has a pattern in one"},

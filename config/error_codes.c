@@ -137,6 +137,7 @@ const struct error_code error_codes[] = {
 	{"file.body", A, "The body of a message ended early while it was written"},
 	{"file.busy", A, "Another worker is writing the same message"},
 	{"file.changed", A, "A file changed while it was received; it is looked at again"},
+	{"file.charset", F, "A source names a character set that is not known; iconv -l lists them"},
 	{"file.directory", A, "The folder of a file is not there"},
 	{"file.exists", D, "A file of this name is there already, and is not ours"},
 	{"file.full", A, "The disk or the quota of a target is full"},

@@ -7,6 +7,7 @@
 #include "config.h"
 #include "broker-adapters/file/file_source.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -433,7 +434,8 @@ void file_source_archived(struct archived *archived, const struct place_to *to, 
 			  const struct stamp *stamp)
 {
 	free(archived->path);
-	*archived = (struct archived){mem_printf("%s/%s", to->path, placed), stamp->size, stamp->mtime_ns / 1000000};
+	*archived =
+		(struct archived){mem_printf("%s/%s", to->path, placed), stamp->size, stamp->mtime_ns / 1000000, false};
 }
 
 void file_source_intend(void *arg, const struct document *document, enum settlement how, struct archived into[2])
@@ -460,31 +462,56 @@ void file_source_intend(void *arg, const struct document *document, enum settlem
 	free(root);
 }
 
-static int remove_archived(const struct archived *archived, int archive, const char *path, size_t name, bool *removed,
-			   struct error *error)
+static int remove_that(const struct archived *archived, int folder, const char *name, bool *removed,
+		       struct error *error)
 {
-	char day[11];
 	struct stat st;
-	int folder;
+
+	if (fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) || !S_ISREG(st.st_mode) ||
+	    (uint64_t)st.st_size != archived->size || file_ns(st.st_mtim) / 1000000 != archived->time_ms)
+		return 0;
+	if (unlinkat(folder, name, 0) && errno != ENOENT)
+		return file_fail(error, "cannot remove", archived->path);
+	*removed = true;
+	return 0;
+}
+
+/* The name was taken by another then, which may be gone by now: the numbers have gaps. */
+static int remove_numbered(const struct file_source *source, const struct archived *archived, int folder,
+			   const char *name, bool *removed, struct error *error)
+{
+	int again = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), result = 0;
+	DIR *listing = again < 0 ? NULL : fdopendir(again);
+	struct dirent *entry;
+
+	if (!listing)
+		return file_fail(error, "cannot list the folder of", archived->path);
+	while (!result && !*removed && (entry = readdir(listing)))
+		if (taking_is_numbered(&source->settings->taking, name, entry->d_name))
+			result = remove_that(archived, folder, entry->d_name, removed, error);
+	closedir(listing);
+	return result;
+}
+
+static int remove_archived(const struct file_source *source, const struct archived *archived, int archive, size_t name,
+			   bool *removed, struct error *error)
+{
+	const char *path = archived->path;
+	char day[11];
+	int folder, result;
 
 	snprintf(day, sizeof day, "%s", path + name - 11);
 	folder = file_directory(archive, day, false, 0, true);
 	if (folder < 0)
 		return errno == ENOENT || errno == ENOTDIR || errno == ELOOP ? 0
 									     : file_fail(error, "cannot open", path);
-	if (!fstatat(folder, path + name, &st, AT_SYMLINK_NOFOLLOW) && S_ISREG(st.st_mode) &&
-	    (uint64_t)st.st_size == archived->size && file_ns(st.st_mtim) / 1000000 == archived->time_ms) {
-		if (unlinkat(folder, path + name, 0) && errno != ENOENT) {
-			file_fail(error, "cannot remove", path);
-			close(folder);
-			return -1;
-		}
-		*removed = true;
-	}
+	result = remove_that(archived, folder, path + name, removed, error);
+	if (result == 0 && !*removed && archived->numbered)
+		result = remove_numbered(source, archived, folder, path + name, removed, error);
 	close(folder);
 	if (*removed)
 		unlinkat(archive, day, AT_REMOVEDIR); /* the day's last */
-	return 0;
+	return result;
 }
 
 /* By the archive as it is configured now: what lies elsewhere is no business of ours. */
@@ -502,7 +529,7 @@ int file_source_expire(void *arg, const struct archived *archived, bool *removed
 		if (archive < 0)
 			result = errno == ENOENT ? 0 : file_fail(error, "cannot open", root);
 		else
-			result = remove_archived(archived, archive, archived->path, name, removed, error);
+			result = remove_archived(source, archived, archive, name, removed, error);
 		if (archive >= 0)
 			close(archive);
 	}

@@ -244,8 +244,8 @@ static struct document *hold(struct file_source *source, const struct entry *ent
 
 	held->stamp = entry->stamp;
 	held->document.adapter = held;
-	/* The envelope is JSON: a name that is not UTF-8 is shown there, the identity keeps its bytes. */
-	held->document.name = utf8_is_clean(span_of(held->name)) ? span_of(held->name) : span_of(held->shown);
+	/* The envelope is JSON, the identity keeps the bytes. */
+	held->document.name = taking_name(&source->settings->taking, held->name, held->name_text);
 	held->document.identity_text = span_of(held->name);
 	held->document.time_ms = entry->stamp.mtime_ns / 1000000;
 	fill_attrs(held);

@@ -338,7 +338,8 @@ void remote_source_archived(struct archived *archived, const char *folder, const
 			    const struct stamp *stamp)
 {
 	free(archived->path);
-	*archived = (struct archived){mem_printf("%s/%s", folder, placed), stamp->size, stamp->mtime_ns / 1000000};
+	*archived =
+		(struct archived){mem_printf("%s/%s", folder, placed), stamp->size, stamp->mtime_ns / 1000000, false};
 }
 
 void remote_source_intend(void *arg, const struct document *document, enum settlement how, struct archived into[2])
@@ -369,6 +370,57 @@ static bool is_time(const struct remote_source *source, int64_t now_ms, int64_t 
 				     now_ms / day == then_ms / day);
 }
 
+static bool is_that(const struct remote_source *source, const struct archived *archived,
+		    const struct remote_attrs *attrs)
+{
+	struct stamp now = remote_stamp(attrs);
+
+	return (!attrs->has_mode || !(attrs->mode & S_IFMT) || S_ISREG(attrs->mode)) && now.size == archived->size &&
+	       is_time(source, now.mtime_ns / 1000000, archived->time_ms);
+}
+
+struct finding_it {
+	const struct remote_source *source;
+	const struct archived *archived;
+	const char *name;
+	char placed[NAME_MAX + 1];
+};
+
+static bool find_it(void *arg, const char *name, const struct remote_attrs *attrs)
+{
+	struct finding_it *finding = arg;
+
+	if (!finding->placed[0] && strlen(name) <= NAME_MAX && is_that(finding->source, finding->archived, attrs) &&
+	    taking_is_numbered(&finding->source->settings->taking, finding->name, name))
+		strcpy(finding->placed, name);
+	return true;
+}
+
+/* Where it lies if something else has its name there: its path, which the caller frees; NULL: nowhere, or *status. */
+static char *numbered_path(struct remote_source *source, const struct archived *archived, int *status,
+			   struct error *error)
+{
+	const char *slash = strrchr(archived->path, '/');
+	struct finding_it finding = {.source = source, .archived = archived, .name = slash + 1};
+	char *folder = mem_printf("%.*s", (int)(slash - archived->path), archived->path), *path = NULL;
+
+	*status = remote_list(source->remote, folder, find_it, &finding, error);
+	if (*status == REMOTE_OK && finding.placed[0])
+		path = mem_printf("%s/%s", folder, finding.placed);
+	free(folder);
+	return path;
+}
+
+static int remove_it(struct remote_source *source, const char *path, bool *removed, struct error *error)
+{
+	int status = remote_remove(source->remote, path, error);
+
+	if (status && status != REMOTE_MISSING)
+		return remote_fail(source->remote, status, "cannot remove", path, error);
+	*removed = true;
+	return 0;
+}
+
 /* By the archive as it is configured now: what lies elsewhere is no business of ours. Folders of days stay: to remove
  * one that is empty is not among what all servers can. */
 int remote_source_expire(void *arg, const struct archived *archived, bool *removed, struct error *error)
@@ -378,8 +430,8 @@ int remote_source_expire(void *arg, const struct archived *archived, bool *remov
 					  : remote_source_path(source, "archive", "");
 	bool ours = source->settings->after == REMOTE_ARCHIVE && taking_archived(root, archived->path);
 	struct remote_attrs attrs;
-	struct stamp now;
-	int status;
+	int status, result;
+	char *path;
 
 	*removed = false;
 	free(root);
@@ -388,17 +440,14 @@ int remote_source_expire(void *arg, const struct archived *archived, bool *remov
 	if (remote_source_connect(source, error))
 		return -1;
 	status = remote_lstat(source->remote, archived->path, &attrs, error);
-	if (status == REMOTE_MISSING)
-		return 0;
-	if (status)
-		return remote_fail(source->remote, status, "cannot look at", archived->path, error);
-	now = remote_stamp(&attrs);
-	if ((attrs.has_mode && (attrs.mode & S_IFMT) && !S_ISREG(attrs.mode)) || now.size != archived->size ||
-	    !is_time(source, now.mtime_ns / 1000000, archived->time_ms))
-		return 0;
-	status = remote_remove(source->remote, archived->path, error);
 	if (status && status != REMOTE_MISSING)
-		return remote_fail(source->remote, status, "cannot remove", archived->path, error);
-	*removed = true;
-	return 0;
+		return remote_fail(source->remote, status, "cannot look at", archived->path, error);
+	if (status == REMOTE_OK && is_that(source, archived, &attrs))
+		return remove_it(source, archived->path, removed, error);
+	path = archived->numbered ? numbered_path(source, archived, &status, error) : NULL;
+	if (archived->numbered && status && status != REMOTE_MISSING)
+		return remote_fail(source->remote, status, "cannot list the folder of", archived->path, error);
+	result = path ? remove_it(source, path, removed, error) : 0;
+	free(path);
+	return result;
 }

@@ -242,7 +242,7 @@ static struct remote_held *hold(struct remote_source *source, const struct entry
 		held->sidecar = sidecar ? sidecar->stamp : (struct stamp){0};
 	}
 	document->adapter = held;
-	document->name = utf8_is_clean(span_of(held->name)) ? span_of(held->name) : span_of(held->shown);
+	document->name = taking_name(&source->settings->taking, held->name, held->name_text);
 	document->identity_text = span_of(held->name);
 	document->time_ms = entry->stamp.mtime_ns / 1000000;
 	snprintf(held->size_text, sizeof held->size_text, "%" PRIu64, held->stamp.size);

@@ -19,7 +19,7 @@ struct remote_held {
 	int64_t intended_ms;         /* the archive has it under this day, as was written down; 0: under today */
 	struct attr attrs[3];
 	char size_text[24], time_text[40];
-	char shown[NAME_SHOWN];
+	char shown[NAME_SHOWN], name_text[TAKING_NAME];
 	char name[];
 };
 

@@ -183,6 +183,74 @@ static void only_what_was_archived_and_is_that_still_is_removed_from_the_archive
 	free(moved);
 }
 
+/* As an intent has it, which a crash left behind: under the name that it was to have, the numbers having gaps. */
+static void what_was_put_away_under_a_number_is_found_by_what_was_intended(void **state)
+{
+	static const struct {
+		enum settlement how;
+		const char *there;
+	} cases[] = {
+		{SETTLE_ACCEPTED, "a.7.edi"},
+		{SETTLE_DUPLICATE, "a.edi.duplicate.7"},
+		{SETTLE_DUPLICATE_OF_DEAD, "a.edi.duplicate-of-dead.7"},
+	};
+	struct archived into[2] = {0}, *settled;
+	struct document *document;
+	char *moved, *stays;
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		source_with("drop/*", "sidecar", ".sha256", "age", "0s");
+		put("a.edi", "1");
+		put("a.edi.sha256", SUM_OF_1);
+		document = one();
+		fetch(document);
+		file_source_ops.intend(w.source, document, cases[i].how, into);
+		assert_int_equal(file_source_ops.settle(w.source, document, cases[i].how, NULL), 0);
+		settled = document->archived;
+		for (int k = 0; k < 2; k++) {
+			const char *end = k ? ".sha256" : "";
+			int folder = (int)(strrchr(settled[k].path, '/') - settled[k].path);
+
+			moved = mem_printf("%.*s/%s%s", folder, settled[k].path, cases[i].there, end);
+			stays = mem_printf("%.*s/a.x7.edi%s", folder, settled[k].path, end);
+			assert_int_equal(link(settled[k].path, stays), 0);
+			assert_int_equal(rename(settled[k].path, moved), 0);
+			assert_false(expired(into[k]));
+			into[k].numbered = true;
+			assert_true(expired(into[k]));
+			assert_int_equal(access(moved, F_OK), -1);
+			assert_false(expired(into[k]));
+			assert_int_equal(unlink(stays), 0);
+			free(into[k].path);
+			into[k] = (struct archived){0};
+			free(moved);
+			free(stays);
+		}
+		forget(document);
+	}
+}
+
+static void names_that_are_no_utf_8_are_read_as_the_source_says(void **state)
+{
+	struct document *document;
+
+	source_with("drop/*", "names", "windows-1252", "age", "0s");
+	put("M\xfcller \x80.edi", "1");
+	document = one();
+	assert_int_equal(document->name.len, strlen("Müller €.edi"));
+	assert_memory_equal(document->name.data, "Müller €.edi", document->name.len);
+	fetch(document);
+	settle(document, SETTLE_ACCEPTED);
+	put("M\xfc\x81.edi", "2"); /* 81 is no character of that set */
+	put("Ä.edi", "3");
+	document = one();
+	assert_memory_equal(document->name.data, "M\\xfc\\x81.edi", document->name.len);
+	settle(document, SETTLE_REFUSED);
+	document = one();
+	assert_memory_equal(document->name.data, "Ä.edi", document->name.len);
+	settle(document, SETTLE_REFUSED);
+}
+
 static void a_sidecar_that_is_a_link_or_still_empty_is_none(void **state)
 {
 	char *link;
@@ -353,6 +421,8 @@ int main(void)
 		TEST(nothing_in_the_archive_is_overwritten),
 		TEST(a_moved_file_keeps_its_name),
 		TEST(a_deleted_file_is_gone_but_what_died_stays_in_sight),
+		TEST(what_was_put_away_under_a_number_is_found_by_what_was_intended),
+		TEST(names_that_are_no_utf_8_are_read_as_the_source_says),
 		TEST(a_file_is_archived_under_the_day_that_was_written_down_though_midnight_comes_between),
 		TEST(only_what_was_archived_and_is_that_still_is_removed_from_the_archive),
 		TEST(what_another_source_has_put_aside_is_left_to_it),
