@@ -38,6 +38,7 @@ enum option_flag {
 	OPTION_LIST = 4,  /* a list of what table and range say, or one */
 	OPTION_NAMED = 8, /* a map of names to what table and range say */
 	OPTION_CERTIFICATE = 16, /* OPTION_TEXT only: a PEM file, whose end is watched (site_certificates) */
+	OPTION_HOST_KEYS = 32,	 /* OPTION_TEXT only: a file of others' host keys, whose changes are recorded */
 };
 
 struct option {

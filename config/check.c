@@ -88,6 +88,8 @@ static void walk_option(const struct walk *walk, const struct option *option, co
 	case OPTION_TEXT:
 		if (option->flags & OPTION_CERTIFICATE && *(const char *const *)at)
 			walk->each(walk->arg, &(struct found){.certificate = *(const char *const *)at, .place = place});
+		if (option->flags & OPTION_HOST_KEYS && *(const char *const *)at)
+			walk->each(walk->arg, &(struct found){.host_keys = *(const char *const *)at, .place = place});
 		break;
 	default:
 		break;

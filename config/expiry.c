@@ -120,3 +120,18 @@ void site_certificates(const struct site *site, void (*each)(void *, const char 
 	for (size_t i = 0; i < site->expiry.certificates.count; i++)
 		tell(&walk, site->expiry.certificates.items[i], (struct place){"site.yaml", 1, 1});
 }
+
+static void on_host_keys(void *arg, const struct found *found)
+{
+	const struct walk *walk = arg;
+
+	if (found->host_keys)
+		tell(walk, found->host_keys, found->place);
+}
+
+void site_host_keys(const struct site *site, void (*each)(void *, const char *, struct place), void *arg)
+{
+	struct walk walk = {site, each, arg};
+
+	filled_each(site->load, on_host_keys, &walk);
+}

@@ -169,7 +169,7 @@ struct found {
 	struct expression *expression;
 	struct template *template;
 	const char *secret;
-	const char *certificate; /* a path, as written */
+	const char *certificate, *host_keys; /* a path, as written */
 	bool mapping; /* the expression is a file of mappings/ */
 	struct place place;
 };

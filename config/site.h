@@ -273,6 +273,8 @@ const struct span *site_file(const struct site *, const char *folder, const char
 /* Calls back for every file of certificates that the site's settings name, absolute, and where; a file may come more
  * than once. Borrowed for the call. */
 void site_certificates(const struct site *, void (*each)(void *arg, const char *path, struct place), void *arg);
+/* The same of files of host keys. */
+void site_host_keys(const struct site *, void (*each)(void *arg, const char *path, struct place), void *arg);
 /* Calls back for every expression of the site's flows that is no template's; mapping: it is a file of mappings/. */
 void site_expressions(const struct site *, void (*each)(void *arg, struct expression *, bool mapping), void *arg);
 /* The flow that a queue belongs to, "in.orders/collect", and which of its segments; NULL: none. */

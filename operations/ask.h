@@ -112,6 +112,8 @@
 #define ASK_WISH_SKIP "skip:"
 /* What lasts, and when it was last reminded of (operations/reminder.h). */
 #define ASK_REMINDERS "ferrule-reminders"
+/* Keys in files, as the last look found them: MACHINE/KIND:DIGEST → {kind, id, name, is} (services/key_files.h). */
+#define ASK_KEYS "ferrule-keys"
 /* What is wrong on each machine of a site of several (operations/machines.h). */
 #define ASK_MACHINES "ferrule-machines"
 

@@ -33,7 +33,8 @@ services_libservices_a_SOURCES += %D%/masking.c %D%/masking.h %D%/masking_privat
 services_libservices_a_SOURCES += %D%/rehearsal.c %D%/rehearsal.h %D%/rehearsal_private.h %D%/rehearsal_compare.c \
   %D%/rehearsal_hold.c %D%/rehearsal_input.c
 services_libservices_a_SOURCES += %D%/refusal.c %D%/refusal.h
-services_libservices_a_SOURCES += %D%/steward.c %D%/steward.h %D%/steward_collect.c %D%/steward_expect.c %D%/steward_keys.c %D%/steward_release.c %D%/steward_remind.c
+services_libservices_a_SOURCES += %D%/steward.c %D%/steward.h %D%/steward_collect.c %D%/steward_expect.c %D%/steward_keys.c %D%/steward_release.c %D%/steward_remind.c %D%/steward_trail.c
+services_libservices_a_SOURCES += %D%/key_files.c %D%/key_files.h %D%/machine.c %D%/machine.h
 services_libservices_a_SOURCES += %D%/tenure.c %D%/tenure.h
 services_libservices_a_SOURCES += %D%/turns.c %D%/turns.h %D%/turns_sequence.c %D%/turns_sequence.h
 services_libservices_a_SOURCES += %D%/transform.c %D%/transform_hold.c %D%/transform_inner.h %D%/transform_once.c %D%/transform_once.h %D%/transform_output.c %D%/transform_output.h \

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "operations/held.h"
 #include "services/expiries.h"
+#include "services/key_files.h"
 #include "services/receive.h"
 #include "services/refusal.h"
 #include "services/sent.h"
@@ -36,6 +37,7 @@ struct steward {
 	bool used;
 	int64_t next_ms;    /* when something is due */
 	int64_t keys_ms;    /* when to look again at what ends some day */
+	int64_t trail_ms;   /* when to look again whether keys have changed */
 	int64_t sent_ms;    /* when to look again at copies of what was delivered */
 	int64_t remind_ms;  /* when to look again at what lasts */
 	int64_t not_before; /* monotonic; after a failure of the site */
@@ -343,6 +345,7 @@ static int look(struct worker *worker, bool *more, struct error *error)
 	if (steward_expect(worker, &again, &next, &elsewhere, error) ||
 	    (!elsewhere && expiries_any(worker->site) &&
 	     steward_keys(worker, &again, &steward->keys_ms, error)) ||
+	    (key_files_any(worker->site) && steward_trail(worker, &steward->trail_ms, error)) ||
 	    (!elsewhere && sent_any(worker->site) && sent_expire(worker, &again, &steward->sent_ms, error)) ||
 	    (!elsewhere && steward_reminds(worker->site) &&
 	     steward_remind(worker, &again, &steward->remind_ms, error))) {
@@ -357,12 +360,14 @@ static int look(struct worker *worker, bool *more, struct error *error)
 	steward->used = steward->used || again;
 	if (expiries_any(worker->site) && !elsewhere && steward->keys_ms < next)
 		next = steward->keys_ms;
+	if (key_files_any(worker->site) && steward->trail_ms < next)
+		next = steward->trail_ms;
 	if (sent_any(worker->site) && !elsewhere && steward->sent_ms < next)
 		next = steward->sent_ms;
 	if (steward_reminds(worker->site) && !elsewhere && steward->remind_ms < next)
 		next = steward->remind_ms;
 	steward->waits = steward->waits || next != INT64_MAX || steward_has_days(worker->site) ||
-			 expiries_any(worker->site) || sent_any(worker->site) ||
+			 expiries_any(worker->site) || key_files_any(worker->site) || sent_any(worker->site) ||
 			 steward_reminds(worker->site);
 	if (next < steward->next_ms)
 		steward->next_ms = next;

@@ -40,6 +40,10 @@ bool steward_has_days(const struct site *); /* something is expected by a time o
  * wait in the store then, *more. */
 int steward_keys(struct worker *, bool *more, int64_t *next, struct error *);
 
+/* Writes into the audit trail which keys are there, or differ from the last look, once *next is over; *next becomes
+ * when to look again. */
+int steward_trail(struct worker *, int64_t *next, struct error *);
+
 /* Reminds owners of troubles that last, once *next is over; *next becomes when to look again. */
 int steward_remind(struct worker *, bool *more, int64_t *next, struct error *);
 bool steward_reminds(const struct site *); /* and a flow hears of it */

@@ -61,6 +61,7 @@ extern const struct option sftp_jump_options[];
 		{.name = "known-hosts", \
 		 SFTP_OPTION(OPTION_TEXT, known_hosts), \
 		 .fallback = "known_hosts", \
+		 .flags = OPTION_HOST_KEYS, \
 		 .help = "File of servers' keys in the form of OpenSSH, relative to the site; `ferrule transfer " \
 			 "trust` adds to it"}, \
 		{.name = "timeout", \

@@ -7,6 +7,7 @@
 #include "base/wire.h"
 #include "operations/ask.h"
 #include "operations/held.h"
+#include "services/machine.h"
 #include "services/queue/engine.h"
 
 #define BUDGET 2000u
@@ -32,7 +33,6 @@
 #define WANT_EVERY_MS 1000
 #define BUCKETS 4096u
 #define KEY_BUCKETS 256u
-#define MACHINE_NAME 65
 
 struct session;
 struct work;

@@ -3,9 +3,7 @@
  * machine is there tells the lock of its session, so that no time needs to be written for that. */
 #include "config.h"
 
-#include <ctype.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -29,16 +27,9 @@ struct machines {
 /* ---- who we are */
 void machines_name(struct engine *engine)
 {
-	const char *given = getenv("FERRULE_MACHINE");
-	char host[256] = "";
-
 	if (engine->config.broker->shares_db)
 		return;
-	gethostname(host, sizeof host - 1);
-	snprintf(engine->machine, sizeof engine->machine, "%.64s", given && *given ? given : *host ? host : "unnamed");
-	for (char *c = engine->machine; *c; c++)
-		if (!isgraph((unsigned char)*c))
-			*c = '-';
+	machine_name(engine->machine);
 	engine->machines = mem_alloc(sizeof *engine->machines);
 	engine->machines->written = json_object();
 	engine->machines->at = json_object();
