@@ -3,9 +3,12 @@
 #include "cli/transfer.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -39,9 +42,9 @@ static const struct endpoint *endpoint_of(const struct site *site, const char *s
 }
 
 /* The file without what it says of this host, and the new line. */
-static int merge(const struct peer_key *key, struct buf *into)
+static int merge(const struct peer_key *key, const char *path, struct buf *into)
 {
-	FILE *file = fopen(key->file, "re");
+	FILE *file = fopen(path, "re");
 	struct buf text;
 	char *room = NULL;
 	size_t n = file ? 1 : 0;
@@ -64,21 +67,20 @@ static int merge(const struct peer_key *key, struct buf *into)
 	return result;
 }
 
-/* Whole or not at all: workers read it at any time. */
-static int record(const struct peer_key *key)
+static int replace(const struct peer_key *key, const char *path, int folder)
 {
-	char *other = mem_printf("%s.%d", key->file, (int)getpid());
+	char *other = mem_printf("%s.%d", path, (int)getpid());
 	struct buf text;
 	FILE *file = NULL;
 	int result = -1;
 
 	buf_init(&text, FILE_LIMIT);
-	if (merge(key, &text))
+	if (merge(key, path, &text))
 		goto done;
 	file = fopen(other, "we");
 	if (!file || fwrite(text.data, 1, text.len, file) != text.len || fflush(file) || fsync(fileno(file)))
 		goto done;
-	result = rename(other, key->file);
+	result = rename(other, path) || fsync(folder) ? -1 : 0;
 done:
 	if (file)
 		fclose(file);
@@ -86,6 +88,25 @@ done:
 		unlink(other);
 	buf_free(&text);
 	free(other);
+	return result;
+}
+
+/* Whole or not at all: workers read it at any time. A link stays one, and of two at once the second waits. */
+static int record(const struct peer_key *key)
+{
+	char *path = realpath(key->file, NULL), *name;
+	int folder, result;
+
+	if (!path && errno != ENOENT)
+		return -1;
+	path = path ? path : mem_strdup(key->file);
+	name = mem_strdup(path);
+	folder = open(dirname(name), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	result = folder < 0 || flock(folder, LOCK_EX) ? -1 : replace(key, path, folder);
+	if (folder >= 0)
+		close(folder);
+	free(name);
+	free(path);
 	return result;
 }
 

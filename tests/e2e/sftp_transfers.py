@@ -1,12 +1,14 @@
 #!/usr/bin/python3
 """Transfers by SFTP: what all remote folders promise (remote_promises.py), bandwidth and held connections; on two servers that share
 no code."""
+import fcntl
 import json
 import os
 import re
+import subprocess
 import time
 
-from bed import check, equal, main, read, wait
+from bed import FERRULE, check, equal, main, read, wait
 from remote_promises import fetch, fetching, register, sending
 from sftp_lab import Forgetful, on_both
 
@@ -79,6 +81,30 @@ def pins(site, server):
     server.put("outbox", "one.dat", "one")
     site.run_until_idle()
     equal(site.files("got"), ["one.dat"], "what was taken")
+
+
+@on_both("a file of pins that is a link stays one, and of two that pin at once the second waits")
+def pins_of_two(site, server):
+    fetching(site, server)
+    with open(site.at("systems/acme.yaml")) as file:
+        text = re.sub(r", known-hosts: [^,}]*", "", file.read())
+    site.write("systems/acme.yaml", text)
+    site.write("systems/other.yaml", text.replace("system: acme", "system: other").replace("host: 127.0.0.1", "host: localhost"))
+    site.write("transfers/again.yaml", fetch(server, name="again").replace("got/", "again/").replace("outbox", "inbox").replace("system: acme", "system: other"))
+    site.write("shared/pins", "elsewhere ssh-ed25519 AAAA\n")
+    os.symlink("shared/pins", site.at("known_hosts"))
+    site.do("check")
+    seen = json.loads(site.type("transfer", "trust", "acme", "--json")[1])["fingerprint"]
+    folder = os.open(site.at("shared"), os.O_RDONLY)
+    fcntl.flock(folder, fcntl.LOCK_EX)
+    both = [subprocess.Popen([FERRULE, "transfer", "trust", name, "--fingerprint", seen], cwd=site.path, stdout=subprocess.DEVNULL) for name in ("acme", "other")]
+    time.sleep(1)
+    equal([one.poll() for one in both], [None, None], "while somebody else writes there")
+    os.close(folder)
+    equal([one.wait(timeout=20) for one in both], [0, 0], "both")
+    check(os.path.islink(site.at("known_hosts")), "the link is gone")
+    pinned = read(site.at("shared/pins")).decode()
+    check("elsewhere" in pinned and "127.0.0.1" in pinned and "localhost" in pinned, pinned)
 
 
 main()

@@ -42,6 +42,16 @@ listening()
 	(exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
 }
 
+# Does our broker listen there, and not that of another test that drew the same port?
+ours() # PORT
+{
+	local pid inode
+
+	pid=$(broker_pid) || return 1
+	inode=$(awk -v end="$(printf ':%04X' "$1")" '$4 == "0A" && index($2, end) { print $10; exit }' /proc/net/tcp)
+	[ -n "$inode" ] && find "/proc/$pid/fd" -lname "socket:\\[$inode\\]" 2>/dev/null | grep -q .
+}
+
 # Below the ephemeral range, so that no outgoing connection takes it meanwhile.
 free_port()
 {
@@ -149,7 +159,7 @@ start()
 	start_epmd
 	setsid "$sbin/rabbitmq-server" > "$dir/server.log" 2>&1 < /dev/null 3>&- &
 	echo $! > "$dir/server.pid"
-	until broker_pid > /dev/null && listening "$port" && { [ -z "$tls_port" ] || listening "$tls_port"; }; do
+	until ours "$port" && { [ -z "$tls_port" ] || ours "$tls_port"; }; do
 		tries=$((tries + 1))
 		if [ $tries -gt 1200 ] || ! [ -d "/proc/$(cat "$dir/server.pid")" ]; then
 			tail -20 "$dir/server.log" >&2
