@@ -4,7 +4,7 @@ FTP_TESTS = \
   tests/conformance/ftp_source_proftpd tests/conformance/ftp_source_pyftpdlib \
   tests/conformance/ftp_sink_proftpd tests/conformance/ftp_sink_pyftpdlib \
   tests/unit/ftp_lines_proftpd tests/unit/ftp_lines_pyftpdlib tests/unit/ftp_list \
-  tests/unit/ftp_trouble_proftpd tests/unit/ftp_trouble_pyftpdlib
+  tests/unit/ftp_trouble_proftpd tests/unit/ftp_trouble_pyftpdlib tests/unit/ftp_said
 check_PROGRAMS += $(FTP_TESTS)
 TESTS += $(FTP_TESTS)
 dist_check_SCRIPTS += tests/e2e/ftp_transfers.py
@@ -41,3 +41,6 @@ tests_unit_ftp_lines_pyftpdlib_LDADD = $(CHECK_LIBS)
 FTP_FUZZERS = tests/fuzz/fuzz_listing
 tests_fuzz_fuzz_listing_SOURCES = tests/fuzz/listing.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_listing_LDADD = $(FUZZ_LIBS)
+tests_unit_ftp_said_SOURCES = tests/unit/ftp_said.c $(FTP_SUPPORT)
+tests_unit_ftp_said_CPPFLAGS = $(AM_CPPFLAGS) -DFTP_LAB='"pyftpdlib"'
+tests_unit_ftp_said_LDADD = $(CHECK_LIBS)
