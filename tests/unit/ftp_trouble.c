@@ -401,14 +401,47 @@ static void a_hidden_file_in_use_is_not_taken_for_one_that_is_gone(void **state)
 	assert_int_equal(status_of_hidden('q'), REMOTE_MISSING);
 }
 
+/* ---- what takes until tomorrow ----------------------------------------------------------------------------------- */
+
+/* What retention was told before is what a crash leaves it with. */
+static void a_file_is_archived_under_the_day_that_was_written_down(void **state)
+{
+	struct endpoint *endpoint = ftp_lab_endpoint(arena, root, ftp_source_ops.options, ftp_source_ops.settings_size,
+						     "outbox/*", "age", "0s", NULL);
+	struct error error = {0};
+	struct vault *vault = vault_open(root, &error);
+	void *source = ftp_source_ops.open(endpoint, &error);
+	struct archived into[2] = {0};
+	struct document *document;
+	size_t found = 0;
+
+	put("a.xml", SPAN_LITERAL("x"), 60);
+	clock_set(clock_now_ms());
+	for (int i = 0; i < 3 && !found; i++)
+		assert_int_equal(ftp_source_ops.poll(source, &document, 1, &found, &error), 0);
+	assert_int_equal(found, 1);
+	assert_int_equal(ftp_source_ops.fetch(source, document, vault, &error), 0);
+	ftp_source_ops.intend(source, document, SETTLE_ACCEPTED, into);
+	clock_advance(86400000);
+	if (ftp_source_ops.settle(source, document, SETTLE_ACCEPTED, &error))
+		fail_msg("%s: %s", error.code, error.text);
+	assert_non_null(into[0].path);
+	assert_string_equal(document->archived[0].path, into[0].path);
+	clock_set(0);
+	ftp_source_ops.forget(source, document);
+	ftp_source_ops.close(source);
+	vault_close(vault);
+	free(into[0].path);
+}
+
 /* ---- what costs time --------------------------------------------------------------------------------------------- */
 
 #define PART "inbox/.ferrule-1.tmp"
 
 static struct remote *connected(void)
 {
-	struct endpoint *endpoint = ftp_lab_endpoint(arena, root, ftp_sink_ops.options, ftp_sink_ops.settings_size,
-						     "inbox/$(.name)", NULL);
+	struct endpoint *endpoint =
+		ftp_lab_endpoint(arena, root, ftp_sink_ops.options, ftp_sink_ops.settings_size, "inbox/$(.name)", NULL);
 	struct error error = {0};
 	struct remote *remote = ftp_remote_ops.open(endpoint, &error);
 
@@ -483,6 +516,7 @@ int main(void)
 		TEST(listings_that_stop_never_end_or_lead_elsewhere_are_bounded),
 		TEST(a_year_far_away_no_files_and_a_closed_door_are_taken_as_what_they_are),
 		TEST(a_hidden_file_in_use_is_not_taken_for_one_that_is_gone),
+		TEST(a_file_is_archived_under_the_day_that_was_written_down),
 		TEST(a_small_file_does_not_wait_for_a_timer),
 		TEST(what_is_whole_is_not_sent_again),
 	};
