@@ -227,6 +227,10 @@ int transfer_account(const struct arguments *arguments)
 		return verb_usage(arguments,
 				  "a user has lower-case letters, digits, - and _, at most %d: `%s` will not do",
 				  NAME_MAX_LENGTH, is_name(account.partner) ? account.user : account.partner);
+	if (!strcmp(account.partner, account.user))
+		return verb_usage(arguments,
+				  "%s is the user that Ferrule runs as (--user); the partner's account is another",
+				  account.user);
 	if (!is_root(account.root))
 		return verb_usage(arguments, "--root %s is no plain absolute path", account.root);
 	code = read_key(arguments, &key);

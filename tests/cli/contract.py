@@ -129,6 +129,7 @@ def troubles(site):
         (["dead", "replay", "--flow", "intake", "--state", "open"], 2, "--state is for `ferrule dead list`"),
         (["dead", "discard", "1", "--again", "--reason", "x"], 2, "--again is for `ferrule dead replay`, not for `discard`"),
         (["transfer", "run", "x", "--from", "2h"], 2, "--from is for `ferrule transfer show`, not for `run`"),
+        (["transfer", "account", "add", "acme", "--user", "acme"], 2, "acme is the user that Ferrule runs as"),
         (["transfer", "trust", "x", "--apply"], 2, "--apply is for `ferrule transfer account`, not for `trust`"),
         (["dead", "list", "--since", "once"], 2, "looks like"),
         (["send", "intaek", "/dev/null"], 2, "did you mean `intake`"),
