@@ -149,13 +149,14 @@ static struct remote *connected(const char *port)
 
 /* ---- what is said ---------------------------------------------------------------------------------------------- */
 
+#define FEATURES "211-all\r\n MLST type*;size*;modify*;\r\n211 that"
 #define HIDDEN ".ferrule-0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
 /* MLST that says nothing clear, and listings that leave out hidden names: what can be renamed is there. */
 static void a_hidden_file_is_found_where_facts_and_listings_do_not_show_it(void **state)
 {
 	static const struct answer script[] = {
-		{"FEAT", "211-all\r\n MLST type*;size*;modify*;\r\n211 that"},
+		{"FEAT", FEATURES},
 		{"MLST", "550 Cannot do that"},
 		{"RNFR", "350 and to?"},
 		{"SIZE", "213 5"},
@@ -169,6 +170,23 @@ static void a_hidden_file_is_found_where_facts_and_listings_do_not_show_it(void 
 	assert_int_equal(ftp_remote_ops.lstat(remote, "inbox/" HIDDEN ".tmp", &attrs, &error), REMOTE_OK);
 	assert_true(attrs.has_size);
 	assert_int_equal(attrs.size, 5);
+	ftp_remote_ops.close(remote);
+}
+
+static void a_hidden_file_in_use_is_not_gone_where_facts_and_listings_do_not_show_it(void **state)
+{
+	static const struct answer script[] = {
+		{"FEAT", FEATURES},
+		{"MLST", "550 Cannot do that"},
+		{"RNFR", "450 The file is locked by another process"},
+		{"MLSD", DATA "type=file;size=1;modify=20260102030405; a.xml\r\n"},
+		{.request = NULL},
+	};
+	struct remote *remote = connected(served(script));
+	struct remote_attrs attrs;
+	struct error error = {0};
+
+	assert_int_equal(ftp_remote_ops.lstat(remote, "inbox/" HIDDEN ".tmp", &attrs, &error), REMOTE_FAILURE);
 	ftp_remote_ops.close(remote);
 }
 
@@ -203,26 +221,44 @@ static void list_one(char line[200], int64_t hours_ago, char which)
 	snprintf(line, 200, "-rw-r--r-- 1 acme acme 5 %s .ferrule-%c%s.tmp\r\n", when, which, HIDDEN + 10);
 }
 
+static unsigned swept(const char *port, int64_t older_than_ms)
+{
+	struct error error = {0};
+	unsigned removed = 9;
+	void *sink = ftp_sink_ops.open(&error);
+
+	assert_non_null(sink);
+	if (ftp_sink_ops.sweep(sink, SINK(port), older_than_ms, not_needed, NULL, &removed, &error))
+		fail_msg("%s: %s", error.code, error.text);
+	ftp_sink_ops.close(sink);
+	return removed;
+}
+
 /* A listing tells minutes of some clock: what was left ten hours ago there may be of this minute. */
 static void what_is_left_behind_is_swept_only_when_it_is_old_by_every_clock(void **state)
 {
 	char young[200], old[200], both[402];
 	struct answer script[] = {{"LIST", both}, {"DELE", "250 gone"}, {.request = NULL}};
-	struct error error = {0};
-	unsigned removed = 9;
-	struct endpoint *endpoint;
-	void *sink;
 
 	list_one(young, 10, '1');
 	list_one(old, 40, '2');
 	snprintf(both, sizeof both, DATA "%s%s", young, old);
-	endpoint = SINK(served(script));
-	sink = ftp_sink_ops.open(&error);
-	assert_non_null(sink);
-	if (ftp_sink_ops.sweep(sink, endpoint, 3600000, not_needed, NULL, &removed, &error))
-		fail_msg("%s: %s", error.code, error.text);
-	assert_int_equal(removed, 1);
-	ftp_sink_ops.close(sink);
+	assert_int_equal(swept(served(script), 3600000), 1);
+}
+
+/* Nor does what has no time count as one of 1970; whoever asks for all of it gets it. */
+static void what_is_left_behind_without_a_time_is_swept_only_with_all(void **state)
+{
+	static const struct answer script[] = {
+		{"FEAT", FEATURES},
+		{"MLSD", DATA "type=file;size=1; " HIDDEN ".tmp\r\n"},
+		{"DELE", "250 gone"},
+		{.request = NULL},
+	};
+	const char *port = served(script);
+
+	assert_int_equal(swept(port, 3600000), 0);
+	assert_int_equal(swept(port, 0), 1);
 }
 
 /* The line of a digest that was cut off is no digest: the file would be refused for what the line did. */
@@ -230,7 +266,7 @@ static void a_sidecar_that_ends_early_is_read_again_and_refuses_nothing(void **s
 {
 #define FACTS(size, name) "type=file;size=" #size ";modify=20260102030405; " name "\r\n"
 	static const struct answer script[] = {
-		{"FEAT", "211-all\r\n MLST type*;size*;modify*;\r\n211 that"},
+		{"FEAT", FEATURES},
 		{"MLSD", DATA FACTS(1, "a.xml") FACTS(64, "a.xml.sha256")},
 		{"MLST outbox/a.xml.sha256", "250-it\r\n " FACTS(64, "outbox/a.xml.sha256") "250 that"},
 		{"MLST", "250-it\r\n " FACTS(1, "outbox/a.xml") "250 that"},
@@ -266,8 +302,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_hidden_file_is_found_where_facts_and_listings_do_not_show_it),
+		TEST(a_hidden_file_in_use_is_not_gone_where_facts_and_listings_do_not_show_it),
 		TEST(a_mark_that_is_a_file_is_removed),
 		TEST(what_is_left_behind_is_swept_only_when_it_is_old_by_every_clock),
+		TEST(what_is_left_behind_without_a_time_is_swept_only_with_all),
 		TEST(a_sidecar_that_ends_early_is_read_again_and_refuses_nothing),
 	};
 
