@@ -278,7 +278,7 @@ static int make_mark(struct ftp *ftp, const char *path, struct error *error)
 }
 
 /* A new file: STOR would write over another worker's, so its mark is looked for first. 0 there is none, 1 what it wrote
- * was renamed already, REMOTE_EXISTS it is being delivered, -1. */
+ * was renamed already, REMOTE_EXISTS it is being delivered, another status nobody can tell, -1. */
 static int look_for_others(struct ftp *ftp, struct remote_upload *upload, struct error *error)
 {
 	struct remote_attrs attrs;
@@ -286,7 +286,7 @@ static int look_for_others(struct ftp *ftp, struct remote_upload *upload, struct
 
 	upload->marked_before = status == REMOTE_OK;
 	if (status)
-		return status < 0 ? -1 : 0;
+		return status == REMOTE_MISSING ? 0 : status;
 	status = ftp_lstat(ftp, upload->path, &attrs, error);
 	return status == REMOTE_MISSING ? 1 : status ? status : REMOTE_EXISTS;
 }

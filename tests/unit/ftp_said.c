@@ -205,6 +205,25 @@ static void a_mark_that_is_a_file_is_removed(void **state)
 	ftp_remote_ops.close(remote);
 }
 
+/* Nobody knows whether another worker delivers the same: what it wrote, and may rename now, is not cut off. */
+static void a_mark_that_cannot_be_looked_at_is_not_taken_for_none(void **state)
+{
+	static const struct answer script[] = {
+		{"LIST", DATA ""},
+		{"RNFR inbox/" HIDDEN ".mark", "450 The file is locked by another process"},
+		{"STOR", "452 written over"},
+		{.request = NULL},
+	};
+	struct remote *remote = connected(served(script));
+	struct remote_upload upload = {
+		.path = "inbox/" HIDDEN ".tmp", .fresh = true, .mark = "inbox/" HIDDEN ".mark"};
+	struct error error = {0};
+
+	assert_int_equal(ftp_remote_ops.upload(remote, &upload, &error), REMOTE_FAILURE);
+	assert_false(upload.opened || upload.marked_before);
+	ftp_remote_ops.close(remote);
+}
+
 static bool not_needed(void *arg, const struct id *key)
 {
 	return false;
@@ -304,6 +323,7 @@ int main(void)
 		TEST(a_hidden_file_is_found_where_facts_and_listings_do_not_show_it),
 		TEST(a_hidden_file_in_use_is_not_gone_where_facts_and_listings_do_not_show_it),
 		TEST(a_mark_that_is_a_file_is_removed),
+		TEST(a_mark_that_cannot_be_looked_at_is_not_taken_for_none),
 		TEST(what_is_left_behind_is_swept_only_when_it_is_old_by_every_clock),
 		TEST(what_is_left_behind_without_a_time_is_swept_only_with_all),
 		TEST(a_sidecar_that_ends_early_is_read_again_and_refuses_nothing),
