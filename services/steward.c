@@ -345,7 +345,7 @@ static int look(struct worker *worker, bool *more, struct error *error)
 	if (steward_expect(worker, &again, &next, &elsewhere, error) ||
 	    (!elsewhere && expiries_any(worker->site) &&
 	     steward_keys(worker, &again, &steward->keys_ms, error)) ||
-	    (key_files_any(worker->site) && steward_trail(worker, &steward->trail_ms, error)) ||
+	    (!elsewhere && key_files_any(worker->site) && steward_trail(worker, &steward->trail_ms, error)) ||
 	    (!elsewhere && sent_any(worker->site) && sent_expire(worker, &again, &steward->sent_ms, error)) ||
 	    (!elsewhere && steward_reminds(worker->site) &&
 	     steward_remind(worker, &again, &steward->remind_ms, error))) {
@@ -360,7 +360,7 @@ static int look(struct worker *worker, bool *more, struct error *error)
 	steward->used = steward->used || again;
 	if (expiries_any(worker->site) && !elsewhere && steward->keys_ms < next)
 		next = steward->keys_ms;
-	if (key_files_any(worker->site) && steward->trail_ms < next)
+	if (key_files_any(worker->site) && !elsewhere && steward->trail_ms < next)
 		next = steward->trail_ms;
 	if (sent_any(worker->site) && !elsewhere && steward->sent_ms < next)
 		next = steward->sent_ms;

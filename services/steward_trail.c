@@ -1,6 +1,6 @@
 /* Keys that changed, whoever changed them: the steward's part. What key_files.h finds is compared with what was there
  * at the last look, in the store's table ASK_KEYS, and each difference is a record of the audit trail, in the unit
- * that says what is there now. Each machine looks at its own files. See steward.h. */
+ * that says what is there now. Among several machines the one that has the steward looks, at its own. See steward.h. */
 #include "config.h"
 #include "services/steward.h"
 
